@@ -1,0 +1,48 @@
+# Two commands for a fresh machine with git, Python 3.11 or later and make:  make demo   make test
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check bench install clean
+
+demo: $(VENV)/.torch install
+	sh scripts/demo.sh $(BIN)
+
+# What CI runs: format, lint, types, then all tests against an installed wheel.
+test: $(VENV)/.torch $(VENV)/.test install check
+	$(BIN)/pytest -q -n 2 tests
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.torch $(VENV)/.bench install
+	$(BIN)/python benchmarks/bench.py
+
+# The package itself is installed anew each time, as a wheel: what is tested is what a user gets.
+install: $(VENV)/.base
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/gitexp-*.whl
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) click tomli-w xxhash hatchling
+	touch $@
+
+$(VENV)/.torch: $(VENV)/.base
+	$(PIP) torch numpy
+	touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(PIP) pytest pytest-xdist pexpect ruff mypy
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	$(PIP) pygit2 rich
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build

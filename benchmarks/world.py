@@ -1,0 +1,136 @@
+"""Where the benchmarks run: scratch repositories with any number of runs, and commands on a terminal of their own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class Bench:
+    """A scratch folder, an environment of its own, and repositories by their number of runs."""
+
+    def __init__(
+        self, root: Path, *, gitexp: str, python: str, grow: Callable[[Path, int, dict[str, str]], None]
+    ) -> None:
+        self.root = root
+        self._gitexp, self._python, self._grow = gitexp, python, grow
+        self._labs: dict[int, Path] = {}
+        home = root / "home"
+        home.mkdir()
+        (home / ".gitconfig").write_text(
+            "[user]\n\tname = Bench\n\temail = bench@example.org\n[init]\n\tdefaultBranch = main\n"
+        )
+        keep = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "LD_LIBRARY_PATH"}}
+        self.env = {**keep, "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "TERM": "xterm-256color"}
+        self.env["PATH"] = f"{Path(python).parent}{os.pathsep}{self.env['PATH']}"
+
+    def lab(self, runs: int) -> Path:
+        """A repository of 300 files with a recipe, a small dataset and this many runs."""
+        if runs in self._labs:
+            return self._labs[runs]
+        lab = self.root / f"lab-{runs}"
+        lab.mkdir()
+        for number in range(300):
+            path = lab / "src" / f"module_{number}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"VALUE = {number}\n" * 20)
+        (lab / "data").mkdir()
+        for number in range(20):
+            (lab / "data" / f"{number}.csv").write_text("a,b\n" + "1,2\n" * 1000)
+        (lab / "program.py").write_text(
+            "import os\nwith open(os.environ.get('GITEXP_METRICS', os.devnull), 'a') as f:\n"
+            "    for i in range(20):\n        f.write('{\"step\": %d, \"acc\": %f}\\n' % (i, i / 20))\nprint('done')\n"
+        )
+        (lab / "recipes").mkdir()
+        (lab / "recipes" / "program.toml").write_text(
+            f'[run]\ncommand = ["{self._python}", "program.py"]\n[data]\nsmall = "data"\n'
+            '[metrics]\ngoal = { acc = "max" }\n[optimizer]\nlr = 0.1\n'
+        )
+        self._git(lab, "init", "-q")
+        self._git(lab, "add", "-A")
+        self._git(lab, "commit", "-qm", "code")
+        subprocess.run([self._gitexp, "init"], cwd=lab, env=self.env, check=True, capture_output=True)
+        self._git(lab, "add", "-A")
+        self._git(lab, "commit", "-qm", "gitexp init")
+        for _ in range(2):
+            subprocess.run([self._gitexp, "run", "program"], cwd=lab, env=self.env, check=True, capture_output=True)
+        if runs:
+            self._grow(lab, runs, self.env)
+            subprocess.run([self._gitexp, "log"], cwd=lab, env=self.env, check=True, capture_output=True)
+        self._labs[runs] = lab
+        return lab
+
+    def some_id(self, lab: Path) -> str:
+        """The id of a run in the middle of the branch."""
+        form = "--format=%(trailers:key=Gitexp-Run,valueonly,separator=)"
+        done = subprocess.run(
+            ["git", "log", form, "experiments"], cwd=lab, env=self.env, capture_output=True, text=True
+        )
+        ids = done.stdout.split()
+        return ids[len(ids) // 2]
+
+    def _git(self, lab: Path, *args: str) -> None:
+        subprocess.run(["git", *args], cwd=lab, env=self.env, check=True, capture_output=True)
+
+
+def grow(lab: Path, runs: int, env: dict[str, str]) -> None:
+    """Add copies of the latest run, each with an id, times and metrics of its own, by git's fast-import."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(["git", *args], cwd=lab, env=env, check=True, capture_output=True, text=True).stdout
+
+    run_toml, message = git("show", "experiments:run.toml"), git("log", "-1", "--format=%B", "experiments")
+    [run_id] = [line.split()[1] for line in message.splitlines() if line.startswith("Gitexp-Run:")]
+    [finished] = [line for line in run_toml.splitlines() if line.startswith("finished =")]
+    began = int(time.time()) - runs * 60
+    stream = []
+    for number in range(runs):
+        new_id = "".join("klmnopqrstuvwxyz"[(number * 2654435761 >> shift) & 15] for shift in range(0, 64, 4))
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(began + number * 60))
+        toml = run_toml.replace(run_id, new_id).replace(finished, f"finished = {moment}").encode()
+        text = message.replace(run_id, new_id).encode()
+        metrics = f"acc = {(number * 7919 % 10007) / 10007}\n".encode()
+        stream.append(b"commit refs/heads/experiments\n")
+        stream.append(f"committer Bench <bench@example.org> {began + number * 60} +0000\n".encode())
+        stream.append(b"data %d\n%s\n" % (len(text), text))
+        if number == 0:
+            stream.append(b"from refs/heads/experiments^0\n")
+        stream.append(b"M 100644 inline run.toml\ndata %d\n%s\n" % (len(toml), toml))
+        stream.append(b"M 100644 inline metrics.toml\ndata %d\n%s\n" % (len(metrics), metrics))
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=lab, env=env, input=b"".join(stream), check=True)
+
+
+def quiet(argv: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> float:
+    """Run a command with its output thrown away; the seconds it took."""
+    began = time.perf_counter()
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    took = time.perf_counter() - began
+    assert done.returncode == 0, done.stderr.decode()
+    return took
+
+
+def on_a_terminal(argv: Sequence[str], *, cwd: Path, env: dict[str, str]) -> float:
+    """Run a command on a pseudo-terminal of its own; the seconds until it ended."""
+    began = time.perf_counter()
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.execvpe(argv[0], list(argv), env)
+    seen = b""
+    while True:
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break  # the last process that had the terminal open is gone
+        if not data:
+            break
+        seen += data
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - began
+    os.close(master)
+    assert status == 0, seen.decode(errors="replace")
+    return took

@@ -1,0 +1,24 @@
+"""gitexp: every training run becomes a git commit.
+
+What a training script may use is re-exported here from `gitexp.script`: `log`, `recipe`, `data` and `save`.
+They are looked up on first use, so that the command line, which needs none of them, does not pay for them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as type checkers know it; importing it from typing costs what a worker takes to start
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gitexp.script import data, log, recipe, save
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "data", "log", "recipe", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"data", "log", "recipe", "save"}:
+        from gitexp import script
+
+        return getattr(script, name)
+    raise AttributeError(f"module 'gitexp' has no attribute {name!r}")

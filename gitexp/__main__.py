@@ -1,0 +1,5 @@
+"""`python -m gitexp` is `gitexp`."""
+
+from gitexp.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The command line: parses, calls a pipeline or a stage, renders. The only floor that prints."""

@@ -1,0 +1,102 @@
+"""`gitexp diff A B`: all kinds of difference at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from gitexp.cli.opened import Opened, opened_here
+from gitexp.cli.page import show, write
+from gitexp.cli.render import BASIC_STYLES, Screen, safe, screen
+from gitexp.errors import GitexpError, UsageError
+from gitexp.git.repo import output
+from gitexp.history.cache import Row
+from gitexp.history.read import Run, read_run
+from gitexp.stages.compare import compare
+
+EXIT_DIFFERENT = 1
+
+
+@click.command("diff")
+@click.argument("runs", nargs=-1, metavar="[A] [B]")
+@click.option("--patch", "-p", is_flag=True, help="Show the code's changed lines, as `git diff` does.")
+@click.option("--stat", is_flag=True, help="Show the code's changed files, as `git diff --stat` does.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ in anything.")
+def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_code: bool) -> int:
+    """Compare two runs: code, recipe, data, environment, metrics, duration and memory.
+
+    Without B, A is compared with the latest run; without both, the latest run with the run before it of the same
+    recipe. `gitexp show --help` says how to name a run.
+    """
+    if len(runs) > 2:
+        raise UsageError("Two runs are compared at a time", fix="gitexp diff A B")
+    with opened_here() as here:
+        old, new = _sides(here, runs)
+        a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
+        if patch or stat:
+            text, differs = _git_diff(here, a, b, patch=patch, stat=stat), a.code != b.code
+            show(text, repo=here.repo, on=screen(here.settings))
+            return EXIT_DIFFERENT if exit_code and differs else 0
+        found = compare(here.repo, here.reader, a, b=b, goals=here.goals)
+        if as_json:
+            from gitexp.cli.shapes import diff_document, run_shape
+
+            write(diff_document(run_shape(a, old), run_shape(b, new), found))
+        else:
+            from gitexp.cli.diffpage import diff_page
+
+            on = screen(here.settings)
+            show(diff_page(a, b, found, rows=(old, new), on=on), repo=here.repo, on=on)
+    return EXIT_DIFFERENT if exit_code and found.differs else 0
+
+
+def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:
+    if runs:
+        old = here.history.select(runs[0])
+        return old, here.history.select(runs[1] if len(runs) == 2 else "latest")
+    new = here.history.select("latest")
+    before = here.history.runs.previous_of(new)
+    if before is None:
+        raise GitexpError(
+            f"{new.id} is the first run of its recipe: there is nothing to compare it with", fix="gitexp diff A B"
+        )
+    return before, new
+
+
+def _git_diff(here: Opened, a: Run, b: Run, *, patch: bool, stat: bool) -> str:
+    """What `git diff` says of the code, in the user's colours, without external drivers or text conversions.
+
+    Those are programs: the user's own may do anything, and a record's .gitattributes could choose among them.
+    """
+    if a.code is None or b.code is None:
+        raise GitexpError("A record has no code/ to compare")
+    on = screen(here.settings)
+    shown = [option for option, wanted in (("--patch", patch), (f"--stat={on.width or 100}", stat)) if wanted]
+    args = ("--no-ext-diff", "--no-textconv", "-M", "--no-color", "--submodule=short", *shown)
+    text = output(here.repo, "diff", *args, a.code, b.code).decode("utf-8", "replace")
+    return coloured_patch(text, here.settings, on=on)
+
+
+_COLOURS = {"meta": "bold", "frag": "cyan", "old": "red", "new": "green"}
+
+
+def coloured_patch(text: str, settings: Mapping[str, str], *, on: Screen) -> str:
+    """git's diff with control characters escaped, in git's colours or those of the user's `color.diff.*`.
+
+    git colours only what it has not escaped, and a file may hold any control sequence; so the colouring is ours.
+    """
+    styles = {part: _style(settings.get(f"color.diff.{part}", ""), style) for part, style in _COLOURS.items()}
+    lines = []
+    header = False
+    for line in text.split("\n"):
+        header = line.startswith("diff --git") or (header and not line.startswith("@@"))
+        part = "meta" if header else {"@": "frag", "-": "old", "+": "new"}.get(line[:1], "")
+        lines.append(on.paint(safe(line, lines="kept"), styles.get(part, "")))
+    return "\n".join(lines)
+
+
+def _style(wanted: str, usual: str) -> str:
+    known = [word for word in wanted.split() if word in BASIC_STYLES]
+    return " ".join(known) or usual

@@ -1,0 +1,39 @@
+"""`gitexp pull`: a remote's runs, taken up into the local branch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gitexp.cli.commands.push import runs, show, span
+from gitexp.cli.render import safe
+
+
+@click.command("pull", short_help="Receive the runs of others")
+@click.argument("remote", required=False)
+def command(remote: str | None) -> int:
+    """Fetch the experiments branch of REMOTE, a remote's name or a URL, and take up its runs.
+
+    Without REMOTE: `git config gitexp.remote`, else the branch's upstream, else origin, else the only remote.
+    Your own runs stay; where both sides have new ones, the branches meet in a merge commit.
+    """
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.git.transport import choose_remote
+    from gitexp.stages.configure import read_config
+    from gitexp.stages.share import pull_runs
+
+    cwd = Path.cwd()
+    repo = find_repo(cwd)
+    settings = git_config(repo)
+    branch = read_config(repo, settings).branch
+    there = choose_remote(settings, remote, branch=branch, cwd=cwd)
+    done = pull_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
+    name = safe(there.shown)
+    if done.before == done.after:
+        click.echo(f"already up to date with {name}", err=True)
+    else:
+        moved = span(safe(branch), done.before, done.after)
+        click.echo(f"pulled {runs(done.received)} from {name} ({moved})", err=True)
+    return 0

@@ -1,0 +1,46 @@
+"""`gitexp show`: one run."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from gitexp.cli.opened import opened_here
+from gitexp.cli.page import show, write
+from gitexp.cli.render import safe, screen
+from gitexp.errors import GitexpError
+from gitexp.history.read import read_output, read_run
+
+
+@click.command("show")
+@click.argument("run", default="latest", metavar="[RUN]")
+@click.option("--output", "as_output", is_flag=True, help="Print what the program printed, control characters escaped.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
+def command(run: str, as_output: bool, as_json: bool) -> int:
+    """Show one run: how it ended, its code, settings, data, environment and metrics.
+
+    RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE`, the first letters of a run's id, or a commit;
+    `REMOTE/latest` is the newest run as last fetched from a remote.
+    """
+    with opened_here() as here:
+        row = here.history.select(run)
+        found = read_run(here.reader, row.commit)
+        on = screen(here.settings)
+        if as_json:
+            from gitexp.cli.shapes import document, whole_run_shape
+
+            write(document(run=whole_run_shape(found, row)))
+        elif as_output:
+            text = read_output(here.reader, found)
+            if text is None:
+                raise GitexpError(f"No output is recorded for {row.id}")
+            show(safe(text, lines="kept"), repo=here.repo, on=on)
+        else:
+            from gitexp.cli.runpage import run_page
+
+            earlier = here.history.runs.previous_of(row)
+            before = read_run(here.reader, earlier.commit) if earlier else None
+            text = run_page(found, row, before, goals=here.goals, on=on, now=time.time())
+            show(text, repo=here.repo, on=on)
+    return 0

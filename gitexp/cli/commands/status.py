@@ -1,0 +1,111 @@
+"""`gitexp status`: what is running, what waits to be recorded, what is not shared yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gitexp.cli.opened import Opened, opened_here
+from gitexp.cli.page import write
+from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
+from gitexp.history.select import SHOWN
+from gitexp.history.walk import count_runs
+from gitexp.stages.progress import InProgress, runs_in_progress
+
+_STYLE = {"running": "green", "waiting": "yellow", "crashed": "red"}
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(as_json: bool) -> int:
+    """Say what is running, what is waiting to be recorded, and how many runs were not shared yet."""
+    with opened_here() as here:
+        runs = runs_in_progress(str(here.repo.common_dir))
+        sharing = _sharing(here)
+        on = screen(here.settings)
+    if as_json:
+        from gitexp.cli.shapes import document
+
+        write(document(runs=[_shape(run) for run in runs], sharing=sharing))
+        return 0
+    write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
+    if any(run.state != "running" for run in runs):
+        write("\nThe next `gitexp run` records what is waiting or crashed.\n")
+    write(_sharing_line(sharing))
+    return 0
+
+
+def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
+    columns = [Column("run"), Column("state"), Column("since"), Column("took", right=True), Column("recipe", least=10)]
+    columns.append(Column("latest", least=20))
+    lines = []
+    for run in runs:
+        since = "-" if run.started is None else stamp(run.started) if on.width is None else ago(run.started, now=now)
+        until = now if run.state == "running" else run.last_sign
+        took = duration(until - run.started) if run.started is not None and until is not None else "-"
+        latest = [f"step {run.step}"] if run.step is not None else []
+        latest += [f"{safe(name)} {number(value)}" for name, value in run.metrics.items()]
+        lines.append(
+            [
+                Cell(run.id[:SHOWN], "yellow"),
+                Cell(run.state, _STYLE[run.state]),
+                Cell(since, "dim"),
+                Cell(took),
+                Cell(safe(run.recipe), "bold"),
+                Cell(" · ".join(latest) or safe(shlex.join(run.argv))),
+            ]
+        )
+    return table(columns, lines, on=on)
+
+
+def _shape(run: InProgress) -> Mapping[str, Any]:
+    from datetime import UTC, datetime
+
+    shape = dataclasses.asdict(run)
+    for key in ("started", "last_sign"):
+        shape[key] = None if shape[key] is None else datetime.fromtimestamp(shape[key], UTC)
+    return shape
+
+
+def _sharing(here: Opened) -> dict[str, Any]:
+    """Which remote the runs are compared with, and how many either side has alone. None: never fetched or pushed."""
+    tips = here.history.tips
+    local = tips.get("")
+    remotes = sorted(
+        {name.split(".")[1] for name in here.settings if name.startswith("remote.") and name.count(".") == 2}
+    )
+    wanted = here.settings.get("gitexp.remote")
+    named = [name for name in (wanted, "origin") if name in remotes] or remotes[:1]
+    remote = named[0] if named else None
+    theirs = tips.get(remote) if remote else None
+    unpushed = unpulled = None
+    if local and theirs:
+        unpushed = count_runs(here.repo, include=local.commit, exclude=theirs.commit)
+        unpulled = count_runs(here.repo, include=theirs.commit, exclude=local.commit)
+    elif local:
+        unpushed = len(here.history.runs.all())
+    return {"branch": here.history.branch, "remote": remote, "unpushed": unpushed, "unpulled": unpulled}
+
+
+def _sharing_line(sharing: Mapping[str, Any]) -> str:
+    branch, remote = safe(sharing["branch"]), sharing["remote"]
+    unpushed, unpulled = sharing["unpushed"], sharing["unpulled"]
+    if unpushed is None and unpulled is None:
+        return f"There is no branch {branch} here; `gitexp init` starts it or takes up a remote's.\n"
+    if remote is None:
+        return f"{_count(unpushed)} on {branch}; there is no remote to share them with.\n"
+    words = []
+    if unpushed:
+        words.append(f"{_count(unpushed)} not on {safe(remote)} yet: gitexp push")
+    if unpulled:
+        words.append(f"{_count(unpulled)} of {safe(remote)} not here yet: gitexp pull")
+    return "".join(f"{line}\n" for line in words) or f"{branch} is the same here and on {safe(remote)}, as last seen.\n"
+
+
+def _count(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"

@@ -1,0 +1,217 @@
+"""Show what a program prints as it comes; on a terminal with a line below it that has its latest metrics and the time.
+
+The line is drawn only where it cannot disturb: while the last byte shown was a newline, or none came yet. It is erased
+before the next byte, and given up for good once the program moves the cursor or takes the whole screen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+from gitexp import runfolder
+
+_TAIL = 256 * 1024  # how much of a metrics file is read at a time; of more that is new, the end
+_ERASE = b"\r\x1b[K"
+_DIM, _NOT_DIM = "\x1b[2m", "\x1b[22m"
+
+# Patterns, compiled when first used: while the program runs, not before it starts.
+# An escape sequence, whole or, at the end of what came, begun.
+_ESCAPE = rb"\x1b(?:\[[0-?]*[ -/]*(?:[@-~]|$)|\][^\x07\x1b]*(?:\x07|\x1b\\|\x1b?$)|[^\[\]]|$)"
+# Colours, erasing to the right, private modes (but the alternate screens), titles: they leave the cursor where it was.
+_HARMLESS = rb"\x1b(?:\[[0-9;:]*m|\[0?K|\[\?(?!47|104[79])[0-9;]*[hl]|\].*|[=>])"
+_COLOUR = rb"\x1b\[([0-9;:]*)m"
+
+
+class PlainScreen:
+    """Bytes to two descriptors, as they come. A stream that nobody reads any more is dropped, and the run goes on."""
+
+    def __init__(self, *, stdout_fd: int, stderr_fd: int) -> None:
+        self._fds: dict[int, int | None] = {1: stdout_fd, 2: stderr_fd}
+
+    def write(self, stream: int, data: bytes) -> None:
+        fd = self._fds[stream]
+        view = memoryview(data)
+        while view and fd is not None:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                select.select([], [fd], [])  # somebody made our terminal non-blocking
+            except OSError:
+                fd = self._fds[stream] = None
+
+    def tick(self) -> None:
+        pass
+
+    def erase(self) -> None:
+        pass
+
+
+class LiveScreen:
+    """A terminal with the live line. `folder` is the run's: its metrics are read there."""
+
+    def __init__(self, *, folder: str, name: str, stdout_fd: int) -> None:
+        self._plain = PlainScreen(stdout_fd=stdout_fd, stderr_fd=2)
+        self._fd = stdout_fd
+        self._latest = Latest(folder)
+        self._name = _safe(name)
+        self._colour = not os.environ.get("NO_COLOR")
+        self._began = time.monotonic()
+        self._gave_up = os.environ.get("TERM", "") in ("", "dumb")
+        self._at_line_start = True
+        self._in_colour = False  # the program left a colour on; ours would end it
+        self._drawn = False
+        self._escape = b""  # begun in the last bytes
+
+    def write(self, stream: int, data: bytes) -> None:
+        self.erase()
+        self._plain.write(stream, data)
+        if data and not self._gave_up:
+            self._at_line_start = data.endswith(b"\n")
+            self._watch(data)
+
+    def tick(self) -> None:
+        """Draw the line anew, if there is room for it."""
+        if self._gave_up or not self._at_line_start or self._escape or not self._in_foreground():
+            return
+        text = self.line(columns=_columns(self._fd))
+        if self._colour and not self._in_colour:
+            text = f"{_DIM}{text}{_NOT_DIM}"
+        self._plain.write(1, _ERASE + text.encode("utf-8", "replace"))
+        self._drawn = True
+
+    def erase(self) -> None:
+        if self._drawn:
+            self._drawn = False
+            if self._in_foreground():
+                self._plain.write(1, _ERASE)
+
+    def line(self, *, columns: int) -> str:
+        """Name, step, metrics and elapsed time. What does not fit is left out, the last metrics first."""
+        self._latest.read()
+        elapsed = _clock(time.monotonic() - self._began)
+        parts = [self._name]
+        if self._latest.step is not None:
+            parts.append(f"step {self._latest.step}")
+        parts += [f"{_safe(name)} {_short(value)}" for name, value in self._latest.metrics.items()]
+        while len(parts) > 1 and _width(" · ".join([*parts, elapsed])) >= columns:
+            parts.pop()
+        text = " · ".join([*parts, elapsed])
+        while text and _width(text) >= columns:
+            text = text[:-1]
+        return text
+
+    def _watch(self, data: bytes) -> None:
+        """Notice what makes a line of ours a nuisance."""
+        text = self._escape + data
+        self._escape = b""
+        for match in re.finditer(_ESCAPE, text):
+            sequence = match.group()
+            if match.end() == len(text) and not _is_whole(sequence):
+                self._escape = sequence
+            elif colour := re.fullmatch(_COLOUR, sequence):
+                self._in_colour = colour.group(1).strip(b"0;") != b""
+            elif not re.fullmatch(_HARMLESS, sequence, re.DOTALL):
+                self._gave_up = True
+        if len(self._escape) > 4096 or b"\x0b" in data or b"\x0c" in data:
+            self._gave_up = True
+
+    def _in_foreground(self) -> bool:
+        """A line drawn from the background would land in the user's next command."""
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:
+            return True  # not our controlling terminal: nobody else's either
+
+
+class Latest:
+    """The newest value of each metric, read from the run folder's growing files."""
+
+    def __init__(self, folder: str) -> None:
+        self.step: int | float | None = None
+        self.metrics: dict[str, float] = {}
+        self._files = {Path(folder) / name: 0 for name in (runfolder.METRICS, runfolder.MATCHED)}
+
+    def read(self) -> None:
+        """Take in what is new; a torn last line waits."""
+        for path, offset in self._files.items():
+            try:
+                with path.open("rb") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    start = max(offset, size - _TAIL)
+                    file.seek(start)
+                    data = file.read(_TAIL)
+            except OSError:
+                continue
+            whole = data.rfind(b"\n") + 1
+            self._files[path] = start + whole if whole or len(data) < _TAIL else start + len(data)
+            lines = data[:whole].split(b"\n")
+            for line in lines if start == offset else lines[1:]:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(row, dict) or "problem" in row:
+            return
+        if isinstance(row.get("step"), int | float):
+            self.step = row["step"]
+        for name, value in _flat(row):
+            if name not in ("step", "time_s"):
+                self.metrics[name] = value
+
+
+def _flat(row: dict[str, Any], prefix: str = "", depth: int = 0) -> list[tuple[str, float]]:
+    values: list[tuple[str, float]] = []
+    for key, value in row.items():
+        if isinstance(value, dict) and depth < 20:
+            values += _flat(value, f"{prefix}{key}.", depth + 1)
+        elif isinstance(value, int | float):
+            values.append((prefix + key, value))
+    return values
+
+
+def _is_whole(sequence: bytes) -> bool:
+    if sequence.startswith(b"\x1b["):
+        return len(sequence) > 2 and 0x40 <= sequence[-1] <= 0x7E
+    if sequence.startswith(b"\x1b]"):
+        return sequence.endswith((b"\x07", b"\x1b\\"))
+    return len(sequence) > 1
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _safe(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _width(text: str) -> int:
+    """Display cells."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _columns(fd: int) -> int:
+    try:
+        return os.get_terminal_size(fd).columns or 80
+    except OSError:
+        return 80

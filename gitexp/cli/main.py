@@ -1,0 +1,130 @@
+"""The front door: a table of commands, loaded when they are asked for, and the one place where errors become text."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from gitexp import __version__
+from gitexp.errors import GitexpError
+
+# name → what it does. The module is gitexp/cli/commands/<name>.py; it is imported only when the command is used.
+COMMANDS = {
+    "init": "Set up gitexp in this repository: configuration, hooks, branch",
+    "run": "Check, execute and record a recipe or any command",
+    "check": "Validate a recipe and print what it resolves to",
+    "log": "List the runs",
+    "show": "Show one run",
+    "diff": "Compare two runs: code, recipe, data, environment, metrics",
+    "status": "Say what is running or waiting to be recorded",
+    "push": "Share the runs: push the experiments branch",
+    "pull": "Receive the runs of others",
+}
+
+EXIT_BUG = 70
+
+
+class CommandTable(click.Group):
+    """A click group that imports a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(f"gitexp.cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " See 'gitexp --help'."
+            ctx.fail(f"'{args[0]}' is not a gitexp command.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Every training run becomes a git commit.\n\n"
+    "A run is recorded on the branch 'experiments' with its code, recipe, data, environment and metrics.",
+    epilog="Start with 'gitexp init', then 'gitexp run -- COMMAND'. 'gitexp COMMAND --help' explains a command.",
+)
+@click.version_option(__version__, prog_name="gitexp", message="%(prog)s %(version)s")
+@click.option("-C", "folder", metavar="DIR", help="Run as if started in DIR.")
+def cli(folder: str | None) -> None:
+    if folder is not None:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise GitexpError(f"Cannot go to {folder}: {error.strerror}") from error
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    hold_standard_streams()
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def hold_standard_streams() -> None:
+    """Open /dev/null where 0, 1 or 2 is closed, before another file gets that number and is taken for a stream."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+
+
+def run_command(args: list[str]) -> int:
+    """Run one command and return its exit code. All errors become text here."""
+    try:
+        result = cli.main(args, prog_name="gitexp", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except GitexpError as error:
+        print_error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader (a pager, head) went away: be as quiet as git. Nothing may be flushed into the broken pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception:  # noqa: BLE001 -- the outermost frame: what arrives here is a bug of ours
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"error: this is a bug in gitexp {__version__}; please report it with the lines above", err=True)
+        return EXIT_BUG
+
+
+def print_error(error: GitexpError) -> None:
+    """What happened, where, why, what to type; on stderr."""
+    from gitexp.cli.render import safe  # an error may quote what came with a record
+
+    if error.what:
+        click.echo(click.style("error: ", fg="red") + safe(error.what), err=True)
+    for text in error.details:
+        click.echo(safe(text), err=True)
+    if error.why:
+        click.echo(safe(error.why), err=True)
+    if error.fix:
+        click.echo(click.style("fix:   ", fg="green") + safe(error.fix), err=True)

@@ -1,0 +1,65 @@
+"""Open what every reading command needs: the repository, its configuration, one object reader, the runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gitexp import runfolder
+from gitexp.cli.render import safe
+from gitexp.git.repo import ObjectReader, Repo, finish_find, parse_config, start, start_find
+from gitexp.history.select import History
+from gitexp.stages.configure import read_config
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A repository that is being read. `settings` are git's, `goals` gitexp.toml's."""
+
+    repo: Repo
+    settings: Mapping[str, str]
+    goals: Mapping[str, str]
+    reader: ObjectReader
+    history: History
+
+
+def _settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
+    """Record runs whose own command is gone. Loads what that takes only where a run folder is there at all."""
+    try:
+        waiting = os.listdir(runfolder.runs_folder(str(repo.common_dir)))  # noqa: PTH208 -- names are all we want
+    except FileNotFoundError:
+        return
+    if not waiting:
+        return
+    from gitexp.model.message import ending
+    from gitexp.pipelines.settle import settle_all
+
+    settled = settle_all(repo, settings=settings)
+    for run in settled.recorded:
+        click.echo(f"recorded {safe(run.record.recipe)} {run.record.id} ({ending(run.record)})", err=True)
+    for problem in settled.problems:
+        click.echo(f"warning: {safe(problem)}", err=True)
+
+
+@contextmanager
+def opened_here() -> Iterator[Opened]:
+    """The repository around the working folder, open for reading. Raises GitexpError outside of one."""
+    cwd = Path.cwd()
+    searching, listing = start_find(cwd), start(cwd, "config", "-z", "--list")
+    try:
+        repo = finish_find(searching, cwd)
+    finally:
+        words, _ = listing.communicate()
+    with ObjectReader(repo) as reader:
+        settings = parse_config(words)
+        _settle_what_waits(repo, settings)
+        config = read_config(repo, settings)
+        history = History(
+            repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")
+        )
+        yield Opened(repo, settings, config.goal, reader, history)

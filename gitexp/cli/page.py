@@ -1,0 +1,47 @@
+"""Send finished text to stdout: through the user's pager where it is longer than the terminal, straight otherwise."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gitexp.cli.render import Screen
+from gitexp.git.repo import Repo, line
+
+
+def write(text: str) -> None:
+    """Write to stdout in its encoding; what that cannot show becomes a question mark. Raises BrokenPipeError."""
+    stream = sys.stdout
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
+
+
+def show(text: str, *, repo: Repo, on: Screen) -> None:
+    """Show text as git shows a log. On a terminal that it does not fit on, by the pager that git would use."""
+    if on.height is None or text.count("\n") < on.height:
+        write(text)
+        return
+    pager = line(repo, "var", "GIT_PAGER")
+    if pager in ("", "cat"):
+        write(text)
+        return
+    _through(pager, text)
+
+
+def _through(pager: str, text: str) -> None:
+    import signal
+    import subprocess
+
+    environment = {**os.environ}
+    environment.setdefault("LESS", "FRX")
+    environment.setdefault("LV", "-c")
+    # The pager is the user's own setting, which may have arguments and pipes in it: git too hands it to the shell.
+    process = subprocess.Popen(pager, shell=True, stdin=subprocess.PIPE, env=environment)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's while it is open
+    try:
+        process.communicate(text.encode("utf-8", "replace"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if process.returncode == 127:  # the shell found no such program
+        write(text)

@@ -1,0 +1,118 @@
+"""Turn rows, runs and comparisons into the JSON documents of format 1, and rows into CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gitexp.cli.render import safe
+from gitexp.history.cache import Row
+from gitexp.history.read import Run
+from gitexp.stages.compare import Comparison
+
+FORMAT = 1
+
+
+def document(**parts: Any) -> str:
+    """One JSON document and a line feed. Numbers that JSON does not know are the strings "nan", "inf" and "-inf"."""
+    return json.dumps(plain({"format": FORMAT, **parts}), indent=2, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it; times in UTC with a Z."""
+    if isinstance(value, float):
+        if value != value:
+            return "nan"
+        return value if abs(value) != float("inf") else "inf" if value > 0 else "-inf"
+    if isinstance(value, datetime):
+        known = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return known.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int):
+        return value
+    return str(value)  # TOML's dates and times
+
+
+def run_shape(run: Run, row: Row) -> dict[str, Any]:
+    """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
+    from gitexp.model.run import as_plain
+
+    shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}
+    shape = {**shape, "commit": run.commit, "author": run.author, "metrics": run.metrics}
+    if run.problems or row.problem:
+        shape["problems"] = list(dict.fromkeys(filter(None, [row.problem, *run.problems])))
+    return shape
+
+
+def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
+    """A run with its recipe, data, environment and artifacts."""
+    from gitexp.model.run import as_plain
+
+    parts = {
+        "code_tree": run.code,
+        "recipe_values": run.recipe,
+        "data": {name: as_plain(dataset) for name, dataset in run.data.items()},
+        "environment": run.environment,
+        "artifacts": [{"path": path, "digest": digest} for path, digest in run.artifacts],
+    }
+    return {**run_shape(run, row), **parts}
+
+
+def unreadable_shape(row: Row) -> dict[str, Any]:
+    """A run that this gitexp cannot read at all."""
+    return {"id": row.id, "commit": row.commit, "status": row.status, "metrics": {}, "problems": [row.problem]}
+
+
+def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison) -> str:
+    """What `gitexp diff --json` prints."""
+    return document(
+        a=a,
+        b=b,
+        code=found.code,
+        recipe=found.recipe,
+        data=found.data,
+        environment=found.environment,
+        metrics=found.metrics,
+        identical_inputs=found.identical_inputs,
+        unexplained=found.unexplained,
+        unfair=found.unfair,
+    )
+
+
+_COLUMNS = (
+    "run", "attempt", "commit", "finished", "author", "status", "kind", "recipe", "seed", "duration_s", "clean",
+    "message",
+)  # fmt: skip
+
+
+def csv_table(rows: Sequence[Row]) -> str:
+    """Rows as RFC 4180 with LF: a column for each metric of any of them. Control characters are shown as escapes."""
+    import csv
+    import io
+
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*_COLUMNS, *(_no_formula(name) for name in names)])
+    for row in rows:
+        finished = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cells: Iterable[Any] = (
+            row.id, row.attempt, row.commit, finished, row.author, row.status, row.kind, row.recipe, row.seed,
+            row.duration_s, str(row.clean).lower(), row.message,
+        )  # fmt: skip
+        writer.writerow([*map(_no_formula, cells), *(row.metrics.get(name) for name in names)])
+    return out.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    # A spreadsheet executes text that begins like this; an apostrophe makes it text again.
+    return f"'{safe(cell)}" if cell.startswith(("=", "+", "-", "@")) else safe(cell)

@@ -1,0 +1,42 @@
+"""The errors a user may meet: what happened, why, and what to type. Everything else that is raised is a bug.
+
+The command line prints them and turns them into exit codes; nothing below it prints or exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class GitexpError(Exception):
+    """An expected error. `what` is one sentence; `details` are lines shown below it; `fix` can be pasted."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, details: Sequence[str] = (), why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.details = tuple(details)
+        self.why = why
+        self.fix = fix
+
+
+class UsageError(GitexpError):
+    """The command line itself is wrong."""
+
+    exit_code = 2
+
+
+class Refused(GitexpError):
+    """Nothing ran and nothing was recorded: a recipe error, a dirty tree, changed data, a policy."""
+
+    exit_code = 3
+
+
+class RecipeErrors(Refused):
+    """All problems of a recipe at once, each a `file:line: key: what` line."""
+
+    def __init__(self, problems: Sequence[str], *, fix: str = "") -> None:
+        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        super().__init__(f"{count} in the recipe; nothing ran", details=problems, fix=fix)
+        self.problems = tuple(problems)

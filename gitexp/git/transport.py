@@ -1,0 +1,196 @@
+"""Fetch one branch from a remote, and push one commit to it. Nothing else goes over the wire, whatever git config says.
+
+Every refspec is spelled out, so push.default, push.followTags, remote.*.push, fetch.prune and their kind have no say.
+Nothing is ever forced. git's own progress and its hooks' words are handed to `show` as they come; what went wrong is
+kept for the error. Credentials are git's business: it keeps our stdin and the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import Repo, git_environment, ref_id, succeeds
+
+Show = Callable[[bytes], None]
+
+# The shipped pre-push hook reads this: what we push is never forced, so git itself refuses what would rewrite.
+NEVER_FORCED = {"GITEXP_NEVER_FORCED": "1"}
+
+# What a remote says when two pushes met there; everything else it says is final.
+_LOST_THERE = ("lock", "failed to update ref", "incorrect old value", "already exists", "fetch first", "stale info")
+
+
+class TransportFailed(GitexpError):
+    """The remote could not be reached, or refused; `details` are git's words."""
+
+
+class Remote(NamedTuple):
+    """Where to push to and fetch from."""
+
+    address: str  # what git is given: a remote's name, a URL, an absolute path
+    name: str | None  # None: not a configured remote, so there is no remote-tracking branch
+
+    @property
+    def shown(self) -> str:
+        """The name, or the URL without what is secret in it."""
+        return self.name or re.sub(r"(?<=://)[^/@]*@", "", self.address)
+
+    def tracking_ref(self, branch: str) -> str | None:
+        """The ref that remembers the remote's branch; None for a URL."""
+        return f"refs/remotes/{self.name}/{branch}" if self.name else None
+
+
+class Taken(NamedTuple):
+    """The remote's branch is now what was pushed. `before` is what it was; None: it was not there."""
+
+    before: str | None
+
+
+class Lost(NamedTuple):
+    """Somebody else was faster, or holds the lock: look again."""
+
+    words: tuple[str, ...]
+
+
+def choose_remote(config: Mapping[str, str], asked: str | None, *, branch: str, cwd: Path) -> Remote:
+    """The remote to share with: the one asked for, else gitexp.remote, the branch's upstream, origin, the only one.
+
+    `config` is git's; what is asked for is a remote's name, a URL, or a path seen from `cwd`.
+    """
+    pattern = re.compile(r"remote\.(.+)\.(?:url|pushurl)", re.DOTALL)
+    names = sorted({found[1] for key in config if (found := pattern.fullmatch(key))})
+    upstream = config.get(f"branch.{branch}.remote")
+    wanted = asked or config.get("gitexp.remote") or (upstream if upstream != "." else None)
+    if wanted is not None:
+        if wanted in names:
+            return Remote(wanted, wanted)
+        if asked and "://" not in asked and (cwd / asked).exists():
+            return Remote(os.path.normpath(cwd / asked), None)  # git runs in the root, the user typed it elsewhere
+        if re.search(r"[:/]", wanted):
+            return Remote(wanted, None)
+        raise GitexpError(
+            f"There is no remote named {wanted}",
+            why=f"This repository knows {', '.join(names)}." if names else "This repository has no remotes.",
+            fix=f"git remote add {wanted} URL",
+        )
+    if "origin" in names or len(names) == 1:
+        name = "origin" if "origin" in names else names[0]
+        return Remote(name, name)
+    if names:
+        raise GitexpError(
+            f"Which remote? This repository has {', '.join(names)}, and none is called origin",
+            fix=f"git config gitexp.remote {names[0]}    or name it in the command",
+        )
+    raise GitexpError("There is no remote to share runs with", fix="git remote add origin URL    then type it again")
+
+
+def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> str | None:
+    """Fetch the remote's branch and return its tip; None where the remote has no such branch.
+
+    A configured remote's remote-tracking branch moves along; for a URL nothing is left behind but objects.
+    """
+    target = remote.tracking_ref(branch) or f"refs/gitexp/incoming/{os.getpid()}"
+    args = ["fetch", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap="]
+    args += ["--progress"] if show else []
+    args += ["--", remote.address, f"+refs/heads/{branch}:{target}"]
+    # Plain English: git says only in words that a branch is not there, or that another fetch holds the lock.
+    english = {"LC_ALL": "C", "LANGUAGE": ""}
+    for _ in range(5):
+        code, _, words = _talk(repo, args, env=english, show=show)
+        if code == 0:
+            break
+        if any("couldn't find remote ref" in text for text in words):
+            return None
+        if not any("cannot lock ref" in text or "unable to update local ref" in text for text in words):
+            raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}", details=words)
+    else:
+        raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}: the ref is locked", details=words)
+    tip = ref_id(repo, target)
+    if remote.name is None and tip is not None:
+        succeeds(repo, "update-ref", "-d", target)
+    return tip
+
+
+def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: Show | None = None) -> Taken | Lost:
+    """Make `commit` the remote's branch if that only adds to it. Raises TransportFailed when the remote will not.
+
+    The user's pre-push hook runs, as with `git push`.
+    """
+    target = f"refs/heads/{branch}"
+    args = ["-c", "advice.pushUpdateRejected=false"]
+    if remote.name:
+        args += ["-c", f"remote.{remote.name}.mirror=false"]  # a mirror remote takes no refspec at all
+    args += ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--no-force-with-lease"]
+    args += ["--progress"] if show else []
+    args += ["--", remote.address, f"{commit}:{target}"]
+    code, out, words = _talk(repo, args, env=NEVER_FORCED, show=show)
+    verdicts = re.findall(rf"^([ *=!])\t[^\t]*:{re.escape(target)}\t(.*)$", out, re.MULTILINE)
+    refused = [said for flag, said in verdicts if flag == "!"]
+    if code == 0 and verdicts and not refused:
+        _remember(repo, remote, commit, branch=branch)
+        return Taken(_before(repo, *verdicts[0], commit=commit))
+    if refused and all(said.startswith("[rejected]") or any(w in said for w in _LOST_THERE) for said in refused):
+        return Lost((*words, *refused))
+    raise TransportFailed(f"Cannot push {branch} to {remote.shown}", details=(*words, *refused))
+
+
+def _before(repo: Repo, flag: str, said: str, *, commit: str) -> str | None:
+    """What the remote's branch was, from git's `old..new`."""
+    if flag == "=":
+        return commit
+    return ref_id(repo, said.partition("..")[0]) if ".." in said else None
+
+
+def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:
+    """Move the remote-tracking branch, which git does only for branches that remote.NAME.fetch covers."""
+    ref = remote.tracking_ref(branch)
+    if ref is not None and ref_id(repo, ref) != commit:
+        succeeds(repo, "update-ref", "-m", "gitexp push", ref, commit)
+
+
+def _talk(
+    repo: Repo, args: Sequence[str], *, env: Mapping[str, str], show: Show | None
+) -> tuple[int, str, tuple[str, ...]]:
+    """Run git, handing on what it says as it says it. Returns exit code, stdout, and the words kept for an error.
+
+    With `show`, its errors and hints are kept back: whether they matter is known only later (a lost race is tried
+    again). Without, everything is kept and nothing shown.
+    """
+    import selectors
+
+    out, kept, rest = b"", [], b""
+    with (
+        subprocess.Popen(
+            ["git", *args], cwd=repo.root, env=git_environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process,
+        selectors.DefaultSelector() as streams,
+    ):
+        assert process.stdout is not None and process.stderr is not None
+        streams.register(process.stdout, selectors.EVENT_READ)
+        streams.register(process.stderr, selectors.EVENT_READ)
+        while streams.get_map():
+            for key, _ in streams.select():
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    streams.unregister(key.fileobj)
+                if key.fd == process.stdout.fileno():
+                    out += chunk
+                    continue
+                # Progress ends in a carriage return, all else in a line feed; what has neither yet is waited for.
+                pieces = re.split(rb"(?<=[\r\n])", rest + chunk)
+                rest = pieces.pop() if chunk else b""
+                for piece in pieces:
+                    if not piece:
+                        continue
+                    if show is None or piece.startswith((b"error: ", b"fatal: ", b"hint: ")):
+                        kept.append(piece)
+                    else:
+                        show(piece)
+    words = b"".join(kept).decode(errors="replace").splitlines()
+    return process.returncode, out.decode(errors="replace"), tuple(text.rstrip() for text in words if text.strip())

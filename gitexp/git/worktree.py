@@ -1,0 +1,235 @@
+"""What state the working tree is in, and a snapshot of it as a tree. HEAD, index and files stay as they are.
+
+A survey is several git processes that run at once; every command that needs the tree begins one before anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.errors import GitexpError, Refused
+from gitexp.git.repo import Repo, finish, finish_find, git_environment, output, parse_config, start, start_find
+
+_STATUS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "-z",
+    "--untracked-files=all",
+    "--ignore-submodules=none",
+    "--no-renames",
+    "--no-ahead-behind",
+)
+
+
+class Change(NamedTuple):
+    """One path that differs from HEAD. `code` is git's two letters; `??` untracked, `h ` or `S ` hidden by a flag."""
+
+    code: str
+    path: str
+    submodule: bool = False
+
+    @property
+    def hidden(self) -> bool:
+        """Whether `git status` does not show it (assume-unchanged, skip-worktree)."""
+        return self.code in {"h ", "S "}
+
+
+class Head(NamedTuple):
+    """HEAD at the time of the survey."""
+
+    commit: str
+    tree: str
+    subject: str
+    branch: str | None  # None: detached
+
+
+class Surveyed(NamedTuple):
+    """A repository, its configuration and the state of its working tree."""
+
+    repo: Repo
+    config: Mapping[str, str]
+    head: Head
+    changes: tuple[Change, ...]
+    flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
+    author: str  # "Name <email>"
+
+    @property
+    def clean(self) -> bool:
+        """Whether the working tree is exactly HEAD's tree (ignored files aside)."""
+        return not self.changes
+
+
+class Survey:
+    """Five git processes under way. `finish` waits for them."""
+
+    def __init__(self, cwd: Path) -> None:
+        self._cwd = cwd
+        self._where = start_find(cwd)
+        self._status = start(cwd, *_STATUS)
+        self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
+        self._config = start(cwd, "config", "-z", "--list")
+        self._head = start(cwd, "log", "-1", "--format=%H%n%T%n%s", "HEAD", "--")
+        self._ident = start(cwd, "var", "GIT_COMMITTER_IDENT")
+        self._author = start(cwd, "var", "GIT_AUTHOR_IDENT")
+
+    def finish(self) -> Surveyed:
+        """What they found. Raises NoRepository, or GitexpError for no commit and no identity."""
+        try:
+            repo = finish_find(self._where, self._cwd)
+        except GitexpError:
+            self._abandon()
+            raise
+        head_out, _ = self._head.communicate()
+        if self._head.returncode != 0:
+            self._abandon()
+            raise GitexpError(
+                f"{repo.root} has no commit yet, so there is no code that a run could name",
+                fix='git add -A && git commit -m "first commit"',
+            )
+        _, no_committer = self._ident.communicate()
+        author, no_author = self._author.communicate()
+        if self._ident.returncode or self._author.returncode:
+            self._abandon()
+            raise GitexpError(
+                "git does not know who you are, and a run is a commit",
+                details=(no_committer or no_author).decode(errors="replace").strip().splitlines()[-1:],
+                fix='git config --global user.name "Your Name" && git config --global user.email you@example.com',
+            )
+        config = parse_config(finish(self._config))
+        commit, tree, subject = os.fsdecode(head_out).rstrip("\n").split("\n", 2)
+        branch, changes = _parse_status(finish(self._status))
+        flagged = _parse_flags(finish(self._flags), repo.root)
+        if flagged:
+            changes += _hidden_changes(repo, flagged, known={change.path for change in changes})
+        return Surveyed(
+            repo=repo,
+            config=config,
+            head=Head(commit=commit, tree=tree, subject=subject, branch=branch),
+            changes=tuple(changes),
+            flagged=flagged,
+            author=os.fsdecode(author).rsplit(" ", 2)[0],
+        )
+
+    def _abandon(self) -> None:
+        for process in (self._status, self._flags, self._config, self._head, self._ident, self._author):
+            process.communicate()
+
+
+def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:
+    branch: str | None = None
+    changes: list[Change] = []
+    for item in listing.split(b"\0"):
+        kind = item[:2]
+        if item.startswith(b"# branch.head "):
+            name = os.fsdecode(item[14:])
+            branch = None if name == "(detached)" else name
+        elif kind == b"1 ":
+            fields = item.split(b" ", 8)
+            changes.append(_change(fields[1], fields[2], fields[8]))
+        elif kind == b"u ":
+            fields = item.split(b" ", 10)
+            changes.append(_change(fields[1], fields[2], fields[10]))
+        elif kind == b"? ":
+            changes.append(Change("??", os.fsdecode(item[2:])))
+    return branch, changes
+
+
+def _change(letters: bytes, submodule: bytes, path: bytes) -> Change:
+    return Change(letters.decode().replace(".", " "), os.fsdecode(path), submodule=submodule.startswith(b"S"))
+
+
+def _parse_flags(listing: bytes, root: Path) -> tuple[str, ...]:
+    """Paths with a flag that may hide a change: assume-unchanged always, skip-worktree where the file exists."""
+    flagged = []
+    for item in listing.split(b"\0"):
+        letter, path = item[:1], os.fsdecode(item[2:])
+        if letter.islower() or (letter == b"S" and os.path.lexists(root / path)):
+            flagged.append(path)
+    return tuple(flagged)
+
+
+def _hidden_changes(repo: Repo, flagged: Sequence[str], *, known: set[str]) -> list[Change]:
+    index = repo.git_dir / f"gitexp-index-{os.getpid()}"
+    try:
+        env = _index_without_flags(repo, index, flagged)
+        differing = output(repo, "diff-files", "--name-only", "-z", env=env)
+    finally:
+        index.unlink(missing_ok=True)
+    hidden = sorted({os.fsdecode(path) for path in differing.split(b"\0") if path} & set(flagged) - known)
+    return [Change("h ", path) for path in hidden]
+
+
+def _index_without_flags(repo: Repo, index: Path, flagged: Sequence[str]) -> dict[str, str]:
+    """Copy the user's index to `index`, drop the flags of `flagged` there; the environment that makes git use it."""
+    import shutil
+
+    try:
+        shutil.copyfile(repo.git_dir / "index", index)
+    except FileNotFoundError:
+        pass  # nothing was ever staged
+    env = {"GIT_INDEX_FILE": str(index)}
+    if flagged:
+        feed = b"".join(os.fsencode(path) + b"\0" for path in flagged)
+        for flag in ("--no-assume-unchanged", "--no-skip-worktree"):
+            output(repo, "update-index", flag, "-z", "--stdin", feed=feed, env=env)
+        subprocess.run(
+            ["git", "update-index", "-q", "--refresh"],
+            cwd=repo.root,
+            env=git_environment(env),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,  # answers 1 when a file differs, which is what we are here to find out
+        )
+    return env
+
+
+def untracked_sizes(surveyed: Surveyed) -> dict[str, int]:
+    """Size in bytes of each untracked file that a snapshot would take in."""
+    sizes = {}
+    for change in surveyed.changes:
+        if change.code == "??":
+            try:
+                sizes[change.path] = (surveyed.repo.root / change.path).lstat().st_size
+            except FileNotFoundError:
+                continue
+    return sizes
+
+
+def snapshot_tree(surveyed: Surveyed, *, index: Path) -> str:
+    """Store exactly what is in the working tree (ignored files aside) and return the tree's id.
+
+    `index` is a file of ours that git may write; it stays, so that an EditWatch can compare with it. Raises Refused
+    for what a tree cannot hold exactly: a nested repository, a submodule with changes of its own.
+    """
+    repo = surveyed.repo
+    inexact = [change.path for change in surveyed.changes if change.submodule or change.path.endswith("/")]
+    if inexact:
+        raise Refused(
+            "A snapshot cannot hold other repositories' changes",
+            details=[f"  {path}" for path in inexact],
+            why="A run recorded now would point at code that is in none of your commits.",
+            fix="commit inside the submodule, or put the nested repository into .gitignore",
+        )
+    env = _index_without_flags(repo, index, surveyed.flagged)
+    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
+    return output(repo, "write-tree", env=env).decode().strip()
+
+
+class EditWatch:
+    """Two git processes that find what has changed in the working tree since it was `tree`."""
+
+    def __init__(self, repo: Repo, *, tree: str, index: Path | None) -> None:
+        env = {"GIT_INDEX_FILE": str(index)} if index else {}
+        diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
+        self._edited = start(repo.root, *diff, env=env)
+        self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
+
+    def finish(self) -> tuple[str, ...]:
+        """The paths that were edited, removed or added, sorted."""
+        listing = finish(self._edited) + finish(self._new)
+        return tuple(sorted({os.fsdecode(path) for path in listing.split(b"\0") if path}))

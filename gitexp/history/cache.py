@@ -1,0 +1,193 @@
+"""Keep the rows of a ref in one flat file, so that listing runs does not read every record again.
+
+A file under `<common dir>/gitexp/index/` for each ref: a version line, one JSON array for each run in the order of
+(finished, id), and a last line naming the commit the file is complete up to. It is a cache: a file that is missing,
+damaged, of another version or not writable changes nothing but the time a listing takes. Readers may add the same rows
+at the same time; a row that is there twice is read once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.git.repo import Repo
+
+VERSION_LINE = b'["gitexp index", 1]\n'
+_TIP = b'["tip", "'
+
+
+class Row(NamedTuple):
+    """What a listing needs to know of one run. The id comes first: a file of rows is searched for it as bytes."""
+
+    id: str
+    commit: str
+    attempt: int
+    finished: float  # seconds since 1970, UTC
+    recipe: str
+    kind: str  # run, smoke, rerun
+    status: str
+    duration_s: float | None
+    author: str
+    clean: bool  # False: the tree differed from its commit, or was edited while the program ran
+    seed: int | None
+    message: str | None  # the user's, its first line
+    defects: int
+    metrics: dict[str, float | int]
+    problem: str | None  # why the record cannot be read, in one line; None: it can
+
+    @property
+    def order(self) -> tuple[float, str, int]:
+        """Sorts runs the same way in every clone."""
+        return (self.finished, self.id, self.attempt)
+
+
+class Rows:
+    """The rows of a ref as bytes, complete up to the commit `tip`, oldest first. Parsed only as far as is asked."""
+
+    def __init__(self, data: bytes | mmap, tip: str) -> None:
+        self.data = data  # a map of the file: showing one run then reads a few pages of it, not 25 MB at 100,000 runs
+        self.tip = tip
+
+    def all(self) -> list[Row]:
+        """Every row, newest first. Raises ValueError where the bytes are damaged."""
+        lines = json.loads(b"[" + self.data[:].rstrip(b"\n").replace(b"\n", b",") + b"]")
+        width = len(Row._fields)
+        rows = {line[1]: Row._make(line) for line in lines if len(line) == width}
+        if len(lines) != 1 + sum(len(line) == width or line[:1] == ["tip"] for line in lines):
+            raise ValueError("not a file of rows")
+        return sorted(rows.values(), key=lambda row: (row[3], row[0], row[2]), reverse=True)
+
+    def newest(self) -> Iterator[Row]:
+        """Rows from the newest on, read only as far as they are taken."""
+        return self._backwards(len(self.data))
+
+    def before(self, row: Row) -> Iterator[Row]:
+        """Rows older than this one with the same recipe, newest first."""
+        line = b'\n["%s", "%s"' % (row.id.encode(), row.commit.encode())
+        found = self.data.rfind(line, max(0, len(self.data) - (1 << 20)))  # most often it is among the newest,
+        found = found if found >= 0 else self.data.find(line)  # and forwards is many times faster than backwards
+        recipe = b", %s, " % json.dumps(row.recipe).encode()
+        for other in self._backwards(found + 1, containing=recipe):
+            if other.recipe == row.recipe and other.order < row.order:
+                yield other
+
+    def with_id(self, beginning: str) -> list[Row]:
+        """Rows whose id begins with these letters (k to z)."""
+        wanted = b'\n["' + beginning.encode()
+        found: dict[str, Row] = {}
+        at = self.data.find(wanted)
+        while at >= 0:
+            row = self._line(at + 1)
+            found[row.commit] = row
+            at = self.data.find(wanted, at + 1)
+        return list(found.values())
+
+    def at_commit(self, commit: str) -> Row | None:
+        """The row of a commit; None where it is no run of this ref."""
+        at = self.data.find(b'", "%s", ' % commit.encode())
+        if at < 0:
+            return None
+        row = self._line(self.data.rfind(b"\n", 0, at) + 1)
+        return row if row.commit == commit else None
+
+    def _line(self, start: int) -> Row:
+        return _row(self.data[start : self.data.find(b"\n", start)])
+
+    def _backwards(self, end: int, *, containing: bytes = b'["') -> Iterator[Row]:
+        seen: set[str] = set()
+        while (at := self.data.rfind(containing, 0, end)) >= 0:
+            start = self.data.rfind(b"\n", 0, at) + 1
+            end = start
+            if start == 0:
+                return  # the version line
+            if self.data[start : start + len(_TIP)] == _TIP:
+                continue
+            row = self._line(start)
+            if row.commit not in seen:
+                seen.add(row.commit)
+                yield row
+
+
+def _row(line: bytes) -> Row:
+    fields = json.loads(line)
+    if not isinstance(fields, list) or len(fields) != len(Row._fields):
+        raise ValueError("not a row")
+    return Row._make(fields)
+
+
+def dump_rows(rows: Iterable[Row]) -> bytes:
+    """Rows as lines, in the order given."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def fresh(rows: Iterable[Row], *, tip: str) -> Rows:
+    """Rows in any order, complete up to `tip`."""
+    ordered = sorted(rows, key=lambda row: row.order)
+    return Rows(VERSION_LINE + dump_rows(ordered) + _tip_line(tip), tip)
+
+
+def extended(old: Rows, new: Sequence[Row], *, tip: str) -> tuple[Rows, bytes | None]:
+    """`old` with new rows, and the bytes that make its file into this; None where the file must be rewritten."""
+    ordered = sorted(new, key=lambda row: row.order)
+    last = next(old.newest(), None)
+    if last is not None and ordered and ordered[0].order < last.order:
+        return fresh([*old.all(), *ordered], tip=tip), None  # a colleague's older runs came in
+    added = dump_rows(ordered) + _tip_line(tip)
+    return Rows(old.data[:] + added, tip), added
+
+
+def _tip_line(tip: str) -> bytes:
+    return _TIP + tip.encode() + b'"]\n'
+
+
+def _path(repo: Repo, ref: str) -> Path:
+    name = ref.removeprefix("refs/").replace("%", "%25").replace("/", "%2F")
+    return repo.common_dir / "gitexp" / "index" / name
+
+
+def read_cache(repo: Repo, ref: str) -> Rows | None:
+    """What the file of a ref holds; None where there is none that can be used."""
+    try:
+        with _path(repo, ref).open("rb") as file:
+            data = mmap(file.fileno(), 0, access=ACCESS_READ)  # never cut short: files are appended to or replaced
+    except (OSError, ValueError):  # there is none, or it is empty
+        return None
+    last = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
+    tip = last[len(_TIP) : -3]
+    usable = data[: len(VERSION_LINE)] == VERSION_LINE and last == _TIP + tip + b'"]\n' and tip.isalnum()
+    return Rows(data, tip.decode()) if usable else None
+
+
+def append_cache(repo: Repo, ref: str, added: bytes) -> None:
+    """Add lines to the file of a ref. Where that fails half-way the file is removed, to be rebuilt."""
+    path = _path(repo, ref)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            whole = os.write(fd, added) == len(added)
+        finally:
+            os.close(fd)
+        if not whole:
+            path.unlink()
+    except OSError:
+        pass  # a read-only or full disk: the next reader does the work again
+
+
+def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
+    """Replace the file of a ref, whole."""
+    path = _path(repo, ref)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(rows.data[:])
+        beside.replace(path)
+    except OSError:
+        try:
+            beside.unlink()
+        except OSError:
+            pass  # a read-only disk

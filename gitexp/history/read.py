@@ -1,0 +1,206 @@
+"""Turn the commit of a run into a Run. Every part is tolerant: what is missing is None, what is damaged is a problem.
+
+Parts are parsed when they are first asked for: an environment with hundreds of packages costs more than all the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader
+from gitexp.model.run import RunRecord, Unreadable, load_run
+
+T = TypeVar("T")
+
+PART_LIMIT = 4 << 20  # bytes of a file that is parsed
+OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
+_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "artifacts.xxh128")
+
+
+class Run:
+    """A run as its commit holds it. Raises NewerFormat on construction where this gitexp is too old for the record."""
+
+    def __init__(self, commit: str, header: bytes, tree: Mapping[str, str], parts: Mapping[str, bytes | None]) -> None:
+        self.commit = commit
+        self.tree = tree  # object ids of the record's files and folders by name
+        self.problems: list[str] = []  # one sentence for each part that is damaged
+        self._header = header
+        self._parts = parts
+        try:
+            self.record: RunRecord | None = load_run(self._text("run.toml") or "", where="run.toml")
+        except Unreadable as error:
+            self.record = None
+            self.problems.append(error.what)
+
+    @property
+    def code(self) -> str | None:
+        """The id of the tree that ran; None where the record has none."""
+        return self.tree.get("code")
+
+    @cached_property
+    def author(self) -> str:
+        """Who recorded the run: `Name <address>`."""
+        for line in self._header.partition(b"\n\n")[0].split(b"\n"):
+            if line.startswith(b"author "):
+                return line[len(b"author ") : line.rfind(b">") + 1].decode("utf-8", "replace")
+        return "unknown"
+
+    @cached_property
+    def committed(self) -> int | None:
+        """When the run was recorded, in seconds since 1970; None where the commit does not say."""
+        for line in self._header.partition(b"\n\n")[0].split(b"\n"):
+            fields = line.split(b" ")
+            if fields[0] == b"committer" and len(fields) > 2 and fields[-2].isdigit():
+                return int(fields[-2])
+        return None
+
+    @cached_property
+    def message(self) -> str:
+        """The commit message."""
+        return self._header.partition(b"\n\n")[2].decode("utf-8", "replace")
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float | int]:
+        """One summary value for each metric."""
+        from gitexp.model.metrics import load_metrics
+
+        return self._parsed("metrics.toml", lambda text: load_metrics(text)) or {}
+
+    @cached_property
+    def recipe_text(self) -> str | None:
+        """recipe.toml as it is."""
+        return self._text("recipe.toml")
+
+    @cached_property
+    def recipe(self) -> Mapping[str, Any] | None:
+        """The resolved recipe."""
+        return self._parsed("recipe.toml", _toml)
+
+    @cached_property
+    def recipe_values(self) -> Mapping[str, Any]:
+        """The recipe by dotted key, without [about] and [why]: what counts as an input."""
+        from gitexp.model.recipe import flatten
+
+        try:
+            return flatten(dict(self.recipe or {}))
+        except RecursionError:
+            self.problems.append("recipe.toml is nested too deeply")
+            return {}
+
+    @cached_property
+    def why(self) -> Mapping[str, str]:
+        """Reasons beside the recipe's keys."""
+        reasons = (self.recipe or {}).get("why")
+        return {k: v for k, v in reasons.items() if isinstance(v, str)} if isinstance(reasons, dict) else {}
+
+    @cached_property
+    def goals(self) -> Mapping[str, str]:
+        """`max` or `min` for each metric whose recipe states it."""
+        metrics = (self.recipe or {}).get("metrics")
+        goal = metrics.get("goal") if isinstance(metrics, dict) else None
+        return {k: v for k, v in goal.items() if v in ("max", "min")} if isinstance(goal, dict) else {}
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """The datasets by name: DatasetRecord each."""
+        from gitexp.model.manifest import load_data
+
+        return self._parsed("data.toml", lambda text: load_data(text)) or {}
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any] | None:
+        """environment.toml, parsed."""
+        from gitexp.model.environment import load_environment
+
+        return self._parsed("environment.toml", lambda text: load_environment(text))
+
+    @cached_property
+    def artifacts(self) -> list[tuple[str, str]]:
+        """Path and digest of what the program saved."""
+        from gitexp.model.manifest import display, parse_manifest
+
+        try:
+            entries = parse_manifest(self._parts.get("artifacts.xxh128") or b"", where="artifacts.xxh128")
+        except GitexpError as error:
+            self.problems.append(error.what)
+            return []
+        return [(display(entry.path), f"xxh128:{entry.digest}") for entry in entries]
+
+    def _parsed(self, name: str, load: Callable[[str], T]) -> T | None:
+        text = self._text(name)
+        if text is None:
+            return None
+        try:
+            return load(text)
+        except GitexpError as error:
+            self.problems.append(error.what)
+            return None
+
+    def _text(self, name: str) -> str | None:
+        content = self._parts.get(name)
+        if content is None:
+            if name in self.tree:
+                self.problems.append(f"{name} is too large to be read, or missing from this clone")
+            return None
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError:
+            self.problems.append(f"{name} is not UTF-8")
+            return None
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"recipe.toml is not valid TOML: {error}") from error
+
+
+def read_run(reader: ObjectReader, commit: str) -> Run:
+    """Read the run that a commit is. Raises NewerFormat."""
+    header, tree, *parts = reader.find_many([commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in _PARTS)])
+    if header is None or tree is None:
+        raise GitexpError(f"The commit {commit} is not in this repository", fix="gitexp pull")
+    contents = {name: _bounded(part) for name, part in zip(_PARTS, parts, strict=True) if part is not None}
+    return Run(commit, header[1] or b"", parse_tree(tree[1] or b"", id_bytes=len(commit) // 2), contents)
+
+
+def _bounded(part: tuple[str, bytes | None]) -> bytes | None:
+    return part[1] if part[1] is not None and len(part[1]) <= PART_LIMIT else None
+
+
+def parse_tree(content: bytes, *, id_bytes: int) -> dict[str, str]:
+    """Object ids by name of a git tree object."""
+    entries = {}
+    at = 0
+    while (end := content.find(b"\0", at)) >= 0:
+        name = content[at:end].partition(b" ")[2].decode("utf-8", "surrogateescape")
+        at = end + 1 + id_bytes
+        entries[name] = content[end + 1 : at].hex()
+    return entries
+
+
+def read_manifest(reader: ObjectReader, run: Run, name: str) -> bytes | None:
+    """The manifest of a dataset, its parts joined; None where the record has none (restricted data)."""
+    found = reader.find(f"{run.commit}:data/{name}.xxh128")
+    if found is None or found[1] is None:
+        return None
+    content = found[1]
+    parts = parse_tree(content, id_bytes=len(run.commit) // 2) if b"\0" in content[:64] else {}
+    if not parts or not all(part.isdigit() for part in parts):
+        return content
+    return b"".join(reader.read(parts[part]) or b"" for part in sorted(parts))
+
+
+def read_output(reader: ObjectReader, run: Run) -> str | None:
+    """What the program printed, as text: colours gone, progress bars at their end. None: nothing was recorded."""
+    content = reader.read(f"{run.commit}:output.log")
+    if content is None:
+        return None
+    text = re.sub(r"\x1b\[[0-9;:]*m", "", content[:OUTPUT_LIMIT].decode("utf-8", "replace"))
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

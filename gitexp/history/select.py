@@ -1,0 +1,180 @@
+"""Turn what people type for a run (RUN) into its row.
+
+In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]`, a run id or a unique beginning of one (with
+`/ATTEMPT` where an earlier attempt is meant), a git revision that names a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo, ref_id
+from gitexp.history.cache import Row
+from gitexp.history.read import read_run
+from gitexp.history.walk import Runs, branch_ref, find_tips
+from gitexp.model.run import RUN_ID_LENGTH, RUN_ID_LETTERS
+
+SHORTEST = 4  # letters of an id that are enough, where they are unique
+SHOWN = 8  # letters of an id in lists
+
+_LATEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?latest(?:~(?P<back>\d{0,9}))?")
+_BEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?best:(?P<metric>.+?)(?:@(?P<recipe>[^@]+))?", re.DOTALL)
+_ID = re.compile(rf"(?P<id>[{RUN_ID_LETTERS}]{{{SHORTEST},{RUN_ID_LENGTH}}})(?:/(?P<attempt>\d{{1,6}}))?")
+
+
+class UnknownRun(GitexpError):
+    """No run is meant by this."""
+
+
+class AmbiguousRun(GitexpError):
+    """More than one run may be meant by this."""
+
+
+class History:
+    """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name."""
+
+    def __init__(
+        self, repo: Repo, *, reader: ObjectReader, branch: str, goals: Mapping[str, str], remote: str | None
+    ) -> None:
+        self.repo = repo
+        self.reader = reader
+        self.branch = branch
+        self.goals = goals  # gitexp.toml's
+        self.tips = find_tips(repo, branch)
+        self.runs = Runs(repo, branch_ref(self.tips, remote=remote), reader=reader)
+
+    def of_remote(self, remote: str | None) -> Runs:
+        """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""
+        if remote is None:
+            return self.runs
+        if remote not in self.tips:
+            known = ", ".join(sorted(name for name in self.tips if name)) or "none yet"
+            raise UnknownRun(
+                f"No runs of {remote!r} were fetched (remotes with runs: {known})", fix=f"gitexp pull {remote}"
+            )
+        return Runs(self.repo, self.tips[remote], reader=self.reader)
+
+    def select(self, text: str) -> Row:
+        """The run that is meant. Raises UnknownRun or AmbiguousRun."""
+        if match := _LATEST.fullmatch(text):
+            back = match["back"]
+            return self._latest(text, match["remote"], int(back or 1) if back is not None else 0)
+        if match := _BEST.fullmatch(text):
+            return self._best(match["remote"], match["metric"], match["recipe"])
+        if match := _ID.fullmatch(text):
+            found = self.runs.with_id(match["id"])
+            if found:
+                return _one_of(found, text, attempt=int(match["attempt"]) if match["attempt"] else None)
+        commit = ref_id(self.repo, text) if text else None
+        row = self.runs.at_commit(commit) if commit else None
+        if row is not None:
+            return row
+        raise self._unknown(text, commit)
+
+    def goal(self, metric: str, *, recipe: str | None = None) -> str:
+        """`max` or `min`: the newest recipe's that states it, else gitexp.toml's. Raises GitexpError."""
+        row = self.runs.first(_with_metric(metric, recipe))
+        stated = dict(self.goals) if row is None else {**self.goals, **read_run(self.reader, row.commit).goals}
+        if metric in stated:
+            return stated[metric]
+        raise GitexpError(
+            f"Is a high or a low {metric!r} better? Neither the recipe nor gitexp.toml says",
+            fix=f'add to gitexp.toml:  [metrics]  goal = {{ "{metric}" = "max" }}    (or "min")',
+        )
+
+    def _latest(self, text: str, remote: str | None, back: int) -> Row:
+        runs = self.of_remote(remote)
+        row = runs.first(_counts, skip=back)
+        if row is not None:
+            return row
+        if runs.first(_counts) is None:
+            raise no_runs()
+        raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
+
+    def _best(self, remote: str | None, metric: str, recipe: str | None) -> Row:
+        runs = self.of_remote(remote)
+        wanted = _with_metric(metric, recipe)
+        candidates = [row for row in runs.all() if wanted(row) and row.metrics[metric] == row.metrics[metric]]
+        if not candidates:
+            where = f" of {recipe!r}" if recipe else ""
+            names = sorted({name for row in runs.all()[:1000] if recipe in (None, row.recipe) for name in row.metrics})
+            hint = f"metrics there are: {', '.join(names[:12])}" if names else "no run has logged a metric yet"
+            raise UnknownRun(f"No completed run{where} has a metric {metric!r}", details=[hint])
+        sign = 1 if self.goal(metric, recipe=recipe) == "max" else -1
+        return max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
+
+    def _unknown(self, text: str, commit: str | None) -> GitexpError:
+        if commit:
+            return UnknownRun(
+                f"{text!r} is the commit {commit[:10]}, and that is no run",
+                why="Runs are the commits on the experiments branch that have a Gitexp-Run trailer.",
+                fix="gitexp log",
+            )
+        rows = self.runs.all()
+        if not rows:
+            return no_runs()
+        if 0 < len(text) < SHORTEST and not text.strip(RUN_ID_LETTERS):
+            return UnknownRun(f"{text!r} is too short: {SHORTEST} letters of a run's id, or more", fix="gitexp log")
+        from difflib import get_close_matches
+
+        recent = [row.id for row in rows[:1000]]
+        close = get_close_matches(text[:RUN_ID_LENGTH], [i[: max(len(text), SHORTEST)] for i in recent], n=3)
+        near = [row for beginning in close for row in rows[:1000] if row.id.startswith(beginning)][:3]
+        named = [row for row in rows if row.recipe == text][:1]
+        details = [f"  did you mean {describe(row)}" for row in near]
+        details += [f"  {text!r} is a recipe; its newest run is {describe(row)}" for row in named]
+        return UnknownRun(f"No run is called {text!r}", details=details, fix="gitexp log    lists the runs there are")
+
+
+def describe(row: Row) -> str:
+    """A run in a few words, for a choice among several."""
+    from datetime import UTC, datetime
+
+    when = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%d %H:%M")
+    attempt = f"/{row.attempt}" if row.attempt > 1 else ""
+    return f"{row.id}{attempt}  {when}  {row.recipe}  {row.status}  commit {row.commit[:10]}"
+
+
+def no_runs() -> UnknownRun:
+    """There is nothing to choose from."""
+    return UnknownRun("There are no runs yet", fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
+
+
+def _counts(row: Row) -> bool:
+    return row.kind != "smoke" and row.problem is None
+
+
+def _with_metric(metric: str, recipe: str | None) -> Callable[[Row], bool]:
+    def wanted(row: Row) -> bool:
+        right = row.status == "completed" and row.kind != "smoke"
+        return right and metric in row.metrics and (recipe is None or row.recipe == recipe)
+
+    return wanted
+
+
+def _one_of(found: list[Row], text: str, *, attempt: int | None) -> Row:
+    """The row meant among those whose id begins right: the highest attempt of the one id, or the attempt asked for."""
+    ids = sorted({row.id for row in found})
+    if len(ids) > 1:
+        raise AmbiguousRun(
+            f"{text!r} may mean {len(ids)} runs",
+            details=[f"  {describe(row)}" for row in sorted(found, key=lambda row: row.order)[-10:]],
+            fix="type more letters",
+        )
+    wanted = max(row.attempt for row in found) if attempt is None else attempt
+    rows = [row for row in found if row.attempt == wanted]
+    if not rows:
+        raise UnknownRun(
+            f"The run {ids[0]} has no attempt {wanted}",
+            details=[f"  {describe(row)}" for row in sorted(found, key=lambda row: row.order)],
+        )
+    if len(rows) > 1:
+        raise AmbiguousRun(
+            f"{len(rows)} different commits claim to be attempt {wanted} of run {ids[0]}",
+            details=[f"  {describe(row)}" for row in rows],
+            why="One of them was not written by that run. `gitexp show COMMIT` shows each.",
+            fix="name the commit instead of the run",
+        )
+    return rows[0]

@@ -1,0 +1,234 @@
+"""List the runs of a ref: new commits from `git log`, the rest from the cache.
+
+A commit is a run if and only if it has the trailer `Gitexp-Run`; the root, merges and events are skipped. A record that
+is damaged or hostile never breaks a listing: its row says why it cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo, output, start
+from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
+from gitexp.model.metrics import load_metrics
+from gitexp.model.run import RunId, load_run
+
+T = TypeVar("T")
+
+RECORD_LIMIT = 1 << 20  # bytes of run.toml or metrics.toml; what is larger was not written by gitexp
+METRICS_LIMIT = 1000  # metrics of one run that a row carries
+_FIELDS = ("%m", "%H", "%at", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
+_FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
+
+
+class Tip(NamedTuple):
+    """A ref that holds runs, and the commit it points at."""
+
+    ref: str
+    commit: str
+
+
+def find_tips(repo: Repo, branch: str) -> dict[str, Tip]:
+    """The experiments branch by remote; the local one under the empty name."""
+    refs = (f"refs/heads/{branch}", f"refs/remotes/*/{branch}")
+    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", *refs)
+    tips = {}
+    for line in listing.decode(errors="surrogateescape").splitlines():
+        commit, ref = line.split(" ", 1)
+        remote = "" if ref.startswith("refs/heads/") else ref[len("refs/remotes/") : -len(branch) - 1]
+        tips[remote] = Tip(ref, commit)
+    return tips
+
+
+def branch_ref(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
+    """The ref to read: the local branch; without one that of the remote named, else of origin, else of the only one."""
+    for name in ("", remote, "origin"):
+        if name is not None and name in tips:
+            return tips[name]
+    return next(iter(tips.values())) if len(tips) == 1 else None
+
+
+class Runs:
+    """The runs of one ref, brought up to date when first asked for. `tip` None: there is no such branch."""
+
+    def __init__(self, repo: Repo, tip: Tip | None, *, reader: ObjectReader) -> None:
+        self._repo = repo
+        self.tip = tip
+        self._reader = reader
+        self._rows: Rows | None = None
+
+    def all(self) -> list[Row]:
+        """Every run, newest first."""
+        return self._asked(lambda rows: rows.all())
+
+    def first(self, wanted: Callable[[Row], bool], *, skip: int = 0) -> Row | None:
+        """The newest run that is wanted, after skipping some; attempts of one run count once.
+
+        Costs as much as there are rows to look at, not as there are runs.
+        """
+
+        def find(rows: Rows) -> Row | None:
+            seen: set[str] = set()
+            for row in rows.newest():
+                if row.id not in seen and wanted(row):
+                    seen.add(row.id)
+                    if len(seen) > skip:
+                        return row
+            return None
+
+        return self._asked(find)
+
+    def previous_of(self, row: Row) -> Row | None:
+        """The run before this one of the same recipe. Smoke runs are compared with smoke runs alone."""
+
+        def find(rows: Rows) -> Row | None:
+            alike = (r for r in rows.before(row) if r.id != row.id and (r.kind == "smoke") == (row.kind == "smoke"))
+            return next((r for r in alike if r.problem is None), None)
+
+        return self._asked(find)
+
+    def with_id(self, beginning: str) -> list[Row]:
+        """Runs whose id begins like this, every attempt of them."""
+        return self._asked(lambda rows: rows.with_id(beginning))
+
+    def at_commit(self, commit: str) -> Row | None:
+        """The run that a commit is, also where it is not on this ref; None where it is no run."""
+        found = self._asked(lambda rows: rows.at_commit(commit))
+        if found is not None:
+            return found
+        read = _scan(self._repo, self._reader, "--no-walk", commit)
+        return read[1][0] if read is not None and read[1] else None
+
+    def _asked(self, question: Callable[[Rows], T]) -> T:
+        """Put a question to the rows; where they turn out to be damaged, build them again and repeat it."""
+        if self._rows is None:
+            self._rows = self._up_to_date()
+        try:
+            return question(self._rows)
+        except (ValueError, TypeError, LookupError):  # lines that are not rows
+            self._rows = self._rebuilt()
+            return question(self._rows)
+
+    def _up_to_date(self) -> Rows:
+        if self.tip is None:
+            return fresh([], tip="")
+        old = read_cache(self._repo, self.tip.ref)
+        if old is not None and old.tip == self.tip.commit:
+            return old
+        read = _scan(self._repo, self._reader, "--left-right", f"{old.tip}...{self.tip.commit}") if old else None
+        if old is None or read is None or read[0]:
+            return self._rebuilt()  # never read before, a commit that is gone, or a branch that was set back
+        try:
+            rows, added = extended(old, read[1], tip=self.tip.commit)
+        except (ValueError, TypeError, LookupError):
+            return self._rebuilt()
+        if added is None:
+            write_cache(self._repo, self.tip.ref, rows)
+        else:
+            append_cache(self._repo, self.tip.ref, added)
+        return rows
+
+    def _rebuilt(self) -> Rows:
+        if self.tip is None:
+            return fresh([], tip="")
+        read = _scan(self._repo, self._reader, self.tip.commit)
+        if read is None:
+            raise GitexpError(f"git cannot read the runs of {self.tip.ref}", fix="git fsck")
+        rows = fresh(read[1], tip=self.tip.commit)
+        write_cache(self._repo, self.tip.ref, rows)
+        return rows
+
+
+def _scan(repo: Repo, reader: ObjectReader, *revisions: str) -> tuple[bool, list[Row]] | None:
+    """Whether commits are on the left side only, and the runs among the others; None where git knows no such commit."""
+    log = start(repo.root, "log", "--no-show-signature", "-s", "--encoding=UTF-8", _FORMAT, *revisions, "--")
+    listing, _ = log.communicate()
+    if log.returncode != 0:
+        return None
+    fields = listing.decode("utf-8", "replace").split("\0")
+    width = len(_FIELDS)
+    commits = [fields[i : i + width] for i in range(0, len(fields) - width, width)]
+    gone = any(mark.strip() == "<" for mark, *_ in commits)
+    runs = [(oid, int(at or 0), author, trailer.strip()) for _, oid, at, author, trailer in commits if trailer.strip()]
+    names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml"))
+    found = reader.find_many(names)
+    return gone, [_read_row(*run, record=next(found), metrics=next(found)) for run in runs]
+
+
+Found = tuple[str, bytes | None] | None
+
+
+def _read_row(commit: str, authored: int, author: str, trailer: str, *, record: Found, metrics: Found) -> Row:
+    try:
+        run = load_run(_text(record, "run.toml"))
+        if run.id != trailer:
+            raise GitexpError(f"run.toml is of run {run.id}, the commit message of {trailer[:40]}")
+    except GitexpError as error:
+        return _unreadable(commit, authored, author, trailer, problem=error.what)
+    try:
+        values = load_metrics(_text(metrics, "metrics.toml")) if metrics is not None else {}
+    except GitexpError:
+        values = {}  # `show` and `diff` say so; a listing is of what can be read
+    return Row(
+        id=run.id,
+        commit=commit,
+        attempt=run.attempt,
+        finished=run.finished.timestamp(),
+        recipe=run.recipe[:200],
+        kind=run.kind,
+        status=run.status,
+        duration_s=run.duration_s,
+        author=author[:200],
+        clean=run.code.clean and not run.code.edited_count,
+        seed=run.seed,
+        message=run.message.strip().splitlines()[0][:500] if run.message and run.message.strip() else None,
+        defects=len(run.defects),
+        metrics=dict(list(values.items())[:METRICS_LIMIT]),
+        problem=None,
+    )
+
+
+def _unreadable(commit: str, authored: int, author: str, trailer: str, *, problem: str) -> Row:
+    try:
+        run_id = str(RunId(trailer))
+    except ValueError:
+        run_id, problem = "?", f"its Gitexp-Run is not a run id: {trailer[:40]!r}"
+    return Row(
+        id=run_id,
+        commit=commit,
+        attempt=1,
+        finished=float(authored),
+        recipe="",
+        kind="run",
+        status="unreadable",
+        duration_s=None,
+        author=author[:200],
+        clean=True,
+        seed=None,
+        message=None,
+        defects=0,
+        metrics={},
+        problem=problem[:500],
+    )
+
+
+def _text(found: Found, name: str) -> str:
+    """A file of a record as text. Raises GitexpError where it is missing, too large or not UTF-8."""
+    if found is None:
+        raise GitexpError(f"{name} is missing")
+    content = found[1]
+    if content is None or len(content) > RECORD_LIMIT:
+        raise GitexpError(f"{name} is larger than 1 MiB")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise GitexpError(f"{name} is not UTF-8") from error
+
+
+def count_runs(repo: Repo, *, include: str, exclude: str) -> int:
+    """How many runs one commit's history has that another's has not."""
+    trailer = "--format=%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)"
+    listing = output(repo, "log", "--no-show-signature", "-s", trailer, include, f"^{exclude}", "--")
+    return sum(1 for line in listing.splitlines() if line.strip())

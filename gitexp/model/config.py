@@ -1,0 +1,235 @@
+"""Turn the text of gitexp.toml into a Config, or into all that is wrong with it at once. Nothing in it is executed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitexp.errors import Refused
+from gitexp.model.schema import (
+    Each,
+    KeyPath,
+    Problem,
+    Shape,
+    dotted,
+    expected,
+    one_of,
+    problems_in,
+    spell,
+    texts,
+)
+
+BRANCH = "experiments"
+UNTRACKED_LIMIT_BYTES = 10_000_000
+HISTORY_LIMIT_BYTES = 256 * 1024
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20}
+_UNITS |= {"gb": 10**9, "gib": 2**30, "tb": 10**12, "tib": 2**40}
+# Patterns are text, compiled when one is needed: most runs need none.
+_SIZE = r"(\d+(?:\.\d+)?) ?([A-Za-z]*)"
+_SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = r"(?:\d+(?:\.\d+)?[dhms] ?)+"
+_DATASET_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+_WINDOWS_DEVICE = r"con|prn|aux|nul|(?:com|lpt)[0-9]"
+_DIGEST = r"xxh128:[0-9a-f]{32}"
+_NOT_IN_BRANCH = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[-./]|[./]$|\.lock(?:/|$)"
+
+
+class DatasetRef(NamedTuple):
+    """Where a dataset is to be found. Exactly one of path and url is set."""
+
+    name: str
+    path: str | None = None  # relative to the repository's root, or absolute
+    url: str | None = None
+    digest: str | None = None  # "xxh128:…": refuse anything else; None: not pinned
+
+
+class Policy(NamedTuple):
+    """What may be recorded, and how much of it."""
+
+    dirty: str = "refuse"  # or "allow"
+    untracked_limit_bytes: int = UNTRACKED_LIMIT_BYTES
+    history_limit_bytes: int = HISTORY_LIMIT_BYTES
+    variables: tuple[str, ...] = ()  # environment variables that are recorded besides the usual ones
+
+
+class Config(NamedTuple):
+    """gitexp.toml."""
+
+    branch: str = BRANCH
+    policy: Policy = Policy()
+    goal: Mapping[str, str] = MappingProxyType({})  # metric → max | min; the lowest layer of every recipe
+    datasets: Mapping[str, DatasetRef] = MappingProxyType({})
+    where: str = "gitexp.toml"
+    text: str = ""  # kept so that `check --explain` can name the line a goal comes from
+
+
+def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
+    """Parse gitexp.toml. Raises Refused with every problem as a `file:line: key: what` line."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        from gitexp.model.keylines import syntax_error
+
+        line, words = syntax_error(text, error)
+        raise _wrong([f"{where}:{line}: {words}"], where) from error
+    except ValueError as error:  # Python reads no integer of more than 4,300 digits
+        raise _wrong([f"{where}: a number has too many digits"], where) from error
+    except RecursionError as error:
+        raise _wrong([f"{where}: nested too deeply"], where) from error
+    problems = list(problems_in(table, _SHAPE))
+    if not problems:
+        problems = list(_sourceless(table.get("datasets", {})))
+    if problems:
+        raise _wrong(_located(problems, text, where), where)
+    policy = table.get("policy", {})
+    return Config(
+        branch=table.get("branch", BRANCH),
+        policy=Policy(
+            dirty=policy.get("dirty", "refuse"),
+            untracked_limit_bytes=parse_size(policy.get("untracked_limit", UNTRACKED_LIMIT_BYTES)),
+            history_limit_bytes=parse_size(policy.get("history_limit", HISTORY_LIMIT_BYTES)),
+            variables=tuple(policy.get("variables", ())),
+        ),
+        goal=table.get("metrics", {}).get("goal", {}),
+        datasets={
+            name: DatasetRef(name, path=entry["path"], digest=entry.get("digest"))
+            for name, entry in table.get("datasets", {}).items()
+        },
+        where=where,
+        text=text,
+    )
+
+
+def parse_size(size: str | int) -> int:
+    """Bytes of "10MB" (powers of 1000), "256KiB" (of 1024) or a plain number. Raises ValueError."""
+    if isinstance(size, int) and not isinstance(size, bool):
+        if size < 0:
+            raise ValueError(f"a size cannot be negative: {size}")
+        return size
+    match = re.fullmatch(_SIZE, size.strip(), re.ASCII) if isinstance(size, str) else None
+    if match is None or match[2].lower() not in _UNITS:
+        raise ValueError(f'expected a size such as "10MB" or "256KiB", got {spell(size)}')
+    whole, _, fraction = match[1].partition(".")
+    # In integers: a float would lose bytes of a large size.
+    return int(int(whole + fraction) * _UNITS[match[2].lower()] // 10 ** len(fraction))
+
+
+def parse_duration(duration: str | int | float) -> float:
+    """Seconds of "2h", "1h30m", "90s", "1d" or a number of seconds; more than zero. Raises ValueError."""
+    seconds = None
+    if isinstance(duration, int | float) and not isinstance(duration, bool):
+        seconds = float(duration)
+    elif isinstance(duration, str):
+        stripped = duration.strip()
+        if re.fullmatch(_DURATION, stripped, re.ASCII):
+            parts = re.findall(r"([\d.]+)([dhms])", stripped)
+            seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in parts)
+        elif re.fullmatch(r"\d+(?:\.\d+)?", stripped, re.ASCII):
+            seconds = float(stripped)
+    if seconds is None or not 0 < seconds < float("inf"):
+        raise ValueError(f'expected a duration such as "90s", "15m" or "1h30m", got {spell(duration)}')
+    return seconds
+
+
+# ---- checks that recipes share
+
+
+def size(value: Any) -> str | None:
+    return _complaint(parse_size, value)
+
+
+def duration(value: Any) -> str | None:
+    return _complaint(parse_duration, value)
+
+
+def _complaint(parse: Any, value: Any) -> str | None:
+    try:
+        parse(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def metric_name(name: str) -> str | None:
+    from gitexp.model.metrics import metric_name_problem
+
+    complaint = metric_name_problem(name)
+    return f"not a metric's name: {complaint}" if complaint else None
+
+
+def dataset_name(name: str) -> str | None:
+    """Dataset names become file names and environment variables, on every system."""
+    if not re.fullmatch(_DATASET_NAME, name):
+        return "not a dataset's name: use a-z, 0-9, _ and -, at most 64, starting with a letter or digit"
+    if re.fullmatch(_WINDOWS_DEVICE, name):
+        return "not a dataset's name: Windows keeps it for a device"
+    return None
+
+
+def location(value: Any) -> str | None:
+    """A path as a dataset's source."""
+    if not isinstance(value, str):
+        return expected("a path", value)
+    return "expected a path, got an empty one" if not value.strip() or "\0" in value else None
+
+
+def pinned_digest(value: Any) -> str | None:
+    right = isinstance(value, str) and re.fullmatch(_DIGEST, value)
+    return None if right else expected('a digest such as "xxh128:" and 32 hexadecimal digits', value)
+
+
+def no_url(_value: Any) -> str | None:
+    return "url sources are not available yet; download it and give its path"
+
+
+GOALS = Each(one_of("max", "min"), name=metric_name)
+
+
+def _branch(value: Any) -> str | None:
+    right = isinstance(value, str) and value and not re.search(_NOT_IN_BRANCH, value) and value != "@"
+    return None if right else expected("a branch name", value)
+
+
+def _variables(value: Any) -> str | None:
+    complaint = texts(value)
+    return complaint or next(
+        (f"{spell(name)} is no variable's name" for name in value if not name or "=" in name), None
+    )
+
+
+_SHAPE: Shape = {
+    "branch": _branch,
+    "policy": {
+        "dirty": one_of("refuse", "allow"),
+        "untracked_limit": size,
+        "history_limit": size,
+        "variables": _variables,
+    },
+    "metrics": {"goal": GOALS},
+    "datasets": Each({"path": location, "url": no_url, "digest": pinned_digest}, name=dataset_name),
+}
+
+
+def _sourceless(datasets: Mapping[str, Any]) -> list[Problem]:
+    return [(("datasets", name), 'missing: path = "…"') for name, entry in datasets.items() if "path" not in entry]
+
+
+def _located(problems: list[Problem], text: str, where: str) -> list[str]:
+    from gitexp.model.keylines import key_lines
+
+    lines = key_lines(text)
+    return [f"{where}:{line_of(lines, path)}: {dotted(path)}: {what}" for path, what in problems]
+
+
+def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
+    """The line of a key, or of the nearest table around it."""
+    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
+
+
+def _wrong(problems: list[str], where: str) -> Refused:
+    count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+    return Refused(f"{where} is wrong: {count}", details=problems)

@@ -1,0 +1,127 @@
+"""Metrics: what a name and a number may be, one summary value for each, and metrics.toml as text and back.
+
+Numbers are floats, or integers within ±2^63; a boolean is 1 or 0 everywhere. Floats are written as the shortest decimal
+that gives back the same float, so what a program logged as 0.1 is 0.1 in every file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from unicodedata import is_normalized, normalize
+
+from gitexp.model.run import Unreadable
+
+RESERVED = ("step", "time_s", "attempt")
+MAX_NAME_BYTES = 128
+MAX_METRICS = 10_000  # different names in one run
+MAX_SUMMARY_CHARS = 4 * 2**20
+
+Number = float | int
+
+
+class Row(NamedTuple):
+    """Values logged together. None: the program did not say which step, or when."""
+
+    step: int | None
+    time_s: float | None  # seconds since the run started
+    values: dict[str, Number]
+
+
+_EXECUTED = "=+-@"
+# Line breaks that Unicode adds to ASCII's, and changes of writing direction, which make a terminal show another name.
+_CONTROLS = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def normal_name(name: str) -> str:
+    """The spelling of a name that is recorded: NFC."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def metric_name_problem(name: str) -> str | None:
+    """Why this cannot be a metric's name, as the end of a sentence, or None. gitexp.script states the same rules."""
+    if name == "":
+        return "a name cannot be empty"
+    if name in RESERVED:
+        return "this name is reserved"
+    if name[0] in _EXECUTED:
+        return f"a name cannot start with {name[0]} (spreadsheets would execute it)"
+    if not (name.isascii() and name.isprintable()):
+        for char in name:
+            if char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" or char in _CONTROLS:
+                return "a name cannot hold control characters"
+        if not is_normalized("NFC", name):
+            return "a name must be in Unicode's normal form C"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"a name has at most {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def number(value: object) -> Number | None:
+    """A parsed value as a metric's number; None when it is none. Integers that TOML cannot hold become floats."""
+    if type(value) is float:
+        return value
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**63:
+            return int(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return None
+
+
+def number_text(value: Number) -> str:
+    """A number as CSV and TOML write it: `nan`, `inf` and `-inf` as themselves."""
+    return repr(value)
+
+
+def summarise(rows: Iterable[Row], *, goal: Mapping[str, str], summary: Mapping[str, str]) -> dict[str, Number]:
+    """One value for each metric, in first-logged order: the last, or by `summary` the best, min or max.
+
+    `goal` says for the best whether it is the min or the max; a metric with a goal and no `summary` shows its best. One
+    without a goal has no best: its last. NaN is never best, min or max while there is another value; as the last it
+    stands.
+    """
+    modes: dict[str, str] = {}
+    chosen: dict[str, Number] = {}
+    for row in rows:
+        for name, value in row.values.items():
+            mode = modes.get(name)
+            if mode is None:
+                mode = summary.get(name, "best")
+                modes[name] = mode = goal.get(name, "last") if mode == "best" else mode
+                chosen[name] = value
+            elif mode == "last":
+                chosen[name] = value
+            else:
+                old = chosen[name]
+                if old != old or (value < old if mode == "min" else value > old):
+                    chosen[name] = value
+    return chosen
+
+
+def dump_metrics(metrics: Mapping[str, Number]) -> str:
+    """The text of metrics.toml: a line for each metric, its name always quoted, in the order given."""
+    lines = []
+    for name, value in metrics.items():
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'"{quoted}" = {number_text(value)}\n')
+    return "".join(lines)
+
+
+def load_metrics(text: str, *, where: str = "metrics.toml") -> dict[str, Number]:
+    """Parse anybody's metrics.toml. What is not a number under a proper name is left out. Raises Unreadable."""
+    if len(text) > MAX_SUMMARY_CHARS:
+        raise Unreadable(f"{where} has {len(text)} characters; gitexp reads up to {MAX_SUMMARY_CHARS}")
+    try:
+        table: dict[str, Any] = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+    metrics: dict[str, Number] = {}
+    for name, value in table.items():
+        known = number(value)
+        if known is not None and metric_name_problem(name) is None and len(metrics) < MAX_METRICS:
+            metrics[name] = known
+    return metrics

@@ -1,0 +1,232 @@
+"""Lay recipe over recipe: tables merge, all else replaces, a value keeps its base's type and knows its origin.
+
+Layers come from the lowest to the highest: goals of gitexp.toml, bases, the recipe, -s, --seed and --timeout.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitexp.model.recipe_shape import OWN, oversized
+from gitexp.model.schema import (
+    KeyPath,
+    dotted,
+    escaped,
+    expected,
+    has_key,
+    kind,
+    near,
+    problems_in,
+    quoted,
+    scalar,
+    spell,
+    split_key,
+)
+
+SOURCES = ("path", "url", "name")  # of a dataset: exactly one of them
+
+
+class Origin:
+    """Where values come from: a file and its text, or a flag. Lines are looked up only when somebody asks."""
+
+    __slots__ = ("_lines", "name", "text")
+
+    def __init__(self, name: str, text: str | None = None) -> None:
+        self.name = name
+        self.text = text  # None: a flag
+        self._lines: dict[KeyPath, int] | None = None
+
+    def at(self, path: KeyPath) -> str:
+        """`recipes/x.toml:12`; the line is that of the key, or of the nearest table around it."""
+        if self.text is None:
+            return self.name
+        if self._lines is None:
+            from gitexp.model.keylines import key_lines
+
+            self._lines = key_lines(self.text)
+        for end in range(len(path), 0, -1):
+            if path[:end] in self._lines:
+                return f"{escaped(self.name)}:{self._lines[path[:end]]}"
+        return escaped(self.name)
+
+
+class Merged:
+    """A recipe while it is being put together: its values, where each is from, and what is wrong so far."""
+
+    def __init__(self, catalogue: Mapping[str, object]) -> None:
+        self.values: dict[str, Any] = {}
+        self.origins: dict[KeyPath, Origin] = {}
+        self.problems: list[str] = []
+        self.catalogue = catalogue  # names that a dataset's plain string may mean
+
+    def complain(self, origin: Origin, path: KeyPath, what: str) -> None:
+        """Note a problem as `file:line: key: what`."""
+        key = f"{dotted(path)}: " if path else ""
+        self.problems.append(f"{origin.at(path)}: {key}{what}")
+
+    def complain_at(self, path: KeyPath, what: str) -> None:
+        """Note a problem with a value that was merged, at the place it came from."""
+        self.complain(self.origin(path), path, what)
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Where a value came from; for a table, where its first value did."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.origins:
+                return self.origins[path[:end]]
+        below = (origin for at, origin in self.origins.items() if at[: len(path)] == path)
+        return next(below, Origin("recipe"))
+
+    def add(self, values: Mapping[str, Any], origin: Origin) -> None:
+        """Lay a layer over what is there. What is wrong in it is noted and left out."""
+        table = _copy(values)
+        own = {key: value for key, value in table.items() if key in OWN}
+        for path, what in [*problems_in(own, OWN), *oversized(table)]:
+            self.complain(origin, path, what)
+            _leave_out(table, path)
+        for name, entry in table.get("data", {}).items():
+            table["data"][name] = self._source(entry)
+        self._merge(self.values, table, (), origin)
+
+    def override(self, typed: str, *, known_keys: bool = True) -> None:
+        """Lay one `key=value` or `+key=value` of -s over what is there. `known_keys`: what exists is certain."""
+        origin = Origin("-s")
+        try:
+            typed.encode()
+        except UnicodeEncodeError:
+            self.complain(origin, (), f"expected UTF-8, got {quoted(typed)}")
+            return
+        adding = typed.startswith("+")
+        key, value = _split_override(typed.removeprefix("+"))
+        path = split_key(key) if value is not None else None
+        if value is None or path is None:
+            self.complain(origin, (), f"expected key.path=value, got {spell(typed)}")
+            return
+        if path[0] == "extends":
+            self.complain(origin, path, "this is what a file is built on; it cannot be set here")
+            return
+        layer: Any = _read_value(value)
+        new = [] if adding or not known_keys else [at for at in _leaves(layer, path) if not self.has(at)]
+        for at in new:
+            self.complain(origin, at, f"no such key{self.near_key(at)} (-s +{escaped(typed)} adds one)")
+        if not new:
+            for part in reversed(path):
+                layer = {part: layer}
+            self.add(layer, origin)
+
+    def has(self, path: KeyPath) -> bool:
+        """Whether a key exists: it has a value, or is one of gitexp's own."""
+        inside: Any = self.values
+        for part in path:
+            if not isinstance(inside, dict) or part not in inside:
+                return has_key(OWN, path, self.values)
+            inside = inside[part]
+        return True
+
+    def near_key(self, path: KeyPath) -> str:
+        """`; did you mean …?` for a key that does not exist: in its table if there is one, else anywhere."""
+        known = self._known_keys()
+        if len(path) > 1 and self.has(path[:-1]):
+            table = dotted(path[:-1]) + "."
+            known = [key for key in known if key.startswith(table) and near(path[-1], [key.removeprefix(table)])]
+        return near(dotted(path), known)
+
+    def _known_keys(self) -> list[str]:
+        """All keys that exist, as they would be typed."""
+        keys = {dotted(path[:end]): None for path in self.origins for end in range(1, len(path) + 1)}
+        for table, part in OWN.items():
+            keys[table] = None
+            if isinstance(part, dict):
+                keys.update((f"{table}.{key}", None) for key in part)
+        return list(keys)
+
+    def _source(self, entry: Any) -> Any:
+        """A dataset as a table that says what its plain string means."""
+        if isinstance(entry, str):
+            return {"name" if entry in self.catalogue else "path": entry}
+        return entry
+
+    def _merge(self, into: dict[str, Any], table: dict[str, Any], path: KeyPath, origin: Origin) -> None:
+        for key, value in table.items():
+            at = (*path, key)
+            base = into.get(key)
+            # A dataset's digest belongs to its source: another source drops it.
+            whole = path == ("data",) and any(source in value for source in SOURCES)
+            if key in into and isinstance(base, dict) and isinstance(value, dict) and not whole:
+                self._merge(base, value, at, origin)
+                continue
+            if key in into and at[0] not in OWN:
+                complaint = self._kept(base, value, at)
+                if complaint:
+                    self.complain(origin, at, complaint)
+                    continue
+                value = _as_base(base, value)
+            for old in [old for old in self.origins if old[: len(at)] == at] if isinstance(base, dict) else ():
+                del self.origins[old]
+            into[key] = value
+            for leaf in _leaves(value, at):
+                self.origins[leaf] = origin
+
+    def _kept(self, base: Any, value: Any, path: KeyPath) -> str | None:
+        if type(base) is type(value) or (type(base) is float and type(value) is int):
+            return None
+        place = self.origin(path).at(path)
+        shown = "a table" if isinstance(base, dict) else spell(base, limit=30)
+        hint = ""
+        if isinstance(base, str) and not isinstance(value, dict | list):
+            hint = f"; a string stands in quotes: {quoted(scalar(value))}"
+        elif isinstance(base, bool) and isinstance(value, str) and value.lower() in ("true", "false"):
+            hint = f"; TOML writes {value.lower()}"
+        return f"{expected(kind(base), value)}{hint} ({place} has {shown})"
+
+
+def _as_base(base: Any, value: Any) -> Any:
+    """Integers become floats where the base has floats."""
+    if type(base) is float and type(value) is int:
+        return float(value)
+    if isinstance(base, list) and isinstance(value, list) and base and all(type(item) is float for item in base):
+        return [float(item) if type(item) is int else item for item in value]
+    return value
+
+
+def _copy(value: Any) -> Any:
+    return {key: _copy(inner) for key, inner in value.items()} if isinstance(value, Mapping) else value
+
+
+def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield path
+
+
+def _leave_out(table: Any, path: KeyPath) -> None:
+    for part in path[:-1]:
+        table = table.get(part) if isinstance(table, dict) else None
+    if isinstance(table, dict):
+        table.pop(path[-1], None)
+
+
+def _split_override(typed: str) -> tuple[str, str | None]:
+    """Key and value of `key=value`; an = inside a quoted part belongs to the key. No =: the value is None."""
+    quote = ""
+    for index, char in enumerate(typed):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "=":
+            return typed[:index], typed[index + 1 :]
+    return typed, None
+
+
+def _read_value(typed: str) -> Any:
+    """The right side of an override: TOML, and if it is not, a string."""
+    try:
+        table = tomllib.loads(f"v = {typed}")
+    except (ValueError, RecursionError):
+        return typed
+    # A line break in it could smuggle in another key.
+    return table["v"] if len(table) == 1 else typed

@@ -1,0 +1,100 @@
+"""The tables of a recipe that are gitexp's own: their keys, what each may be, and the order they are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitexp.model.config import (
+    GOALS,
+    dataset_name,
+    duration,
+    location,
+    metric_name,
+    no_url,
+    pinned_digest,
+    size,
+)
+from gitexp.model.schema import (
+    Each,
+    Either,
+    KeyPath,
+    Problem,
+    anything,
+    at_least,
+    expected,
+    integer,
+    one_of,
+    spell,
+    text,
+    texts,
+)
+
+
+def _command(value: Any) -> str | None:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        return expected('an array of strings such as ["python", "train.py"]', value)
+    if not value[0]:
+        return "the first element names the program and cannot be empty"
+    return "an argument cannot hold a NUL character" if any("\0" in item for item in value) else None
+
+
+def _files(value: Any) -> str | None:
+    complaint = texts(value)
+    if complaint is None and any(not item or "\0" in item for item in value):
+        return expected("file names", value)
+    return complaint
+
+
+def _pattern(value: Any) -> str | None:
+    import re
+
+    if not isinstance(value, str):
+        return expected("a regular expression", value)
+    try:
+        compiled = re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"not a regular expression: {error}, in {spell(value)}"
+    if compiled.groups == 0:
+        return f"expected a group around the number, such as 'loss: (\\S+)', got {spell(value)}"
+    return None
+
+
+# The order is that of a recorded recipe.toml; `seed` comes first and the program's own tables last.
+OWN: Mapping[str, Any] = {
+    "seed": integer,
+    "about": dict.fromkeys(
+        ("summary", "rationale", "trade_offs", "suitable_use", "failure_modes", "debugging", "owner"), text
+    ),
+    "why": Each(text),
+    "run": {"command": _command, "timeout": duration, "python": text},
+    "data": Each(
+        Either(location, {"path": location, "url": no_url, "name": dataset_name, "digest": pinned_digest}),
+        name=dataset_name,
+    ),
+    "metrics": {
+        "files": _files,
+        "output": Each(_pattern, name=metric_name),
+        "goal": GOALS,
+        "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
+    },
+    "space": Each(anything),
+    "resources": {"cpus": at_least(1), "memory": size, "gpus": at_least(0), "processes": at_least(1)},
+    "reproducibility": {"level": one_of("bitwise", "seeded", "off")},
+}
+
+# Documentation: it never counts as a changed key.
+REMARKS = ("about", "why")
+
+
+def oversized(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
+    """Integers that other readers of TOML cannot hold."""
+    if type(value) is int:
+        if not -(2**63) <= value < 2**63:
+            yield path, f"integers end at ±2^63, got {spell(value, limit=30)}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from oversized(inner, (*path, key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from oversized(inner, path)

@@ -1,0 +1,204 @@
+"""run.toml as named tuples, and back: identity, outcome, code, argv. Unknown keys are ignored on reading.
+
+`None` means "not recorded"; the string "unknown" means "asked, no answer".
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitexp.errors import GitexpError
+
+FORMAT = 1
+
+RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash
+RUN_ID_LENGTH = 16
+
+STATUSES = ("completed", "failed", "interrupted", "timed-out", "crashed")
+KINDS = ("run", "smoke", "rerun")
+
+
+class RunId(str):
+    """16 letters from k to z. Validates on construction; raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> RunId:
+        if len(text) != RUN_ID_LENGTH or text.strip(RUN_ID_LETTERS):
+            raise ValueError(f"not a run id: {text!r}")
+        return super().__new__(cls, text)
+
+
+def new_run_id() -> RunId:
+    """A fresh id: 64 random bits."""
+    return RunId("".join(RUN_ID_LETTERS[b >> 4] + RUN_ID_LETTERS[b & 15] for b in os.urandom(RUN_ID_LENGTH // 2)))
+
+
+class NewerFormat(GitexpError):
+    """The record was written by a later gitexp whose format this one cannot know."""
+
+
+class Unreadable(GitexpError):
+    """The record breaks the format: a missing or mistyped key."""
+
+
+class Code(NamedTuple):
+    """The code that ran. `code/` of the record is the truth; commit, branch and remote are hints."""
+
+    clean: bool
+    commit: str | None = None  # "sha1:…" or "sha256:…"; None: the repository had no commit
+    subject: str | None = None
+    branch: str | None = None  # None: detached HEAD
+    remote: str | None = None  # URL without credentials; None: no remote
+    changed: tuple[str, ...] = ()  # at most 20 paths that differed from the commit
+    changed_count: int = 0
+    edited: tuple[str, ...] = ()  # at most 20 paths that changed while the program ran
+    edited_count: int = 0
+
+
+class History(NamedTuple):
+    """How much of the logged history the record holds."""
+
+    rows: int  # logged
+    kept: int  # in history.csv
+    digest: str  # of the whole file: "xxh128:…"
+
+
+class Resources(NamedTuple):
+    """What was asked for and what the program could use. None: not known."""
+
+    cpus_asked: int | None = None
+    cpus: int | None = None
+    memory_asked: str | None = None
+    memory_bytes: int | None = None
+    gpus_asked: int | None = None
+    gpus: int | None = None
+    processes: int | None = None
+
+
+class RunRecord(NamedTuple):
+    """run.toml of format 1. Times are UTC; durations in seconds; memory in bytes."""
+
+    id: RunId
+    status: str
+    recipe: str
+    started: datetime
+    finished: datetime
+    argv: tuple[str, ...]
+    cwd: str  # relative to the repository's root, "." for the root itself
+    code: Code
+    format: int = FORMAT
+    attempt: int = 1
+    kind: str = "run"
+    recipe_path: str | None = None  # None: `gitexp run -- CMD`
+    exit_code: int | None = None  # None: died by a signal, or crashed
+    signal: str | None = None  # "SIGKILL"; None: exited by itself
+    stopped_by: str | None = None  # who asked it to stop: "SIGINT", "SIGTERM", "SIGHUP", "timeout"
+    error: str | None = None  # why the program could not be started
+    finished_is_last_sign: bool = False  # crashed: nobody saw the end, `finished` is the last sign of life
+    duration_s: float | None = None
+    peak_memory_bytes: int | None = None
+    seed: int | None = None
+    user: str | None = None
+    host: str | None = None
+    message: str | None = None
+    defects: tuple[str, ...] = ()  # sentences: data changed during the run, a metrics file that did not parse
+    reproduces: str | None = None
+    resources: Resources = Resources()
+    digests: Mapping[str, str] = MappingProxyType({})
+    history: History | None = None
+
+
+def dump_run(record: RunRecord) -> str:
+    """The text of run.toml. Keys whose value is None or empty are left out; tables come last, as TOML wants."""
+    import tomli_w
+
+    return tomli_w.dumps(as_plain(record))
+
+
+def as_plain(value: Any) -> Any:
+    """A named tuple as dicts and lists of TOML's types, without what is not recorded."""
+    if hasattr(value, "_asdict"):
+        plain = {name: as_plain(part) for name, part in value._asdict().items()}
+        plain = {k: v for k, v in plain.items() if v is not None and v != [] and v != {}}
+        return dict(sorted(plain.items(), key=lambda kv: isinstance(kv[1], dict)))
+    if isinstance(value, tuple | list):
+        return [as_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): as_plain(v) for k, v in value.items()}
+    if isinstance(value, str):
+        return visible(value)
+    return value
+
+
+def visible(text: str) -> str:
+    """Text as TOML can hold it: what was not UTF-8 (an argument, a path) is written as `\\xff` escapes."""
+    try:
+        return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
+    """Parse run.toml. Raises NewerFormat or Unreadable, naming `where`."""
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
+        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+    version = table.get("format")
+    if type(version) is int and version > FORMAT:
+        raise NewerFormat(
+            f"{where} was written in record format {version}; this gitexp reads up to {FORMAT}",
+            fix="pip install --upgrade gitexp",
+        )
+    try:
+        code = _take(Code, table.get("code", {}), where)
+        history = _take(History, table["history"], where) if "history" in table else None
+        resources = _take(Resources, table.get("resources", {}), where)
+        digests = {str(k): str(v) for k, v in dict(table.get("digests", {})).items()}
+        known = {**table, "code": code, "history": history, "resources": resources, "digests": digests}
+        record: RunRecord = _take(RunRecord, known, where)
+        RunId(record.id)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{where} breaks the record format: {error}") from error
+    return record
+
+
+_CHECKS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "datetime": (datetime,),
+    "RunId": (str,),
+}
+
+
+def _take(kind: type[Any], table: Any, where: str) -> Any:
+    if not isinstance(table, dict):
+        raise TypeError(f"{kind.__name__.lower()} must be a table")
+    values: dict[str, Any] = {}
+    for field, annotation in kind.__annotations__.items():
+        if field not in table:
+            continue
+        value: Any = table[field]
+        name = str(getattr(annotation, "__forward_arg__", annotation)).split(" |")[0]
+        if name == "tuple[str, ...]":
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise TypeError(f"{field} must be an array of strings")
+            value = tuple(value)
+        elif name in _CHECKS:
+            right = isinstance(value, _CHECKS[name]) and (name == "bool" or not isinstance(value, bool))
+            if not right:
+                raise TypeError(f"{field} must be {name}, not {type(value).__name__}")
+            if name == "RunId":
+                value = RunId(value)
+            elif name == "datetime" and value.tzinfo is None:
+                value = value.replace(tzinfo=UTC)
+        values[field] = value
+    return kind(**values)

@@ -1,0 +1,21 @@
+"""The gitexp.toml that `gitexp init` writes: every setting, commented out at its default."""
+
+CONFIG_TEMPLATE = """\
+# gitexp: how experiments are recorded in this repository. Committed, so that everybody has the same rules.
+# What is commented out shows the default. `git config gitexp.branch` and the like override it for one clone.
+
+# branch = "experiments"        # the branch that runs are recorded on
+
+[policy]
+# dirty = "refuse"              # "allow": record uncommitted code as a snapshot instead of refusing the run
+# untracked_limit = "10MB"      # how much untracked data a snapshot may take in, in all
+# history_limit = "256KiB"      # of history.csv in git; beyond, git holds a sample and the object store all of it
+# variables = []                # names of further environment variables to record; never secrets
+
+[metrics]
+# goal = { "val.acc" = "max" }  # which way is better; a recipe's own [metrics] goal wins
+
+# [datasets.digits]             # a name that recipes may use in [data]
+# path = "data/digits.csv.gz"
+# digest = "xxh128:…"           # refuse runs on anything else
+"""

@@ -1,0 +1,40 @@
+"""Set gitexp up in a repository: configuration, hooks, branch. Doing it twice changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.git.branch import branch_tip, take_up
+from gitexp.git.hooks import Installed, install_hooks
+from gitexp.git.repo import Repo
+from gitexp.git.worktree import Survey
+from gitexp.model.template import CONFIG_TEMPLATE
+from gitexp.stages.configure import FILE, read_config
+
+
+class Initialised(NamedTuple):
+    """What `init` found and did."""
+
+    repo: Repo
+    branch: str
+    tip: str
+    origin: str | None  # where the branch was taken up from; None: it was there already
+    wrote_config: bool
+    hooks: Installed
+
+
+def init(cwd: Path) -> Initialised:
+    """Set up the repository around `cwd`. Raises GitexpError outside of one, without a commit, without an identity."""
+    surveyed = Survey(cwd).finish()
+    repo = surveyed.repo
+    config = read_config(repo, surveyed.config)
+    hooks = install_hooks(repo, surveyed.config)
+    path = repo.root / FILE
+    wrote_config = not path.exists()
+    if wrote_config:
+        path.write_text(CONFIG_TEMPLATE, encoding="utf-8")
+    tip, origin = branch_tip(repo, config.branch), None
+    if tip is None:
+        tip, origin = take_up(repo, config.branch, surveyed.config)
+    return Initialised(repo, config.branch, tip, origin, wrote_config, hooks)

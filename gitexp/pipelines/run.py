@@ -1,0 +1,160 @@
+"""From a recipe to a recorded run: resolve → check → snapshot → execute → check again → record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp import runfolder
+from gitexp.errors import GitexpError
+from gitexp.git.branch import maintain
+from gitexp.git.repo import Repo
+from gitexp.git.worktree import EditWatch, Survey, Surveyed
+from gitexp.model.config import Config
+from gitexp.model.recipe import Recipe, program_argv
+from gitexp.stages.check import Dataset, changed_data, check_branch, check_data, check_hook, check_program, data_paths
+from gitexp.stages.configure import read_config
+from gitexp.stages.execute import Screen, Terminal, execute
+from gitexp.stages.resolve import resolve, resolve_command
+from gitexp.stages.snapshot import Snapshot, check_snapshot, snapshot
+from gitexp.stages.submit import Program, Streams, Submitted, make_folder, submit
+
+if TYPE_CHECKING:
+    from gitexp.pipelines.settle import Settled
+    from gitexp.stages.record import Recorded
+
+
+class Request(NamedTuple):
+    """What the user asked for: a recipe, or a command as it stands."""
+
+    cwd: Path
+    recipe: str | None
+    command: tuple[str, ...]  # of `gitexp run -- CMD…`; empty for a recipe
+    overrides: tuple[str, ...]
+    seed: int | None
+    timeout: str | None
+
+
+class Checked(NamedTuple):
+    """A run that may start."""
+
+    surveyed: Surveyed
+    config: Config
+    recipe: Recipe
+    datasets: Mapping[str, Dataset]
+    argv: tuple[str, ...]
+    cwd: Path
+    said: tuple[str, ...]  # lines of a hook that let it pass
+
+
+class Done(NamedTuple):
+    """A run that was executed and recorded."""
+
+    repo: Repo
+    recorded: Recorded
+    recipe: Recipe
+    previous: Mapping[str, float | int] | None  # metrics of the run before it of the same recipe
+    edited: tuple[str, ...]  # paths that changed in the working tree meanwhile
+    others: Settled  # left-over runs that were recorded on the way
+
+
+def check(request: Request, *, survey: Survey, hook: Callable[[Surveyed, Config, str], tuple[str, ...]]) -> Checked:
+    """Everything that can be known before the program starts. Raises Refused, and nothing was written."""
+    surveyed = survey.finish()
+    config = read_config(surveyed.repo, surveyed.config)
+    root = surveyed.repo.root
+    if request.recipe is not None:
+        cwd = root
+        recipe = resolve(
+            root=root,
+            cwd=request.cwd,
+            recipe=request.recipe,
+            overrides=request.overrides,
+            seed=request.seed,
+            timeout=request.timeout,
+            config=config,
+        )
+    else:
+        cwd = request.cwd
+        recipe = resolve_command(
+            root=root,
+            cwd=cwd,
+            argv=request.command,
+            overrides=request.overrides,
+            seed=request.seed,
+            timeout=request.timeout,
+            config=config,
+        )
+    check_branch(surveyed, config)
+    said = hook(surveyed, config, recipe.name)
+    check_snapshot(surveyed, config.policy)
+    datasets = check_data(recipe, root=root)
+    argv = program_argv(recipe, data_paths=data_paths(datasets, root=root))
+    check_program(argv, cwd=cwd)
+    return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
+
+
+def run_hook(surveyed: Surveyed, config: Config, subject: str) -> tuple[str, ...]:
+    """What `check` calls unless --no-verify was given."""
+    return check_hook(surveyed, config, subject=subject)
+
+
+def skip_hook(surveyed: Surveyed, config: Config, subject: str) -> tuple[str, ...]:
+    """--no-verify, as in git."""
+    return ()
+
+
+def run(
+    checked: Checked,
+    *,
+    message: str | None,
+    streams: Streams,
+    terminal: Terminal,
+    screen: Callable[[Submitted], Screen],
+) -> Done:
+    """Execute a checked run and record it, whatever becomes of it."""
+    surveyed, repo = checked.surveyed, checked.surveyed.repo
+    submitted = make_folder(repo.common_dir)
+    try:
+        code = snapshot(surveyed, index_file=submitted.folder / runfolder.INDEX)
+        _submit(submitted, checked, code, message, streams)
+    except BaseException:
+        import shutil
+
+        shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
+        raise
+    stdin = 0 if streams.stdin == "inherit" else None
+    with execute(str(submitted.folder), terminal=terminal, stdin=stdin) as running:
+        # Loaded while the program runs: what recording takes costs as much to import as everything before.
+        from gitexp.history.previous import PreviousRun
+        from gitexp.pipelines.settle import settle, settle_all
+        from gitexp.stages.record import read_ended
+
+        previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
+        running.attend(screen(submitted))
+    watch = EditWatch(repo, tree=code.tree, index=code.index_file)
+    data = changed_data(checked.datasets)
+    edited = watch.finish()
+    runfolder.write_json(str(submitted.folder), runfolder.AFTER, {"data": list(data), "edited": list(edited)})
+    ended = read_ended(submitted.folder)
+    if ended is None:
+        raise GitexpError("The worker died before it could start the program", fix="run the command again")
+    recorded = settle(repo, ended, settings=surveyed.config)
+    os.close(submitted.lock)
+    others = settle_all(repo, settings=surveyed.config)
+    maintain(repo)
+    return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others)
+
+
+def _submit(submitted: Submitted, checked: Checked, code: Snapshot, message: str | None, streams: Streams) -> None:
+    submit(
+        submitted,
+        Program(checked.argv, checked.cwd, checked.recipe, message, streams),
+        root=checked.surveyed.repo.root,
+        config=checked.config,
+        code=code.code,
+        code_tree=code.tree,
+        datasets={name: (d.record, d.path, d.built.manifest) for name, d in checked.datasets.items()},
+    )

@@ -1,0 +1,105 @@
+"""Record what has ended: collect what the program left in its folder, then make the commit.
+
+`settle` is for the run that this command started; `settle_all` is for the runs whose own command is gone (killed,
+logged out, out of disk), and every command that reads or writes the branch calls it first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp import runfolder
+from gitexp.errors import GitexpError
+from gitexp.git.repo import Repo
+from gitexp.model.recipe import MetricRules
+from gitexp.stages.collect import collect
+from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
+
+STARTING_S = 60.0  # a folder without a program that is younger than this may belong to a worker that is starting
+
+
+def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str]) -> Recorded:
+    """Collect and record one run. The caller holds its record.lock."""
+    rules = _metric_rules(ended.folder / runfolder.RECIPE)
+    started = (ended.outcome or ended.started).get("started") or ended.submit["submitted"]
+    collected = collect(
+        folder=str(ended.folder),
+        cwd=Path(ended.submit["root"]) / ended.submit["cwd"],
+        rules=rules,
+        started=float(started),
+        history_limit=ended.submit["history_limit"],
+    )
+    results = Results(
+        summary=collected.summary,
+        goals=tuple(rules.goal),
+        history_csv=collected.history_csv,
+        history_whole=collected.history_whole,
+        rows=collected.rows_total,
+        kept=collected.rows_kept,
+        problems=collected.problems,
+    )
+    return record(repo, ended, results, settings=settings)
+
+
+def _metric_rules(recipe: Path) -> MetricRules:
+    """The [metrics] table of a resolved recipe, which was checked when it was resolved."""
+    rules = tomllib.loads(recipe.read_text(encoding="utf-8")).get("metrics", {})
+    return MetricRules(
+        files=tuple(rules.get("files", ())),
+        output=rules.get("output", {}),
+        goal=rules.get("goal", {}),
+        summary=rules.get("summary", {}),
+    )
+
+
+class Settled(NamedTuple):
+    """What `settle_all` did, and what it could not do (sentences)."""
+
+    recorded: list[Recorded]
+    problems: list[str]
+
+
+def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
+    """Record every run here that has ended and that nobody is recording. Costs one listing where there is none."""
+    parent = Path(runfolder.runs_folder(str(repo.common_dir)))
+    settled = Settled([], [])
+    try:
+        folders = sorted(parent.iterdir())
+    except FileNotFoundError:
+        return settled
+    for path in folders:
+        folder = str(path)
+        if path.name.startswith("."):
+            continue  # being made
+        if runfolder.is_held(folder, runfolder.WORKER_LOCK):
+            continue
+        try:
+            lock = runfolder.lock(folder, runfolder.RECORD_LOCK)
+        except FileNotFoundError:
+            continue  # recorded by another command since we looked
+        if lock is None:
+            continue
+        try:
+            if not runfolder.is_held(folder, runfolder.WORKER_LOCK):
+                settled.recorded.extend(_settle_left_over(repo, path, settings))
+        except (GitexpError, OSError, ValueError, KeyError) as error:
+            # A damaged folder must not stand in the way of the command that found it; it stays for a person to look at.
+            settled.problems.append(f"a run waits in {folder} and could not be recorded: {error}")
+        finally:
+            os.close(lock)
+    return settled
+
+
+def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
+    ended = read_ended(folder)
+    if ended is None:
+        if time.time() - folder.stat().st_mtime > STARTING_S:
+            shutil.rmtree(folder, ignore_errors=True)  # killed before its program was started: there was no run
+        return []
+    return [settle(repo, ended, settings=settings)]

@@ -1,0 +1,143 @@
+"""A run in progress: the folder that the submitting side and the worker share, and nothing else. Standard library only.
+
+    <git common dir>/gitexp/runs/<id>/
+        submit.json       submitting side: what the recorder must know later (code tree, recipe name, message, …)
+        job.json          submitting side: what the worker needs (argv, cwd, environment additions, timeout, streams)
+        recipe.toml       submitting side: the resolved recipe; the program finds it in GITEXP_RECIPE
+        data/             submitting side: data.toml and the manifests
+        started.json      worker: when the program started, its process id
+        output.*          worker: what it printed, bounded (see worker/output.py)
+        matched.jsonl     worker: metrics found in the output
+        environment.json  worker: what the probe said
+        outcome.json      worker, last: its presence means that the program has ended
+        worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
+        metrics.jsonl     the program, through GITEXP_METRICS
+        saved/            the program, through GITEXP_OUTPUT
+        index             submitting side: git index of a dirty tree's snapshot
+        after.json        submitting side: what had changed under the program when it ended
+        record/, tried    the recorder: the tree being built, and each commit id it tried
+        record.lock       held (flock) by whoever may record the run
+
+Each file has one writer. Files that must be whole are written beside and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+
+# The worker starts in 8 ms because nothing it loads imports json, typing or re before the program runs.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
+
+SUBMIT = "submit.json"
+JOB = "job.json"
+RECIPE = "recipe.toml"
+DATA = "data"
+STARTED = "started.json"
+MATCHED = "matched.jsonl"
+ENVIRONMENT = "environment.json"
+OUTCOME = "outcome.json"
+WORKER_LOCK = "worker.lock"
+METRICS = "metrics.jsonl"
+SAVED = "saved"
+INDEX = "index"
+AFTER = "after.json"
+RECORD = "record"
+TRIED = "tried"
+RECORD_LOCK = "record.lock"
+
+
+def runs_folder(common_dir: str) -> str:
+    """Where the runs in progress of a repository lie."""
+    return os.path.join(common_dir, "gitexp", "runs")
+
+
+def create(common_dir: str, run_id: str) -> tuple[str, int]:
+    """Make the folder of a new run, empty; its path and its record.lock, held.
+
+    It gets its name only when the lock is held, so that no other command takes it for a left-over.
+    """
+    parent = runs_folder(common_dir)
+    folder, unnamed = os.path.join(parent, run_id), os.path.join(parent, f".new-{run_id}")
+    os.makedirs(os.path.join(unnamed, SAVED))
+    os.mkdir(os.path.join(unnamed, DATA))
+    held = lock(unnamed, RECORD_LOCK)
+    if held is None:
+        raise FileExistsError(unnamed)
+    os.rename(unnamed, folder)
+    return folder, held
+
+
+def write_whole(folder: str, name: str, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or none of it, whenever the writer is killed."""
+    path = os.path.join(folder, name)
+    beside = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+    os.replace(beside, path)
+
+
+def write_json(folder: str, name: str, document: dict[str, Any]) -> None:
+    """Write a JSON document whole."""
+    import json
+
+    write_whole(folder, name, json.dumps(document).encode())
+
+
+def read_json(folder: str, name: str) -> dict[str, Any] | None:
+    """Read a JSON document; None where there is none (yet)."""
+    import json
+
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            document = json.load(file)
+    except FileNotFoundError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def lock(folder: str, name: str) -> int | None:
+    """Take a lock file without waiting: its descriptor, or None when somebody else holds it. Closing it lets go."""
+    import fcntl
+
+    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def lock_waiting(folder: str, name: str) -> int:
+    """Take a lock file, waiting while somebody else looks at it: its descriptor."""
+    import fcntl
+
+    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return fd
+
+
+def is_held(folder: str, name: str) -> bool:
+    """Whether somebody holds this lock. Never creates the file."""
+    import fcntl
+
+    try:
+        fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

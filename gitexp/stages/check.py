@@ -1,0 +1,130 @@
+"""Decide whether a run may start: the tree by the lab's hook, the data by digest, the program by being there.
+
+Everything here raises Refused before anything is written or run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.datasets.manifest import Built, build_manifest, changed_since
+from gitexp.errors import Refused
+from gitexp.git.branch import checked_out_in
+from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
+from gitexp.git.worktree import Change, Surveyed
+from gitexp.model.config import Config
+from gitexp.model.manifest import DatasetRecord
+from gitexp.model.recipe import Recipe
+
+
+class Dataset(NamedTuple):
+    """A dataset that was found and hashed."""
+
+    record: DatasetRecord
+    path: Path  # absolute
+    built: Built
+
+
+def check_branch(surveyed: Surveyed, config: Config) -> None:
+    """Nobody may have the experiments branch checked out: recording would change what they see as their HEAD."""
+    where = checked_out_in(surveyed.repo, config.branch)
+    if where is not None:
+        raise Refused(
+            f"The branch {config.branch} is checked out ({where})",
+            why="Recording a run moves that branch, and the files there would no longer be its tip's.",
+            fix="git switch -    (look at runs with `gitexp show`, or `git worktree add --detach DIR RUN`)",
+        )
+
+
+def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:
+    """Run the hook gitexp-pre-run on what `git status` said; its words. Raises Refused, with them, if it refuses."""
+    hook = pre_run_hook(surveyed.repo, surveyed.config)
+    if hook is None:
+        raise Refused(
+            "The hook gitexp-pre-run is missing here, so nobody has said which runs may start",
+            fix="gitexp init    (or --no-verify for this run alone)",
+        )
+    env = {
+        "GITEXP_STATUS": os.devnull,
+        "GITEXP_POLICY_DIRTY": config.policy.dirty,
+        "GITEXP_SUBJECT": subject,
+        "GITEXP_HEAD": surveyed.head.commit[:7],
+    }
+    if surveyed.clean:
+        return run_pre_run_hook(surveyed.repo, hook, env=env)
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", prefix="gitexp-status-", encoding="utf-8") as listing:
+        listing.writelines(f"{describe(change)}\n" for change in surveyed.changes)
+        listing.flush()
+        return run_pre_run_hook(surveyed.repo, hook, env={**env, "GITEXP_STATUS": listing.name})
+
+
+def describe(change: Change) -> str:
+    """One line for one change, safe to print: git's two letters and the path, whatever is unprintable escaped."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in change.path)
+    return f"{change.code} {shown}"
+
+
+def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
+    """The program must be there before anything is recorded about it."""
+    name = argv[0]
+    # As the kernel looks: a name with a slash counts from the working folder. (`import shutil` for this costs 3 ms.)
+    places = [cwd / name] if os.sep in name else [Path(folder, name) for folder in os.get_exec_path()]
+    files = [place for place in places if place.is_file()]
+    if any(os.access(file, os.X_OK) for file in files):
+        return
+    raise Refused(
+        f"{files[0]} is not executable" if files else f"{name}: command not found",
+        fix=f"chmod +x {files[0]}" if files else "check the command, or activate the environment that has it",
+    )
+
+
+def check_data(recipe: Recipe, *, root: Path) -> dict[str, Dataset]:
+    """Hash every dataset of the recipe. Raises Refused for a missing one, and for one that is not what is pinned."""
+    datasets = {}
+    for name, ref in recipe.data.items():
+        assert ref.path is not None, "resolve refuses sources that are not paths"
+        path = Path(os.path.normpath(root / ref.path))
+        if not path.exists():
+            raise Refused(
+                f"Dataset {name}: {ref.path} does not exist",
+                why=f"Looked for {path}",
+                fix=f"put it there, or set data.{name} in the recipe",
+            )
+        built = build_manifest(path)
+        if ref.digest is not None and ref.digest != built.digest:
+            raise Refused(
+                f"Dataset {name} is not the one that is pinned",
+                details=[f"  pinned  {ref.digest}", f"  found   {built.digest}  ({built.files} files in {ref.path})"],
+                why="A run on other data would not be comparable with the runs before it.",
+                fix=f'bring back the pinned data, or pin what is there: digest = "{built.digest}"',
+            )
+        record = DatasetRecord(
+            name=name, path=ref.path, digest=built.digest, files=built.files, size_bytes=built.size_bytes
+        )
+        datasets[name] = Dataset(record=record, path=path, built=built)
+    return datasets
+
+
+def data_paths(datasets: Mapping[str, Dataset], *, root: Path) -> dict[str, str]:
+    """What `{data.NAME}` stands for: relative to the root when inside it, else absolute."""
+    paths = {}
+    for name, dataset in datasets.items():
+        inside = dataset.path.is_relative_to(root)
+        paths[name] = str(dataset.path.relative_to(root)) if inside else str(dataset.path)
+    return paths
+
+
+def changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
+    """A sentence for each dataset that is no longer what it was before the run."""
+    sentences = []
+    for name, dataset in datasets.items():
+        differing = changed_since(dataset.built)
+        if differing:
+            shown = ", ".join(str(path) for path in differing[:3]) + (", …" if len(differing) > 3 else "")
+            sentences.append(f"dataset {name} changed while the program ran: {shown}")
+    return tuple(sentences)

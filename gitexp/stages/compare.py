@@ -1,0 +1,234 @@
+"""Compare two runs: code, recipe, data, environment, metrics, and whether the comparison is a fair one. Plain data.
+
+Inputs are identical when code tree, recipe, data and seed are. Same inputs with different metrics are `unexplained`
+only where the environments are equal too and nothing was edited or went wrong while either ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gitexp.git.repo import ObjectReader, Repo
+from gitexp.history.codechange import CodeChange, CodeComparison
+from gitexp.history.read import Run, read_manifest
+
+
+class KeyChange(NamedTuple):
+    """A key of the recipe. None: not there."""
+
+    key: str
+    a: Any
+    b: Any
+    why: str | None  # the reason that b's recipe, else a's, gives for the key
+
+
+class DataChange(NamedTuple):
+    """A dataset. The paths are None where a manifest is not recorded."""
+
+    name: str
+    state: str  # identical, added, removed, changed
+    a: str | None  # digest
+    b: str | None
+    added: tuple[str, ...] | None = None
+    removed: tuple[str, ...] | None = None
+    changed: tuple[str, ...] | None = None
+
+
+class MetricChange(NamedTuple):
+    """A metric. `delta` and `percent` are None where they make no sense; `better` None: equal, or no goal is known."""
+
+    name: str
+    a: float | int | None
+    b: float | int | None
+    delta: float | int | None
+    percent: float | None
+    better: bool | None
+
+
+class Comparison(NamedTuple):
+    """Everything that differs between two runs. `environment` None: one of them is not recorded."""
+
+    code: CodeChange
+    recipe: tuple[KeyChange, ...]
+    data: tuple[DataChange, ...]
+    environment: Mapping[str, Any] | None
+    metrics: tuple[MetricChange, ...]
+    identical_inputs: bool
+    unexplained: bool
+    unfair: tuple[str, ...]  # what to bear in mind before believing the numbers
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything at all does."""
+        same_values = all(same_number(m.a, m.b) for m in self.metrics)
+        return not (self.identical_inputs and same_values and self.environment == {})
+
+
+def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[str, str]) -> Comparison:
+    """Compare a with b; changes read from a to b. `goals` are gitexp.toml's, for metrics whose recipe has none."""
+    comparing = CodeComparison(repo, a, b)  # git works on it while we parse
+    recipe = recipe_changes(a, b)
+    data = tuple(_data_change(reader, a, b, name) for name in sorted({*a.data, *b.data}))
+    environment = _environment_changes(a, b)
+    metrics = metric_changes(a.metrics, b.metrics, goals={**goals, **a.goals, **b.goals})
+    code = comparing.finish()
+    known = a.record is not None and b.record is not None and a.recipe is not None and b.recipe is not None
+    same_data = all(change.state == "identical" for change in data)
+    identical = known and code.identical is True and not recipe and same_data and _seed(a) == _seed(b)
+    undisturbed = not any(_disturbed(run) for run in (a, b))
+    same_metrics = all(same_number(m.a, m.b) for m in metrics)
+    return Comparison(
+        code=code,
+        recipe=recipe,
+        data=data,
+        environment=environment,
+        metrics=metrics,
+        identical_inputs=identical,
+        unexplained=identical and environment == {} and undisturbed and not same_metrics,
+        unfair=tuple(_unfair(a, b, data=data)),
+    )
+
+
+def same_number(a: float | int | None, b: float | int | None) -> bool:
+    """Whether two values are the same; NaN is the same as NaN."""
+    return a == b or (a is not None and b is not None and a != a and b != b)
+
+
+def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
+    """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
+    if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
+        return ()
+    old, new = a.recipe_values, b.recipe_values
+    why = {**a.why, **b.why}
+    return tuple(
+        KeyChange(key, old.get(key), new.get(key), why.get(key))
+        for key in dict.fromkeys([*new, *old])
+        if not _equal(old.get(key), new.get(key))
+    )
+
+
+def data_states(a: Run, b: Run) -> dict[str, str]:
+    """identical, added, removed or changed for each dataset of two runs, by digest."""
+    if a.tree.get("data.toml") == b.tree.get("data.toml"):
+        return dict.fromkeys(sorted(b.data), "identical")
+    return {name: _data_state(a.data.get(name), b.data.get(name)) for name in sorted({*a.data, *b.data})}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    # 1 and 1.0 and true are different values in a recipe; nan is the same as nan.
+    return type(a) is type(b) and (a == b or repr(a) == repr(b))
+
+
+def _data_state(a: Any, b: Any) -> str:
+    if a is None or b is None:
+        return "added" if a is None else "removed"
+    return "identical" if a.digest == b.digest and a.digest is not None else "changed"
+
+
+def _data_change(reader: ObjectReader, a: Run, b: Run, name: str) -> DataChange:
+    from gitexp.errors import GitexpError
+    from gitexp.model.manifest import manifest_differences
+
+    old, new = a.data.get(name), b.data.get(name)
+    state = _data_state(old, new)
+    change = DataChange(name, state, old.digest if old else None, new.digest if new else None)
+    if state != "changed":
+        return change
+    before, after = read_manifest(reader, a, name), read_manifest(reader, b, name)
+    if before is None or after is None:
+        return change
+    try:
+        found = manifest_differences(before, after)
+    except GitexpError as error:
+        b.problems.append(f"data/{name}.xxh128: {error.what}")
+        return change
+    return change._replace(added=tuple(found.added), removed=tuple(found.removed), changed=tuple(found.changed))
+
+
+def _environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
+    if a.tree.get("environment.toml") == b.tree.get("environment.toml") is not None:
+        return {}
+    if a.environment is None or b.environment is None:
+        return None
+    from gitexp.model.environment import environment_differences
+
+    differences = environment_differences(dict(a.environment), dict(b.environment))
+    return {group: found for group, found in differences.items() if found}
+
+
+def metric_changes(
+    a: Mapping[str, float | int], b: Mapping[str, float | int], *, goals: Mapping[str, str]
+) -> tuple[MetricChange, ...]:
+    """Every metric of either run, those with a goal first."""
+    names = [*(n for n in goals if n in a or n in b), *b, *a]
+    return tuple(_metric_change(name, a.get(name), b.get(name), goals.get(name)) for name in dict.fromkeys(names))
+
+
+def _metric_change(name: str, a: float | int | None, b: float | int | None, goal: str | None) -> MetricChange:
+    if a is None or b is None:
+        return MetricChange(name, a, b, None, None, None)
+    delta: float | int = b - a
+    if delta != delta or delta in (float("inf"), float("-inf")):
+        return MetricChange(name, a, b, None, None, None)
+    if isinstance(delta, float):
+        delta = float(f"{delta:.12g}")  # 0.3 - 0.1 is 0.2 to everybody but a float
+    percent = delta / abs(a) * 100 if a else None
+    better = (delta > 0) == (goal == "max") if goal and delta else None
+    return MetricChange(name, a, b, delta, percent, better)
+
+
+def _seed(run: Run) -> int | None:
+    return run.record.seed if run.record else None
+
+
+def _disturbed(run: Run) -> bool:
+    record = run.record
+    return record is None or record.status != "completed" or bool(record.defects) or bool(record.code.edited_count)
+
+
+def _unfair(a: Run, b: Run, *, data: tuple[DataChange, ...]) -> Iterator[str]:
+    if a.record and b.record and a.record.recipe != b.record.recipe:
+        yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
+    if _seed(a) != _seed(b):
+        yield f"different seeds: {_seed_text(a)} and {_seed_text(b)}"
+    different = [change.name for change in data if change.state != "identical"]
+    if different:
+        yield f"different data: {', '.join(different)}"
+    yield from _other_hardware(a, b)
+    for side, run in (("A", a), ("B", b)):
+        yield from _remarks(side, run)
+
+
+def _seed_text(run: Run) -> str:
+    seed = _seed(run)
+    return "none" if seed is None else str(seed)
+
+
+def _other_hardware(a: Run, b: Run) -> Iterator[str]:
+    if a.tree.get("environment.toml") == b.tree.get("environment.toml") or not a.environment or not b.environment:
+        return
+    from gitexp.model.environment import environment_class
+
+    old, new = environment_class(dict(a.environment)), environment_class(dict(b.environment))
+    if old != new:
+        yield f"different hardware: {old} and {new}"
+
+
+def _remarks(side: str, run: Run) -> Iterator[str]:
+    record = run.record
+    if record is None:
+        yield f"{side} cannot be read"
+        return
+    if record.status != "completed":
+        yield f"{side} did not complete ({record.status}): its metrics are of where it stopped"
+    if record.kind == "smoke":
+        yield f"{side} is a smoke run"
+    if not record.code.clean:
+        yield f"{side} ran code that was not committed; its record holds a snapshot of it"
+    if record.code.edited_count:
+        yield f"the working tree was edited while {side} ran: its code/ may not be what ran"
+    if record.history and record.history.kept < record.history.rows:
+        yield f"{side}'s history is a sample: {record.history.kept} of {record.history.rows} rows"
+    for defect in record.defects:
+        yield f"{side} has a defect: {defect}"

@@ -1,0 +1,118 @@
+"""Read the folders of runs in progress: what is running, what waits to be recorded. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitexp import runfolder
+from gitexp.model.metricfiles import parse_lines
+from gitexp.model.run import RunId
+
+END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
+
+
+@dataclass(frozen=True)
+class InProgress:
+    """A run that is not a commit yet.
+
+    `state` is `running`, `waiting` (it has ended) or `crashed` (nobody saw its end); any later run records the others.
+    """
+
+    id: str
+    state: str
+    recipe: str
+    message: str | None
+    user: str | None
+    host: str | None
+    argv: tuple[str, ...]
+    started: float | None  # seconds since 1970; None: not known
+    last_sign: float | None  # when the worker last showed that it lives
+    step: int | None
+    metrics: Mapping[str, float | int]
+
+
+def runs_in_progress(common_dir: str) -> list[InProgress]:
+    """Every run that has a folder, oldest first. Folders that were never submitted are not runs."""
+    try:
+        folders = sorted(Path(runfolder.runs_folder(common_dir)).iterdir())
+    except FileNotFoundError:
+        return []
+    found = [_look(folder) for folder in folders if _is_id(folder.name)]
+    return sorted((run for run in found if run is not None), key=lambda run: (run.started or 0.0, run.id))
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return bool(RunId(name))
+    except ValueError:
+        return False
+
+
+def _look(folder: Path) -> InProgress | None:
+    submit = _json(folder, runfolder.SUBMIT)
+    if submit is None:
+        return None
+    started = (_json(folder, runfolder.STARTED) or {}).get("started", submit.get("submitted"))
+    step, metrics = _latest(folder)
+    return InProgress(
+        id=folder.name,
+        state=_state(folder),
+        recipe=str(submit.get("recipe", "")),
+        message=submit.get("message"),
+        user=submit.get("user"),
+        host=submit.get("host"),
+        argv=tuple(map(str, submit.get("argv", ()))),
+        started=started if isinstance(started, int | float) else None,
+        last_sign=_modified(folder / runfolder.WORKER_LOCK),
+        step=step,
+        metrics=metrics,
+    )
+
+
+def _state(folder: Path) -> str:
+    if (folder / runfolder.OUTCOME).exists():
+        return "waiting"
+    # Between submitting and the worker's lock the submitting side still holds the recorder's.
+    held = any(runfolder.is_held(str(folder), name) for name in (runfolder.WORKER_LOCK, runfolder.RECORD_LOCK))
+    if held:
+        return "running"
+    return "waiting" if (folder / runfolder.OUTCOME).exists() else "crashed"
+
+
+def _json(folder: Path, name: str) -> dict[str, Any] | None:
+    try:
+        return runfolder.read_json(str(folder), name)
+    except ValueError:
+        return None  # torn by a full disk; the recorder says so
+
+
+def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:
+    step: int | None = None
+    metrics: dict[str, float | int] = {}
+    for name in (runfolder.MATCHED, runfolder.METRICS):
+        for row in parse_lines(_end(folder / name))[0]:
+            step = row.step if row.step is not None else step
+            metrics.update(row.values)
+    return step, metrics
+
+
+def _end(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            start = max(0, os.fstat(file.fileno()).st_size - END_BYTES)
+            file.seek(start)
+            content = file.read(END_BYTES)
+    except OSError:
+        return b""
+    return content.partition(b"\n")[2] if start else content
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None

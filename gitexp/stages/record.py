@@ -1,0 +1,264 @@
+"""Turn a run folder whose program has ended into a commit on the experiments branch.
+
+Whoever holds the folder's record.lock may do it: the command that started the run, or any later one. Each commit id is
+noted in the folder before the ref moves; the folder goes only once one of them is in the branch. Touches objects, one
+ref and the object store; never the index or the working tree.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gitexp import runfolder
+from gitexp.datasets.manifest import build_readable
+from gitexp.datasets.store import ObjectStore
+from gitexp.errors import GitexpError
+from gitexp.git.branch import branch_ref, take_up
+from gitexp.git.objects import move_ref, write_commit, write_files
+from gitexp.git.repo import Repo, is_ancestor, ref_id
+from gitexp.model.environment import dump_environment, requirements
+from gitexp.model.manifest import parse_manifest
+from gitexp.model.message import compose_message
+from gitexp.model.metrics import dump_metrics
+from gitexp.model.readme import RECORD_README
+from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_run
+from gitexp.redact import redact, redact_toml, secret_values
+from gitexp.worker.output import read_output
+
+PATIENCE_S = 30.0  # how long to go on trying while others move or hold the ref
+
+
+class Ended(NamedTuple):
+    """A run folder whose program has ended, read back. `outcome` is None when nobody saw the end."""
+
+    folder: Path
+    submit: Mapping[str, Any]
+    started: Mapping[str, Any]
+    outcome: Mapping[str, Any] | None
+    environment: Mapping[str, Any]
+    after: Mapping[str, Any] | None  # None: recorded later, when nobody could check any more
+
+
+class Results(NamedTuple):
+    """What was collected from the program, ready to be written."""
+
+    summary: Mapping[str, float | int]
+    goals: tuple[str, ...]
+    history_csv: bytes  # what the record holds
+    history_whole: bytes | None  # the whole file, where the record holds a sample
+    rows: int
+    kept: int
+    problems: tuple[str, ...]
+
+
+class Recorded(NamedTuple):
+    """A run that is now a commit."""
+
+    commit: str
+    record: RunRecord
+    metrics: Mapping[str, float | int]
+
+
+def read_ended(folder: Path) -> Ended | None:
+    """The run in this folder; None where no program was ever started."""
+    submit = runfolder.read_json(str(folder), runfolder.SUBMIT)
+    started = runfolder.read_json(str(folder), runfolder.STARTED)
+    outcome = runfolder.read_json(str(folder), runfolder.OUTCOME)
+    if submit is None or (started is None and outcome is None):
+        return None
+    environment = runfolder.read_json(str(folder), runfolder.ENVIRONMENT)
+    after = runfolder.read_json(str(folder), runfolder.AFTER)
+    return Ended(folder, submit, started or {}, outcome, environment or {}, after)
+
+
+def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str, str]) -> Recorded:
+    """Write the run as a commit and remove its folder. The caller holds record.lock. `settings` is git's configuration.
+
+    Raises GitexpError when the branch could not be moved for 30 s; the run then waits in its folder.
+    """
+    folder = ended.folder
+    store = object_store(repo, settings)
+    artifacts, unreadable = build_readable(folder / runfolder.SAVED)
+    for entry in parse_manifest(artifacts.manifest):
+        store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
+    history = _keep_history(folder, results, store)
+    run = describe_run(ended, results, history=history, lost=[f"not kept: {problem.what}" for problem in unreadable])
+    texts = {
+        "README.md": RECORD_README.encode(),
+        "run.toml": dump_run(run).encode(),
+        "recipe.toml": (folder / runfolder.RECIPE).read_bytes(),
+        "environment.toml": dump_environment(dict(ended.environment)).encode(),
+        "requirements.txt": requirements(dict(ended.environment)).encode(),
+        "output.log": read_output(str(folder)),
+    }
+    secrets = secret_values(os.environ)
+    texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
+    texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
+    texts["history.csv"] = results.history_csv or b"step,time_s\n"
+    texts["artifacts.xxh128"] = artifacts.manifest
+    tree = write_files(repo, _lay_out(folder, texts), trees={"code": ended.submit["code_tree"]})
+    message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
+    commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    return Recorded(commit=commit, record=run, metrics=results.summary)
+
+
+def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
+    return redact_toml(text, secrets=secrets) if name.endswith(".toml") else redact(text, secrets=secrets)
+
+
+def object_store(repo: Repo, settings: Mapping[str, str]) -> ObjectStore:
+    """Where the bytes of artifacts and long histories lie: git config gitexp.store, else in the git common dir."""
+    configured = settings.get("gitexp.store")
+    root = Path(configured).expanduser() if configured else repo.common_dir / "gitexp" / "objects"
+    return ObjectStore(repo.root / root)
+
+
+def _keep_history(folder: Path, results: Results, store: ObjectStore) -> History | None:
+    if results.rows == 0:
+        return None
+    whole = results.history_whole if results.history_whole is not None else results.history_csv
+    from xxhash import xxh3_128_hexdigest
+
+    digest = xxh3_128_hexdigest(whole)
+    if results.history_whole is not None:
+        path = folder / "history.whole"
+        path.write_bytes(whole)
+        store.take(path, digest=digest)
+    return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{digest}")
+
+
+def describe_run(ended: Ended, results: Results, *, history: History | None, lost: Sequence[str]) -> RunRecord:
+    """run.toml of a run that has ended. `lost`: sentences on artifacts that could not be kept."""
+    submit, outcome = ended.submit, ended.outcome
+    started = _moment((outcome or ended.started).get("started") or submit["submitted"])
+    finished = _moment(outcome["finished"]) if outcome else _moment(_last_sign(ended.folder))
+    code, after = dict(submit["code"]), ended.after
+    defects = [*results.problems, *lost]
+    if outcome and outcome.get("output_error"):
+        defects.append(f"the output could not be kept: {outcome['output_error']}")
+    if after is None and submit["data"]:
+        defects.append("the data was not checked after the run, because it was recorded later")
+    elif after is not None:
+        code |= {"edited": after["edited"][:20], "edited_count": len(after["edited"])}
+        defects += after["data"]
+    for key in ("changed", "edited"):
+        code[key] = tuple(code.get(key, ()))
+    return RunRecord(
+        id=RunId(submit["id"]),
+        attempt=submit["attempt"],
+        kind=submit["kind"],
+        status=_status(outcome),
+        recipe=submit["recipe"],
+        recipe_path=submit["recipe_path"],
+        started=started,
+        finished=finished,
+        finished_is_last_sign=outcome is None,
+        duration_s=round(float(outcome["duration_s"]), 6) if outcome else None,
+        exit_code=outcome["exit_code"] if outcome else None,
+        signal=outcome["signal"] if outcome else None,
+        stopped_by=outcome["stop"] if outcome else None,
+        error=outcome["error"] if outcome else None,
+        peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
+        argv=tuple(submit["argv"]),
+        cwd=submit["cwd"],
+        seed=submit["seed"],
+        user=submit["user"],
+        host=str(ended.started.get("host") or submit["host"]),
+        message=submit["message"],
+        defects=tuple(defects),
+        code=Code(**code),
+        resources=_resources(submit["resources"], ended.environment),
+        history=history,
+    )
+
+
+def _status(outcome: Mapping[str, Any] | None) -> str:
+    if outcome is None:
+        return "crashed"
+    if outcome["stop"] == "timeout":
+        return "timed-out"
+    if outcome["stop"]:
+        return "interrupted"
+    return "completed" if outcome["exit_code"] == 0 else "failed"
+
+
+def _resources(asked: Mapping[str, Any], environment: Mapping[str, Any]) -> Resources:
+    found = environment.get("result") or {}
+    cpus, memory = found.get("cpu", {}).get("cores"), found.get("memory_bytes")
+    gpus = found.get("gpus")
+    return Resources(
+        cpus_asked=asked.get("cpus"),
+        cpus=cpus if isinstance(cpus, int) else None,
+        memory_asked=asked.get("memory"),
+        memory_bytes=memory if isinstance(memory, int) else None,
+        gpus_asked=asked.get("gpus"),
+        gpus=len(gpus) if isinstance(gpus, list) else None,
+        processes=asked.get("processes"),
+    )
+
+
+def _moment(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(round(float(epoch_s), 3), UTC)
+
+
+def _last_sign(folder: Path) -> float:
+    """When something in the folder was last written by the worker or the program, in epoch seconds."""
+    ours = {runfolder.RECORD, runfolder.RECORD_LOCK, runfolder.TRIED}
+    return max(path.stat().st_mtime for path in folder.iterdir() if path.name not in ours)
+
+
+def _lay_out(folder: Path, texts: Mapping[str, bytes]) -> dict[str, Path]:
+    """Write the record's files and name them all: path in the tree → file."""
+    target = folder / runfolder.RECORD
+    target.mkdir(exist_ok=True)
+    files = {}
+    for name, text in texts.items():
+        (target / name).write_bytes(text)
+        files[name] = target / name
+    data = folder / runfolder.DATA
+    for path in data.rglob("*"):
+        if path.is_file():
+            name = str(path.relative_to(data))
+            files[name if name == "data.toml" else f"data/{name}"] = path
+    return files
+
+
+def _commit(
+    repo: Repo,
+    folder: Path,
+    branch: str,
+    tree: str,
+    message: str,
+    authored: datetime,
+    settings: Mapping[str, str],
+) -> str:
+    ref, noted = branch_ref(branch), folder / runfolder.TRIED
+    tried = noted.read_text().split() if noted.exists() else []
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        tip = ref_id(repo, ref) or take_up(repo, branch, settings)[0]
+        for earlier in tried:
+            if is_ancestor(repo, earlier, tip):
+                return earlier  # an earlier attempt got as far as moving the ref
+        commit = write_commit(repo, tree=tree, parents=[tip], message=message, authored=authored.astimezone())
+        with noted.open("a") as file:
+            file.write(f"{commit}\n")
+        words = move_ref(repo, ref, new=commit, old=tip, why=f"gitexp: {message.splitlines()[0]}")
+        if words is None:
+            return commit
+        if time.monotonic() > deadline:
+            raise GitexpError(
+                f"The run has ended but could not be recorded: {branch} could not be moved for {PATIENCE_S:.0f} s",
+                details=words.splitlines(),
+                why="Nothing is lost: it waits in its folder, and the next gitexp command records it.",
+                fix="gitexp status",
+            )
+        time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
+        tried = [commit]

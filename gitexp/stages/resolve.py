@@ -1,0 +1,282 @@
+"""Turn RECIPE, or a command line, with -s, --seed and --timeout into a Recipe, or into all that is wrong at once.
+
+Reads recipe files, and nothing else: no environment, no data, no git.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gitexp.errors import RecipeErrors, Refused
+from gitexp.model.config import Config
+from gitexp.model.placeholders import escape
+from gitexp.model.recipe import Recipe, finish
+from gitexp.model.recipe_merge import Merged, Origin
+from gitexp.model.schema import escaped, expected, near, spell
+
+FOLDER = "recipes"
+FILE = "recipe.toml"
+LISTED = 20
+
+# Programs that only start another one: the run is named after the first file among their arguments.
+# fmt: off
+_LAUNCHERS = frozenset((
+    "python", "pypy", "sh", "bash", "dash", "zsh", "ksh", "fish", "node", "deno", "bun", "ruby", "perl", "Rscript",
+    "julia", "lua", "luajit", "php", "java", "uv", "poetry", "pipenv", "pixi", "conda", "mamba", "micromamba",
+    "torchrun", "accelerate", "deepspeed", "mpirun", "mpiexec", "srun", "env", "nice", "nohup", "time", "timeout",
+    "stdbuf", "xvfb-run",
+))
+# fmt: on
+
+
+def resolve(
+    *,
+    root: Path,
+    cwd: Path,
+    recipe: str,
+    overrides: Sequence[str],
+    seed: int | None,
+    timeout: str | None,
+    config: Config,
+) -> Recipe:
+    """The recipe that RECIPE means. `root` and `cwd` are absolute. Raises Refused; RecipeErrors has all problems."""
+    path = find_recipe(recipe, root=root, cwd=cwd)
+    shown = path.relative_to(root).as_posix()
+    name = (path.parent.name if path.name == FILE else path.stem) or root.name
+    if not name.isprintable() or name != name.strip():
+        raise Refused(f"{escaped(shown)}: a recipe's name is shown in every log; this one has unprintable characters")
+    merged = _with_goals(config)
+    complete = _add_file(merged, path, root=root, above=())
+    return _resolved(merged, name, shown, overrides, seed, timeout, config, complete=complete)
+
+
+def resolve_command(
+    *,
+    root: Path,
+    cwd: Path,
+    argv: Sequence[str],
+    overrides: Sequence[str],
+    seed: int | None,
+    timeout: str | None,
+    config: Config,
+) -> Recipe:
+    """The recipe of `gitexp run -- CMD…`: a command that means `argv`, its bytes that are not UTF-8 shown escaped."""
+    merged = _with_goals(config)
+    recorded = [escape(arg.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")) for arg in argv]
+    merged.add({"run": {"command": recorded}}, Origin("command line"))
+    found = _resolved(merged, command_name(argv, cwd=cwd), None, overrides, seed, timeout, config, complete=True)
+    return found._replace(argv=tuple(argv)) if found.command == tuple(recorded) else found
+
+
+def _with_goals(config: Config) -> Merged:
+    merged = Merged(config.datasets)
+    if config.goal:
+        merged.add({"metrics": {"goal": config.goal}}, Origin(config.where, config.text))
+    return merged
+
+
+def _resolved(
+    merged: Merged,
+    name: str,
+    path: str | None,
+    overrides: Sequence[str],
+    seed: int | None,
+    timeout: str | None,
+    config: Config,
+    *,
+    complete: bool,
+) -> Recipe:
+    """Lay the flags over the files and check the whole. `complete`: all were read, so a missing key is missing."""
+    for typed in overrides:
+        merged.override(typed, known_keys=complete)
+    if seed is not None:
+        merged.add({"seed": seed}, Origin("--seed"))
+    if timeout is not None:
+        merged.add({"run": {"timeout": timeout}}, Origin("--timeout"))
+    recipe = finish(merged, name=name, path=path, datasets=config.datasets) if complete else None
+    if recipe is None:
+        raise RecipeErrors(list(dict.fromkeys(merged.problems)))
+    return recipe
+
+
+# ---- files
+
+
+def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]) -> bool:
+    """Lay a recipe file over what is there, its bases first. False when a file of it could not be read."""
+    shown = path.relative_to(root).as_posix()
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        merged.problems.append(f"{escaped(shown)}: cannot be read: {error.strerror}")
+        return False
+    except UnicodeDecodeError as error:
+        merged.problems.append(f"{escaped(shown)}:{error.object[: error.start].count(10) + 1}: not UTF-8")
+        return False
+    origin = Origin(shown, text)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        from gitexp.model.keylines import syntax_error
+
+        line, words = syntax_error(text, error)
+        merged.problems.append(f"{escaped(shown)}:{line}: {words}")
+        return False
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        merged.problems.append(f"{escaped(shown)}: a number has too many digits")
+        return False
+    except RecursionError:
+        merged.problems.append(f"{escaped(shown)}: nested too deeply")
+        return False
+    names = _bases(merged, table.pop("extends", []), origin)
+    complete = names is not None
+    for index, name in enumerate(names or ()):
+        base = _base(name, path, root=root)
+        complaint = _base_problem(name, base, root=root, above=(*above, path))
+        if complaint:
+            merged.complain(origin, ("extends", str(index)), complaint)
+            complete = False
+        else:
+            complete &= _add_file(merged, base, root=root, above=(*above, path))
+    merged.add(table, origin)
+    return complete
+
+
+def _bases(merged: Merged, extends: Any, origin: Origin) -> list[str] | None:
+    names = [extends] if isinstance(extends, str) else extends
+    if isinstance(names, list) and all(isinstance(name, str) and name and "\0" not in name for name in names):
+        return names
+    merged.complain(origin, ("extends",), expected("a file or an array of files", extends))
+    return None
+
+
+def _base(name: str, path: Path, *, root: Path) -> Path:
+    base = Path(os.path.normpath(path.parent / name))
+    return base / FILE if _is_file(base / FILE) else base
+
+
+def _base_problem(name: str, base: Path, *, root: Path, above: tuple[Path, ...]) -> str | None:
+    if not base.is_relative_to(root):
+        return f"{spell(name)} lies outside of the repository, so no record would hold it"
+    if base in above:
+        round_trip = [*above[above.index(base) :], base]
+        return "a recipe cannot extend itself: " + " → ".join(p.relative_to(root).as_posix() for p in round_trip)
+    if _is_file(base):
+        return None
+    there = [p.name for p in base.parent.glob("*.toml")] if _is_folder(base.parent) else []
+    return f"there is no {escaped(base.relative_to(root).as_posix())}{near(base.name, there)}"
+
+
+def find_recipe(recipe: str, *, root: Path, cwd: Path) -> Path:
+    """The file that RECIPE means: a path, a folder with a recipe.toml, or a name under recipes/. Raises Refused."""
+    if not recipe or "\0" in recipe:
+        raise Refused(f"{spell(recipe)} is no recipe: name a file, a folder or a recipe in {FOLDER}/")
+    for base in (cwd, root):
+        path = Path(os.path.normpath(base / recipe))
+        if _is_file(path):
+            return _inside(_is_recipe(path, recipe), root=root)
+        if _is_file(path / FILE):
+            return _inside(path / FILE, root=root)
+    if "/" not in recipe:
+        named = [p for p in (root / FOLDER / f"{recipe}.toml", root / FOLDER / recipe / FILE) if _is_file(p)]
+        if len(named) == 2:
+            both = " and ".join(p.relative_to(root).as_posix() for p in named)
+            raise Refused(f"{recipe} could be {both}", fix="name the file")
+        if named:
+            return named[0]
+    raise _not_found(recipe, root=root, cwd=cwd)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # an argument that is far too long for a path, or lies where nobody may look
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_recipe(path: Path, recipe: str) -> Path:
+    if path.suffix == ".toml":
+        return path
+    raise Refused(
+        f"{escaped(recipe)} is not a recipe: those are TOML files",
+        fix=f"to record a program as it is:  gitexp run -- {_example(path, recipe)}",
+    )
+
+
+def _example(path: Path, recipe: str) -> str:
+    if path.suffix == ".py":
+        return f"python {escaped(recipe)}"
+    return escaped(recipe if "/" in recipe else f"./{recipe}")
+
+
+def _inside(path: Path, *, root: Path) -> Path:
+    for candidate in (path, Path(os.path.realpath(path.parent)) / path.name):
+        if candidate.is_relative_to(root):
+            return candidate
+    raise Refused(
+        f"{escaped(str(path))} lies outside of the repository {root}",
+        why="A run is recorded with the code that is in the repository; this recipe would not be among it.",
+        fix=f"cp {escaped(str(path))} {root / FOLDER}/",
+    )
+
+
+def _not_found(recipe: str, *, root: Path, cwd: Path) -> Refused:
+    folder = root / FOLDER
+    names = sorted({p.stem for p in folder.glob("*.toml")} | {p.parent.name for p in folder.glob(f"*/{FILE}")})
+    wanted = Path(recipe).parent.name if recipe.endswith(f"/{FILE}") else Path(recipe).stem
+    what = f"There is no recipe {escaped(recipe)}{near(wanted, names)}"
+    if _is_folder(cwd / recipe):
+        what = f"The folder {escaped(recipe)} has no {FILE}"
+    if not names:
+        return Refused(
+            what,
+            why=f"There are none in {FOLDER}/ yet.",
+            fix=f"write {FOLDER}/NAME.toml    or record a program as it is:  gitexp run -- CMD…",
+        )
+    listed = [f"  {escaped(name)}" for name in names[:LISTED]]
+    if len(names) > LISTED:
+        listed.append(f"  … and {len(names) - LISTED} more")
+    return Refused(what, details=[f"Recipes in {FOLDER}/:", *listed])
+
+
+# ---- commands
+
+
+def command_name(argv: Sequence[str], *, cwd: Path) -> str:
+    """What a command's runs are called: after the script or module that it starts, else after the program."""
+    program = os.path.basename(argv[0])  # noqa: PTH119 -- not a path of this machine's, and may not be UTF-8
+    name = _script(argv, cwd=cwd) if program.rstrip("0123456789.") in _LAUNCHERS else None
+    return _sanitised(name or _stem(program))
+
+
+def _script(argv: Sequence[str], *, cwd: Path) -> str | None:
+    for index, arg in enumerate(argv[1:], start=1):
+        if arg == "-m" and index + 1 < len(argv):
+            return argv[index + 1]
+        if arg == "-c":
+            return None
+        if arg and "\0" not in arg and _is_file(cwd / arg):
+            return _stem(os.path.basename(arg))  # noqa: PTH119 -- as above
+    return None
+
+
+def _stem(file: str) -> str:
+    """`train` of train.py; python3.11 stays whole, since a suffix has letters."""
+    stem, dot, suffix = file.rpartition(".")
+    return stem if dot and stem and suffix.isalpha() else file
+
+
+def _sanitised(name: str) -> str:
+    allowed = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    return allowed.strip("-.")[:64] or "command"

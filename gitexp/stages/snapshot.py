@@ -1,0 +1,69 @@
+"""Turn the working tree into the `code/` tree of a record: HEAD's tree, or a snapshot of exactly what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.errors import Refused
+from gitexp.git.repo import algorithm
+from gitexp.git.worktree import Surveyed, snapshot_tree, untracked_sizes
+from gitexp.model.config import Policy
+from gitexp.model.run import Code
+
+SHOWN = 20  # paths named in a record; the count says how many there were
+
+
+class Snapshot(NamedTuple):
+    """The code that will run."""
+
+    code: Code
+    tree: str  # object id
+    index_file: Path | None  # git index of a dirty tree's snapshot; None for a clean one
+
+
+def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
+    """Refuse to sweep large untracked files into git for ever. Raises Refused and names them."""
+    sizes = untracked_sizes(surveyed)
+    if sum(sizes.values()) <= policy.untracked_limit_bytes:
+        return
+    largest = sorted(sizes.items(), key=lambda item: -item[1])
+    lines = [f"  {size / 1e6:8.1f} MB  {path}" for path, size in largest[:SHOWN]]
+    if len(largest) > SHOWN:
+        lines.append(f"  … and {len(largest) - SHOWN} more")
+    raise Refused(
+        f"Untracked files of {sum(sizes.values()) / 1e6:.1f} MB would be swept into the record's code",
+        details=lines,
+        why=f"The limit is {policy.untracked_limit_bytes / 1e6:.1f} MB; what is in git stays there for ever.",
+        fix="put them into .gitignore    or raise [policy] untracked_limit in gitexp.toml",
+    )
+
+
+def snapshot(surveyed: Surveyed, *, index_file: Path) -> Snapshot:
+    """The code as a stored tree. `index_file` is where a dirty tree's temporary git index may be written."""
+    head = surveyed.head
+    paths = [change.path for change in surveyed.changes]
+    code = Code(
+        clean=surveyed.clean,
+        commit=f"{algorithm(head.commit)}:{head.commit}",
+        subject=head.subject,
+        branch=head.branch,
+        remote=_remote_url(surveyed),
+        changed=tuple(paths[:SHOWN]),
+        changed_count=len(paths),
+    )
+    if surveyed.clean:
+        return Snapshot(code=code, tree=head.tree, index_file=None)
+    return Snapshot(code=code, tree=snapshot_tree(surveyed, index=index_file), index_file=index_file)
+
+
+def _remote_url(surveyed: Surveyed) -> str | None:
+    """Where the code may be found: the branch's own remote, else origin. A hint, without credentials."""
+    config = surveyed.config
+    remote = config.get(f"branch.{surveyed.head.branch}.remote", "origin")
+    url = config.get(f"remote.{remote}.url")
+    if not url:
+        return None
+    from gitexp.redact import redact_url
+
+    return redact_url(url)

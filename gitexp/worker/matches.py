@@ -1,0 +1,85 @@
+"""Lines of output to metrics, by the recipe's patterns: each match is a step of its metric, a row of matched.jsonl.
+
+A carriage return ends a line too, so that progress bars are read; colours and other control sequences are
+removed first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from gitexp.worker import fastjson
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_LINE = 1024 * 1024  # of a longer one the beginning is searched
+
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_ENDS = re.compile(rb"[\r\n]")
+
+
+class Matches:
+    """Patterns applied to streams of bytes. `path` gets one JSON document a line."""
+
+    def __init__(self, path: str, patterns: Mapping[str, str]) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._counts: dict[str, int] = {}
+        self._complained: set[str] = set()
+        self._pending: dict[object, bytearray] = {}
+        for metric, pattern in patterns.items():
+            try:
+                self._patterns[metric] = re.compile(pattern)
+            except re.error as error:
+                self._problem(metric, f"{metric}: the pattern {pattern!r} is not a regular expression: {error}")
+
+    def feed(self, stream: object, data: bytes, time_s: float) -> None:
+        """Take bytes of one stream (stdout and stderr have their own lines)."""
+        pending = self._pending.setdefault(stream, bytearray())
+        *ended, rest = _ENDS.split(data)
+        for part in ended:
+            line = bytes(pending + part)
+            pending.clear()
+            if line:
+                self._line(line[:LONGEST_LINE], time_s)
+        pending += rest[: LONGEST_LINE - len(pending)]
+
+    def close(self, time_s: float) -> None:
+        """The last lines have no end."""
+        for rest in self._pending.values():
+            if rest:
+                self._line(bytes(rest), time_s)
+        os.close(self._fd)
+
+    def _line(self, raw: bytes, time_s: float) -> None:
+        line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
+        rows: dict[int, dict[str, float]] = {}
+        for metric, pattern in self._patterns.items():
+            match = pattern.search(line)
+            if match is None:
+                continue
+            text = next((group for group in match.groups() if group is not None), match.group())
+            try:
+                value = float(text)
+            except ValueError:
+                self._problem(metric, f"{metric}: {text[:80]!r} is not a number, in the line {line[:200]!r}")
+                continue
+            step = self._counts.get(metric, 0)
+            self._counts[metric] = step + 1
+            rows.setdefault(step, {})[metric] = value
+        for step, values in rows.items():
+            self._write({"step": step, "time_s": round(time_s, 3), **values})
+
+    def _problem(self, metric: str, text: str) -> None:
+        if metric not in self._complained:
+            self._complained.add(metric)
+            self._write({"problem": text})
+
+    def _write(self, document: dict[str, object]) -> None:
+        try:
+            os.write(self._fd, fastjson.dumps(document).encode() + b"\n")
+        except OSError:
+            pass  # a full disk: the program must not die of its record; the output says the same

@@ -1,0 +1,249 @@
+"""One job, from its job.json to its outcome.json: start the program, relay and keep what it prints, enforce its limits.
+
+A select loop without threads. Whoever attends may be slow (the program then waits, as behind a plain pipe), may be
+suspended, may die: the program goes on. Signals to the worker are meant for the program and passed on to its group.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # see program.py
+import errno
+import os
+import select
+import sys
+import time
+
+from gitexp import runfolder
+from gitexp.worker import fastjson, frames, interpreter
+from gitexp.worker.front import Front
+from gitexp.worker.probing import Probing
+from gitexp.worker.program import exit_of, group_lives, signal_group, spawn
+from gitexp.worker.relay import Relay
+from gitexp.worker.stopping import GRACE_S, Stopping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ERROR = "worker-error.txt"
+HEARTBEAT_S = 2.0
+QUIET_S = 0.3  # after the program ended: how long without output until a daemon that holds its pipe is left behind
+LEFT_OVER = 2 * 1024 * 1024  # what such a daemon may still say, at most
+GROUP_LOOK_S = 0.1
+
+_HANDLED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGTSTP, _signal.SIGCONT)
+
+
+def run(folder: str, front: tuple[int, int] | None) -> int:
+    """Do a run folder's job. The process's exit code says nothing but 70 for a bug, which is then in the folder."""
+    try:
+        lock = runfolder.lock_waiting(folder, runfolder.WORKER_LOCK)
+        Watch(folder, lock, Front(*front) if front else None).run()
+    except BaseException:  # noqa: BLE001  # the outermost frame: what else could tell anybody?
+        import traceback
+
+        runfolder.write_whole(folder, ERROR, traceback.format_exc().encode())
+        return 70
+    return 0
+
+
+class Watch:
+    """A job in progress. Times are on the monotonic clock, but `started`."""
+
+    def __init__(self, folder: str, lock: int, front: Front | None) -> None:
+        self.folder = folder
+        self.lock = lock
+        self.front = front
+        with open(os.path.join(folder, runfolder.JOB), encoding="utf-8") as file:
+            self.job: dict[str, Any] = fastjson.loads(file.read())
+        self.wake = _listen()
+        self.relay = Relay(folder, front)
+        self.probing: Probing | None = None
+        self.stopping = Stopping(0, deadline=None, grace_s=GRACE_S)
+        self.pid = 0
+        self.status: int | None = None  # the wait status, once the program has ended
+        self.peak_memory_bytes: int | None = None
+        self.over = False  # the program has ended, and what else has to end with it
+        self.left_over = 0
+        self.suspended_with_front = False
+        self.next_heartbeat = 0.0
+        self.started = time.time()
+        self.began = self.ended = self.last_data = time.monotonic()
+
+    def run(self) -> None:
+        error = self.start()
+        while error is None and not self.done():
+            self.step()
+        self.finish(error)
+
+    def start(self) -> OSError | None:
+        """Start the program and the probe. Returns why it could not be executed."""
+        job = self.job
+        env = {**os.environ, **job["env"], "GITEXP_STARTED": repr(self.started)}
+        python = interpreter.from_argv(job["argv"], env, job["cwd"])
+        streams, slave = self.relay.open(job)
+        try:
+            self.pid = spawn(job["argv"], env=env, cwd=job["cwd"], streams=streams, terminal=slave)
+        except OSError as error:
+            return error
+        finally:
+            for fd in set(streams) - {0} | ({slave} if slave is not None else set()):
+                os.close(fd)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)  # who writes to the program's stdin must see it closed when the program closes it
+            os.close(nothing)
+        document = {"started": self.started, "pid": self.pid, "host": os.uname().nodename}
+        runfolder.write_whole(self.folder, runfolder.STARTED, fastjson.dumps(document).encode())
+        deadline = None if job["timeout_s"] is None else self.began + job["timeout_s"]
+        self.stopping = Stopping(self.pid, deadline=deadline, grace_s=job.get("grace_s", GRACE_S))
+        self.probing = Probing(self.folder, job["probe"], program=self.pid, python=python)
+        if job["patterns"]:
+            self.relay.look_for(job["patterns"])
+        return None
+
+    def done(self) -> bool:
+        if not self.over:
+            return False
+        if self.relay.readers and self.left_over < LEFT_OVER and time.monotonic() < self.last_data + QUIET_S:
+            return False
+        return self.probing is None or not self.probing.busy
+
+    def step(self) -> None:
+        """Wait for the next thing to happen and see to it."""
+        now = time.monotonic()
+        relay, probe = self.relay, self.probing.fd if self.probing else None
+        reading, writing = relay.interest(now, ended=self.status is not None)
+        reading += [self.wake] if probe is None else [self.wake, probe]
+        readable, writable, _ = select.select(reading, writing, [], max(0.0, self.due(now) - now))
+        now = time.monotonic()
+        if self.wake in readable:
+            for number in os.read(self.wake, 4096):
+                self.on_signal(number, now)
+        if self.front and self.front.writer in writable:
+            self.front.flush()
+        if self.front and self.front.reader in readable:
+            self.stopping.interrupted(now, times=relay.hear(self.front))
+        if relay.master in writable:
+            relay.write_input()
+        for fd in readable:
+            if fd in relay.readers:
+                self.on_output(fd, now)
+        if self.probing and probe in readable and self.probing.fd == probe:
+            self.probing.read()
+        self.on_time(now)
+
+    def due(self, now: float) -> float:
+        """When something happens by itself."""
+        times = [self.next_heartbeat]
+        if self.stopping.deadline is not None:
+            times.append(self.stopping.deadline)
+        if self.probing and self.probing.due is not None:
+            times.append(self.probing.due)
+        if self.relay.closed_until > now:
+            times.append(self.relay.closed_until)
+        if self.over and self.relay.readers:
+            times.append(self.last_data + QUIET_S)
+        elif self.status is not None and not self.over:
+            times.append(now + GROUP_LOOK_S)
+        return min(times)
+
+    def on_time(self, now: float) -> None:
+        if now >= self.next_heartbeat:
+            os.utime(self.lock)
+            self.next_heartbeat = now + HEARTBEAT_S
+        if self.probing:
+            self.probing.tick(now)
+        if not self.over:
+            self.stopping.tick(now)
+            # Asked to stop for good, the program is over when its whole group is: a shell dies at once of the
+            # signal for which the training below it still writes its last checkpoint.
+            if self.status is not None and not (self.stopping.final and group_lives(self.pid)):
+                self.over = True
+                self.stopping.deadline = None
+                self.last_data = now
+
+    def on_output(self, fd: int, now: float) -> None:
+        size = self.relay.read(fd, now, time_s=now - self.began, ended=self.status is not None)
+        if size:
+            self.last_data = now
+        if self.over:
+            self.left_over += size
+
+    def on_signal(self, number: int, now: float) -> None:
+        if number == _signal.SIGCHLD:
+            self.reap(now)
+        elif self.over:
+            if self.probing and number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+                self.probing.kill("not waited for")
+        elif number == _signal.SIGINT:
+            self.stopping.interrupt(now)
+        elif number == _signal.SIGTERM:
+            self.stopping.stop("SIGTERM", now)
+        elif number == _signal.SIGHUP:
+            self.stopping.stop("SIGHUP", now)
+        elif number in (_signal.SIGTSTP, _signal.SIGCONT):
+            self.suspended_with_front = number == _signal.SIGTSTP
+            signal_group(self.pid, number)
+
+    def reap(self, now: float) -> None:
+        """See which of our children ended or stopped."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG | os.WUNTRACED)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if os.WIFSTOPPED(status):
+                if pid == self.pid and self.front and self.relay.master is not None and not self.suspended_with_front:
+                    self.front.send(frames.STOPPED)
+            elif pid == self.pid:
+                self.status = status
+                self.ended = self.last_data = now
+                self.peak_memory_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                if self.probing:
+                    self.probing.program_ended()
+            elif self.probing and pid == self.probing.pid:
+                self.probing.reaped(status)
+
+    def finish(self, error: OSError | None) -> None:
+        """Write outcome.json, and only then tell the front."""
+        self.relay.close(self.ended - self.began)
+        exit_code, signal = exit_of(self.status) if self.status is not None else (None, None)
+        if error is not None:
+            exit_code = 127 if error.errno == errno.ENOENT else 126
+        outcome = {
+            "started": self.started,
+            "finished": self.started + (self.ended - self.began),
+            "duration_s": self.ended - self.began,
+            "exit_code": exit_code,
+            "signal": signal,
+            "stop": self.stopping.reason,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "error": error.strerror if error is not None else None,
+            "output_error": self.relay.output.problem,
+        }
+        runfolder.write_whole(self.folder, runfolder.OUTCOME, fastjson.dumps(outcome).encode())
+        os.close(self.lock)  # it says "running" to others, which is over
+        if self.front:
+            self.front.send(frames.FINISHED)
+            self.front.flush_all()
+
+
+def _listen() -> int:
+    """Turn the signals meant for the program, and the ends of children, into bytes; return where to read them."""
+    wake, waker = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(waker, False)
+    _signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    _signal.signal(_signal.SIGCHLD, _ignore)
+    for number in _HANDLED:
+        # nohup, and shells without job control, start us with some of these ignored: so is the program then.
+        if _signal.getsignal(number) is not _signal.SIG_IGN:
+            _signal.signal(number, _ignore)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _HANDLED)
+    return wake
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The wake-up byte says it all."""

@@ -1,0 +1,143 @@
+"""`gitexp diff`: what is said on the page, in JSON and by the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness import Lab, Result
+from records import RECIPE, write_run
+
+from gitexp.cli.main import run_command
+
+A, B, C = "kkkkllllmmmmnnnn", "lllloooowwwwxxxx", "zzzzoooowwwwxxxx"
+
+Gitexp = Callable[..., Result]
+
+
+@pytest.fixture
+def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
+    """The command line, run in this process inside the repository `fresh`."""
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(fresh.path)
+
+    def run(*args: str) -> Result:
+        capfd.readouterr()
+        code = run_command(list(args))
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
+
+
+def test_the_latest_run_is_compared_with_the_one_before_it_of_the_same_recipe(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.5}, duration_s=10.0)
+    write_run(fresh, C, finished="2026-11-20T11:00:00Z", recipe="other")
+    changed = {"recipe.toml": RECIPE.replace("0.01", "0.02")}
+    write_run(fresh, B, finished="2026-11-20T12:00:00Z", metrics={"val.acc": 0.75}, duration_s=15.0, files=changed)
+    result = gitexp("diff")
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for expected in (
+        "A kkkkllll digits completed 2026-11-20 10:00:00Z",
+        "B lllloooo digits completed 2026-11-20 12:00:00Z",
+        "code identical",
+        "optimizer.lr 0.01 → 0.02",
+        "Settles within ten epochs.",
+        "data none declared",
+        "environment identical",
+        "val.acc 0.5 0.75 +0.25 +50.0 better",
+        "duration 10 s → 15 s +50 %",
+    ):
+        assert expected in lines
+    assert result.exit_code == 0
+
+
+def test_identical_inputs_are_said_to_be_identical(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    write_run(fresh, B)
+    result = gitexp("diff", A, B, "--exit-code")
+    assert "identical inputs" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_the_same_inputs_with_different_metrics_are_called_out(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, metrics={"val.acc": 0.5})
+    write_run(fresh, B, metrics={"val.acc": 0.25})
+    result = gitexp("diff", A, B, "--exit-code")
+    assert "same inputs, different metrics" in result.stdout
+    assert result.exit_code == 1
+
+
+def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, metrics={"val.acc": 0.5})
+    write_run(fresh, B, metrics={"val.acc": 0.25})
+    document = gitexp("diff", A, B, "--json").json
+    assert list(document) == [
+        "format", "a", "b", "code", "recipe", "data", "environment", "metrics", "identical_inputs", "unexplained",
+        "unfair",
+    ]  # fmt: skip
+    assert (document["a"]["id"], document["b"]["id"]) == (A, B)
+    assert document["metrics"] == [
+        {"name": "val.acc", "a": 0.5, "b": 0.25, "delta": -0.25, "percent": -50.0, "better": False}
+    ]
+    assert (document["identical_inputs"], document["unexplained"]) == (True, True)
+
+
+def test_changed_files_are_listed_and_the_patch_shows_their_lines(fresh: Lab, gitexp: Gitexp) -> None:
+    fresh.write("train.py", "lr = 1\n")
+    fresh.commit()
+    write_run(fresh, A)
+    fresh.write("train.py", "lr = 2\n")
+    fresh.commit()
+    write_run(fresh, B)
+    assert "train.py  +1  -1" in gitexp("diff", A, B).stdout
+    assert "-lr = 1\n+lr = 2\n" in gitexp("diff", A, B, "--patch").stdout
+    assert "1 file changed, 1 insertion(+), 1 deletion(-)" in gitexp("diff", A, B, "--stat").stdout
+    assert gitexp("diff", A, B, "--patch", "--exit-code").exit_code == 1
+
+
+def test_a_patch_runs_no_program_and_writes_no_control_sequence(fresh: Lab, gitexp: Gitexp) -> None:
+    fresh.write(".gitattributes", "*.py diff=evil\n")
+    fresh.write("train.py", "one\n")
+    fresh.commit()
+    write_run(fresh, A)
+    fresh.write("train.py", "\x1b[2Jtwo\n")
+    fresh.commit()
+    write_run(fresh, B)
+    fresh.git("config", "diff.evil.command", "touch ran; true")
+    fresh.git("config", "diff.evil.textconv", "touch ran; cat")
+    result = gitexp("diff", A, B, "--patch")
+    assert "+\\x1b[2Jtwo\n" in result.stdout
+    assert not (fresh.path / "ran").exists()
+
+
+def test_the_first_run_of_a_recipe_has_nothing_to_be_compared_with(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    result = gitexp("diff")
+    assert result.exit_code == 1
+    assert "is the first run of its recipe" in result.stderr
+
+
+def test_three_runs_are_one_too_many(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    assert gitexp("diff", A, A, A).exit_code == 2
+
+
+def test_an_unknown_run_is_an_error(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    result = gitexp("diff", A, "nonsense")
+    assert result.exit_code == 1
+    assert "No run is called 'nonsense'" in result.stderr
+
+
+def test_damaged_parts_are_named(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    write_run(fresh, B, files={"recipe.toml": "= 1"})
+    assert "B: recipe.toml is not valid TOML" in gitexp("diff", A, B).stdout
+
+
+def test_only_metrics_that_differ_make_a_difference_for_the_exit_code(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files={"metrics.toml": '"loss" = nan\n'}, duration_s=1.0)
+    write_run(fresh, B, files={"metrics.toml": '"loss" = nan\n'}, duration_s=2.0)
+    assert gitexp("diff", A, B, "--exit-code").exit_code == 0

@@ -1,0 +1,234 @@
+"""`gitexp log`: which runs, in which order, what is said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness import Lab, Result
+from records import RECIPE, write_run
+
+from gitexp.cli.main import run_command
+
+A, B, C = "kkkkllllmmmmnnnn", "lllloooowwwwxxxx", "zzzzoooowwwwxxxx"
+
+Gitexp = Callable[..., Result]
+
+
+@pytest.fixture
+def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
+    """The command line, run in this process inside the repository `fresh`."""
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(fresh.path)
+
+    def run(*args: str) -> Result:
+        capfd.readouterr()
+        code = run_command(list(args))
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
+
+
+def listed(result: Result) -> list[str]:
+    """The first column."""
+    assert result.exit_code == 0, result.stderr
+    return [line.split()[0] for line in result.stdout.splitlines()[1:]]
+
+
+def write_three(lab: Lab) -> None:
+    write_run(lab, A, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.9, "loss": 1.5}, duration_s=60.0)
+    write_run(
+        lab,
+        B,
+        finished="2026-11-20T11:00:00Z",
+        metrics={"val.acc": 0.95},
+        duration_s=120.0,
+        message="twice the rate",
+        files={"recipe.toml": RECIPE.replace("0.01", "0.02")},
+    )
+    write_run(
+        lab, C, finished="2026-11-20T12:00:00Z", metrics={}, status="failed", exit_code=1, recipe="other", clean=False
+    )
+
+
+def test_runs_are_listed_newest_first_with_their_values(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    result = gitexp("log")
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["run", "when", "author", "status", "recipe", "changed", "val.acc", "loss", "message"],
+        ["zzzzoooo", "2026-11-20", "12:00:00Z", "Ada", "failed", "other", "dirty,", "first", "-", "-", "-"],
+        ["lllloooo", "2026-11-20", "11:00:00Z", "Ada", "completed", "digits", "optimizer.lr", "0.01→0.02", "0.95*", "-",
+         "twice", "the", "rate"],
+        ["kkkkllll", "2026-11-20", "10:00:00Z", "Ada", "completed", "digits", "first", "0.9", "1.5", "-"],
+    ]  # fmt: skip
+    assert result.stderr == ""
+
+
+def test_filters_choose_by_recipe_and_status(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    assert listed(gitexp("log", "--recipe", "digits")) == ["lllloooo", "kkkkllll"]
+    assert listed(gitexp("log", "--status", "failed")) == ["zzzzoooo"]
+
+
+def test_a_number_of_runs_is_shown_and_the_rest_is_counted(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    result = gitexp("log", "-n", "1")
+    assert listed(result) == ["zzzzoooo"]
+    assert result.stderr == "1 of 3 runs; -n 3 shows all of them\n"
+
+
+def test_sorting_puts_the_best_first_and_runs_without_the_metric_last(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    assert listed(gitexp("log", "--sort", "val.acc")) == ["lllloooo", "kkkkllll", "zzzzoooo"]
+    fresh.write("gitexp.toml", '[metrics]\ngoal = { "loss" = "min" }\n')
+    assert listed(gitexp("log", "--sort", "loss"))[0] == "kkkkllll"
+
+
+def test_sorting_by_a_metric_without_a_goal_says_how_to_state_one(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    result = gitexp("log", "--sort", "loss")
+    assert result.exit_code == 1
+    assert 'goal = { "loss" = "max" }' in result.stderr
+
+
+def test_sorting_by_an_unknown_metric_names_those_there_are(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    result = gitexp("log", "--sort", "accuracy")
+    assert result.exit_code == 1
+    assert "metrics there are: loss, val.acc" in result.stderr
+
+
+def test_smoke_runs_are_left_out_unless_all_are_wanted(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", kind="smoke")
+    assert listed(gitexp("log")) == ["kkkkllll"]
+    assert listed(gitexp("log", "--all")) == ["lllloooo", "kkkkllll"]
+
+
+def test_letters_are_added_until_ids_are_unique(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, "kkkkllllmmmmnnnn", finished="2026-11-20T10:00:00Z")
+    write_run(fresh, "kkkkllllmmzzzzzz", finished="2026-11-20T11:00:00Z")
+    assert listed(gitexp("log")) == ["kkkkllllmmz", "kkkkllllmmm"]
+
+
+def test_changed_code_and_data_are_named(fresh: Lab, gitexp: Gitexp) -> None:
+    data = '[digits]\npath = "d"\ndigest = "xxh128:{}"\n'
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", files={"data.toml": data.format("1" * 32)})
+    fresh.write("train.py", "new\n")
+    fresh.commit()
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", files={"data.toml": data.format("2" * 32)})
+    assert "code, data digits" in gitexp("log").stdout
+
+
+def test_the_same_inputs_are_said_to_be_the_same(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z")
+    assert "same inputs" in gitexp("log").stdout.splitlines()[1]
+
+
+def test_a_record_cannot_write_to_the_terminal(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, recipe="x\x1b]0;title\x07", message="\x1b[2J", author="E\x1b[8mve <e@example.org>")
+    for args in (["log"], ["log", "--csv"], ["log", "--json"], ["log", "--summary"], ["show"], ["show", "--json"]):
+        result = gitexp(*args)
+        assert result.exit_code == 0
+        assert "\x1b" not in result.stdout and "\x07" not in result.stdout
+    assert "x\\x1b]0;title\\x07" in gitexp("log").stdout
+
+
+def test_a_newer_record_is_listed_with_the_reason(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files={"run.toml": "format = 2\n"})
+    assert "run.toml was written in record format 2; this gitexp reads up to 1" in gitexp("log").stdout
+
+
+def test_the_summary_has_a_line_for_each_recipe(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    lines = [line.split() for line in gitexp("log", "--summary").stdout.splitlines()]
+    assert lines[1:] == [
+        ["other", "1", "0", "1", "0", "100", "%", "0.0", "s", "2026-11-20", "12:00:00Z"],
+        ["digits", "2", "2", "0", "0", "0", "%", "3m", "00s", "2026-11-20", "11:00:00Z"],
+        ["all", "3", "2", "1", "0", "33", "%", "3m", "00s"],
+    ]
+
+
+def test_json_has_every_run_with_the_keys_of_run_toml(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A, files={"metrics.toml": '"val.acc" = nan\n"loss" = -inf\n"n" = 3\n'})
+    document: dict[str, Any] = gitexp("log", "--json").json
+    assert document == {
+        "format": 1,
+        "runs": [
+            {
+                "format": 1,
+                "id": A,
+                "attempt": 1,
+                "kind": "run",
+                "status": "completed",
+                "recipe": "digits",
+                "started": "2026-11-20T10:00:00Z",
+                "finished": "2026-11-20T10:00:00Z",
+                "finished_is_last_sign": False,
+                "argv": ["python", "train.py"],
+                "cwd": ".",
+                "seed": 1,
+                "code": {"clean": True, "changed_count": 0, "edited_count": 0},
+                "commit": commit,
+                "author": "Ada <ada@example.org>",
+                "metrics": {"val.acc": "nan", "loss": "-inf", "n": 3},
+            }
+        ],
+    }
+
+
+def test_json_lists_unreadable_runs_too(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A, files={"run.toml": None})
+    assert gitexp("log", "--json").json["runs"] == [
+        {"id": A, "commit": commit, "status": "unreadable", "metrics": {}, "problems": ["run.toml is missing"]}
+    ]
+
+
+def test_csv_has_a_column_for_each_metric_and_no_formulas(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A, metrics={"acc": 0.5}, recipe="=cmd()", message='say "hi", all', duration_s=1.5)
+    assert gitexp("log", "--csv").stdout == (
+        "run,attempt,commit,finished,author,status,kind,recipe,seed,duration_s,clean,message,acc\n"
+        f'{A},1,{commit},2026-11-20T10:00:00Z,Ada,completed,run,\'=cmd(),1,1.5,true,"say ""hi"", all",0.5\n'
+    )
+
+
+def test_without_runs_the_command_that_makes_one_is_named(gitexp: Gitexp) -> None:
+    result = gitexp("log")
+    assert result.exit_code == 1
+    assert "There are no runs yet" in result.stderr and "gitexp run" in result.stderr
+
+
+def test_json_without_runs_is_an_empty_list(gitexp: Gitexp) -> None:
+    result = gitexp("log", "--json")
+    assert (result.exit_code, result.json) == (0, {"format": 1, "runs": []})
+
+
+def test_when_no_run_fits_that_is_said_on_stderr(fresh: Lab, gitexp: Gitexp) -> None:
+    write_three(fresh)
+    result = gitexp("log", "--recipe", "nothing")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No run fits; `gitexp log` lists all of them\n"
+
+
+def test_a_clone_lists_the_runs_of_its_remote(fresh: Lab, gitexp: Gitexp, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_three(fresh)
+    fresh.git("clone", "-q", ".", "../clone")
+    monkeypatch.chdir(fresh.path.parent / "clone")
+    assert listed(gitexp("log")) == ["zzzzoooo", "lllloooo", "kkkkllll"]
+
+
+def test_another_branch_is_read_where_git_config_names_it(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, branch="lab/runs")
+    fresh.git("config", "gitexp.branch", "lab/runs")
+    assert listed(gitexp("log")) == ["kkkkllll"]
+
+
+def test_a_run_that_is_not_in_a_repository_is_refused(gitexp: Gitexp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    result = gitexp("log")
+    assert result.exit_code == 1
+    assert "is not inside a git repository" in result.stderr

@@ -1,0 +1,62 @@
+"""Fixtures named after states. Every scenario lives in a world of its own; the real HOME must not change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Lab, have, make_lab, world
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_real_configuration_is_untouched() -> Iterator[None]:
+    files = [Path.home() / name for name in (".gitconfig", ".config/git/config", ".config/gitexp")]
+    before = [path.read_bytes() if path.is_file() else path.exists() for path in files]
+    yield
+    after = [path.read_bytes() if path.is_file() else path.exists() for path in files]
+    assert after == before, "a test changed the real user's configuration"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of one person."""
+    return world(tmp_path / "home")
+
+
+@pytest.fixture
+def bare_world(tmp_path: Path, env: dict[str, str]) -> Lab:
+    """A folder that is no repository."""
+    path = tmp_path / "nowhere"
+    path.mkdir()
+    return Lab(path, env)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, env: dict[str, str]) -> Lab:
+    """A repository with one commit, without gitexp."""
+    return make_lab(tmp_path / "lab", env)
+
+
+@pytest.fixture
+def lab(fresh: Lab) -> Lab:
+    """A repository in which gitexp is set up and committed."""
+    result = fresh.gitexp("init")
+    assert result.exit_code == 0, result.stderr
+    fresh.commit("set up gitexp")
+    return fresh
+
+
+@pytest.fixture
+def xxhsum() -> str:
+    """The real xxhsum."""
+    return _tool("xxhsum", package="xxhash")
+
+
+def _tool(name: str, *, package: str) -> str:
+    if not have(name):
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is missing, and under CI nothing may be skipped (Debian's package {package})")
+        pytest.skip(f"{name} is not installed (Debian's package {package})")
+    return name

@@ -1,0 +1,150 @@
+"""What scenarios are made of: a hermetic world, git commands, and the installed `gitexp` as a process.
+
+Nothing here reads or writes the real HOME, and every repository lies in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+GITEXP = str(Path(sys.executable).parent / "gitexp")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a process ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as JSON."""
+        return json.loads(self.stdout)
+
+
+def world(home: Path) -> dict[str, str]:
+    """The environment of a person called Ada, with a git configuration of her own and nobody else's."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    keep = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CI"}}
+    venv = str(Path(sys.executable).parent)
+    return {
+        **keep,
+        "PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}",
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A working tree, and the environment of the person who works there."""
+
+    path: Path
+    env: dict[str, str]
+
+    def git(self, *args: str, feed: str | None = None) -> str:
+        """Run git and return its stdout; it must succeed."""
+        done = subprocess.run(
+            ["git", *args], cwd=self.path, env=self.env, input=feed, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"git {' '.join(args)} failed:\n{done.stderr}"
+        return done.stdout
+
+    def gitexp(self, *args: str, feed: str | None = None, cwd: Path | None = None, **env: str) -> Result:
+        """Run the installed gitexp command."""
+        return self.command(GITEXP, *args, feed=feed, cwd=cwd, **env)
+
+    def command(self, *argv: str, feed: str | None = None, cwd: Path | None = None, **env: str) -> Result:
+        """Run any command."""
+        done = subprocess.run(
+            list(argv),
+            cwd=cwd or self.path,
+            env={**self.env, **env},
+            input=feed,
+            stdin=subprocess.DEVNULL if feed is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start the installed gitexp command and leave it running."""
+        return subprocess.Popen(
+            [GITEXP, *args],
+            cwd=self.path,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the working tree, with its folders."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def commit(self, message: str = "work") -> str:
+        """Commit everything and return the commit's id."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def runs(self) -> list[str]:
+        """The commits of the runs on the experiments branch, newest first."""
+        listing = self.git("log", "--format=%H %(trailers:key=Gitexp-Run,valueonly,separator=)", "experiments", "--")
+        return [line.split()[0] for line in listing.splitlines() if len(line.split()) == 2]
+
+    def show(self, spec: str) -> str:
+        """A file of a record: `experiments:run.toml`."""
+        return self.git("cat-file", "blob", spec)
+
+    def state(self) -> dict[str, Any]:
+        """Everything of the user's that must stay as it is: HEAD, index, stash, status, files."""
+        git_dir = Path(self.git("rev-parse", "--absolute-git-dir").strip())
+        files = {
+            str(path.relative_to(self.path)): (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and ".git" not in path.relative_to(self.path).parts
+        }
+        return {
+            "HEAD": (git_dir / "HEAD").read_bytes(),
+            "index": (git_dir / "index").read_bytes(),
+            "branches": self.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/main", "refs/stash"),
+            "files": files,
+        }
+
+
+def make_lab(path: Path, env: dict[str, str]) -> Lab:
+    """A repository with one commit."""
+    path.mkdir(parents=True)
+    lab = Lab(path, env)
+    lab.git("init", "-q")
+    lab.write("README", "a project\n")
+    lab.commit("first commit")
+    return lab
+
+
+def have(tool: str) -> bool:
+    """Whether a program is installed."""
+    return shutil.which(tool) is not None

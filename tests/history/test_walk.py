@@ -1,0 +1,222 @@
+"""Listing runs: which commits are runs, in which order, and a cache that may be damaged or deleted at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Lab
+from records import commit_files, write_run
+
+from gitexp.git.repo import ObjectReader, Repo, find_repo
+from gitexp.history.walk import Runs, branch_ref, count_runs, find_tips
+
+A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
+
+
+@pytest.fixture
+def repo(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    return find_repo(fresh.path)
+
+
+@pytest.fixture
+def reader(repo: Repo) -> Iterator[ObjectReader]:
+    with ObjectReader(repo) as reader:
+        yield reader
+
+
+def runs_of(repo: Repo, reader: ObjectReader) -> Runs:
+    return Runs(repo, branch_ref(find_tips(repo, "experiments"), remote=None), reader=reader)
+
+
+def ids(repo: Repo, reader: ObjectReader) -> list[str]:
+    return [row.id for row in runs_of(repo, reader).all()]
+
+
+def index(repo: Repo) -> Path:
+    return repo.common_dir / "gitexp" / "index" / "heads%2Fexperiments"
+
+
+def test_a_repository_without_the_branch_has_no_runs(repo: Repo, reader: ObjectReader) -> None:
+    assert ids(repo, reader) == []
+
+
+def test_runs_are_ordered_by_when_they_finished_and_not_by_commit(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T12:00:00Z")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z")
+    write_run(fresh, C, finished="2026-11-20T13:00:00Z")
+    assert ids(repo, reader) == [C, A, B]
+
+
+def test_a_row_says_what_run_toml_and_metrics_toml_say(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    commit = write_run(
+        fresh, A, metrics={"val.acc": 0.5, "images": 7}, duration_s=2.5, message="first\nsecond", clean=False
+    )
+    [row] = runs_of(repo, reader).all()
+    assert (row.id, row.commit, row.attempt, row.recipe, row.status) == (A, commit, 1, "digits", "completed")
+    assert (row.author, row.seed, row.message, row.clean, row.duration_s) == ("Ada", 1, "first", False, 2.5)
+    assert row.metrics == {"val.acc": 0.5, "images": 7}
+    assert row.finished == 1795168800.0
+
+
+def test_commits_without_the_trailer_are_not_runs(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    commit_files(fresh, {"README.md": "root"}, message="Begin the experiments branch\n")
+    write_run(fresh, A)
+    commit_files(fresh, {"README.md": "x"}, message=f"a note\n\nGitexp-Event: note\nGitexp-About: {A}\n")
+    assert ids(repo, reader) == [A]
+
+
+def test_new_runs_are_found_when_the_cache_is_there(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T11:00:00Z")
+    assert ids(repo, reader) == [A]
+    write_run(fresh, B, finished="2026-11-20T12:00:00Z")
+    assert ids(repo, reader) == [B, A]
+    assert ids(repo, reader) == [B, A]
+
+
+def test_an_older_run_that_comes_in_later_takes_its_place(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T12:00:00Z")
+    assert ids(repo, reader) == [A]
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z")
+    assert ids(repo, reader) == [A, B]
+    newest = runs_of(repo, reader).first(lambda row: True)
+    assert newest is not None and newest.id == A
+
+
+def test_a_branch_that_was_set_back_is_read_again(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    first = write_run(fresh, A)
+    write_run(fresh, B)
+    assert len(ids(repo, reader)) == 2
+    fresh.git("update-ref", "refs/heads/experiments", first)
+    write_run(fresh, C, finished="2026-11-20T13:00:00Z")
+    assert ids(repo, reader) == [C, A]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"garbage\n",
+        b'["gitexp index", 99]\n["tip", "' + b"0" * 40 + b'"]\n',
+        b'["gitexp index", 1]\n["tip", "' + b"0" * 40 + b'"]\n',
+        b'["gitexp index", 1]\n["half a ro',
+    ],
+    ids=["empty", "foreign", "another version", "a commit that is gone", "torn"],
+)
+def test_a_damaged_cache_is_rebuilt(fresh: Lab, repo: Repo, reader: ObjectReader, damage: bytes) -> None:
+    write_run(fresh, A)
+    assert ids(repo, reader) == [A]
+    good = index(repo).read_bytes()
+    index(repo).write_bytes(damage)
+    assert ids(repo, reader) == [A]
+    assert index(repo).read_bytes() == good
+
+
+def test_damage_in_the_middle_of_the_cache_is_noticed_and_repaired(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    write_run(fresh, A)
+    write_run(fresh, B)
+    assert len(ids(repo, reader)) == 2
+    good = index(repo).read_bytes()
+    index(repo).write_bytes(good.replace(b'"digits"', b"digits", 1))
+    assert sorted(ids(repo, reader)) == [A, B]
+    assert index(repo).read_bytes() == good
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A)
+    (repo.common_dir / "gitexp").write_text("a file where the folder should be")
+    assert ids(repo, reader) == [A]
+
+
+def test_rows_that_two_readers_added_are_read_once(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A)
+    assert ids(repo, reader) == [A]
+    version, *rest = index(repo).read_bytes().splitlines(keepends=True)
+    index(repo).write_bytes(b"".join([version, *rest, *rest]))
+    assert ids(repo, reader) == [A]
+    assert runs_of(repo, reader).first(lambda row: True, skip=1) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"run.toml": None}, "run.toml is missing"),
+        ({"run.toml": "format = 2\n"}, "record format 2"),
+        ({"run.toml": "format = \n"}, "not valid TOML"),
+        ({"run.toml": b"\xff\xfe"}, "not UTF-8"),
+        ({"run.toml": "x = 1 # " + "y" * (1 << 20)}, "larger than 1 MiB"),
+        ({"run.toml": 'format = 1\nid = "kkkkllllmmmmnnnn"\n'}, "breaks the record format"),
+    ],
+    ids=["missing", "newer", "not TOML", "not UTF-8", "huge", "keys missing"],
+)
+def test_a_damaged_record_is_listed_with_the_reason(
+    fresh: Lab, repo: Repo, reader: ObjectReader, files: dict[str, str | bytes | None], reason: str
+) -> None:
+    write_run(fresh, B)
+    write_run(fresh, A, finished="2026-11-21T10:00:00Z", files=files)
+    bad, good = runs_of(repo, reader).all()
+    assert (bad.id, bad.status, good.id) == (A, "unreadable", B)
+    assert bad.problem is not None and reason in bad.problem
+
+
+def test_a_record_that_claims_to_be_another_run_is_unreadable(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, trailer=B)
+    [row] = runs_of(repo, reader).all()
+    assert row.problem == f"run.toml is of run {A}, the commit message of {B}"
+
+
+def test_damaged_metrics_do_not_hide_the_run(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, files={"metrics.toml": "not toml"})
+    [row] = runs_of(repo, reader).all()
+    assert (row.problem, row.metrics) == (None, {})
+
+
+def test_two_commits_that_claim_one_key_are_both_listed(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    write_run(fresh, A, finished="2026-11-20T11:00:00Z")
+    assert ids(repo, reader) == [A, A]
+
+
+def test_the_previous_run_has_the_same_recipe(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", recipe="digits")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", recipe="other")
+    write_run(fresh, C, finished="2026-11-20T12:00:00Z", recipe="digits")
+    runs = runs_of(repo, reader)
+    newest, other, _ = runs.all()
+    before = runs.previous_of(newest)
+    assert before is not None and before.id == A
+    assert runs.previous_of(other) is None
+
+
+def test_a_smoke_run_is_nobodys_previous_run(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", kind="smoke")
+    write_run(fresh, C, finished="2026-11-20T12:00:00Z")
+    runs = runs_of(repo, reader)
+    before = runs.previous_of(runs.all()[0])
+    assert before is not None and before.id == A
+
+
+def test_the_local_branch_is_read_first_then_the_configured_remote_then_origin(fresh: Lab, repo: Repo) -> None:
+    commit = write_run(fresh, A)
+    for remote in ("lab-b", "origin"):
+        fresh.git("update-ref", f"refs/remotes/{remote}/experiments", commit)
+    local = branch_ref(find_tips(repo, "experiments"), remote="lab-b")
+    assert local is not None and local.ref == "refs/heads/experiments"
+    fresh.git("update-ref", "-d", "refs/heads/experiments")
+    tips = find_tips(repo, "experiments")
+    configured, usual = branch_ref(tips, remote="lab-b"), branch_ref(tips, remote=None)
+    assert configured is not None and configured.ref == "refs/remotes/lab-b/experiments"
+    assert usual is not None and usual.ref == "refs/remotes/origin/experiments"
+
+
+def test_runs_that_a_remote_lacks_are_counted(fresh: Lab, repo: Repo) -> None:
+    first = write_run(fresh, A)
+    write_run(fresh, B)
+    commit_files(fresh, {"README.md": "x"}, message="a merge\n\nGitexp-Event: merge\n")
+    assert count_runs(repo, include="refs/heads/experiments", exclude=first) == 1

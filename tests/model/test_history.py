@@ -1,0 +1,121 @@
+"""history.csv: whole, sampled, and read back."""
+
+from __future__ import annotations
+
+import csv
+import math
+from itertools import pairwise
+
+import pytest
+
+from gitexp.model.history import dump_history, load_history
+from gitexp.model.metrics import Row
+from gitexp.model.run import Unreadable
+
+ANY = 10**9
+
+
+def test_a_history_is_csv_with_a_column_for_each_metric_in_first_logged_order():
+    rows = [
+        Row(1, 0.5, {"loss": 0.1, "acc": 1}),
+        Row(None, None, {"lr": 1e-05}),
+        Row(2, 1.25, {"acc": math.nan, "lr": -math.inf}),
+    ]
+    text = dump_history(rows, limit_bytes=ANY)
+    assert text.kept == b"step,time_s,loss,acc,lr\n1,0.5,0.1,1,\n,,,,1e-05\n2,1.25,,nan,-inf\n"
+    assert (text.whole, text.rows, text.kept_rows) == (None, 3, 3)
+
+
+def test_a_resumed_run_has_a_column_for_the_attempt():
+    text = dump_history([Row(1, 0.5, {"loss": 0.1})], limit_bytes=ANY, attempt=2)
+    assert text.kept == b"step,time_s,attempt,loss\n1,0.5,2,0.1\n"
+
+
+def test_names_with_commas_and_quotes_are_quoted_as_rfc_4180_says():
+    text = dump_history([Row(1, None, {"a,b": 1, 'c"d': 2})], limit_bytes=ANY).kept.decode()
+    assert text == 'step,time_s,"a,b","c""d"\n1,,1,2\n'
+    assert next(csv.reader(text.splitlines())) == ["step", "time_s", "a,b", 'c"d']
+
+
+def test_nothing_logged_is_no_history():
+    assert dump_history([], limit_bytes=ANY) == (b"", None, 0, 0)
+
+
+def test_a_history_at_the_limit_is_whole_and_one_byte_beyond_is_sampled():
+    rows = [Row(i, None, {"loss": 1}) for i in range(1, 4)]
+    size = len(b"step,time_s,loss\n1,,1\n2,,1\n3,,1\n")
+    assert dump_history(rows, limit_bytes=size).whole is None
+    sampled = dump_history(rows, limit_bytes=size - 1)
+    assert sampled == (b"step,time_s,loss\n1,,1\n3,,1\n", b"step,time_s,loss\n1,,1\n2,,1\n3,,1\n", 3, 2)
+
+
+@pytest.fixture
+def long_run() -> list[Row]:
+    """20,000 rows; loss has its minimum in row 12,345 and its maximum in row 777; some are nan."""
+    rows = [Row(i, i / 100, {"loss": 1.0, "acc": i / 20_000}) for i in range(20_000)]
+    rows[12_345].values["loss"] = 0.5
+    rows[777].values["loss"] = 2.0
+    rows[5].values["loss"] = math.nan
+    return rows
+
+
+def test_a_sample_keeps_first_last_minima_maxima_and_is_evenly_spaced_otherwise(long_run):
+    text = dump_history(long_run, limit_bytes=256 * 1024)
+    _, rows = load_history(text.kept)
+    steps = [row.step for row in rows]
+    assert text.rows == 20_000
+    assert text.kept_rows == len(rows) == 1000
+    assert {0, 777, 12_345, 19_999} <= set(steps)
+    assert steps == sorted(steps)
+    assert max(b - a for a, b in pairwise(steps)) <= 21
+    assert text.kept.split(b"\n")[1] == b"0,0.0,1.0,0.0"
+
+
+def test_the_whole_of_a_sampled_history_comes_along(long_run):
+    text = dump_history(long_run, limit_bytes=256 * 1024)
+    columns, rows = load_history(text.whole)
+    assert columns == ("loss", "acc")
+    assert len(rows) == 20_000
+    assert rows[12_345] == long_run[12_345]
+
+
+def test_a_sample_has_at_most_1000_rows_even_of_more_extremes():
+    every_row_is_an_extreme = [Row(i, None, {f"m{i}": i}) for i in range(1100)]
+    text = dump_history(every_row_is_an_extreme, limit_bytes=1)
+    assert text.kept_rows == 1000
+    assert text.kept.splitlines()[-1].startswith(b"1099,")
+
+
+def test_a_sample_of_long_rows_fits_the_limit(long_run):
+    text = dump_history(long_run, limit_bytes=10_000)
+    assert 9_000 < len(text.kept) <= 10_000
+
+
+def test_what_was_dumped_loads_as_the_same_rows():
+    rows = [Row(-3, 0.001, {"a,b": 2**63 - 1, "é": 0.1}), Row(None, None, {"é": math.inf})]
+    assert load_history(dump_history(rows, limit_bytes=ANY).kept) == (("a,b", "é"), rows)
+    assert load_history(dump_history(rows, limit_bytes=ANY, attempt=3).kept) == (("a,b", "é"), rows)
+    assert load_history(b"") == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"loss,step\n1,2\n", "its first line is not step,time_s,<metrics>"),
+        (b"step,time_s,=x\n1,,1\n", "its first line is not step,time_s,<metrics>"),
+        (b"step,time_s,a,a\n1,,1,2\n", "its first line is not step,time_s,<metrics>"),
+        (b"step,time_s,a\n1,,1\n2,,\n3,,1,4\n", "line 4 has 4 cells, not 3"),
+        (b"step,time_s,a\n1,,=1+1\n", "line 2: a is '=1+1'"),
+        (b"step,time_s,a\n1,,1_0\n", "line 2: a is '1_0'"),
+        (b"step,time_s,a\n1.5,,1\n", "line 2: step is '1.5'"),
+        (b"step,time_s,a\n1,," + b"9" * 9000 + b"\n", "line 2: a is '9999"),
+        (b"step,time_s,a\n1,," + b"9" * 200_000 + b"\n", "is not valid CSV"),
+        (b"\xff\xfe", "is not valid CSV"),
+        (b"\0", "breaks the record format"),
+    ],
+)
+def test_a_hostile_history_is_unreadable_in_one_line(data, message):
+    with pytest.raises(Unreadable) as refusal:
+        load_history(data, where="abc:history.csv")
+    assert refusal.value.what.startswith("abc:history.csv ")
+    assert message in refusal.value.what

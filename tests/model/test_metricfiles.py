@@ -1,0 +1,161 @@
+"""Files that programs write, as rows and problems."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gitexp.model.metricfiles import parse_lines, parse_metric_file
+from gitexp.model.metrics import Row
+
+# ---- gitexp's own lines
+
+
+def test_a_line_is_a_row_and_nested_objects_join_with_dots():
+    data = b'{"step": 1, "time_s": 0.5, "loss": 0.1, "val": {"acc": {"top1": 1}}}\n{"loss": 2}\n'
+    assert parse_lines(data) == (
+        [Row(1, 0.5, {"loss": 0.1, "val.acc.top1": 1}), Row(None, None, {"loss": 2})],
+        (),
+    )
+
+
+def test_booleans_are_one_and_zero_and_null_is_skipped():
+    rows, problems = parse_lines(b'{"ok": true, "bad": false, "gone": null, "val": {"x": null}, "step": null}\n')
+    assert repr(rows) == "[Row(step=None, time_s=None, values={'ok': 1, 'bad': 0})]"
+    assert problems == ()
+
+
+def test_nan_and_infinity_are_numbers():
+    rows, _ = parse_lines(b'{"a": NaN, "b": -Infinity}\n')
+    assert math.isnan(rows[0].values["a"])
+    assert rows[0].values["b"] == -math.inf
+
+
+def test_a_torn_last_line_is_left_out_and_a_whole_one_without_newline_is_not():
+    assert parse_lines(b'{"a": 1}\n{"a": 2, "b') == ([Row(None, None, {"a": 1})], ())
+    assert parse_lines(b'{"a": 1}\n{"a": 2}') == ([Row(None, None, {"a": 1}), Row(None, None, {"a": 2})], ())
+
+
+def test_names_are_composed_so_that_one_metric_is_one_column():
+    rows, _ = parse_lines('{"cafe\u0301": 1}\n{"caf\u00e9": 2}\n'.encode())
+    assert [row.values for row in rows] == [{"café": 1}, {"café": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"loss 0.5", "line 2 is not JSON: Expecting value"),
+        (b'"loss"', "line 2 is not a JSON object: 'loss'"),
+        (b'{"loss": "low"}', "line 2: 'loss' is not a number: 'low'"),
+        (b'{"loss": [1]}', "line 2: 'loss' is not a number: [1]"),
+        (b'{"=x": 1}', "metric '=x' is not recorded: a name cannot start with = (spreadsheets would execute it)"),
+        (b'{"attempt": 1}', "metric 'attempt' is not recorded: this name is reserved"),
+        (b'{"a": 1, "step": 1.5}', "line 2: step is not an integer: 1.5"),
+        (b'{"a": 1, "time_s": NaN}', "line 2: time_s is not a number of seconds: nan"),
+        (b"\xff", "line 2 is not JSON: not UTF-8"),
+        (b"[" * 100_000, "line 2 is not JSON: nested too deep"),
+        (b'{"a":' * 400 + b"1" + b"}" * 400, "line 2: 'a.a.a.a.a.a.a.a.a.a.'… is nested too deep"),
+        (b'{"a": "' + b"x" * 2**20 + b'"}', "line 2 is longer than 1048576 bytes"),
+    ],
+)
+def test_a_bad_line_is_a_problem_and_the_lines_around_it_count(line, problem):
+    rows, problems = parse_lines(b'{"ok": 1}\n' + line + b'\n{"ok": 2}\n')
+    assert problems == (f"GITEXP_METRICS: {problem}",)
+    assert [row.values["ok"] for row in rows if "ok" in row.values] == [1, 2]
+
+
+def test_many_problems_are_the_first_three_and_a_count():
+    _, problems = parse_lines(b"oops\n" * 1000)
+    assert problems == (
+        "GITEXP_METRICS: line 1 is not JSON: Expecting value",
+        "GITEXP_METRICS: line 2 is not JSON: Expecting value",
+        "GITEXP_METRICS: line 3 is not JSON: Expecting value",
+        "GITEXP_METRICS: and 997 more like these",
+    )
+
+
+def test_a_bad_name_is_one_problem_however_often_it_is_logged():
+    _, problems = parse_lines(b'{"@x": 1.5}\n' * 100)
+    assert len(problems) == 1
+
+
+def test_more_than_ten_thousand_metrics_are_not_recorded():
+    rows, problems = parse_lines(b"".join(b'{"m%d": 1}\n' % i for i in range(10_001)))
+    assert len(rows) == 10_000
+    assert problems == ("GITEXP_METRICS: metric 'm10000' is not recorded: more than 10000 different metrics",)
+
+
+# ---- files of programs that know nothing of gitexp
+
+
+def test_one_json_object_is_one_row_and_text_and_arrays_in_it_are_no_metrics():
+    data = b'\xef\xbb\xbf{"model": "svm",\n "val": {"acc": 0.9}, "confusion": [[1, 2]], "epoch": 3}'
+    assert parse_metric_file("metrics.json", data) == ([Row(None, None, {"val.acc": 0.9, "epoch": 3})], ())
+
+
+def test_a_list_of_json_objects_is_rows_with_the_steps_that_it_says():
+    rows, problems = parse_metric_file("m.json", b'[{"step": 10, "loss": 1}, {"loss": 2}]')
+    assert rows == [Row(10, None, {"loss": 1}), Row(None, None, {"loss": 2})]
+    assert problems == ()
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.ndjson", "m.json", "metrics"])
+def test_json_lines_are_known_by_their_ending_or_content(name):
+    rows, problems = parse_metric_file(name, b'{"loss": 1}\n{"loss": 2}\n{"lo')
+    assert [row.values["loss"] for row in rows] == [1, 2]
+    assert problems == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("m.csv", b"epoch,step,loss,acc\r\n1,10,0.5,\r\n2,20,nan,0.9\r\n"),
+        ("m.tsv", b"epoch\tstep\tloss\tacc\n1\t10\t0.5\tN/A\n2\t20\tNaN\t0.9"),
+        ("m.txt", b"epoch;step;loss;acc\n1;10.0;0.5;\n2; 20.0 ;nan;0.9\n"),
+    ],
+)
+def test_a_table_with_a_header_is_rows_and_its_column_step_the_step(name, data):
+    rows, problems = parse_metric_file(name, data)
+    assert repr(rows) == (
+        "[Row(step=10, time_s=None, values={'epoch': 1, 'loss': 0.5}), "
+        "Row(step=20, time_s=None, values={'epoch': 2, 'loss': nan, 'acc': 0.9})]"
+    )
+    assert problems == ()
+
+
+def test_a_column_of_text_is_no_metric_and_one_of_both_is_a_problem():
+    data = b",phase,ok,loss\n0,train,True,1\n1,val,False,oops\n2,val,True,2\n"
+    rows, problems = parse_metric_file("m.csv", data)
+    assert [row.values for row in rows] == [{"ok": 1, "loss": 1}, {"ok": 0}, {"ok": 1, "loss": 2}]
+    assert problems == ("m.csv: column 'loss': 1 cell is not a number: 'oops' in line 3",)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        ("m.json", b"", "m.json: is empty"),
+        ("m.json", b'{"a": 1,\n "b": }', "m.json: line 2 is not JSON: Expecting value"),
+        ("m.json", b"[" * 100_000, "m.json: is not JSON: nested too deep"),
+        ("m.json", b"\xff\xfe{", "m.json: is not JSON: not UTF-8"),
+        ("m.json", b"3", "m.json: entry 1 is not a JSON object: 3"),
+        ("m.json", b'{"a": ' + b"9" * 5000 + b"}", "m.json: is not JSON: Exceeds the limit"),
+        ("m.json", b'{"model": "svm"}', "m.json: holds no numbers"),
+        ("m.csv", b"0.1,0.2\n0.3,0.4\n", "m.csv: line 1 must name the columns: '0.1,0.2'"),
+        ("m.csv", b"a,b\n1,2\n3\n4,5\n", "m.csv: line 3 has 1 cells, the header has 2"),
+        ("m.csv", b"a,b\n1,2,3\n", "m.csv: line 2 has 3 cells, the header has 2"),
+        ("m.csv", b"a,a\n1,2\n", "m.csv: there are two columns 'a'; the first is taken"),
+        ("m.csv", b"step,a\nx,2\n", "m.csv: column 'step': 1 cell is not a number: 'x' in line 2"),
+        ("m.csv", b"\xff\xfea,b", "m.csv: is not CSV: not UTF-8"),
+        ("m.csv", b"a\n" + b"1" * 200_000, "m.csv: is not CSV: field larger than field limit (131072)"),
+        ("log.txt", b"epoch 1: loss 0.5\nepoch 2: loss 0.4\n", "log.txt: holds no numbers"),
+    ],
+)
+def test_what_does_not_parse_is_said_with_its_place(name, data, problem):
+    _, problems = parse_metric_file(name, data)
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
+
+
+def test_a_row_that_a_killed_program_wrote_half_of_is_left_out():
+    assert parse_metric_file("m.csv", b"a,b\n1,2\n3") == ([Row(None, None, {"a": 1, "b": 2})], ())

@@ -1,0 +1,108 @@
+"""Names, numbers, summaries and metrics.toml."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+
+import pytest
+
+from gitexp import script
+from gitexp.model.metrics import Row, dump_metrics, load_metrics, metric_name_problem, number, summarise
+from gitexp.model.run import Unreadable
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    "name", ["loss", "val.acc[species=Adelie]", "a b", "größe", "損失", "x=y", "0.5", "steps", "a,b"]
+)
+def test_a_good_name_has_no_problem_here_nor_in_a_script(name):
+    assert metric_name_problem(name) is None
+    script._key(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "a name cannot be empty"),
+        ("step", "this name is reserved"),
+        ("time_s", "this name is reserved"),
+        ("attempt", "this name is reserved"),
+        ("=cmd()", "a name cannot start with = (spreadsheets would execute it)"),
+        ("+1", "a name cannot start with + (spreadsheets would execute it)"),
+        ("-loss", "a name cannot start with - (spreadsheets would execute it)"),
+        ("@sum", "a name cannot start with @ (spreadsheets would execute it)"),
+        ("a\nb", "a name cannot hold control characters"),
+        ("a\x7fb", "a name cannot hold control characters"),
+        ("a\x85b", "a name cannot hold control characters"),
+        ("a\u2028b", "a name cannot hold control characters"),
+        ("a\u202eb", "a name cannot hold control characters"),
+        ("a\udc80b", "a name cannot hold control characters"),
+        ("x" * 129, "a name has at most 128 bytes"),
+        ("é" * 65, "a name has at most 128 bytes"),
+    ],
+)
+def test_a_bad_name_is_refused_here_and_in_a_script_with_the_same_words(name, problem):
+    assert metric_name_problem(name) == problem
+    with pytest.raises(ValueError, match="choose another name") as refusal:
+        script._key(name)
+    assert problem in str(refusal.value)
+
+
+def test_a_name_that_is_not_composed_is_refused():
+    assert metric_name_problem("cafe\u0301") == "a name must be in Unicode's normal form C"
+
+
+def test_numbers_are_floats_and_64_bit_integers_and_booleans_are_one_and_zero():
+    assert repr([number(v) for v in (0.1, 3, True, False, 2**63 - 1)]) == "[0.1, 3, 1, 0, 9223372036854775807]"
+    assert repr(number(2**63)) == "9.223372036854776e+18"
+    assert [number(v) for v in ("1", None, [1], 10**400)] == [None, None, None, None]
+
+
+ROWS = [
+    Row(1, 0.1, {"loss": 0.5, "acc": 0.8}),
+    Row(2, 0.2, {"loss": NAN, "acc": 0.9}),
+    Row(3, 0.3, {"loss": 0.25, "lr": 1}),
+    Row(4, 0.4, {"acc": 0.7, "lr": 2}),
+]
+
+
+def test_the_summary_is_the_best_where_there_is_a_goal_and_else_the_last():
+    assert summarise(ROWS, goal={"acc": "max"}, summary={}) == {"loss": 0.25, "acc": 0.9, "lr": 2}
+
+
+def test_a_summary_asked_for_is_the_last_min_max_or_best():
+    goal = {"acc": "max", "loss": "min"}
+    assert summarise(ROWS, goal=goal, summary={"acc": "last", "lr": "min", "loss": "max"}) == {
+        "loss": 0.5,
+        "acc": 0.7,
+        "lr": 1,
+    }
+    assert summarise(ROWS, goal=goal, summary={"loss": "best"})["loss"] == 0.25
+
+
+def test_nan_is_the_last_but_never_the_best_unless_there_is_nothing_else():
+    rows = [Row(None, None, {"a": NAN, "b": NAN}), Row(None, None, {"a": 1.0, "b": NAN}), Row(None, None, {"a": NAN})]
+    best = summarise(rows, goal={"a": "min", "b": "max"}, summary={})
+    assert best["a"] == 1.0
+    assert math.isnan(best["b"])
+    assert math.isnan(summarise(rows, goal={}, summary={})["a"])
+
+
+def test_metrics_toml_has_a_quoted_key_for_each_metric_in_their_order():
+    text = dump_metrics({"val.acc": 0.9722, 'a"\\b': 3, "nan": NAN, "low": -math.inf, "tiny": 1e-07, "big": 1e16})
+    assert text == '"val.acc" = 0.9722\n"a\\"\\\\b" = 3\n"nan" = nan\n"low" = -inf\n"tiny" = 1e-07\n"big" = 1e+16\n'
+    assert list(tomllib.loads(text)) == ["val.acc", 'a"\\b', "nan", "low", "tiny", "big"]
+    assert load_metrics(text)["big"] == 1e16
+
+
+def test_of_a_foreign_metrics_toml_only_numbers_under_proper_names_are_read():
+    text = '"a" = 1\n"b" = "text"\n"\\u001b[2J" = 1.0\n"=x" = 1\n"ok" = true\n[table]\nx = 1\n'
+    assert load_metrics(text) == {"a": 1, "ok": 1}
+
+
+@pytest.mark.parametrize("text", ["a = ", "a = " + "[" * 5000, "a = " + "1" * 5000, "#" * (4 * 2**20 + 1)])
+def test_a_hostile_metrics_toml_is_unreadable_in_one_line(text):
+    with pytest.raises(Unreadable, match=r"^abc:metrics\.toml "):
+        load_metrics(text, where="abc:metrics.toml")

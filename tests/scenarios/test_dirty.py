@@ -1,0 +1,178 @@
+"""Dirty trees: blocked by the hook; let through, the record is exactly what was there, and nothing is touched."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from harness import Lab
+
+
+def test_a_run_with_a_dirty_tree_leaves_no_commit(lab: Lab) -> None:
+    lab.write("README", "changed\n")
+    lab.write("new.py", "x = 1\n")
+    before = lab.state()
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert "2 files differ from HEAD" in result.stderr
+    assert " M README" in result.stderr and "?? new.py" in result.stderr
+    assert "git stash -u" in result.stderr
+    assert lab.runs() == []
+    assert lab.state() == before
+
+
+def test_ignored_files_do_not_block(lab: Lab) -> None:
+    lab.write(".gitignore", "out/\n")
+    lab.commit("ignore")
+    lab.write("out/x", "1")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_the_first_twenty_files_are_named_and_the_rest_counted(lab: Lab) -> None:
+    for number in range(25):
+        lab.write(f"file{number:02}", "x")
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert result.stderr.count("?? file") == 20
+    assert "5 more" in result.stderr
+
+
+def test_changes_hidden_from_git_status_block_too(lab: Lab) -> None:
+    lab.git("update-index", "--assume-unchanged", "README")
+    lab.write("README", "hidden change\n")
+    assert lab.git("status", "--porcelain") == ""
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert "README" in result.stderr
+
+
+def test_a_skip_worktree_file_that_changed_blocks_too(lab: Lab) -> None:
+    lab.git("update-index", "--skip-worktree", "README")
+    lab.write("README", "hidden change\n")
+    assert lab.gitexp("run", "--", "true").exit_code == 3
+
+
+def test_flags_on_files_that_did_not_change_do_not_block(lab: Lab) -> None:
+    lab.git("update-index", "--assume-unchanged", "README")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_what_a_sparse_checkout_leaves_out_is_no_change(lab: Lab) -> None:
+    lab.write("a/one", "1")
+    lab.write("b/two", "2")
+    lab.commit("two folders")
+    lab.git("sparse-checkout", "set", "a")
+    assert not (lab.path / "b").exists()
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    lab.write("a/one", "changed")
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert lab.show("experiments:code/b/two") == "2"
+    assert lab.show("experiments:code/a/one") == "changed"
+
+
+def test_no_verify_records_exactly_what_was_there(lab: Lab) -> None:
+    lab.write(".gitignore", "ignored\n")
+    lab.write("gone", "x")
+    lab.commit("more files")
+    lab.write("README", "changed\n")
+    lab.write("staged", "staged\n")
+    lab.git("add", "staged")
+    lab.write("dir/untracked", "new\n")
+    lab.write("ignored", "not recorded")
+    (lab.path / "gone").unlink()
+    before = lab.state()
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 0, result.stderr
+    assert lab.state() == before
+    assert sorted(lab.git("ls-tree", "-r", "--name-only", "experiments:code").split()) == [
+        ".gitignore",
+        "README",
+        "dir/untracked",
+        "gitexp.toml",
+        "staged",
+    ]
+    assert lab.show("experiments:code/README") == "changed\n"
+    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert code["clean"] is False
+    assert code["changed_count"] == 4
+    assert "dirty" in lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Code)", "experiments")
+    assert "dirty" in lab.gitexp("log").stdout
+
+
+def test_a_hidden_change_is_in_the_snapshot(lab: Lab) -> None:
+    lab.git("update-index", "--assume-unchanged", "README")
+    lab.write("README", "hidden change\n")
+    before = lab.state()
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert lab.show("experiments:code/README") == "hidden change\n"
+    assert lab.state() == before
+
+
+def test_a_labs_laxer_policy_lets_dirty_trees_through(lab: Lab) -> None:
+    lab.write("gitexp.toml", '[policy]\ndirty = "allow"\n')
+    lab.commit("laxer")
+    lab.write("new", "x")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert lab.show("experiments:code/new") == "x"
+
+
+def test_a_labs_own_hook_can_refuse(lab: Lab) -> None:
+    hook = lab.path / ".git" / "hooks" / "gitexp-pre-run"
+    hook.write_text("#!/bin/sh\necho 'not on Fridays' >&2\nexit 1\n")
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert "not on Fridays" in result.stderr
+    assert lab.runs() == []
+
+
+def test_large_untracked_files_are_not_swept_into_git(lab: Lab) -> None:
+    (lab.path / "big.bin").write_bytes(b"\0" * 11_000_000)
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3
+    assert "big.bin" in result.stderr and "untracked_limit" in result.stderr
+    assert lab.runs() == []
+    lab.write("gitexp.toml", '[policy]\nuntracked_limit = "20MB"\n')
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+
+
+def test_a_nested_repository_is_never_passed_for_exact(lab: Lab) -> None:
+    lab.git("init", "-q", "nested")
+    lab.write("nested/file", "x")
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3
+    assert "nested" in result.stderr
+
+
+def test_a_tree_edited_while_the_program_runs_is_recorded_as_such(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "sh", "-c", "echo more >> README; echo new > made")
+    assert result.exit_code == 0
+    assert "README" in result.stderr and "changed while it" in result.stderr
+    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert (code["clean"], code["edited"]) == (True, ["README", "made"])
+    assert lab.show("experiments:code/README") == "a project\n"
+
+
+def test_a_dirty_tree_that_stays_as_it_was_is_not_called_edited(lab: Lab) -> None:
+    lab.write("untracked", "x")
+    lab.write("README", "changed\n")
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+
+
+def test_hand_made_commits_on_the_branch_are_refused(lab: Lab) -> None:
+    lab.git("switch", "-q", "experiments")
+    lab.write("README.md", "rewritten by hand\n")
+    result = lab.command("git", "commit", "-qam", "by hand")
+    assert result.exit_code != 0
+    assert "experiments" in result.stderr
+
+
+def test_pushes_that_would_rewrite_or_delete_the_branch_are_refused(lab: Lab, tmp_path: Path) -> None:
+    lab.git("init", "-q", "--bare", str(tmp_path / "bare.git"))
+    lab.git("remote", "add", "origin", str(tmp_path / "bare.git"))
+    lab.gitexp("run", "--", "true")
+    lab.git("push", "-q", "origin", "experiments")
+    assert lab.command("git", "push", "origin", ":experiments").exit_code != 0
+    lab.git("update-ref", "refs/heads/experiments", "experiments~1")
+    lab.gitexp("run", "--", "true")
+    assert lab.command("git", "push", "--force", "origin", "experiments").exit_code != 0

@@ -1,0 +1,108 @@
+"""`gitexp init`: in any repository, twice, in clones; one clear error elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness import Lab
+
+ROOT_SHA1 = "bd649e5b4206e0f538ce41e3875a9377c19c7f7c"  # docs/format.md promises it
+
+
+def test_init_writes_configuration_hooks_and_the_constant_root(fresh: Lab) -> None:
+    result = fresh.gitexp("init")
+    assert result.exit_code == 0, result.stderr
+    assert fresh.git("rev-parse", "experiments").strip() == ROOT_SHA1
+    assert "# branch" in (fresh.path / "gitexp.toml").read_text()
+    for hook in ("gitexp-pre-run", "pre-commit", "pre-push"):
+        assert os.access(fresh.path / ".git" / "hooks" / hook, os.X_OK)
+    assert "git add gitexp.toml" in result.stderr
+
+
+def test_init_twice_changes_nothing(lab: Lab) -> None:
+    hooks = lab.path / ".git" / "hooks"
+    before = (lab.state(), {path.name: path.read_bytes() for path in hooks.iterdir()})
+    result = lab.gitexp("init")
+    assert result.exit_code == 0
+    assert (lab.state(), {path.name: path.read_bytes() for path in hooks.iterdir()}) == before
+    assert lab.git("status", "--porcelain") == ""
+
+
+def test_init_in_a_subfolder_sets_up_the_whole_repository(fresh: Lab) -> None:
+    folder = fresh.path / "deep" / "er"
+    folder.mkdir(parents=True)
+    assert fresh.gitexp("init", cwd=folder).exit_code == 0
+    assert (fresh.path / "gitexp.toml").exists()
+    assert not (folder / "gitexp.toml").exists()
+
+
+def test_init_keeps_a_configuration_that_is_there(fresh: Lab) -> None:
+    fresh.write("gitexp.toml", 'branch = "trials"\n')
+    assert fresh.gitexp("init").exit_code == 0
+    assert (fresh.path / "gitexp.toml").read_text() == 'branch = "trials"\n'
+    assert fresh.git("rev-parse", "trials").strip() == ROOT_SHA1
+
+
+def test_outside_a_repository_is_one_clear_error(bare_world: Lab) -> None:
+    result = bare_world.gitexp("init")
+    assert result.exit_code == 1
+    assert "is not inside a git repository" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_in_a_bare_repository_is_one_clear_error(bare_world: Lab) -> None:
+    bare_world.git("init", "-q", "--bare", ".")
+    result = bare_world.gitexp("init")
+    assert result.exit_code == 1
+    assert "bare repository" in result.stderr
+
+
+def test_without_a_commit_is_one_clear_error(bare_world: Lab) -> None:
+    bare_world.git("init", "-q", ".")
+    result = bare_world.gitexp("init")
+    assert result.exit_code == 1
+    assert "has no commit yet" in result.stderr
+    assert "git commit" in result.stderr
+    assert not (bare_world.path / "gitexp.toml").exists()
+
+
+def test_without_an_identity_is_one_clear_error(fresh: Lab) -> None:
+    Path(fresh.env["HOME"], ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    result = fresh.gitexp("init")
+    assert result.exit_code == 1
+    assert "does not know who you are" in result.stderr
+    assert "git config --global user.name" in result.stderr
+
+
+def test_in_a_clone_init_takes_up_the_branch_that_is_there(lab: Lab, tmp_path: Path) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    tip = lab.git("rev-parse", "experiments")
+    lab.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    result = clone.gitexp("init")
+    assert result.exit_code == 0, result.stderr
+    assert clone.git("rev-parse", "experiments") == tip
+    assert "origin/experiments" in result.stdout
+
+
+def test_a_hook_that_was_there_keeps_running(fresh: Lab) -> None:
+    hook = fresh.path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho checked >> ../checks\n")
+    hook.chmod(0o755)
+    assert fresh.gitexp("init").exit_code == 0
+    fresh.commit("with both hooks")
+    assert (fresh.path.parent / "checks").read_text() == "checked\n"
+
+
+def test_a_hooks_folder_of_the_project_is_left_alone_and_said_so(fresh: Lab) -> None:
+    fresh.write(".husky/pre-commit", "#!/bin/sh\nexit 0\n").chmod(0o755)
+    fresh.commit("husky")
+    fresh.git("config", "core.hooksPath", ".husky")
+    result = fresh.gitexp("init")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in (fresh.path / ".husky").iterdir()) == ["pre-commit"]
+    assert "core.hooksPath" in result.stdout
+    fresh.commit("gitexp")
+    assert fresh.gitexp("run", "--", "true").exit_code == 0

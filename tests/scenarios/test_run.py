@@ -1,0 +1,282 @@
+"""`gitexp run`: whatever becomes of the program, there is one commit that says so, and the user's work is untouched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+from harness import Lab
+
+RECORD = {
+    "README.md",
+    "artifacts.xxh128",
+    "code",
+    "data.toml",
+    "environment.toml",
+    "history.csv",
+    "metrics.toml",
+    "output.log",
+    "recipe.toml",
+    "requirements.txt",
+    "run.toml",
+}
+
+
+def run_toml(lab: Lab, commit: str = "experiments") -> dict[str, object]:
+    return tomllib.loads(lab.show(f"{commit}:run.toml"))
+
+
+def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
+    before = lab.state()
+    result = lab.gitexp("run", "-m", "why not", "--", "sh", "-c", "echo out; echo err >&2")
+    assert result.exit_code == 0, result.stderr
+    assert lab.state() == before
+    assert result.stdout == "out\n"
+    assert "err\n" in result.stderr
+    [commit] = lab.runs()
+    assert set(lab.git("ls-tree", "--name-only", commit).split()) == RECORD
+    assert lab.git("rev-parse", f"{commit}:code") == lab.git("rev-parse", "HEAD^{tree}")
+    run = run_toml(lab)
+    assert (run["format"], run["status"], run["exit_code"], run["argv"]) == (
+        1,
+        "completed",
+        0,
+        ["sh", "-c", "echo out; echo err >&2"],
+    )
+    assert run["message"] == "why not"
+    assert sorted(lab.show("experiments:output.log").split()) == ["err", "out"]
+    message = lab.git("log", "-1", "--format=%B", "experiments")
+    assert message.startswith("sh: completed\n\nwhy not\n\nGitexp-Run: ")
+    assert f"Gitexp-Code: sha1:{lab.git('rev-parse', 'HEAD')}" in message
+
+
+def test_a_failing_program_is_recorded_and_exits_with_4(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "sh", "-c", "exit 7")
+    assert result.exit_code == 4
+    run = run_toml(lab)
+    assert (run["status"], run["exit_code"]) == ("failed", 7)
+    assert "failed (exit code 7)" in result.stderr
+    assert lab.git("log", "-1", "--format=%s", "experiments") == "sh: failed (exit code 7)\n"
+
+
+def test_a_program_that_dies_by_itself_is_failed_with_its_signal(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "sh", "-c", "kill -SEGV $$").exit_code == 4
+    run = run_toml(lab)
+    assert (run["status"], run["signal"]) == ("failed", "SIGSEGV")
+    assert "exit_code" not in run
+
+
+def test_a_command_that_does_not_exist_is_refused(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "no-such-program")
+    assert result.exit_code == 3
+    assert "no-such-program: command not found" in result.stderr
+    assert lab.runs() == []
+
+
+def test_a_timeout_stops_the_program_and_its_children(lab: Lab) -> None:
+    result = lab.gitexp("run", "--timeout", "0.5s", "--", "sh", "-c", "sleep 60 & sleep 60")
+    assert result.exit_code == 4
+    assert run_toml(lab)["status"] == "timed-out"
+
+
+def test_sigterm_reaches_the_whole_group_and_the_run_is_interrupted(lab: Lab) -> None:
+    script = "trap 'echo bye; exit 0' TERM; (trap 'echo child' TERM; sleep 30 & wait) & echo ready; wait"
+    process = lab.start("run", "--", "sh", "-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert run_toml(lab)["status"] == "interrupted"
+    assert set(lab.show("experiments:output.log").split()) >= {"ready", "bye", "child"}
+
+
+def test_sigint_interrupts_with_130(lab: Lab) -> None:
+    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 30")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    run = run_toml(lab)
+    assert (run["status"], run["stopped_by"]) == ("interrupted", "SIGINT")
+
+
+def test_a_killed_gitexp_leaves_a_run_that_the_next_command_records(lab: Lab) -> None:
+    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 0.5; echo done")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.communicate()
+    assert lab.runs() == []
+    time.sleep(1.5)
+    result = lab.gitexp("status")
+    assert result.exit_code == 0, result.stderr
+    [commit] = lab.runs()
+    assert run_toml(lab, commit)["status"] == "completed"
+    assert lab.show(f"{commit}:output.log") == "ready\ndone\n"
+
+
+def test_a_killed_worker_leaves_a_crashed_run(lab: Lab) -> None:
+    process = lab.start("run", "--", "sh", "-c", "echo $PPID; sleep 30")
+    assert process.stdout is not None
+    worker = int(process.stdout.readline())
+    os.kill(worker, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert process.returncode == 4
+    run = run_toml(lab)
+    assert (run["status"], run["finished_is_last_sign"]) == ("crashed", True)
+
+
+def test_two_programs_at_once_leave_two_runs(lab: Lab) -> None:
+    processes = [lab.start("run", "--", "sh", "-c", f"sleep 0.3; echo {n}") for n in range(8)]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0] * 8
+    outputs = sorted(lab.show(f"{commit}:output.log") for commit in lab.runs())
+    assert outputs == [f"{n}\n" for n in range(8)]
+
+
+def test_two_hundred_runs_leave_two_hundred_commits_and_an_untouched_tree(lab: Lab) -> None:
+    before = lab.state()
+    for _ in range(100):
+        pair = [lab.start("run", "--", "true") for _ in range(2)]
+        for process in pair:
+            process.communicate(timeout=60)
+    assert len(lab.runs()) == 200
+    assert lab.state() == before
+
+
+def test_the_exit_of_a_dry_run_says_what_would_run_and_records_nothing(lab: Lab) -> None:
+    result = lab.gitexp("run", "--dry-run", "--", "touch", "made")
+    assert result.exit_code == 0
+    assert "would run   touch made" in result.stdout
+    assert lab.runs() == []
+    assert not (lab.path / "made").exists()
+    assert not (lab.path / ".git" / "gitexp" / "runs").exists()
+
+
+def test_json_on_stdout_is_the_run_and_the_program_talks_on_stderr(lab: Lab) -> None:
+    result = lab.gitexp("run", "--json", "--", "echo", "hello")
+    assert result.exit_code == 0
+    document = result.json
+    assert document["format"] == 1
+    assert document["run"]["status"] == "completed"
+    assert document["run"]["commit"] == lab.runs()[0]
+    assert "hello" in result.stderr
+
+
+def test_a_command_keeps_the_folder_it_was_started_in(lab: Lab) -> None:
+    folder = lab.path / "sub"
+    folder.mkdir()
+    result = lab.gitexp("run", "--", "pwd", cwd=folder)
+    assert result.stdout == f"{folder}\n"
+    assert run_toml(lab)["cwd"] == "sub"
+
+
+def test_stdin_reaches_the_program(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "cat", feed="from a pipe\n").stdout == "from a pipe\n"
+
+
+def test_the_program_learns_of_its_run(lab: Lab) -> None:
+    script = 'echo "$GITEXP_RUN_ID"; test -d "$GITEXP_OUTPUT" && test -f "$GITEXP_RECIPE" && echo "$GITEXP_SEED"'
+    result = lab.gitexp("run", "--seed", "7", "--", "sh", "-c", script)
+    run_id, seed = result.stdout.split()
+    assert seed == "7"
+    assert run_toml(lab)["id"] == run_id
+
+
+def test_metrics_of_the_python_api_are_recorded(lab: Lab) -> None:
+    lab.write(
+        "train.py",
+        "import gitexp\n"
+        "for step in range(3):\n"
+        "    gitexp.log({'loss': 1 / (step + 1)}, step=step)\n"
+        "gitexp.log(acc=0.5)\n"
+        "open('weights.bin', 'w').write('w')\n"
+        "gitexp.save('weights.bin')\n",
+    )
+    lab.write(".gitignore", "weights.bin\n__pycache__/\n")
+    lab.commit("training")
+    result = lab.gitexp("run", "--", "python", "train.py")
+    assert result.exit_code == 0, result.stderr
+    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {"loss": 0.3333333333333333, "acc": 0.5}
+    rows = lab.show("experiments:history.csv").splitlines()
+    assert rows[0] == "step,time_s,loss,acc"
+    assert [row.split(",")[0] for row in rows[1:]] == ["0", "1", "2", ""]
+    digest, name = lab.show("experiments:artifacts.xxh128").split()
+    assert name == "weights.bin"
+    kept = lab.path / ".git" / "gitexp" / "objects" / "xxh128" / digest[:2] / digest[2:]
+    assert kept.read_text() == "w"
+
+
+def test_the_message_cannot_forge_trailers(lab: Lab) -> None:
+    lab.gitexp("run", "-m", "x\n\nGitexp-Run: kkkkkkkkkkkkkkkk", "--", "true")
+    trailers = lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Run,valueonly)", "experiments").split()
+    assert trailers == [run_toml(lab)["id"]]
+
+
+def test_the_branch_may_not_be_checked_out(lab: Lab) -> None:
+    lab.git("switch", "-q", "experiments")
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert "The branch experiments is checked out" in result.stderr
+
+
+def test_a_clone_without_init_is_refused_and_told_what_to_type(lab: Lab, tmp_path: Path) -> None:
+    lab.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    result = clone.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert "gitexp init" in result.stderr
+    assert clone.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert len(clone.runs()) == 1
+
+
+def test_runs_work_in_a_linked_worktree(lab: Lab, tmp_path: Path) -> None:
+    lab.git("worktree", "add", "-q", str(tmp_path / "linked"), "-b", "side")
+    linked = Lab(tmp_path / "linked", lab.env)
+    assert linked.gitexp("run", "--", "true").exit_code == 0
+    assert run_toml(lab)["code"]["branch"] == "side"  # type: ignore[index]
+
+
+def test_secrets_do_not_reach_the_record(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "sh", "-c", "echo key $API_TOKEN", API_TOKEN="tr0ub4dor-and-three")
+    assert "tr0ub4dor" in result.stdout
+    whole = lab.git("grep", "-I", "-h", "", "experiments")
+    assert "tr0ub4dor" not in whole
+    assert "redacted" in lab.show("experiments:output.log")
+
+
+def test_git_log_alone_lists_the_runs(lab: Lab) -> None:
+    lab.gitexp("run", "--", "true")
+    lab.gitexp("run", "--", "sh", "-c", "exit 1")
+    subjects = lab.git("log", "--format=%s", "experiments").splitlines()
+    assert subjects == ["sh: failed (exit code 1)", "true: completed", "Begin the experiments branch"]
+
+
+def test_status_says_what_is_running(lab: Lab) -> None:
+    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 30")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    status = lab.gitexp("status", "--json").json
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert [(run["recipe"], run["state"]) for run in status["runs"]] == [("sh", "running")]
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_run(lab: Lab) -> None:
+    done = subprocess.run(
+        ["sh", "-c", "gitexp run -- sh -c 'seq 100000; echo end' | head -n 1"],
+        cwd=lab.path,
+        env=lab.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1\n"
+    assert lab.show("experiments:output.log").endswith("end\n")

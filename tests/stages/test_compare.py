@@ -1,0 +1,225 @@
+"""What differs between two runs, and whether the comparison is a fair one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import Lab
+from records import ENVIRONMENT, RECIPE, write_run
+
+from gitexp.git.repo import ObjectReader, find_repo
+from gitexp.history.codechange import CommitBetween, FileChange
+from gitexp.history.read import read_run
+from gitexp.stages.compare import Comparison, KeyChange, compare, metric_changes, same_number
+
+A, B = "kkkkllllmmmmnnnn", "zzzzoooowwwwxxxx"
+ONE, TWO = "1" * 32, "2" * 32
+
+Compare = Callable[[str, str], Comparison]
+
+
+@pytest.fixture
+def compared(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compare]:
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    repo = find_repo(fresh.path)
+    with ObjectReader(repo) as reader:
+        yield lambda a, b: compare(repo, reader, read_run(reader, a), b=read_run(reader, b), goals={})
+
+
+def data_toml(digest: str) -> str:
+    return f'[digits]\npath = "digits"\ndigest = "xxh128:{digest}"\nfiles = 2\nsize_bytes = 10\n'
+
+
+def test_the_same_inputs_and_metrics_differ_in_nothing(fresh: Lab, compared: Compare) -> None:
+    found = compared(write_run(fresh, A), write_run(fresh, B))
+    assert (found.identical_inputs, found.unexplained, found.differs) == (True, False, False)
+    assert (found.code.identical, found.recipe, found.environment, found.unfair) == (True, (), {}, ())
+
+
+def test_the_same_inputs_with_different_metrics_are_unexplained(fresh: Lab, compared: Compare) -> None:
+    found = compared(write_run(fresh, A, metrics={"val.acc": 0.9}), write_run(fresh, B, metrics={"val.acc": 0.8}))
+    assert (found.identical_inputs, found.unexplained, found.differs) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    "circumstance",
+    [
+        {"status": "failed"},
+        {"defects": ["data changed during the run"]},
+        {"code_keys": {"edited": ["train.py"], "edited_count": 1}},
+        {"files": {"environment.toml": None}},
+    ],
+    ids=["failed", "defects", "edited", "no environment"],
+)
+def test_what_explains_different_metrics_is_not_called_unexplained(
+    fresh: Lab, compared: Compare, circumstance: dict[str, Any]
+) -> None:
+    found = compared(
+        write_run(fresh, A, metrics={"val.acc": 0.9}), write_run(fresh, B, metrics={"val.acc": 0.8}, **circumstance)
+    )
+    assert found.identical_inputs
+    assert not found.unexplained
+
+
+def test_changed_keys_come_with_their_reasons(fresh: Lab, compared: Compare) -> None:
+    b = RECIPE.replace("lr = 0.01", "lr = 0.02\nmomentum = 0.9")
+    found = compared(write_run(fresh, A), write_run(fresh, B, files={"recipe.toml": b}))
+    assert found.recipe == (
+        KeyChange("optimizer.lr", 0.01, 0.02, "Settles within ten epochs."),
+        KeyChange("optimizer.momentum", None, 0.9, None),
+    )
+    assert not found.identical_inputs
+
+
+def test_reasons_alone_do_not_change_a_recipe(fresh: Lab, compared: Compare) -> None:
+    b = RECIPE.replace("Settles within ten epochs.", "Another reason.")
+    found = compared(write_run(fresh, A), write_run(fresh, B, files={"recipe.toml": b}))
+    assert found.recipe == ()
+    assert found.identical_inputs
+
+
+def test_changed_files_of_the_code_are_counted_in_lines(fresh: Lab, compared: Compare) -> None:
+    fresh.write("train.py", "one\ntwo\nthree\nfour\n")
+    fresh.write("logo.png", "\0one")
+    fresh.commit()
+    a = write_run(fresh, A)
+    fresh.git("mv", "train.py", "tr\tain.py")
+    fresh.write("logo.png", "\0two")
+    fresh.write("new.py", "x\n")
+    fresh.commit()
+    found = compared(a, write_run(fresh, B))
+    assert set(found.code.files) == {
+        FileChange("logo.png", None, None),
+        FileChange("new.py", 1, 0),
+        FileChange("tr\tain.py", 0, 0, old="train.py"),
+    }
+    assert found.code.identical is False
+
+
+def test_the_commits_in_between_are_named_where_they_are_known(fresh: Lab, compared: Compare) -> None:
+    old = fresh.git("rev-parse", "HEAD").strip()
+    new = fresh.commit("a better loss")
+    a = write_run(fresh, A, code_keys={"commit": f"sha1:{old}"})
+    b = write_run(fresh, B, code_keys={"commit": f"sha1:{new}"})
+    assert compared(a, b).code.commits == (CommitBetween("b", new, "a better loss"),)
+    assert compared(b, a).code.commits == (CommitBetween("a", new, "a better loss"),)
+
+
+@pytest.mark.parametrize("hint", ["sha1:" + "0" * 40, "sha1:--output=/tmp/x", "sha1:main"])
+def test_a_commit_that_is_unknown_or_no_id_is_never_guessed(fresh: Lab, compared: Compare, hint: str) -> None:
+    head = fresh.git("rev-parse", "HEAD").strip()
+    a = write_run(fresh, A, code_keys={"commit": f"sha1:{head}"})
+    b = write_run(fresh, B, code_keys={"commit": hint})
+    assert not compared(a, b).code.commits
+
+
+def test_changed_data_names_the_files(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, files={"data.toml": data_toml(ONE), "data/digits.xxh128": f"{ONE}  a.csv\n{ONE}  b.csv\n"})
+    b = write_run(fresh, B, files={"data.toml": data_toml(TWO), "data/digits.xxh128": f"{TWO}  b.csv\n{TWO}  c.csv\n"})
+    [change] = compared(a, b).data
+    assert (change.state, change.added, change.removed, change.changed) == (
+        "changed",
+        ("c.csv",),
+        ("a.csv",),
+        ("b.csv",),
+    )
+    assert compared(a, b).unfair == ("different data: digits",)
+
+
+def test_a_manifest_in_parts_is_read_as_one(fresh: Lab, compared: Compare) -> None:
+    whole = {"data.toml": data_toml(ONE), "data/digits.xxh128": f"{ONE}  a.csv\n{ONE}  b.csv\n"}
+    parts = {
+        "data.toml": data_toml(TWO),
+        "data/digits.xxh128/000000": f"{ONE}  a.csv\n",
+        "data/digits.xxh128/000001": f"{TWO}  b.csv\n",
+    }
+    [change] = compared(write_run(fresh, A, files=whole), write_run(fresh, B, files=parts)).data
+    assert (change.added, change.removed, change.changed) == ((), (), ("b.csv",))
+
+
+def test_data_without_a_recorded_manifest_is_changed_and_its_files_unknown(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, files={"data.toml": data_toml(ONE)})
+    b = write_run(fresh, B, files={"data.toml": data_toml(TWO)})
+    [change] = compared(a, b).data
+    assert (change.state, change.added) == ("changed", None)
+
+
+def test_what_makes_a_comparison_unfair_is_said(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, recipe="digits")
+    b = write_run(fresh, B, recipe="other", seed=2, status="failed", clean=False, defects=["metrics.json: no"])
+    assert compared(a, b).unfair == (
+        "different recipes: digits and other",
+        "different seeds: 1 and 2",
+        "B did not complete (failed): its metrics are of where it stopped",
+        "B ran code that was not committed; its record holds a snapshot of it",
+        "B has a defect: metrics.json: no",
+    )
+
+
+def test_a_sampled_history_is_called_a_sample(fresh: Lab, compared: Compare) -> None:
+    sampled = (
+        'format = 1\nid = "zzzzoooowwwwxxxx"\nstatus = "completed"\nrecipe = "digits"\nargv = []\ncwd = "."\nseed = 1\n'
+    )
+    sampled += "started = 2026-11-20T10:00:00Z\nfinished = 2026-11-20T10:00:00Z\n[code]\nclean = true\n"
+    sampled += '[history]\nrows = 20000\nkept = 1000\ndigest = "xxh128:00"\n'
+    found = compared(write_run(fresh, A), write_run(fresh, B, files={"run.toml": sampled}))
+    assert found.unfair == ("B's history is a sample: 1000 of 20000 rows",)
+
+
+def test_a_different_environment_is_no_difference_of_inputs(fresh: Lab, compared: Compare) -> None:
+    other = ENVIRONMENT.replace('numpy = "2.1.0"', 'numpy = "2.2.0"')
+    found = compared(write_run(fresh, A), write_run(fresh, B, files={"environment.toml": other}))
+    assert found.identical_inputs
+    assert found.environment == {"packages": {"numpy": ("2.1.0", "2.2.0")}}
+
+
+def test_different_metrics_in_a_different_environment_are_not_unexplained(fresh: Lab, compared: Compare) -> None:
+    other = ENVIRONMENT.replace('numpy = "2.1.0"', 'numpy = "2.2.0"')
+    b = write_run(fresh, B, metrics={"val.acc": 0.1}, files={"environment.toml": other})
+    assert not compared(write_run(fresh, A), b).unexplained
+
+
+def test_other_hardware_is_said(fresh: Lab, compared: Compare) -> None:
+    other = ENVIRONMENT.replace("Example CPU", "Faster CPU")
+    found = compared(write_run(fresh, A), write_run(fresh, B, files={"environment.toml": other}))
+    assert found.unfair == ("different hardware: Example CPU · 2 cores and Faster CPU · 2 cores",)
+
+
+def test_damaged_parts_are_named_and_the_rest_is_compared(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, metrics={"val.acc": 0.5})
+    b = write_run(fresh, B, metrics={"val.acc": 0.75}, files={"recipe.toml": "= nothing"})
+    found = compared(a, b)
+    assert not found.identical_inputs
+    assert found.metrics[0].delta == 0.25
+
+
+def test_better_and_worse_go_by_the_goal() -> None:
+    changes = metric_changes(
+        {"loss": 0.3, "acc": 0.5, "lr": 1.0}, {"lr": 2.0, "acc": 0.75, "loss": 0.1}, goals={"acc": "max", "loss": "min"}
+    )
+    assert [(c.name, c.delta, c.better) for c in changes] == [
+        ("acc", 0.25, True),
+        ("loss", -0.2, True),
+        ("lr", 1.0, None),
+    ]
+
+
+def test_a_metric_of_one_side_has_no_difference() -> None:
+    [change] = metric_changes({"acc": 0.5}, {}, goals={"acc": "max"})
+    assert (change.a, change.b, change.delta, change.percent, change.better) == (0.5, None, None, None, None)
+
+
+def test_a_metric_that_is_not_finite_has_no_difference() -> None:
+    nan, inf = float("nan"), float("inf")
+    changes = metric_changes({"a": nan, "b": inf}, {"a": 1.0, "b": inf}, goals={})
+    assert [change.delta for change in changes] == [None, None]
+    assert same_number(nan, nan)
+    assert not same_number(nan, 1.0)
+
+
+def test_nothing_is_a_percentage_of_zero() -> None:
+    [change] = metric_changes({"errors": 0}, {"errors": 3}, goals={"errors": "min"})
+    assert (change.delta, change.percent, change.better) == (3, None, False)

@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitexp.worker.matches import Matches
+
+
+def matched(folder: Path, patterns: dict[str, str], *parts: bytes) -> list[dict[str, Any]]:
+    matches = Matches(str(folder / "matched.jsonl"), patterns)
+    for part in parts:
+        matches.feed("stdout", part, 1.5)
+    matches.close(2.0)
+    return [json.loads(line) for line in (folder / "matched.jsonl").read_text().splitlines()]
+
+
+def test_each_match_is_a_step_of_its_metric(tmp_path: Path) -> None:
+    rows = matched(tmp_path, {"loss": r"loss=(\S+)"}, b"loss=0.5\nnothing\nloss=0.25\n")
+    assert rows == [{"step": 0, "time_s": 1.5, "loss": 0.5}, {"step": 1, "time_s": 1.5, "loss": 0.25}]
+
+
+def test_metrics_of_one_line_share_a_row_where_they_are_at_the_same_step(tmp_path: Path) -> None:
+    patterns = {"loss": r"loss=(\S+)", "acc": r"acc=(\S+)"}
+    rows = matched(tmp_path, patterns, b"loss=1 acc=2\nloss=3\nloss=4 acc=5\n")
+    assert rows == [
+        {"step": 0, "time_s": 1.5, "loss": 1.0, "acc": 2.0},
+        {"step": 1, "time_s": 1.5, "loss": 3.0},
+        {"step": 2, "time_s": 1.5, "loss": 4.0},
+        {"step": 1, "time_s": 1.5, "acc": 5.0},
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\x1b[1;32mval_bpb:\x1b[0m \x1b[31m0.5\x1b[0m\n",
+        b"10%\rval_bpb: 0.5\r20%\n",
+        b"val_bpb: 0.5",
+        b"\xff val_bpb: 0.5\r\n",
+    ],
+    ids=["coloured", "in a progress bar", "without a line end", "beside bytes that are no text"],
+)
+def test_a_metric_is_found(tmp_path: Path, line: bytes) -> None:
+    (row,) = matched(tmp_path, {"val_bpb": r"val_bpb:\s+(\S+)"}, line)
+    assert row["val_bpb"] == 0.5
+
+
+def test_a_line_that_comes_in_pieces_is_one_line(tmp_path: Path) -> None:
+    (row,) = matched(tmp_path, {"loss": r"^loss=(\S+)$"}, b"lo", b"ss=0.", b"125", b"\n")
+    assert row["loss"] == 0.125
+
+
+def test_a_pattern_without_a_group_takes_the_whole_match(tmp_path: Path) -> None:
+    (row,) = matched(tmp_path, {"n": r"\d+"}, b"epoch 17 done\n")
+    assert row["n"] == 17.0
+
+
+def test_what_is_not_a_number_is_said_once(tmp_path: Path) -> None:
+    rows = matched(tmp_path, {"loss": r"loss=(\S+)"}, b"loss=?\nloss=??\nloss=1\n")
+    assert rows == [
+        {"problem": "loss: '?' is not a number, in the line 'loss=?'"},
+        {"step": 0, "time_s": 1.5, "loss": 1.0},
+    ]
+
+
+def test_a_pattern_that_is_none_is_said(tmp_path: Path) -> None:
+    (row,) = matched(tmp_path, {"loss": "("}, b"loss\n")
+    assert row["problem"].startswith("loss: the pattern '(' is not a regular expression: ")
+
+
+def test_an_endless_line_is_searched_only_at_its_beginning(tmp_path: Path) -> None:
+    parts = [b"a=1 ", *[b"x" * 65536] * 40, b" b=2\n", b"b=3\n"]
+    rows = matched(tmp_path, {"a": r"a=(\d)", "b": r"b=(\d)"}, *parts)
+    assert rows == [{"step": 0, "time_s": 1.5, "a": 1.0}, {"step": 0, "time_s": 1.5, "b": 3.0}]
+
+
+def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
+    matches = Matches(str(tmp_path / "matched.jsonl"), {"loss": r"loss=(\S+)"})
+    matches.feed("stdout", b"loss=", 1.0)
+    matches.feed("stderr", b"warning\n", 1.0)
+    matches.feed("stdout", b"4\n", 1.0)
+    matches.close(1.0)
+    assert json.loads((tmp_path / "matched.jsonl").read_text()) == {"step": 0, "time_s": 1.0, "loss": 4.0}
