@@ -44,12 +44,13 @@ _SCHEME = rb"(?:bearer|basic|token|digest|negotiate)"
 _NO_NAME = rb"(?!\$\{?\w+\}?@|\{[\w.]+\}@|\*+@|\[redacted)"  # a reference to a secret is none
 
 # kind, what the lower-cased text must contain for the pattern to be tried, the pattern. Group 1 stays.
+# No possessive quantifiers: those of Python 3.11.2 match too little.
 SHAPES: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     # Whole; or without its end, then its lines of base64; or without its beginning, where the output was cut.
     (
         "private-key",
         (b"private key",),
-        rb"()" + _PEM + rb"(?:(?:[^\[-]++|-(?!----))*+" + _PEM_END + rb"|(?:" + _NEWLINE + rb"*[A-Za-z0-9+/=]{16,})*)",
+        rb"()" + _PEM + rb"(?:(?:[^\[-]|-(?!----))*" + _PEM_END + rb"|(?:" + _NEWLINE + rb"*[A-Za-z0-9+/=]{16,})*)",
     ),
     ("private-key", (b"private key",), rb"(bytes cut\]\n)(?:[A-Za-z0-9+/=]+\r?\n)+" + _PEM_END),
     (

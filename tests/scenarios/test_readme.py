@@ -1,0 +1,90 @@
+"""What README.md tells people to type works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from harness import Lab
+
+CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(heading: str) -> list[str]:
+    """The lines of the shell blocks below a heading, without their comments."""
+    section = README.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0].split("\n### ", 1)[0]
+    lines = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
+    return [line.split("  #")[0].strip() for line in lines]
+
+
+@pytest.fixture
+def project(fresh: Lab, tmp_path: Path) -> Lab:
+    """A project with the shipped recipes, a training script of its own and a remote."""
+    shutil.copytree(CHECKOUT / "recipes", fresh.path / "recipes", ignore=shutil.ignore_patterns("__pycache__"))
+    fresh.write("train.py", "import sys\nprint(sys.argv[1:])\n")
+    fresh.write(".gitignore", "build/\n__pycache__/\n")
+    fresh.commit("recipes")
+    fresh.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
+    fresh.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    return fresh
+
+
+def type_in(project: Lab, lines: list[str]) -> None:
+    for line in lines:
+        result = project.command("sh", "-c", line)
+        assert result.exit_code == 0, f"{line}\n{result.stdout}{result.stderr}"
+
+
+@pytest.mark.torch
+def test_every_command_of_the_users_guide_works(project: Lab) -> None:
+    first = commands("## Use it in your own repository")
+    assert first[0] == "gitexp init"
+    type_in(project, first[:3])
+    type_in(project, commands("### Recipes"))
+    type_in(project, first[2:])
+    type_in(project, commands("### Sharing"))
+    type_in(project, commands("### Without gitexp"))
+    assert len(project.runs()) == 4
+
+
+def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
+    lab.write("log.sh", 'echo \'{"val.acc": 0.5}\' >> "$GITEXP_METRICS"\n')
+    lab.write("gitexp.toml", '[metrics]\ngoal = { "val.acc" = "max" }\n')
+    lab.write("recipes/digits-mlp.toml", '[run]\ncommand = ["sh", "log.sh"]\n')
+    lab.commit("a recipe")
+    for _ in range(4):
+        assert lab.gitexp("run", "digits-mlp").exit_code == 0
+    lab.git("update-ref", "refs/remotes/origin/experiments", "experiments")
+    oldest, *_, newest = reversed(lab.runs())
+    named = {
+        name: lab.gitexp("show", name, "--json").json["run"]["commit"]
+        for name in (
+            "latest",
+            "latest~3",
+            "best:val.acc@digits-mlp",
+            "origin/latest",
+            "origin/best:val.acc",
+            "experiments~3",
+            newest[:7],
+        )
+    }
+    assert named["latest"] == named["origin/latest"] == named[newest[:7]] == newest
+    assert named["latest~3"] == named["experiments~3"] == oldest
+    assert named["best:val.acc@digits-mlp"] == named["origin/best:val.acc"]
+    run_id = lab.gitexp("show", "--json").json["run"]["id"]
+    assert lab.gitexp("show", run_id[:6], "--json").json["run"]["commit"] == newest
+
+
+def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
+    listed = re.findall(r"^  ([a-z]+) ", lab.gitexp("--help").stdout.split("Commands:")[1], re.MULTILINE)
+    assert listed == ["init", "run", "check", "log", "show", "diff", "status", "push", "pull"]
+    for name in listed:
+        assert f"gitexp {name}" in README
+        assert lab.gitexp(name, "--help").stdout.startswith(f"Usage: gitexp {name}")
+
+
+def test_git_exp_is_gitexp(lab: Lab) -> None:
+    assert lab.command("git", "exp", "--version").stdout == lab.gitexp("--version").stdout
