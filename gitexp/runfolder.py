@@ -9,11 +9,12 @@
         output.*          worker: what it printed, bounded (see worker/output.py)
         matched.jsonl     worker: metrics found in the output
         environment.json  worker: what the probe said
-        outcome.json      worker, last: its presence means that the program has ended
+        outcome.json      worker, last: its presence means that the program has ended (outcome.room: place kept for it)
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
         saved/            the program, through GITEXP_OUTPUT
         index             submitting side: git index of a dirty tree's snapshot
+        secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
         record/, tried    the recorder: the tree being built, and each commit id it tried
         record.lock       held (flock) by whoever may record the run
@@ -45,6 +46,7 @@ METRICS = "metrics.jsonl"
 SAVED = "saved"
 INDEX = "index"
 AFTER = "after.json"
+SECRETS = "secrets.json"
 RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"

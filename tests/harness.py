@@ -32,7 +32,7 @@ class Result:
 
 
 def world(home: Path) -> dict[str, str]:
-    """The environment of a person called Ada, with a git configuration of her own and nobody else's."""
+    """The environment of a person called Ada: a git configuration of her own and nobody else's, and fixed dates."""
     home.mkdir(parents=True, exist_ok=True)
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
@@ -45,6 +45,8 @@ def world(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z",
+        "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z",
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

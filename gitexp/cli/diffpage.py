@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitexp.cli.render import Cell, Column, Screen, duration, number, safe, size, stamp, table, value, wrap
-from gitexp.cli.runpage import delta_cells, heading
-from gitexp.cli.runtable import STATUS_STYLE
+from gitexp.cli.render import (
+    VALUE_LIMIT,
+    Cell,
+    Column,
+    Screen,
+    duration,
+    number,
+    safe,
+    size,
+    stamp,
+    table,
+    text_width,
+    value,
+    wrap,
+)
+from gitexp.cli.runpage import and_more, delta_cells, heading, metrics_shown, percent, remarks
+from gitexp.cli.runtable import STATUS_STYLE, key_in_words
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
-from gitexp.stages.compare import Comparison, DataChange
+from gitexp.stages.compare import Comparison, DataChange, KeyChange
 
-NAMED = 30  # files, packages
+NAMED = 30  # files, packages, keys; JSON has all of them
+JUDGED = 4  # metrics in the sentence at the top
+SIDE_BY_SIDE = 60  # characters of a value; longer ones stand below each other where there is no terminal
 
 
 def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: Screen) -> str:
@@ -23,7 +40,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: S
         _sides(rows, on=on),
         _verdict(found, on=on),
         _code(a, b, found.code, on=on),
-        _recipe(found, on=on),
+        _recipe(a, b, found, on=on),
         _data(found, on=on),
         _environment(found, on=on),
         _metrics(found, on=on),
@@ -45,16 +62,43 @@ def _sides(rows: tuple[Row, Row], *, on: Screen) -> str:
 
 
 def _verdict(found: Comparison, *, on: Screen) -> str:
-    lines = []
-    if found.unexplained:
-        lines.append(on.paint("same inputs, different metrics", "bold red") + "  nothing that is recorded explains it")
-    elif found.identical_inputs:
-        lines.append(on.paint("identical inputs", "bold green") + "  code, recipe, data and seed are the same")
-    text = "".join(f"{line}\n" for line in lines)
-    for remark in found.unfair:
-        first, *rest = wrap(safe(remark), on=on, indent="  ").splitlines()
+    text = _inputs(found, on=on) + _judgement(found, on=on)
+    for remark in found.unfair[:NAMED]:
+        first, *rest = wrap(safe(remark[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
         text += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
-    return text
+    return text + and_more(len(found.unfair) - NAMED)
+
+
+def _inputs(found: Comparison, *, on: Screen) -> str:
+    """Whether the same went in, and whether the same came out."""
+    if not found.identical_inputs:
+        return ""
+    if found.unexplained:
+        said, style, why = "same inputs, different metrics", "bold red", "nothing that is recorded explains it"
+    elif not found.same_metrics:
+        said, style = "same inputs, different metrics", "bold yellow"
+        why = "the environments differ" if found.environment else "see the remarks below"
+        why = "an environment is not recorded" if found.environment is None else why
+    else:
+        said = "identical inputs, identical metrics" if found.metrics else "identical inputs"
+        style, why = "bold green", "code, recipe, data and seed are the same"
+    return f"{on.paint(said, style)}  {why}\n"
+
+
+def _judgement(found: Comparison, *, on: Screen) -> str:
+    """`B is better in val.acc (+1.2 %); worse in val.loss (+16.9 %)`, where goals say which way is better."""
+    parts = []
+    for better, word in ((True, "better"), (False, "worse")):
+        judged = [m for m in found.metrics if m.better is better and "[" not in m.name]
+        names = [f"{safe(m.name)}{f' ({percent(m)} %)' if percent(m) else ''}" for m in judged]
+        more = f" and {len(names) - JUDGED} more" if len(names) > JUDGED else ""
+        if names:
+            parts.append(f"{word} in {', '.join(names[:JUDGED])}{more}")
+    if not parts:
+        return ""
+    style = "" if len(parts) > 1 else "green" if parts[0].startswith("better") else "red"
+    lines = wrap(f"B is {'; '.join(parts)}", on=on).splitlines()
+    return "".join(f"{on.paint(line, style)}\n" for line in lines)
 
 
 def _code(a: Run, b: Run, code: CodeChange, *, on: Screen) -> str:
@@ -90,22 +134,43 @@ def _name(run: Run) -> str:
     return run.record.id[:SHOWN] if run.record else run.commit[:10]
 
 
-def _recipe(found: Comparison, *, on: Screen) -> str:
+def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
     if not found.recipe:
         return heading("recipe", "identical", on=on)
-    text = heading("recipe", on=on)
-    reasoned = any(change.why for change in found.recipe)
-    rows = []
-    for c in found.recipe:
-        old, new = (Cell("none", "dim") if x is None else Cell(value(x), s) for x, s in ((c.a, "red"), (c.b, "green")))
-        rows.append([Cell(safe(c.key)), old, Cell("→", "dim"), new])
+    same = a.record is not None and b.record is not None and a.record.recipe == b.record.recipe
+    rows, long = [], {}
+    shown = found.recipe[:NAMED]
+    room = (on.width - 7 - max(len(c.key) for c in shown)) // 2 if on.width is not None else SIDE_BY_SIDE
+    for c in shown:
+        old, new = _two(c.a, c.b)
+        if (text_width(old.text) > room and text_width(new.text) > room // 2) or text_width(new.text) > room:
+            long[c.key] = _below_each_other(c, on=on)
+            old, new = Cell(""), Cell("")
+        rows.append([Cell(safe(c.key[:VALUE_LIMIT])), old, Cell("→" if old.text else "", "dim"), new])
     columns = [Column("", least=20), Column("", least=12), Column(""), Column("", least=12)]
-    lines = table(columns, rows, on=on, indent="  ").splitlines()
-    for line, change in zip(lines, found.recipe, strict=True):
-        text += f"{line}\n"
-        if reasoned and change.why:
-            reason = wrap(safe(change.why), on=on, indent="      ")
+    text = heading("recipe", on=on)
+    for line, change in zip(table(columns, rows, on=on, indent="  ").splitlines(), shown, strict=True):
+        text += f"{line}\n{long.get(change.key, '')}"
+        if change.why and same:  # between two recipes, everything differs, and reasons would bury it
+            reason = wrap(safe(change.why[: 2 * VALUE_LIMIT]), on=on, indent="      ")
             text += "".join(on.paint(part, "dim") + "\n" for part in reason.splitlines())
+    return text + and_more(len(found.recipe) - NAMED)
+
+
+def _below_each_other(change: KeyChange, *, on: Screen) -> str:
+    """Two long values as a diff has them; of command lines, first what changed."""
+    text = ""
+    if change.key == "run.command" and isinstance(change.a, list) and isinstance(change.b, list):
+        old, new = (shlex.join(map(str, argv)) for argv in (change.a, change.b))
+        words = ", ".join(key_in_words(change, whole_keys=True, limit=40))
+        if len(words) * 2 < len(old) + len(new):
+            text = wrap(words, on=on, indent="      ")
+        sides = safe(old[:VALUE_LIMIT]), safe(new[:VALUE_LIMIT])
+    else:
+        sides = value(change.a), value(change.b)
+    for sign, style, side in (("-", "red", sides[0]), ("+", "green", sides[1])):
+        first, *rest = wrap(side, on=on, indent="      ").splitlines()
+        text += "".join(on.paint(part, style) + "\n" for part in (f"    {sign}{first[5:]}", *rest))
     return text
 
 
@@ -113,9 +178,9 @@ def _data(found: Comparison, *, on: Screen) -> str:
     if not found.data:
         return heading("data", "none declared", on=on)
     if all(change.state == "identical" for change in found.data):
-        return heading("data", f"identical ({', '.join(safe(c.name) for c in found.data)})", on=on)
+        return heading("data", f"identical ({_names([c.name for c in found.data])})", on=on)
     text = heading("data", on=on)
-    for change in found.data:
+    for change in found.data[:NAMED]:
         style = {"identical": "dim", "added": "green", "removed": "red"}.get(change.state, "yellow")
         text += f"  {safe(change.name)}  {on.paint(change.state, style)}{_count(change)}\n"
         for sign, paths in (("+", change.added), ("-", change.removed), ("~", change.changed)):
@@ -123,7 +188,12 @@ def _data(found: Comparison, *, on: Screen) -> str:
                 text += f"    {on.paint(sign, {'+': 'green', '-': 'red'}.get(sign, 'yellow'))} {safe(path)}\n"
             if paths and len(paths) > NAMED:
                 text += f"    {sign} and {len(paths) - NAMED} more\n"
-    return text
+    return text + and_more(len(found.data) - NAMED)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(safe(name) for name in names[:NAMED]) + more
 
 
 def _count(change: DataChange) -> str:
@@ -141,7 +211,10 @@ def _environment(found: Comparison, *, on: Screen) -> str:
         return heading("environment", "identical", on=on)
     text = heading("environment", on=on)
     for group, differences in found.environment.items():
-        rows = [[Cell(safe(key)), *_two(old, new)] for key, old, new in _pairs(differences)]
+        rows = []
+        for key, old, new in _pairs(differences):
+            left, right = _two(old, new)
+            rows.append([Cell(safe(key[:VALUE_LIMIT])), left, Cell("→", "dim"), right])
         text += f"  {safe(group)}\n"
         columns = [Column("", least=16), Column("", least=12), Column(""), Column("", least=12)]
         text += table(columns, rows[:NAMED], on=on, indent="    ")
@@ -150,8 +223,11 @@ def _environment(found: Comparison, *, on: Screen) -> str:
 
 
 def _two(old: Any, new: Any) -> list[Cell]:
-    left = Cell("none", "dim") if old is None else Cell(value(old), "red")
-    return [left, Cell("→", "dim"), Cell("none", "dim") if new is None else Cell(value(new), "green")]
+    """Both values; what is not there cannot be mistaken for the word "none"."""
+    return [
+        Cell("(none)", "dim") if thing is None else Cell(value(thing), style)
+        for thing, style in ((old, "red"), (new, "green"))
+    ]
 
 
 def _pairs(differences: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -163,8 +239,10 @@ def _metrics(found: Comparison, *, on: Screen) -> str:
     if not found.metrics:
         return heading("metrics", "none on either side", on=on)
     columns = [Column("")] + [Column(name, right=True) for name in ("A", "B", "Δ", "%")] + [Column("")]
-    rows = [[Cell(safe(c.name)), Cell(number(c.a)), Cell(number(c.b), "bold"), *delta_cells(c)] for c in found.metrics]
-    return heading("metrics", on=on) + table(columns, rows, on=on, indent="  ")
+    shown, rest = metrics_shown(found.metrics)
+    rows = [[Cell(safe(c.name)), Cell(number(c.a)), Cell(number(c.b), "bold"), *delta_cells(c)] for c in shown]
+    note = "identical" if found.same_metrics else ""
+    return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
 
 
 def _cost(a: Run, b: Run, *, on: Screen) -> str:
@@ -181,6 +259,7 @@ def _cost(a: Run, b: Run, *, on: Screen) -> str:
     ):
         if old is not None or new is not None:
             share = f"{(new - old) / old * 100:+.0f} %" if old and new is not None else ""
+            share = "" if share in ("+0 %", "-0 %") else share
             rows.append([Cell(name), Cell(shown[0]), Cell("→", "dim"), Cell(shown[1]), Cell(share, "dim")])
     columns = [Column(""), Column("", True), Column(""), Column("", True), Column("", True)]
     return heading("cost", on=on) + table(columns, rows, on=on, indent="  ") if rows else ""
@@ -190,4 +269,4 @@ def _problems(a: Run, b: Run, *, on: Screen) -> str:
     found = [f"{side}: {problem}" for side, run in (("A", a), ("B", b)) for problem in dict.fromkeys(run.problems)]
     if not found:
         return ""
-    return on.paint("cannot be read", "bold red") + "\n" + "".join(f"  {safe(text)}\n" for text in found)
+    return on.paint("cannot be read", "bold red") + "\n" + remarks(found, on=on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -24,6 +25,9 @@ COMMANDS = {
 }
 
 EXIT_BUG = 70
+
+# A full disk, a quota, a place that is only for reading: no bug of ours, whichever file it strikes.
+MACHINES_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class CommandTable(click.Group):
@@ -71,6 +75,10 @@ def cli(folder: str | None) -> None:
             os.chdir(folder)
         except OSError as error:
             raise GitexpError(f"Cannot go to {folder}: {error.strerror}") from error
+    try:
+        os.getcwd()  # noqa: PTH109 -- cheaper than Path's
+    except FileNotFoundError as error:
+        raise GitexpError("The folder that this shell is in does not exist any more", fix="cd DIR") from error
 
 
 def main() -> None:
@@ -108,23 +116,36 @@ def run_command(args: list[str]) -> int:
         # The reader (a pager, head) went away: be as quiet as git. Nothing may be flushed into the broken pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in MACHINES_FAULT:
+            return _bug()
+        print_error(GitexpError(_words(error), fix="make room, or get leave to write there, then type it again"))
+        return GitexpError.exit_code
     except Exception:  # noqa: BLE001 -- the outermost frame: what arrives here is a bug of ours
-        import traceback
+        return _bug()
 
-        traceback.print_exc()
-        click.echo(f"error: this is a bug in gitexp {__version__}; please report it with the lines above", err=True)
-        return EXIT_BUG
+
+def _words(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+
+
+def _bug() -> int:
+    import traceback
+
+    traceback.print_exc()
+    click.echo(f"error: this is a bug in gitexp {__version__}; please report it with the lines above", err=True)
+    return EXIT_BUG
 
 
 def print_error(error: GitexpError) -> None:
     """What happened, where, why, what to type; on stderr."""
-    from gitexp.cli.render import safe  # an error may quote what came with a record
+    from gitexp.cli.render import coloured, safe  # an error may quote what came with a record
 
     if error.what:
-        click.echo(click.style("error: ", fg="red") + safe(error.what), err=True)
+        click.echo(coloured("error: ", "red") + safe(error.what), err=True)
     for text in error.details:
         click.echo(safe(text), err=True)
     if error.why:
         click.echo(safe(error.why), err=True)
     if error.fix:
-        click.echo(click.style("fix:   ", fg="green") + safe(error.fix), err=True)
+        click.echo(coloured("fix:   ", "green") + safe(error.fix), err=True)

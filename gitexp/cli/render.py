@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import click
+
 BASIC_STYLES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
 }  # fmt: skip
@@ -22,6 +24,7 @@ _HIDDEN = {0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF} | {
 }
 _HIDDEN |= {*range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)}
 _GAP = "  "
+VALUE_LIMIT = 400  # characters of one value on a page; JSON has all of it
 
 
 def safe(text: str, *, lines: str = "escaped") -> str:
@@ -42,7 +45,15 @@ def _escape(char: str) -> str:
     short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
     if short:
         return short
+    if 0xDC80 <= code < 0xDD00:
+        code &= 0xFF  # a byte that was not UTF-8
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def coloured(text: str, colour: str | None) -> str:
+    """Text for stderr in one of the eight colours, unless NO_COLOR asks for none. (Where it is no terminal, click
+    takes the colour off again.)"""
+    return text if colour is None or os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
 
 class Cell(NamedTuple):
@@ -112,7 +123,7 @@ def cut(text: str, width: int) -> str:
         if text_width(kept + char) > width - 1:
             break
         kept += char
-    return kept + "…" if width > 0 else ""
+    return kept.rstrip("…") + "…" if width > 0 else ""
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, on: Screen, indent: str = "") -> str:
@@ -173,23 +184,36 @@ def number(value: float | int | None) -> str:
     return f"{value:.4g}"
 
 
-def value(thing: Any) -> str:
-    """A recipe's value in one line, safe: strings bare, the rest in TOML's spelling."""
+def value(thing: Any, *, limit: int = VALUE_LIMIT) -> str:
+    """A recipe's value in one line, safe, cut where it is longer than `limit`: strings bare, the rest as in TOML."""
     if isinstance(thing, bool):
         return "true" if thing else "false"
     if isinstance(thing, str):
-        return safe(thing) if thing.strip() == thing and thing else f'"{safe(thing)}"'
+        text = safe(thing if len(thing) <= limit else f"{thing[:limit]}…")
+        return text if thing.strip() == thing and thing else f'"{text}"'
     if isinstance(thing, list | tuple):
-        return "[" + ", ".join(value(item) for item in thing) + "]"
+        return f"[{_joined((value(item, limit=limit) for item in thing), limit)}]"
     if isinstance(thing, dict):
-        return "{" + ", ".join(f"{safe(str(key))} = {value(item)}" for key, item in thing.items()) + "}"
+        pairs = (f"{safe(str(key)[:limit])} = {value(item, limit=limit)}" for key, item in thing.items())
+        return f"{{{_joined(pairs, limit)}}}"
     return safe(str(thing))
 
 
+def _joined(parts: Iterable[str], limit: int) -> str:
+    text = ""
+    for part in parts:
+        if len(text) > limit:
+            return f"{text}, …"
+        text = f"{text}, {part}" if text else part
+    return text
+
+
 def duration(seconds: float | None) -> str:
-    """A time span for people: `0.4 s`, `12 s`, `3m 05s`, `2h 10m`, `3d 4h`."""
+    """A time span for people: `34 ms`, `0.4 s`, `12 s`, `3m 05s`, `2h 10m`, `3d 4h`."""
     if seconds is None or seconds != seconds or abs(seconds) > 1e12:
         return "-"
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

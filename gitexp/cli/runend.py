@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from gitexp.cli.render import safe
+from gitexp.cli.render import coloured, safe
+from gitexp.git.repo import algorithm
 from gitexp.model.message import ending, short
+from gitexp.model.run import visible
 from gitexp.pipelines.run import Checked, Done
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SHOWN_METRICS = 5
 
 
 def tell_dry_run(checked: Checked) -> None:
     """What would have run."""
-    recipe = checked.recipe
+    import shlex
+
+    recipe, changes = checked.recipe, len(checked.surveyed.changes)
     click.echo(f"{safe(recipe.name)}: all checks passed; nothing ran and nothing was recorded")
-    click.echo(f"  would run   {safe(' '.join(checked.argv))}")
+    click.echo(f"  would run   {safe(shlex.join(checked.argv))}")
     for name, dataset in checked.datasets.items():
         record = dataset.record
-        click.echo(f"  data        {name}: {record.files} files, {record.size_bytes} bytes, {record.digest}")
+        files = "1 file" if record.files == 1 else f"{record.files} files"
+        click.echo(f"  data        {name}: {files}, {record.size_bytes} bytes, {record.digest}")
     head = checked.surveyed.head
-    state = "clean" if checked.surveyed.clean else f"{len(checked.surveyed.changes)} files differ from it"
+    state = "clean" if not changes else "1 file differs from it" if changes == 1 else f"{changes} files differ from it"
     click.echo(f"  code        {head.commit[:7]} {safe(head.subject)} ({state})")
+
+
+def dry_run_shape(checked: Checked) -> dict[str, Any]:
+    """The same for programs."""
+    head = checked.surveyed.head
+    return {
+        "recipe": checked.recipe.name,
+        "argv": [visible(arg) for arg in checked.argv],
+        "seed": checked.recipe.seed,
+        "data": {name: dataset.record.digest for name, dataset in checked.datasets.items()},
+        "code": {
+            "commit": f"{algorithm(head.commit)}:{head.commit}",
+            "clean": checked.surveyed.clean,
+            "changed": [visible(change.path) for change in checked.surveyed.changes],
+        },
+    }
 
 
 def tell(done: Done) -> None:
@@ -29,17 +55,20 @@ def tell(done: Done) -> None:
     run = done.recorded.record
     parts = [f"{safe(run.recipe)} {run.id}", f"commit {done.recorded.commit[:7]}"]
     if run.status != "completed":
-        parts.append(click.style(ending(run), fg="red"))
+        parts.append(coloured(ending(run), "red"))
     parts += [_metric(name, value, done) for name, value in _foremost(done)]
     if run.duration_s is not None:
         parts.append(f"{run.duration_s:.1f} s")
     click.echo("  ".join(parts), err=True)
+    if run.error is not None:
+        click.echo(coloured("error: ", "red") + safe(f"The program could not be started: {run.error}"), err=True)
+        click.echo("A script's first line names its interpreter: #!/bin/sh, say, and that must be there.", err=True)
     for defect in run.defects:
-        click.echo(click.style("warning: ", fg="yellow") + safe(defect), err=True)
+        click.echo(coloured("warning: ", "yellow") + safe(defect), err=True)
     if done.edited:
-        names = ", ".join(safe(path) for path in done.edited[:3]) + (", …" if len(done.edited) > 3 else "")
+        names = ", ".join(safe(visible(path)) for path in done.edited[:3]) + (", …" if len(done.edited) > 3 else "")
         click.echo(
-            click.style("warning: ", fg="yellow")
+            coloured("warning: ", "yellow")
             + f"{len(done.edited)} {'path' if len(done.edited) == 1 else 'paths'} in the working tree changed while it"
             f" ran: {names}\n         (outputs of the program belong into .gitignore)",
             err=True,
@@ -47,7 +76,7 @@ def tell(done: Done) -> None:
     for other in done.others.recorded:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:
-        click.echo(click.style("warning: ", fg="yellow") + safe(problem), err=True)
+        click.echo(coloured("warning: ", "yellow") + safe(problem), err=True)
 
 
 def _foremost(done: Done) -> list[tuple[str, float | int]]:
@@ -68,4 +97,4 @@ def _metric(name: str, value: float | int, done: Done) -> str:
         color = None
     else:
         color = "green" if (change > 0) == (goal == "max") else "red"
-    return f"{text} {click.style(f'({change:+.3g})', fg=color)}"
+    return f"{text} {coloured(f'({change:+.3g})', color)}"

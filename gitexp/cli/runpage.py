@@ -3,39 +3,77 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, size, stamp, table, value
-from gitexp.cli.runtable import STATUS_STYLE
+from gitexp.cli.render import (
+    VALUE_LIMIT,
+    Cell,
+    Column,
+    Screen,
+    ago,
+    cut,
+    duration,
+    number,
+    safe,
+    size,
+    stamp,
+    table,
+    value,
+    wrap,
+)
+from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
 from gitexp.history.cache import Row
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.model.run import RunRecord
-from gitexp.stages.compare import MetricChange, metric_changes
+from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, same_number
 
 NAMED = 10  # changed files, artifacts
+LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
+COMMAND_LIMIT = 4000  # characters of a command line
+LAST_LINES = 10  # of the output, where the run did not complete
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.")
 
+Fact = tuple[str, str, str]  # name, safe text, style
 
-def run_page(run: Run, row: Row, before: Run | None, *, goals: Mapping[str, str], on: Screen, now: float) -> str:
-    """The page of a run; `before` is the run before it of the same recipe, None where it is the first."""
+
+def run_page(
+    run: Run,
+    row: Row,
+    before: Run | None,
+    *,
+    goals: Mapping[str, str],
+    printed: str | None = None,
+    on: Screen,
+    now: float,
+) -> str:
+    """The page of a run: what became of it, what is wrong with it, its metrics, then what went in.
+
+    `before` is the run before it of the same recipe, None where it is the first. `printed` is its output, of which the
+    end is shown: asked for where the run did not complete.
+    """
     head = f"{on.paint(f'run {row.id}' + (f'/{row.attempt}' if row.attempt > 1 else ''), 'bold yellow')}  "
-    head += (
-        f"{on.paint(safe(row.recipe) or '-', 'bold')}  {on.paint(safe(row.status), STATUS_STYLE.get(row.status, ''))}\n"
+    head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
+    head += f"{on.paint(safe(row.status), STATUS_STYLE.get(row.status, ''))}\n"
+    facts = [*_facts(run, now=now), *_code(run.record), *_changed(run, before)] if run.record else []
+    facts += (
+        [("commit", run.commit, "")] if run.record else [("commit", run.commit, ""), ("author", safe(run.author), "")]
     )
-    facts = [*_facts(run.record, now=now), *_code(run.record), ("commit", run.commit, "")] if run.record else []
-    facts = facts or [("commit", run.commit, ""), ("author", safe(run.author), "")]
     sections = [
-        head,
-        table([Column(""), Column("")], [[Cell(name, "dim"), Cell(text, style)] for name, text, style in facts], on=on),
         _metrics(run, before, goals=goals, on=on),
+        _last_lines(printed, on=on),
         _recipe(run, before, on=on),
         _data(run, on=on),
         _environment(run, on=on),
         _artifacts(run, on=on),
-        *_warnings(run, row, on=on),
-        _more(run.commit[:12], on=on),
+    ]
+    sections = [
+        head,
+        _fact_table(facts, on=on),
+        *_warnings(run, row, on=on),  # after the sections: reading them is what finds the damage
+        *sections,
+        _more(run, on=on),
     ]
     return "\n".join(section for section in sections if section)
 
@@ -45,38 +83,86 @@ def heading(text: str, note: str = "", *, on: Screen) -> str:
     return on.paint(text, "bold") + (f"  {on.paint(note, 'dim')}" if note else "") + "\n"
 
 
-def _facts(record: RunRecord, *, now: float) -> Iterator[tuple[str, str, str]]:
+def _fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
+    room = None if on.width is None else on.width - max(len(name) for name, _, _ in facts) - 2
+    rows = []
+    for name, text, style in facts:
+        whole = room is None or name == "command"  # which is there to be copied
+        lines = [text] if whole else wrap(text, on=on._replace(width=room)).splitlines()
+        rows += [
+            [Cell(word, "dim"), Cell(part, style)]
+            for word, part in zip([name, *[""] * len(lines)], lines, strict=False)
+        ]
+    return table([Column(""), Column("")], rows, on=on)
+
+
+def _facts(run: Run, *, now: float) -> Iterator[Fact]:
+    record = run.record
+    assert record is not None
     finished = record.finished.timestamp()
-    how = " (the last sign of life)" if record.finished_is_last_sign else ""
-    yield "finished", f"{stamp(finished)} ({ago(finished, now=now)}){how}, took {duration(record.duration_s)}", ""
+    when = f"{stamp(finished)} ({ago(finished, now=now)})"
+    if record.finished_is_last_sign:
+        yield "last sign", f"{when}, {duration(finished - record.started.timestamp())} after it started", ""
+    else:
+        took = "" if record.duration_s is None else f", took {duration(record.duration_s)}"
+        yield "finished", when + took, ""
     if record.status != "completed":
-        ended = f"signal {record.signal}" if record.signal else f"exit code {record.exit_code}"
-        known = record.signal or record.exit_code is not None
-        yield "ended", safe(record.error or (ended if known else record.status)), "red"
+        yield "ended", safe(_ending(run)[:VALUE_LIMIT]), STATUS_STYLE.get(record.status, "red")
     if record.peak_memory_bytes is not None:
         yield "memory", f"{size(record.peak_memory_bytes)} at its peak", ""
     if record.user or record.host:
-        yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"), ""
+        yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
     if record.kind != "run":
-        yield "kind", safe(record.kind), "yellow"
+        yield "kind", safe(record.kind[:VALUE_LIMIT]), "yellow"
     if record.reproduces:
-        yield "repeats", safe(record.reproduces), ""
-    if record.message:
-        yield "message", safe(record.message.strip()), ""
-    yield "command", safe(shlex.join(record.argv)) + ("" if record.cwd == "." else f"  in {safe(record.cwd)}"), ""
+        yield "repeats", safe(record.reproduces[:VALUE_LIMIT]), ""
+    said = (record.message or "").strip().splitlines()
+    for name, line in zip(["message", *[""] * NAMED], said, strict=False):
+        yield name, safe(line[:VALUE_LIMIT]), ""
+    if len(said) > NAMED + 1:
+        yield "", f"and {len(said) - NAMED - 1} more lines", "dim"
+    command = safe(shlex.join(record.argv)[:COMMAND_LIMIT])
+    yield "command", command + ("" if record.cwd == "." else f"  in {safe(record.cwd[:VALUE_LIMIT])}"), ""
     if record.seed is not None:
         yield "seed", str(record.seed), ""
+
+
+def _ending(run: Run) -> str:
+    """How a run ended that did not complete."""
+    record = run.record
+    assert record is not None
+    if record.error:
+        return record.error
+    end = f"signal {record.signal}" if record.signal else f"exit code {record.exit_code}"
+    known = record.signal is not None or record.exit_code is not None
+    if record.status == "crashed":
+        return "nobody saw its end: gitexp was killed, or the machine went down" + (f" ({end})" if known else "")
+    if record.status == "timed-out":
+        limit = run.recipe_values.get("run.timeout")
+        return (f"stopped at its limit of {limit}" if limit else "stopped at its limit") + (f", {end}" if known else "")
+    asked = f"stopped by {record.stopped_by}" if record.stopped_by else ""
+    if known and record.signal != record.stopped_by:
+        return f"{asked}, {end}" if asked else end
+    return asked or (end if known else record.status)
+
+
+def _changed(run: Run, before: Run | None) -> Iterator[Fact]:
+    if before is not None and before.record is not None:
+        words = changes_in_words(before, run, whole_keys=True)
+        yield "changed", f"{', '.join(words) or 'nothing'}  against {before.record.id[:SHOWN]}", ""
 
 
 def _code(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     code = record.code
     oid = (code.commit or "").partition(":")[2][:10]
     where = f" on {safe(code.branch)}" if code.branch else ""
-    yield "code", f"{safe(oid) or 'no commit'}{where}  {safe(code.subject or '')}".rstrip(), ""
+    yield "code", f"{safe(oid) or 'no commit'}{where}  {safe((code.subject or '')[:VALUE_LIMIT])}".rstrip(), ""
     if not code.clean:
         yield "dirty", f"differed from that commit: {_paths(code.changed, code.changed_count)}", "yellow"
     if code.edited_count:
         yield "edited", f"changed while the program ran: {_paths(code.edited, code.edited_count)}", "yellow"
+    elif code.edited_count is None:
+        yield "edited", "nobody could see whether files changed while it ran", "dim"
 
 
 def _paths(paths: tuple[str, ...], count: int) -> str:
@@ -88,12 +174,16 @@ def _paths(paths: tuple[str, ...], count: int) -> str:
 def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Screen) -> str:
     if not run.metrics:
         return heading("metrics", "none were logged", on=on)
-    known = {**goals, **run.goals}
+    known = goals_in_order(goals, run)
     old = before.metrics if before is not None else {}
     changes = [change for change in metric_changes(old, run.metrics, goals=known) if change.b is not None]
     if before is None or before.record is None:
-        rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(known.get(c.name, ""), "dim")] for c in changes]
-        return heading("metrics", on=on) + table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
+        rows = [
+            [Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(known.get(c.name, ""), "dim")]
+            for c in changes[:LISTED]
+        ]
+        found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
+        return heading("metrics", on=on) + found + and_more(len(changes) - LISTED)
     note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
     columns = [
         Column(""),
@@ -103,8 +193,31 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
         Column("%", True),
         Column(""),
     ]
-    rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in changes]
-    return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ")
+    shown, rest = metrics_shown(changes)
+    rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
+    return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
+
+
+def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
+    """The metrics that a page has room for, and lines that count the others, such as slices that are the same."""
+    slices = [c for c in changes if "[" in c.name]
+    if len(slices) == len(changes):
+        slices = []  # there is nothing else to show
+    same = {c.name for c in slices if same_number(c.a, c.b)}
+    alone = {c.name for c in slices if c.name not in same and (c.a is None or c.b is None)}
+    worth = [c for c in changes if c.name not in same and c.name not in alone]
+    lines = f"  {_slices(len(same))} the same on both sides\n" if same else ""
+    lines += f"  {_slices(len(alone))} on one side only\n" if alone else ""
+    return worth[:LISTED], lines + and_more(len(worth) - LISTED)
+
+
+def _slices(count: int) -> str:
+    return f"{count} slice{'s are' if count > 1 else ' is'}"
+
+
+def and_more(count: int, *, indent: str = "  ") -> str:
+    """The line that ends a list which is longer than a page should be."""
+    return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
 
 
 def delta_cells(change: MetricChange) -> list[Cell]:
@@ -115,10 +228,14 @@ def delta_cells(change: MetricChange) -> list[Cell]:
     if change.delta == 0:
         return [Cell("="), Cell(""), Cell("same", "dim")]
     sign = "+" if change.delta > 0 else ""
-    share = change.percent
-    percent = "" if share is None or abs(share) >= 1e6 else f"{share:+.2g}" if abs(share) < 0.1 else f"{share:+.1f}"
     word = {True: "better", False: "worse", None: ""}[change.better]
-    return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent, style), Cell(word, style)]
+    return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent(change), style), Cell(word, style)]
+
+
+def percent(change: MetricChange) -> str:
+    """The change in percent of its beginning; empty where that says nothing."""
+    share = change.percent
+    return "" if share is None or abs(share) >= 1e6 else f"{share:+.2g}" if abs(share) < 0.1 else f"{share:+.1f}"
 
 
 def _recipe(run: Run, before: Run | None, *, on: Screen) -> str:
@@ -127,17 +244,17 @@ def _recipe(run: Run, before: Run | None, *, on: Screen) -> str:
         return ""
     old: Mapping[str, Any] = before.recipe_values if before is not None and before.record is not None else {}
     rows = []
-    for key, thing in values.items():
+    for key, thing in list(values.items())[:LISTED]:
         changed = bool(old) and (key not in old or repr(old[key]) != repr(thing))
-        was = f"was {cut(value(old[key]), 30)}" if changed and key in old else "new" if changed else ""
-        rows.append([Cell(safe(key)), Cell(value(thing), "bold" if changed else ""), Cell(was, "yellow")])
+        was = f"was {cut(value(old[key], limit=30), 30)}" if changed and key in old else "new" if changed else ""
+        rows.append([Cell(safe(key[:VALUE_LIMIT])), Cell(value(thing), "bold" if changed else ""), Cell(was, "yellow")])
     columns = [Column("", least=20), Column("", least=20), Column("", least=10)]
-    return heading("recipe", on=on) + table(columns, rows, on=on, indent="  ")
+    return heading("recipe", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(values) - LISTED)
 
 
 def _data(run: Run, *, on: Screen) -> str:
     rows = []
-    for name, dataset in run.data.items():
+    for name, dataset in list(run.data.items())[:LISTED]:
         files = "" if dataset.files is None else "1 file" if dataset.files == 1 else f"{dataset.files} files"
         amount = size(dataset.size_bytes) if dataset.size_bytes is not None else ""
         where = safe(str(dataset.path or dataset.url or ""))
@@ -147,7 +264,7 @@ def _data(run: Run, *, on: Screen) -> str:
     if not rows:
         return ""
     columns = [Column("", least=8), Column("", least=16), Column("", True), Column("", True), Column("", least=16)]
-    return heading("data", on=on) + table(columns, rows, on=on, indent="  ")
+    return heading("data", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(run.data) - LISTED)
 
 
 def _environment(run: Run, *, on: Screen) -> str:
@@ -179,13 +296,31 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
     problems = list(dict.fromkeys(filter(None, [row.problem, *run.problems])))
     for name, found in (("defects", run.record.defects if run.record else ()), ("cannot be read", problems)):
         if found:
-            yield on.paint(name, "bold red") + "\n" + "".join(f"  {safe(text)}\n" for text in found)
+            yield on.paint(name, "bold red") + "\n" + remarks(found, on=on)
 
 
-def _more(commit: str, *, on: Screen) -> str:
+def remarks(texts: Sequence[str], *, on: Screen) -> str:
+    """Sentences as paragraphs, the first few of them."""
+    lines = "".join(wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ") for text in texts[:LISTED])
+    return lines + and_more(len(texts) - LISTED)
+
+
+def _last_lines(printed: str | None, *, on: Screen) -> str:
+    lines = (printed or "").rstrip().splitlines()
+    if not lines:
+        return ""
+    note = f"its last {LAST_LINES} lines" if len(lines) > LAST_LINES else ""
+    room = on.width - 2 if on.width is not None else VALUE_LIMIT
+    text = "".join(f"  {cut(safe(line[:VALUE_LIMIT]), room)}\n" for line in lines[-LAST_LINES:])
+    return heading("output", note, on=on) + text
+
+
+def _more(run: Run, *, on: Screen) -> str:
+    commit, history = run.commit[:12], run.record.history if run.record else None
+    part = f"{history.kept} of {history.rows} rows" if history and history.kept < history.rows else "every logged step"
     lines = (
         f"git show {commit}:output.log     what it printed    (gitexp show --output)",
-        f"git show {commit}:history.csv    every logged step",
+        f"git show {commit}:history.csv    {part}",
         f"git show {commit}:README.md      how to repeat it",
     )
     return heading("more", on=on) + "".join(f"  {on.paint(line, 'dim')}\n" for line in lines)

@@ -2,61 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from gitexp.cli.opened import Opened
 from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, stamp, table, text_width, value
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
-from gitexp.history.read import Run, read_run
+from gitexp.history.read import INPUTS, Run, goal_of, read_run
 from gitexp.history.select import SHOWN
-from gitexp.stages.compare import data_states, recipe_changes
+from gitexp.stages.compare import KeyChange, argument_changes, data_states, goals_in_order, recipe_changes
 
 STATUS_STYLE = {
     "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",
     "unreadable": "red",
 }  # fmt: skip
 CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST = 18, 10, 8, 9
-NARROW = 100  # columns of a terminal below which authors and the tables of keys are left out
+CHANGED_ROOM, MESSAGE_ROOM = 36, 24  # what a wide terminal keeps for them before it shows more than the first metrics
+FIRST_METRICS = 3
+PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
+NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
-def run_table(here: Opened, rows: Sequence[Row], chosen: Sequence[Row], *, on: Screen, now: float) -> str:
+def run_table(
+    here: Opened, rows: Sequence[Row], chosen: Sequence[Row], *, sort: str | None = None, on: Screen, now: float
+) -> str:
     """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them."""
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
-    goals = {row.commit: {**here.goals, **runs[row.commit].goals} for row in chosen if row.commit in runs}
-    names = metric_names(chosen, goals)
-    best = best_values(rows, _goals_by_recipe(chosen, goals))
+    goals = {row.commit: goals_in_order(here.goals, runs[row.commit]) for row in chosen if row.commit in runs}
+    names = metric_names(chosen, goals, sort=sort)
+    best = best_values(rows, _goals_by_recipe(chosen, goals), names=names)
     letters = id_letters(rows, chosen)
     plain, width = on.width is None, on.width or 0
     whole_keys = plain or width >= NARROW
-    changed = {row.commit: _changed(here, row, runs.get(row.commit), whole_keys=whole_keys) for row in chosen}
-    columns, cells = [], []
-
-    def add(column: Column, filled: Sequence[Cell]) -> None:
-        columns.append(column)
-        cells.append(filled)
-
-    add(Column("run"), [Cell(_id(row, letters), "yellow") for row in chosen])
-    add(Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen])
-    if whole_keys:
-        add(Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
-    add(
-        Column("status", least=STATUS_LEAST),
+    changed = [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]
+    told = [Cell(safe(row.message or "-"), "dim") for row in chosen]
+    columns = [
+        Column("run"),
+        Column("when"),
+        Column("status", least=0 if whole_keys else STATUS_LEAST),
+        Column("recipe", least=RECIPE_LEAST),
+        Column("changed", least=CHANGED_LEAST),
+    ]
+    cells = [
+        [Cell(_id(row, letters), "yellow") for row in chosen],
+        [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen],
         [Cell(safe(row.status), STATUS_STYLE.get(row.status, "")) for row in chosen],
-    )
-    add(Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen])
-    add(Column("changed", least=CHANGED_LEAST), [changed[row.commit] for row in chosen])
-    for name in names:
+        [Cell(safe(row.recipe) or "-", "bold") for row in chosen],
+        changed,
+    ]
+    if whole_keys:
+        columns.insert(2, Column("author", least=AUTHOR_LEAST))
+        cells.insert(2, [Cell(safe(row.author)) for row in chosen])
+    message = [Column("message", least=12)] if (plain or width >= WIDE) and any(row.message for row in chosen) else []
+    for count, name in enumerate(names if not plain else names[:PLAIN_METRICS]):
         filled = [_metric_cell(row, name, best) for row in chosen]
         column = Column(safe(name), right=True)
-        if not plain and not _fits([*columns, column], [*cells, filled], on=on):
+        kept = [*columns, column, *message]
+        if count >= FIRST_METRICS and whole_keys:
+            kept = [c._replace(least=_ROOM.get(c.name, c.least)) for c in kept]
+        if not plain and not _fits(kept, [*cells, filled, *[told for _ in message]], on=on):
             break
-        add(column, filled)
-    if (plain or width >= 120) and any(row.message for row in chosen):
-        add(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])
+        columns.append(column)
+        cells.append(filled)
+    for column in message:
+        columns.append(column)
+        cells.append(told)
     return table(columns, [list(line) for line in zip(*cells, strict=True)], on=on)
+
+
+_ROOM = {"changed": CHANGED_ROOM, "message": MESSAGE_ROOM}
 
 
 def _fits(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], *, on: Screen) -> bool:
@@ -72,7 +88,7 @@ def _readable(here: Opened, row: Row) -> Run | None:
     if row.problem is not None:
         return None
     try:
-        return read_run(here.reader, row.commit)
+        return read_run(here.reader, row.commit, parts=INPUTS)
     except GitexpError:
         return None
 
@@ -93,15 +109,25 @@ def id_letters(rows: Sequence[Row], chosen: Sequence[Row]) -> int:
     return letters
 
 
-def metric_names(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The metrics of the rows: those with a goal first, then by how many rows have them. Slices come last."""
+def metric_names(
+    chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str]], *, sort: str | None = None
+) -> list[str]:
+    """The metrics worth a column: what is sorted by, those with a goal in their recipe's order, then the most common.
+
+    Slices (`val.acc[digit=3]`) are left out unless one has a goal of its own, is sorted by, or there is nothing else.
+    """
     counts: dict[str, int] = {}
     for row in chosen:
         for name in row.metrics:
             counts[name] = counts.get(name, 0) + 1
-    wanted = {name for stated in goals.values() for name in stated}
-    order = list(counts)
-    return sorted(order, key=lambda name: (name not in wanted, "[" in name, -counts[name], order.index(name)))
+    places: dict[str, int] = {}
+    for stated in goals.values():
+        for place, name in enumerate(stated):
+            places[name] = min(place, places.get(name, place))
+    order = {name: place for place, name in enumerate(counts)}
+    none = len(places)
+    ranked = sorted(counts, key=lambda n: (n != sort, places.get(n, none), "[" in n, -counts[n], order[n]))
+    return [n for n in ranked if "[" not in n or n in places or n == sort] or ranked
 
 
 def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
@@ -112,17 +138,20 @@ def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str
     return found
 
 
-def best_values(rows: Sequence[Row], goals: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], float | int]:
+def best_values(
+    rows: Sequence[Row], goals: Mapping[str, Mapping[str, str]], *, names: Sequence[str]
+) -> dict[tuple[str, str], float | int]:
     """The best value of each recipe's metrics that have a goal, among completed runs; none where there is no choice."""
+    wanted = {recipe: {n: goal for n in names if (goal := goal_of(n, stated))} for recipe, stated in goals.items()}
     found: dict[tuple[str, str], list[float | int]] = {}
     for row in rows:
         if row.status == "completed" and row.kind != "smoke":
-            for name in goals.get(row.recipe, ()):
+            for name in wanted.get(row.recipe, ()):
                 number_ = row.metrics.get(name)
                 if number_ is not None and number_ == number_:
                     found.setdefault((row.recipe, name), []).append(number_)
     return {
-        (recipe, name): (max if goals[recipe][name] == "max" else min)(values)
+        (recipe, name): (max if wanted[recipe][name] == "max" else min)(values)
         for (recipe, name), values in found.items()
         if len(values) > 1
     }
@@ -135,38 +164,65 @@ def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str], float | int
     return Cell(f"{number(found)}*" if is_best else f"{number(found)} ", "bold green" if is_best else "")
 
 
-def _changed(here: Opened, row: Row, run: Run | None, *, whole_keys: bool) -> Cell:
-    if row.problem is not None or run is None:
-        return Cell(safe(row.problem or "cannot be read"), "red")
-    marks = [] if row.clean else ["dirty"]
+def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: bool) -> Cell:
+    run = runs.get(row.commit)
+    if run is None or run.record is None:
+        return Cell(cut(safe(row.problem or "cannot be read"), 120), "red")
+    marks = [] if run.record.code.clean else ["dirty"]
+    marks += ["edited"] if run.record.code.edited_count else []
     marks += [f"{row.defects} defect{'s' if row.defects > 1 else ''}"] if row.defects else []
     before = here.history.runs.previous_of(row)
     if before is None:
         return Cell(", ".join([*marks, "first"]), "yellow" if marks else "dim")
     try:
-        changes = changes_in_words(read_run(here.reader, before.commit), run, whole_keys=whole_keys)
+        changes = changes_in_words(
+            runs.get(before.commit) or read_run(here.reader, before.commit, parts=INPUTS), run, whole_keys=whole_keys
+        )
     except GitexpError:
         changes = ["?"]
     return Cell(", ".join([*marks, *(changes or ["same inputs"])]), "yellow" if marks else "" if changes else "dim")
 
 
 def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
-    """`optimizer.lr 0.01→0.02`, `code`, `data digits`: the inputs that differ; else only `lr 0.01→0.02`."""
+    """`optimizer.lr 0.01→0.02`, `--lr 1→2`, `code`, `data digits`: the inputs that differ; else only `lr 0.01→0.02`."""
     keys = [c for c in recipe_changes(before, run) if not c.key.startswith("data.")]
-    words = [
-        f"{safe(c.key if whole_keys else c.key.rpartition('.')[2])} {_brief(c.a)}→{_brief(c.b)}"
-        for c in keys[:CHANGED_KEPT]
-    ]
-    if len(keys) > CHANGED_KEPT:
-        words.append(f"{len(keys) - CHANGED_KEPT} more keys")
+    words = [word for c in keys for word in key_in_words(c, whole_keys=whole_keys)]
+    if len(words) > CHANGED_KEPT:
+        words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
     if before.code != run.code:
         words.append("code")
     different = [name for name, state in data_states(before, run).items() if state != "identical"]
-    return words + [f"data {safe(name)}" for name in different]
+    words += [f"data {safe(name)}" for name in different[:CHANGED_KEPT]]
+    return words + ([f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else [])
 
 
-def _brief(thing: object) -> str:
-    return "none" if thing is None else cut(value(thing), 16)
+def key_in_words(change: KeyChange, *, whole_keys: bool, limit: int = 16) -> Iterator[str]:
+    """A changed key of a recipe in a few words; of a command line, a few for each argument."""
+    if change.key != "run.command" or not isinstance(change.a, list) or not isinstance(change.b, list):
+        name = safe(change.key if whole_keys else change.key.rpartition(".")[2])
+        yield f"{name} {_both(change.a, change.b, limit)}"
+        return
+    for option, old, new in argument_changes(change.a, change.b):
+        if old is None or new is None:
+            yield f"with {_brief(new, limit)}" if old is None else f"without {_brief(old, limit)}"
+        else:
+            yield f"{safe(option)} {_both(old, new, limit)}".lstrip()
+
+
+def _both(old: object, new: object, limit: int) -> str:
+    shown = _brief(old, limit), _brief(new, limit)
+    if shown[0] == shown[1]:  # long, and alike at their beginnings: then their ends tell them apart
+        shown = _end(old, limit), _end(new, limit)
+    return f"{shown[0]}→{shown[1]}"
+
+
+def _brief(thing: object, limit: int) -> str:
+    return "none" if thing is None else cut(value(thing, limit=limit), limit)
+
+
+def _end(thing: object, limit: int) -> str:
+    text = value(thing)
+    return text if len(text) <= limit else f"…{text[1 - limit :]}"
 
 
 def summarise_recipes(rows: Sequence[Row]) -> dict[str, dict[str, float | int]]:

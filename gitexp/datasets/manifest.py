@@ -82,7 +82,8 @@ def changed_since(built: Built) -> list[str]:
     """
     differing: list[bytes] = []
     left = dict(built.seen)
-    for found in _files(os.fsencode(built.path)):
+    root = os.fsencode(built.path)
+    for found in _files(root) if os.path.exists(root) else ():
         before = left.pop(found.relative, None)
         if before is None or isinstance(found, Problem) or not _is_same(found, before, built.began_ns):
             differing.append(found.relative)

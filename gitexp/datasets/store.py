@@ -57,13 +57,14 @@ class ObjectStore:
         """Store a file that nobody writes to any more, without copying where the file system allows it.
 
         `path` stays, as a second name of the object (and read-only like it): who takes must remove it, not write to it.
+        A file that has other names already, behind links, is copied: those names may be the user's.
         """
         target = self.path_of(digest)
         if target.is_file():
             return
-        if path.is_symlink():
-            return self.put(path, digest=digest)  # what it leads to is not ours
         try:
+            if _is_anothers(path):
+                return self.put(path, digest=digest)
             target.parent.mkdir(parents=True, exist_ok=True)
             _sync(path)
             os.link(path, target)
@@ -87,6 +88,11 @@ class ObjectStore:
             why=f"The object store is {self.root}",
             fix="free some space, or git config gitexp.store DIR    (then run the command again)" if no_space else "",
         )
+
+
+def _is_anothers(path: Path) -> bool:
+    """Whether links of any kind give the file other names, which are not ours to make read-only."""
+    return os.path.realpath(path) != os.path.abspath(path) or path.stat().st_nlink > 1
 
 
 def _copy(source: Path, target: Path) -> str:

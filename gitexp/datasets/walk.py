@@ -64,6 +64,8 @@ def _resolve(relative: bytes, entry: os.DirEntry[bytes], ancestors: Ancestors) -
         return no_file(relative)
     identity = (found.st_dev, found.st_ino)
     if identity in ancestors:
+        if not entry.is_symlink():  # a link above it leads out of the dataset and back
+            return Problem(relative, f"{display(relative)} lies in itself, by a link above it")
         return Problem(
             relative,
             f"{display(relative)} is a link to a folder that it lies in, so the dataset would never end",

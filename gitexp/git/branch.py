@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 
 from gitexp.git.objects import move_ref, write_commit, write_tree
-from gitexp.git.repo import Repo, line, output, ref_id, start
+from gitexp.git.repo import Repo, line, output, ref_id
 
 # This text, and with it the id of the root commit, never changes: labs that run `gitexp init` apart share the root.
 ROOT_README = """\
@@ -63,12 +64,12 @@ def take_up(repo: Repo, branch: str, git_config: Mapping[str, str]) -> tuple[str
     ref = branch_ref(branch)
     source, origin = remote_tip(repo, branch, git_config)
     new = source or write_root(repo)
-    move_ref(repo, ref, new=new, old=None, why=f"gitexp: take up {origin}")
+    move_ref(repo, ref, new=new, old=None, why=f"gitexp: {origin}")
     return ref_id(repo, ref) or new, origin
 
 
 def remote_tip(repo: Repo, branch: str, git_config: Mapping[str, str]) -> tuple[str | None, str]:
-    """The branch as last seen on a remote, and that remote's name: gitexp.remote, else origin, else the only one."""
+    """The branch as last seen on a remote, in words which: that of gitexp.remote, else of origin, else the only one."""
     found = {}
     listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", f"refs/remotes/*/{branch}").decode()
     for entry in listing.splitlines():
@@ -76,11 +77,11 @@ def remote_tip(repo: Repo, branch: str, git_config: Mapping[str, str]) -> tuple[
         found[ref.removeprefix("refs/remotes/").removesuffix(f"/{branch}")] = oid
     for remote in (git_config.get("gitexp.remote"), "origin"):
         if remote in found:
-            return found[remote], f"{remote}/{branch}"
+            return found[remote], f"from {remote}/{branch}"
     if len(found) == 1:
         [(remote, oid)] = found.items()
-        return oid, f"{remote}/{branch}"
-    return None, "a new branch"
+        return oid, f"from {remote}/{branch}"
+    return None, "new"
 
 
 def checked_out_in(repo: Repo, branch: str) -> str | None:
@@ -97,5 +98,12 @@ def checked_out_in(repo: Repo, branch: str) -> str | None:
 
 
 def maintain(repo: Repo) -> None:
-    """Let git pack what has piled up, detached. Recording writes loose objects and never packs them."""
-    start(repo.root, "maintenance", "run", "--auto", "--quiet")
+    """Let git pack what has piled up, without waiting for it. Recording writes loose objects and never packs them."""
+    subprocess.Popen(
+        ["git", "maintenance", "run", "--auto", "--quiet"],
+        cwd=repo.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # it may outlive us, and Ctrl-C is not meant for it
+    )

@@ -55,12 +55,14 @@ def write_commit(
     parents: Sequence[str],
     message: str,
     authored: datetime | None = None,
+    committed: datetime | None = None,
     identity: Mapping[str, str] | None = None,
 ) -> str:
-    """Store a commit and return its id. `authored` is the author date, in its own time zone."""
+    """Store a commit and return its id. `authored` and `committed` are its dates, each in its own time zone."""
     env = dict(identity or {})
-    if authored is not None:
-        env["GIT_AUTHOR_DATE"] = f"{int(authored.timestamp())} {authored.strftime('%z')[:5]}"
+    for name, moment in (("GIT_AUTHOR_DATE", authored), ("GIT_COMMITTER_DATE", committed)):
+        if moment is not None:
+            env[name] = f"{int(moment.timestamp())} {moment.strftime('%z')[:5]}"
     args = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree]
     for parent in parents:
         args += ["-p", parent]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, finish, finish_find, git_environment, output, parse_config, start, start_find
 
 _STATUS = (
@@ -27,16 +27,16 @@ _STATUS = (
 
 
 class Change(NamedTuple):
-    """One path that differs from HEAD. `code` is git's two letters; `??` untracked, `h ` or `S ` hidden by a flag."""
+    """One path that differs from HEAD. `code` is git's two letters; `??` untracked, `h ` hidden by a flag."""
 
     code: str
     path: str
-    submodule: bool = False
+    submodule: bool = False  # one with changes of its own in it; not one that only has another commit checked out
 
     @property
     def hidden(self) -> bool:
         """Whether `git status` does not show it (assume-unchanged, skip-worktree)."""
-        return self.code in {"h ", "S "}
+        return self.code == "h "
 
 
 class Head(NamedTuple):
@@ -73,7 +73,10 @@ class Survey:
         self._status = start(cwd, *_STATUS)
         self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
         self._config = start(cwd, "config", "-z", "--list")
-        self._head = start(cwd, "log", "-1", "--format=%H%n%T%n%s", "HEAD", "--")
+        # Signatures, where the user's configuration asks for them, would be printed among what is asked for here.
+        self._head = start(
+            cwd, "log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%H%n%T%n%s", "HEAD", "--"
+        )
         self._ident = start(cwd, "var", "GIT_COMMITTER_IDENT")
         self._author = start(cwd, "var", "GIT_AUTHOR_IDENT")
 
@@ -140,7 +143,8 @@ def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:
 
 
 def _change(letters: bytes, submodule: bytes, path: bytes) -> Change:
-    return Change(letters.decode().replace(".", " "), os.fsdecode(path), submodule=submodule.startswith(b"S"))
+    inside = submodule[:1] == b"S" and submodule[2:] != b".."  # S<commit changed><files modified><files untracked>
+    return Change(letters.decode().replace(".", " "), os.fsdecode(path), submodule=inside)
 
 
 def _parse_flags(listing: bytes, root: Path) -> tuple[str, ...]:
@@ -200,21 +204,18 @@ def untracked_sizes(surveyed: Surveyed) -> dict[str, int]:
     return sizes
 
 
+def other_repositories(surveyed: Surveyed) -> list[str]:
+    """What a tree cannot hold exactly: nested repositories, submodules with changes of their own."""
+    return [change.path for change in surveyed.changes if change.submodule or change.path.endswith("/")]
+
+
 def snapshot_tree(surveyed: Surveyed, *, index: Path) -> str:
     """Store exactly what is in the working tree (ignored files aside) and return the tree's id.
 
-    `index` is a file of ours that git may write; it stays, so that an EditWatch can compare with it. Raises Refused
-    for what a tree cannot hold exactly: a nested repository, a submodule with changes of its own.
+    `index` is a file of ours that git may write; it stays, so that an EditWatch can compare with it. There must be no
+    `other_repositories`.
     """
     repo = surveyed.repo
-    inexact = [change.path for change in surveyed.changes if change.submodule or change.path.endswith("/")]
-    if inexact:
-        raise Refused(
-            "A snapshot cannot hold other repositories' changes",
-            details=[f"  {path}" for path in inexact],
-            why="A run recorded now would point at code that is in none of your commits.",
-            fix="commit inside the submodule, or put the nested repository into .gitignore",
-        )
     env = _index_without_flags(repo, index, surveyed.flagged)
     output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
     return output(repo, "write-tree", env=env).decode().strip()

@@ -20,7 +20,7 @@ class PreviousRun:
         self._repo = repo
         literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in one_line(recipe))
         found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", "--format=%H")
-        self._search = start(repo.root, "log", "-1", *found, branch_ref(branch), "--")
+        self._search = start(repo.root, "log", "-1", "--no-show-signature", *found, branch_ref(branch), "--")
 
     def metrics(self) -> Mapping[str, float | int] | None:
         """Its metrics; None where there is no such run, or where finding it takes longer than the program took."""

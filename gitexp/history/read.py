@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 PART_LIMIT = 4 << 20  # bytes of a file that is parsed
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
 _PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "artifacts.xxh128")
+OUTCOME = ("run.toml", "metrics.toml")  # the parts that say what came out
+INPUTS = ("run.toml", "recipe.toml", "data.toml")  # and what went in
 
 
 class Run:
@@ -32,7 +35,7 @@ class Run:
         self._header = header
         self._parts = parts
         try:
-            self.record: RunRecord | None = load_run(self._text("run.toml") or "", where="run.toml")
+            self.record: RunRecord | None = load_record(self._text("run.toml") or "")
         except Unreadable as error:
             self.record = None
             self.problems.append(error.what)
@@ -154,6 +157,20 @@ class Run:
             return None
 
 
+def load_record(text: str) -> RunRecord:
+    """Parse anybody's run.toml. Raises NewerFormat or Unreadable, also for times that UTC has no year for."""
+    record = load_run(text, where="run.toml")
+    try:
+        return record._replace(started=record.started.astimezone(UTC), finished=record.finished.astimezone(UTC))
+    except OverflowError as error:
+        raise Unreadable("run.toml breaks the record format: a time lies outside the years 1 to 9999") from error
+
+
+def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:
+    """`max`, `min` or None; a slice like `val.acc[digit=3]` has the goal of its metric unless it has one itself."""
+    return goals.get(metric) or goals.get(metric.partition("[")[0])
+
+
 def _toml(text: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
@@ -161,12 +178,12 @@ def _toml(text: str) -> Mapping[str, Any]:
         raise Unreadable(f"recipe.toml is not valid TOML: {error}") from error
 
 
-def read_run(reader: ObjectReader, commit: str) -> Run:
-    """Read the run that a commit is. Raises NewerFormat."""
-    header, tree, *parts = reader.find_many([commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in _PARTS)])
+def read_run(reader: ObjectReader, commit: str, *, parts: Sequence[str] = _PARTS) -> Run:
+    """Read the run that a commit is, or only those parts of it that will be asked for. Raises NewerFormat."""
+    header, tree, *found = reader.find_many([commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)])
     if header is None or tree is None:
         raise GitexpError(f"The commit {commit} is not in this repository", fix="gitexp pull")
-    contents = {name: _bounded(part) for name, part in zip(_PARTS, parts, strict=True) if part is not None}
+    contents = {name: _bounded(part) for name, part in zip(parts, found, strict=True) if part is not None}
     return Run(commit, header[1] or b"", parse_tree(tree[1] or b"", id_bytes=len(commit) // 2), contents)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, ref_id
 from gitexp.history.cache import Row
-from gitexp.history.read import read_run
+from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs, branch_ref, find_tips
 from gitexp.model.run import RUN_ID_LENGTH, RUN_ID_LETTERS
 
@@ -75,10 +75,16 @@ class History:
 
     def goal(self, metric: str, *, recipe: str | None = None) -> str:
         """`max` or `min`: the newest recipe's that states it, else gitexp.toml's. Raises GitexpError."""
-        row = self.runs.first(_with_metric(metric, recipe))
-        stated = dict(self.goals) if row is None else {**self.goals, **read_run(self.reader, row.commit).goals}
-        if metric in stated:
-            return stated[metric]
+        asked: set[str] = set()
+        for row in self.runs.all():
+            if metric in row.metrics and recipe in (None, row.recipe) and row.recipe not in asked:
+                asked.add(row.recipe)
+                stated = goal_of(metric, read_run(self.reader, row.commit).goals)
+                if stated:
+                    return stated
+        stated = goal_of(metric, self.goals)
+        if stated:
+            return stated
         raise GitexpError(
             f"Is a high or a low {metric!r} better? Neither the recipe nor gitexp.toml says",
             fix=f'add to gitexp.toml:  [metrics]  goal = {{ "{metric}" = "max" }}    (or "min")',

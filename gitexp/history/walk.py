@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeVar
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, output, start
 from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
+from gitexp.history.read import load_record
 from gitexp.model.metrics import load_metrics
-from gitexp.model.run import RunId, load_run
+from gitexp.model.run import RunId
 
 T = TypeVar("T")
 
@@ -58,10 +59,13 @@ class Runs:
         self.tip = tip
         self._reader = reader
         self._rows: Rows | None = None
+        self._list: list[Row] | None = None
 
     def all(self) -> list[Row]:
         """Every run, newest first."""
-        return self._asked(lambda rows: rows.all())
+        if self._list is None:
+            self._list = self._asked(lambda rows: rows.all())
+        return self._list
 
     def first(self, wanted: Callable[[Row], bool], *, skip: int = 0) -> Row | None:
         """The newest run that is wanted, after skipping some; attempts of one run count once.
@@ -162,7 +166,7 @@ Found = tuple[str, bytes | None] | None
 
 def _read_row(commit: str, authored: int, author: str, trailer: str, *, record: Found, metrics: Found) -> Row:
     try:
-        run = load_run(_text(record, "run.toml"))
+        run = load_record(_text(record, "run.toml"))
         if run.id != trailer:
             raise GitexpError(f"run.toml is of run {run.id}, the commit message of {trailer[:40]}")
     except GitexpError as error:

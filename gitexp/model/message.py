@@ -21,7 +21,8 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
         trailers.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
     if record.reproduces:
         trailers.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
-    body = f"{record.message.strip()}\n\n" if record.message and record.message.strip() else ""
+    words = _printable(record.message or "")
+    body = f"{words}\n\n" if words else ""
     return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers) + "\n"
 
 
@@ -47,6 +48,11 @@ def ending(record: RunRecord) -> str:
 def short(value: float | int) -> str:
     """A number for people: four significant digits, integers whole."""
     return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _printable(text: str) -> str:
+    """The user's words without what a terminal would obey: `git log` prints them as they are. run.toml has them all."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text).strip()
 
 
 def one_line(text: str) -> str:

@@ -81,8 +81,8 @@ def summarise(rows: Iterable[Row], *, goal: Mapping[str, str], summary: Mapping[
     """One value for each metric, in first-logged order: the last, or by `summary` the best, min or max.
 
     `goal` says for the best whether it is the min or the max; a metric with a goal and no `summary` shows its best. One
-    without a goal has no best: its last. NaN is never best, min or max while there is another value; as the last it
-    stands.
+    without a goal has no best: its last. A slice (`val.acc[digit=3]`) goes by its metric's rule. NaN is never best,
+    min or max while there is another value; as the last it stands.
     """
     modes: dict[str, str] = {}
     chosen: dict[str, Number] = {}
@@ -90,8 +90,9 @@ def summarise(rows: Iterable[Row], *, goal: Mapping[str, str], summary: Mapping[
         for name, value in row.values.items():
             mode = modes.get(name)
             if mode is None:
-                mode = summary.get(name, "best")
-                modes[name] = mode = goal.get(name, "last") if mode == "best" else mode
+                whole = name.partition("[")[0]  # a slice is judged as its metric is, where nothing else is said
+                mode = summary.get(name) or summary.get(whole, "best")
+                modes[name] = mode = (goal.get(name) or goal.get(whole, "last")) if mode == "best" else mode
                 chosen[name] = value
             elif mode == "last":
                 chosen[name] = value

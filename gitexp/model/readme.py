@@ -1,11 +1,13 @@
-"""The README.md of every record. It repeats no values of the run, so that all runs share its blob."""
+"""The README.md of every record. It repeats no values of the run, so that all runs share its blob.
+
+tests/scenarios/test_record_readme.py types its commands as they stand.
+"""
 
 RECORD_README = """\
 # A recorded run
 
-This commit is one run of an experiment. Everything is plain text; git, a TOML
-reader and `xxhsum` (from the xxHash tools, 0.8 or later) are enough to read it.
-RUN below stands for the id of this commit.
+This commit is one run of an experiment. Everything is plain text: git, a TOML
+reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 
 | file | what it holds |
 |---|---|
@@ -23,40 +25,92 @@ The format is documented in `docs/format.md` of gitexp.
 
 ## Repeating it with plain git
 
-1. Get the code:
+Capitals stand for what you fill in. RUN is the id of this commit; `git log
+experiments` lists all runs (in a fresh clone, `git log origin/experiments`).
 
-       git worktree add --detach ../repeat RUN
-       cd ../repeat/code
+### 1. Get the code
 
-2. Rebuild the environment, with the Python version that `environment.toml` names:
+At the top of a clone:
 
-       python3 -m venv ../venv
-       . ../venv/bin/activate
-       pip install -r ../requirements.txt
+```sh
+git worktree add --detach ../repeat RUN
+cd ../repeat/code
+record=$(cd .. && pwd)
+```
 
-3. Check the data. `data.toml` says where each dataset lay, relative to `code/`.
-   For a dataset that is a folder, go there; for one that is a file, go to the
-   folder that holds it. Then, with NAME and the way back to this folder:
+`run.toml` says whether this is a commit of the code's own history and which,
+and where submodules, if there are any, must be cloned from: `code/.gitmodules`.
 
-       xxhsum -c WAY/BACK/data/NAME.xxh128
+### 2. Rebuild the environment
 
-   (Where `data/NAME.xxh128` is a folder: `cat WAY/BACK/data/NAME.xxh128/* | xxhsum -c`.)
+With the Python version that `environment.toml` names:
 
-4. Give the program what it was given. Only a program that uses them needs these:
+```sh
+python3 -m venv "$record/venv"
+. "$record/venv/bin/activate"
+pip install -r "$record/requirements.txt"
+```
 
-       export GITEXP_RECIPE=$PWD/../recipe.toml
-       export GITEXP_METRICS=$PWD/../repeated.jsonl
-       export GITEXP_OUTPUT=$PWD/../saved
-       export GITEXP_SEED=...          # `seed` in run.toml
-       export GITEXP_DATA_NAME=...     # absolute path of each dataset, its name in capitals, - as _
-       mkdir -p ../saved
+Commented lines of `requirements.txt` name what no index has, such as checkouts:
+install by hand those that the code needs. If pip says that versions contradict
+each other, add `--no-deps`: the list is complete.
 
-5. Run the `argv` of `run.toml`, in the folder that its `cwd` names (relative to
-   `code/`), and compare what it reports with `metrics.toml` and `history.csv`.
+### 3. Check the data
 
-6. Clean up:
+`data.toml` says where each dataset lay: `path` is relative to `code/`. What git
+does not hold, put there first. FOLDER is that path, or for a single file the
+folder that holds it; NAME is the dataset's name.
 
-       cd .. && git worktree remove --force .
+```sh
+(cd FOLDER && xxhsum --strict -c "$record/data/NAME.xxh128")
+```
+
+Where `data/NAME.xxh128` is a folder:
+`(cd FOLDER && cat "$record"/data/NAME.xxh128/* | xxhsum --strict -c)`.
+(xxhsum before 0.8.2 cannot read lines that begin with a backslash, which stand
+for names with a line break or a backslash.)
+
+### 4. Run it
+
+The program was given these; only one that uses them needs them. SEED is `seed`
+in `run.toml`.
+
+```sh
+mkdir -p "$record/saved"
+export GITEXP_RECIPE="$record/recipe.toml"
+export GITEXP_METRICS="$record/repeated.jsonl"
+export GITEXP_OUTPUT="$record/saved"
+export GITEXP_SEED=SEED
+```
+
+And for each dataset the variable `GITEXP_DATA_NAME` with its absolute path, the
+name in capitals and with `_` for `-`.
+
+Now execute `argv` of `run.toml` in its `cwd`, which is relative to `code/`. By
+hand, or with any Python from 3.11:
+
+```sh
+python3 -c 'if True:
+    import os, tomllib
+    run = tomllib.load(open("../run.toml", "rb"))
+    os.chdir(run["cwd"])
+    os.execvp(run["argv"][0], run["argv"])'
+```
+
+### 5. Compare
+
+What it prints, logs (`repeated.jsonl`) and writes with `output.log`,
+`history.csv` and `metrics.toml`; what it saves, if anything, with
+
+```sh
+(cd "$record/saved" && xxhsum --strict -c "$record/artifacts.xxh128")
+```
+
+### 6. Clean up
+
+```sh
+cd "$record" && git worktree remove --force .
+```
 
 With gitexp installed, `gitexp show RUN` shows all of this, and `gitexp diff`
 compares it with any other run.

@@ -66,9 +66,9 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
     _check_summary(merged)
     values = merged.values
     command = values.get("run", {}).get("command")
-    if command is None:
+    if command is None and ("run", "command") not in merged.left_out:
         merged.problems.append(f"{escaped(path or name)}: run.command: missing; say what to run, such as  {EXAMPLE}")
-    else:
+    elif command is not None:
         _check_command(merged, command)
     if merged.problems:
         return None

@@ -59,6 +59,7 @@ class Merged:
         self.values: dict[str, Any] = {}
         self.origins: dict[KeyPath, Origin] = {}
         self.problems: list[str] = []
+        self.left_out: set[KeyPath] = set()  # keys that are there and wrong: nobody has to hear that they are missing
         self.catalogue = catalogue  # names that a dataset's plain string may mean
 
     def complain(self, origin: Origin, path: KeyPath, what: str) -> None:
@@ -85,6 +86,7 @@ class Merged:
         for path, what in [*problems_in(own, OWN), *oversized(table)]:
             self.complain(origin, path, what)
             _leave_out(table, path)
+            self.left_out.add(path)
         for name, entry in table.get("data", {}).items():
             table["data"][name] = self._source(entry)
         self._merge(self.values, table, (), origin)
@@ -108,12 +110,15 @@ class Merged:
             return
         layer: Any = _read_value(value)
         new = [] if adding or not known_keys else [at for at in _leaves(layer, path) if not self.has(at)]
-        for at in new:
-            self.complain(origin, at, f"no such key{self.near_key(at)} (-s +{escaped(typed)} adds one)")
+        for part in reversed(path):
+            layer = {part: layer}
         if not new:
-            for part in reversed(path):
-                layer = {part: layer}
             self.add(layer, origin)
+            return
+        addable = path[0] not in OWN or not any(problems_in(layer, OWN))
+        how = f" (-s +{escaped(typed)} adds one)" if addable else ""
+        for at in new:
+            self.complain(origin, at, f"no such key{self.near_key(at)}{how}")
 
     def has(self, path: KeyPath) -> bool:
         """Whether a key exists: it has a value, or is one of gitexp's own."""

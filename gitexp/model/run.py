@@ -58,7 +58,7 @@ class Code(NamedTuple):
     changed: tuple[str, ...] = ()  # at most 20 paths that differed from the commit
     changed_count: int = 0
     edited: tuple[str, ...] = ()  # at most 20 paths that changed while the program ran
-    edited_count: int = 0
+    edited_count: int | None = None  # None: recorded later, when nobody could look any more
 
 
 class History(NamedTuple):

@@ -19,7 +19,7 @@ class Initialised(NamedTuple):
     repo: Repo
     branch: str
     tip: str
-    origin: str | None  # where the branch was taken up from; None: it was there already
+    origin: str | None  # in words, where the branch was taken up from; None: it was there already
     wrote_config: bool
     hooks: Installed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import EditWatch, Survey, Surveyed
@@ -19,7 +19,7 @@ from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
 from gitexp.stages.snapshot import Snapshot, check_snapshot, snapshot
-from gitexp.stages.submit import Program, Streams, Submitted, make_folder, submit
+from gitexp.stages.submit import Program, Streams, Submitted, keep_secrets, make_folder, submit
 
 if TYPE_CHECKING:
     from gitexp.pipelines.settle import Settled
@@ -116,36 +116,79 @@ def run(
 ) -> Done:
     """Execute a checked run and record it, whatever becomes of it."""
     surveyed, repo = checked.surveyed, checked.surveyed.repo
-    submitted = make_folder(repo.common_dir)
-    try:
-        code = snapshot(surveyed, index_file=submitted.folder / runfolder.INDEX)
-        _submit(submitted, checked, code, message, streams)
-    except BaseException:
-        import shutil
-
-        shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
-        raise
+    submitted, code = _prepare(checked, message, streams)
     stdin = 0 if streams.stdin == "inherit" else None
     with execute(str(submitted.folder), terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
         from gitexp.history.previous import PreviousRun
-        from gitexp.pipelines.settle import settle, settle_all
+        from gitexp.pipelines.settle import settle, settle_all, stop_left_over
         from gitexp.stages.record import read_ended
 
+        keep_secrets(submitted)
         previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
         running.attend(screen(submitted))
-    watch = EditWatch(repo, tree=code.tree, index=code.index_file)
-    data = changed_data(checked.datasets)
-    edited = watch.finish()
-    runfolder.write_json(str(submitted.folder), runfolder.AFTER, {"data": list(data), "edited": list(edited)})
-    ended = read_ended(submitted.folder)
-    if ended is None:
-        raise GitexpError("The worker died before it could start the program", fix="run the command again")
-    recorded = settle(repo, ended, settings=surveyed.config)
+    try:
+        ended = read_ended(submitted.folder)
+        if ended is None:
+            raise _never_started(submitted)
+        stop_left_over(ended)
+        watch = EditWatch(repo, tree=code.tree, index=code.index_file)
+        data = changed_data(checked.datasets)
+        edited = watch.finish()
+        after = {"data": list(data), "edited": list(edited)}
+        runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
+        ended = ended._replace(after=after)
+        recorded = settle(repo, ended, settings=surveyed.config)
+    except OSError as error:
+        raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)
     others = settle_all(repo, settings=surveyed.config)
     maintain(repo)
     return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others)
+
+
+def _prepare(checked: Checked, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
+    """A run folder that is ready for its worker, or nothing at all. Raises Refused where there is no room for it."""
+    try:
+        submitted = make_folder(checked.surveyed.repo.common_dir)
+        try:
+            code = snapshot(checked.surveyed, index_file=submitted.folder / runfolder.INDEX)
+            _submit(submitted, checked, code, message, streams)
+        except BaseException:
+            import shutil
+
+            shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
+            raise
+    except OSError as error:
+        raise Refused(
+            f"There is no place for the record of {checked.recipe.name}: {error.strerror}",
+            details=[f"  {error.filename2 or error.filename}"] if error.filename else [],
+            fix="make room, or get leave to write there, then run the command again",
+        ) from error
+    return submitted, code
+
+
+def _never_started(submitted: Submitted) -> GitexpError:
+    from gitexp.worker.watch import ERROR
+
+    if not submitted.folder.exists():
+        return GitexpError(f"The run cannot be recorded: somebody removed its folder {submitted.folder}")
+    try:
+        said = (submitted.folder / ERROR).read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
+    except OSError:
+        said = []  # killed, or there was no room for a word
+    return GitexpError(
+        "The worker died before it could start the program", details=said, fix="df -h . ; then run the command again"
+    )
+
+
+def _not_recorded(submitted: Submitted, error: OSError) -> GitexpError:
+    what = f"The run has ended but could not be recorded: {error.strerror or error}"
+    return GitexpError(
+        what,
+        why=f"Nothing is lost: it waits in {submitted.folder}, and the next gitexp command records it.",
+        fix="make room, or get leave to write there, then:  gitexp status",
+    )
 
 
 def _submit(submitted: Submitted, checked: Checked, code: Snapshot, message: str | None, streams: Streams) -> None:

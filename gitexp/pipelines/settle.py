@@ -20,6 +20,8 @@ from gitexp.git.repo import Repo
 from gitexp.model.recipe import MetricRules
 from gitexp.stages.collect import collect
 from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
+from gitexp.worker.program import group_is_of_run, group_lives, signal_group
+from gitexp.worker.stopping import GRACE_S
 
 STARTING_S = 60.0  # a folder without a program that is younger than this may belong to a worker that is starting
 
@@ -34,6 +36,7 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str]) -> Recorded
         rules=rules,
         started=float(started),
         history_limit=ended.submit["history_limit"],
+        before=ended.submit["metric_files"],
     )
     results = Results(
         summary=collected.summary,
@@ -102,4 +105,26 @@ def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> 
         if time.time() - folder.stat().st_mtime > STARTING_S:
             shutil.rmtree(folder, ignore_errors=True)  # killed before its program was started: there was no run
         return []
+    if _still_runs(ended):
+        return []  # only its worker was killed: what it still writes belongs into its record
     return [settle(repo, ended, settings=settings)]
+
+
+def _still_runs(ended: Ended) -> bool:
+    here = ended.started.get("host") == os.uname().nodename
+    return ended.outcome is None and here and group_is_of_run(int(ended.started["pid"]), str(ended.submit["id"]))
+
+
+def stop_left_over(ended: Ended) -> None:
+    """Ask a program whose worker was killed to stop, and see to it that it does: nobody watches over it any more."""
+    if not _still_runs(ended):
+        return
+    import signal
+
+    group, deadline = int(ended.started["pid"]), time.monotonic() + GRACE_S
+    signal_group(group, signal.SIGTERM)
+    signal_group(group, signal.SIGCONT)
+    while group_lives(group):
+        if time.monotonic() > deadline:
+            signal_group(group, signal.SIGKILL)
+        time.sleep(0.05)

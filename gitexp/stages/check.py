@@ -66,7 +66,8 @@ def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str
 def describe(change: Change) -> str:
     """One line for one change, safe to print: git's two letters and the path, whatever is unprintable escaped."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in change.path)
-    return f"{change.code} {shown}"
+    # `git add` in this repository would not help: the line has to say where to go.
+    return f"{change.code} {shown}" + ("  (a submodule: commit inside it first)" if change.submodule else "")
 
 
 def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
@@ -77,6 +78,8 @@ def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
     files = [place for place in places if place.is_file()]
     if any(os.access(file, os.X_OK) for file in files):
         return
+    if os.sep in name and places[0].is_dir():
+        raise Refused(f"{places[0]} is a folder, not a program", fix="name a program in it")
     raise Refused(
         f"{files[0]} is not executable" if files else f"{name}: command not found",
         fix=f"chmod +x {files[0]}" if files else "check the command, or activate the environment that has it",
@@ -99,7 +102,7 @@ def check_data(recipe: Recipe, *, root: Path) -> dict[str, Dataset]:
         if ref.digest is not None and ref.digest != built.digest:
             raise Refused(
                 f"Dataset {name} is not the one that is pinned",
-                details=[f"  pinned  {ref.digest}", f"  found   {built.digest}  ({built.files} files in {ref.path})"],
+                details=[f"  pinned  {ref.digest}", f"  found   {built.digest}  ({ref.path})"],
                 why="A run on other data would not be comparable with the runs before it.",
                 fix=f'bring back the pinned data, or pin what is there: digest = "{built.digest}"',
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,9 +38,18 @@ class Collected(NamedTuple):
     problems: tuple[str, ...]
 
 
-def collect(*, folder: str, cwd: Path, rules: MetricRules, started: float, history_limit: int) -> Collected:
+def collect(
+    *,
+    folder: str,
+    cwd: Path,
+    rules: MetricRules,
+    started: float,
+    history_limit: int,
+    before: Mapping[str, list[int]] | None = None,
+) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd` from `started` (seconds since the epoch).
 
+    `before`: the metric files that were there already, as submit noted them. None: not noted.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     problems: list[str] = []
@@ -51,7 +60,7 @@ def collect(*, folder: str, cwd: Path, rules: MetricRules, started: float, histo
     matched, found = parse_lines(lines, source="the program's output")
     problems += found
     written: list[Row] = []
-    for name, path in _files(cwd, rules.files, started, problems):
+    for name, path in _files(cwd, rules.files, started, before or {}, problems):
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -109,7 +118,9 @@ def _told_apart(matched: bytes) -> tuple[bytes, list[str]]:
     return b"".join(values), problems
 
 
-def _files(cwd: Path, patterns: tuple[str, ...], started: float, problems: list[str]) -> Iterator[tuple[str, Path]]:
+def _files(
+    cwd: Path, patterns: tuple[str, ...], started: float, before: Mapping[str, list[int]], problems: list[str]
+) -> Iterator[tuple[str, Path]]:
     """The metric files that this run wrote, each once, under the name that the recipe gives them."""
     seen: set[str] = set()
     for pattern in patterns:
@@ -119,7 +130,7 @@ def _files(cwd: Path, patterns: tuple[str, ...], started: float, problems: list[
             continue
         fresh = 0
         for name in names:
-            problem = _unfit(cwd / name, started)
+            problem = _unfit(cwd / name, started, before.get(name))
             if problem == _STALE and name != pattern:
                 continue  # an earlier run's file beside this one's is what patterns are for
             fresh += 1
@@ -146,14 +157,15 @@ def _matches(cwd: Path, pattern: str) -> list[str] | None:
 _STALE = "was not written by this run (it is older), so it was not read"
 
 
-def _unfit(path: Path, started: float) -> str | None:
+def _unfit(path: Path, started: float, before: list[int] | None) -> str | None:
     try:
         info = path.stat()
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if not stat.S_ISREG(info.st_mode):
         return "is not a file"
-    if info.st_mtime < started - CLOCK_SLACK_S:
+    # A loop's next run starts well within the slack: what its program left as it was is the one's before it.
+    if info.st_mtime < started - CLOCK_SLACK_S or before == [info.st_mtime_ns, info.st_ctime_ns, info.st_size]:
         return _STALE
     if info.st_size > MAX_FILE_BYTES:
         return f"is larger than {MAX_FILE_BYTES // 2**20} MiB, so it was not read"

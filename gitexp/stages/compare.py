@@ -6,12 +6,12 @@ only where the environments are equal too and nothing was edited or went wrong w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
-from gitexp.history.read import Run, read_manifest
+from gitexp.history.read import Run, goal_of, read_manifest
 
 
 class KeyChange(NamedTuple):
@@ -59,10 +59,14 @@ class Comparison(NamedTuple):
     unfair: tuple[str, ...]  # what to bear in mind before believing the numbers
 
     @property
+    def same_metrics(self) -> bool:
+        """Whether every metric has the same value on both sides."""
+        return all(same_number(metric.a, metric.b) for metric in self.metrics)
+
+    @property
     def differs(self) -> bool:
         """Whether anything at all does."""
-        same_values = all(same_number(m.a, m.b) for m in self.metrics)
-        return not (self.identical_inputs and same_values and self.environment == {})
+        return not (self.identical_inputs and self.same_metrics and self.environment == {})
 
 
 def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[str, str]) -> Comparison:
@@ -71,7 +75,7 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
     recipe = recipe_changes(a, b)
     data = tuple(_data_change(reader, a, b, name) for name in sorted({*a.data, *b.data}))
     environment = _environment_changes(a, b)
-    metrics = metric_changes(a.metrics, b.metrics, goals={**goals, **a.goals, **b.goals})
+    metrics = metric_changes(a.metrics, b.metrics, goals=goals_in_order(goals, a, b))
     code = comparing.finish()
     known = a.record is not None and b.record is not None and a.recipe is not None and b.recipe is not None
     same_data = all(change.state == "identical" for change in data)
@@ -90,6 +94,15 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
     )
 
 
+def goals_in_order(general: Mapping[str, str], *runs: Run) -> dict[str, str]:
+    """The goals that hold for runs, the last run's first, in its recipe's order, and gitexp.toml's at the end."""
+    found: dict[str, str] = {}
+    for stated in (*(run.goals for run in reversed(runs)), general):
+        for name, goal in stated.items():
+            found.setdefault(name, goal)
+    return found
+
+
 def same_number(a: float | int | None, b: float | int | None) -> bool:
     """Whether two values are the same; NaN is the same as NaN."""
     return a == b or (a is not None and b is not None and a != a and b != b)
@@ -106,6 +119,35 @@ def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
         for key in dict.fromkeys([*new, *old])
         if not _equal(old.get(key), new.get(key))
     )
+
+
+def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any, Any]]:
+    """Where two command lines differ: the option in front of it or "", what was there, what is there now.
+
+    None: nothing. Arguments that moved are not followed: between the first and the last that differ, lines of unequal
+    length count as one difference.
+    """
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    same = zip(reversed(a[start:]), reversed(b[start:]), strict=False)
+    end = next((i for i, (x, y) in enumerate(same) if x != y), min(len(a), len(b)) - start)
+    old, new = a[start : len(a) - end], b[start : len(b) - end]
+    if len(old) != len(new):
+        before = "" if start == 0 or not old or not new else _option(a[start - 1])
+        return [(before, " ".join(map(str, old)) or None, " ".join(map(str, new)) or None)]
+    found = []
+    for at, (x, y) in enumerate(zip(old, new, strict=True), start):
+        if x != y:
+            name, _, one = str(x).partition("=")
+            other_name, _, other = str(y).partition("=")
+            if name == other_name and name.startswith("-"):
+                found.append((name, one, other))
+            else:
+                found.append((_option(a[at - 1]) if at and a[at - 1] == b[at - 1] else "", x, y))
+    return found
+
+
+def _option(argument: Any) -> str:
+    return argument if isinstance(argument, str) and argument.startswith("-") and "=" not in argument else ""
 
 
 def data_states(a: Run, b: Run) -> dict[str, str]:
@@ -160,9 +202,9 @@ def _environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
 def metric_changes(
     a: Mapping[str, float | int], b: Mapping[str, float | int], *, goals: Mapping[str, str]
 ) -> tuple[MetricChange, ...]:
-    """Every metric of either run, those with a goal first."""
+    """Every metric of either run, those whose goal is stated first. A slice is judged by the goal of its metric."""
     names = [*(n for n in goals if n in a or n in b), *b, *a]
-    return tuple(_metric_change(name, a.get(name), b.get(name), goals.get(name)) for name in dict.fromkeys(names))
+    return tuple(_metric_change(name, a.get(name), b.get(name), goal_of(name, goals)) for name in dict.fromkeys(names))
 
 
 def _metric_change(name: str, a: float | int | None, b: float | int | None, goal: str | None) -> MetricChange:
@@ -221,7 +263,8 @@ def _remarks(side: str, run: Run) -> Iterator[str]:
         yield f"{side} cannot be read"
         return
     if record.status != "completed":
-        yield f"{side} did not complete ({record.status}): its metrics are of where it stopped"
+        of_what = ": its metrics are of where it stopped" if run.metrics else ""
+        yield f"{side} did not complete ({record.status}){of_what}"
     if record.kind == "smoke":
         yield f"{side} is a smoke run"
     if not record.code.clean:

@@ -11,6 +11,7 @@ from typing import Any
 from gitexp import runfolder
 from gitexp.model.metricfiles import parse_lines
 from gitexp.model.run import RunId
+from gitexp.worker.program import group_is_of_run
 
 END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 
@@ -19,7 +20,8 @@ END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 class InProgress:
     """A run that is not a commit yet.
 
-    `state` is `running`, `waiting` (it has ended) or `crashed` (nobody saw its end); any later run records the others.
+    `state` is `running`, `waiting` (it has ended), `unattended` (its worker was killed, the program goes on) or
+    `crashed` (nobody saw its end). The next gitexp command records those that have ended.
     """
 
     id: str
@@ -80,7 +82,10 @@ def _state(folder: Path) -> str:
     held = any(runfolder.is_held(str(folder), name) for name in (runfolder.WORKER_LOCK, runfolder.RECORD_LOCK))
     if held:
         return "running"
-    return "waiting" if (folder / runfolder.OUTCOME).exists() else "crashed"
+    if (folder / runfolder.OUTCOME).exists():
+        return "waiting"
+    pid = (_json(folder, runfolder.STARTED) or {}).get("pid")
+    return "unattended" if isinstance(pid, int) and group_is_of_run(pid, folder.name) else "crashed"
 
 
 def _json(folder: Path, name: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ ref and the object store; never the index or the working tree.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -97,7 +98,7 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         "output.log": read_output(str(folder)),
     }
-    secrets = secret_values(os.environ)
+    secrets = _secrets(folder)
     texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
@@ -107,6 +108,15 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
     commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings)
     shutil.rmtree(folder, ignore_errors=True)
     return Recorded(commit=commit, record=run, metrics=results.summary)
+
+
+def _secrets(folder: Path) -> list[str]:
+    """What must not be recorded: the submitting side's secrets and ours. Raises PermissionError when it was not us."""
+    try:
+        noted = json.loads((folder / runfolder.SECRETS).read_bytes())
+    except FileNotFoundError:
+        noted = []
+    return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)
 
 
 def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
@@ -142,7 +152,7 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
     code, after = dict(submit["code"]), ended.after
     defects = [*results.problems, *lost]
     if outcome and outcome.get("output_error"):
-        defects.append(f"the output could not be kept: {outcome['output_error']}")
+        defects.append(outcome["output_error"])
     if after is None and submit["data"]:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:
@@ -247,7 +257,15 @@ def _commit(
         for earlier in tried:
             if is_ancestor(repo, earlier, tip):
                 return earlier  # an earlier attempt got as far as moving the ref
-        commit = write_commit(repo, tree=tree, parents=[tip], message=message, authored=authored.astimezone())
+        # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
+        commit = write_commit(
+            repo,
+            tree=tree,
+            parents=[tip],
+            message=message,
+            authored=authored.astimezone(),
+            committed=datetime.now().astimezone(),
+        )
         with noted.open("a") as file:
             file.write(f"{commit}\n")
         words = move_ref(repo, ref, new=commit, old=tip, why=f"gitexp: {message.splitlines()[0]}")

@@ -167,8 +167,10 @@ def _base_problem(name: str, base: Path, *, root: Path, above: tuple[Path, ...])
         return "a recipe cannot extend itself: " + " → ".join(p.relative_to(root).as_posix() for p in round_trip)
     if _is_file(base):
         return None
-    there = [p.name for p in base.parent.glob("*.toml")] if _is_folder(base.parent) else []
-    return f"there is no {escaped(base.relative_to(root).as_posix())}{near(base.name, there)}"
+    # By their stems: the suffix that all have in common would make any two names look alike.
+    there = [p.stem for p in base.parent.glob("*.toml")] if _is_folder(base.parent) else []
+    hint = near(base.stem, there)
+    return f"there is no {escaped(base.relative_to(root).as_posix())}{hint and hint[:-1] + '.toml?'}"
 
 
 def find_recipe(recipe: str, *, root: Path, cwd: Path) -> Path:
@@ -236,8 +238,11 @@ def _not_found(recipe: str, *, root: Path, cwd: Path) -> Refused:
     names = sorted({p.stem for p in folder.glob("*.toml")} | {p.parent.name for p in folder.glob(f"*/{FILE}")})
     wanted = Path(recipe).parent.name if recipe.endswith(f"/{FILE}") else Path(recipe).stem
     what = f"There is no recipe {escaped(recipe)}{near(wanted, names)}"
-    if _is_folder(cwd / recipe):
-        what = f"The folder {escaped(recipe)} has no {FILE}"
+    for place in (cwd / recipe, folder / recipe):
+        if _is_folder(place):
+            shown = os.path.relpath(place, cwd)
+            what = f"The folder {escaped(shown)} has no {FILE}"
+            break
     if not names:
         return Refused(
             what,

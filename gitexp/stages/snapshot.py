@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gitexp.errors import Refused
 from gitexp.git.repo import algorithm
-from gitexp.git.worktree import Surveyed, snapshot_tree, untracked_sizes
+from gitexp.git.worktree import Surveyed, other_repositories, snapshot_tree, untracked_sizes
 from gitexp.model.config import Policy
 from gitexp.model.run import Code
 
@@ -23,7 +23,15 @@ class Snapshot(NamedTuple):
 
 
 def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
-    """Refuse to sweep large untracked files into git for ever. Raises Refused and names them."""
+    """Refuse what a tree cannot hold, and to sweep large untracked files into git for ever. Raises Refused."""
+    inexact = other_repositories(surveyed)
+    if inexact:
+        raise Refused(
+            "A snapshot cannot hold other repositories' changes",
+            details=[f"  {path}" for path in inexact],
+            why="A run recorded now would point at code that is in none of your commits.",
+            fix="commit inside the submodule, or put the nested repository into .gitignore",
+        )
     sizes = untracked_sizes(surveyed)
     if sum(sizes.values()) <= policy.untracked_limit_bytes:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,17 +81,47 @@ def submit(
         "seed": recipe.seed,
         "user": _user(),
         "host": os.uname().nodename,
-        "message": as_plain(program.message),
+        # -m "" says nothing: absent, as every key that was not recorded.
+        "message": as_plain(program.message) if program.message and program.message.strip() else None,
         "branch": config.branch,
         "code": as_plain(code),
         "code_tree": code_tree,
         "root": str(root),
         "submitted": time.time(),
         "history_limit": config.policy.history_limit_bytes,
+        "metric_files": _metric_files(program.cwd, recipe.metrics.files),
         "resources": recipe.values.get("resources", {}),
         "data": {name: str(path) for name, (_, path, _) in datasets.items()},
     }
     runfolder.write_json(folder, runfolder.SUBMIT, document)
+
+
+def keep_secrets(submitted: Submitted) -> None:
+    """Note the environment's secrets, for us alone: whoever records the run may do so from another shell."""
+    import json
+
+    from gitexp.redact import secret_values
+
+    secrets = secret_values(os.environ)
+    if not secrets:
+        return
+    path = submitted.folder / runfolder.SECRETS
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        json.dump(secrets, file)
+
+
+def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, list[int]]:
+    """The metric files that are there already, each with its two times (ns) and its size, as collect compares them."""
+    names = [pattern for pattern in patterns if os.path.exists(cwd / pattern)]  # noqa: PTH110 -- cheaper than Path's
+    with_magic = [pattern for pattern in patterns if pattern not in names and any(c in pattern for c in "*?[")]
+    if with_magic:
+        from glob import glob
+
+        for pattern in with_magic:
+            names += glob(pattern, root_dir=cwd, recursive=True)  # noqa: PTH207 -- as when they are read
+    found = {name: os.stat(cwd / name) for name in names}  # noqa: PTH116 -- cheaper than Path's
+    return {name: [info.st_mtime_ns, info.st_ctime_ns, info.st_size] for name, info in found.items()}
 
 
 def _job(

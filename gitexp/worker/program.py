@@ -97,10 +97,33 @@ def group_lives(group: int) -> bool:
     """Whether anybody in a process group still runs. The dead do not count: in many containers nobody reaps."""
     if not signal_group(group, 0):
         return False
+    found = _members(group)
+    return found is None or bool(found)
+
+
+def group_is_of_run(group: int, run_id: str) -> bool:
+    """Whether somebody of the run that had this group still runs in it; the number may be another's by now.
+
+    Needs /proc; without it, and for processes of other users, the answer is no.
+    """
+    mark = f"GITEXP_RUN_ID={run_id}".encode()
+    for process in _members(group) or ():
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                if mark in file.read().split(b"\0"):
+                    return True
+        except OSError:
+            continue
+    return False
+
+
+def _members(group: int) -> list[str] | None:
+    """The processes of a group that are not dead. None where there is no /proc."""
     try:
         processes = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
-        return True
+        return None
+    found = []
     for process in processes:
         try:
             with open(f"/proc/{process}/stat", "rb") as file:
@@ -108,8 +131,8 @@ def group_lives(group: int) -> bool:
         except (OSError, ValueError):
             continue
         if int(member_of) == group and state not in (b"Z", b"X"):
-            return True
-    return not processes
+            found.append(process)
+    return found if processes else None
 
 
 def exit_of(status: int) -> tuple[int | None, str | None]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 ERROR = "worker-error.txt"
+ROOM = "outcome.room"  # what a full disk may not take: outcome.json gets its place when the program has ended
+ROOM_BYTES = 8192
 HEARTBEAT_S = 2.0
 QUIET_S = 0.3  # after the program ended: how long without output until a daemon that holds its pipe is left behind
 LEFT_OVER = 2 * 1024 * 1024  # what such a daemon may still say, at most
@@ -82,6 +84,7 @@ class Watch:
         env = {**os.environ, **job["env"], "GITEXP_STARTED": repr(self.started)}
         python = interpreter.from_argv(job["argv"], env, job["cwd"])
         streams, slave = self.relay.open(job)
+        runfolder.write_whole(self.folder, ROOM, b"." * ROOM_BYTES)
         try:
             self.pid = spawn(job["argv"], env=env, cwd=job["cwd"], streams=streams, terminal=slave)
         except OSError as error:
@@ -223,6 +226,7 @@ class Watch:
             "error": error.strerror if error is not None else None,
             "output_error": self.relay.output.problem,
         }
+        os.unlink(os.path.join(self.folder, ROOM))
         runfolder.write_whole(self.folder, runfolder.OUTCOME, fastjson.dumps(outcome).encode())
         os.close(self.lock)  # it says "running" to others, which is over
         if self.front:

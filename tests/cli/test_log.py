@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import Lab, Result
-from records import RECIPE, write_run
+from records import RECIPE, run_toml, write_run
 
 from gitexp.cli.main import run_command
 
@@ -172,7 +172,7 @@ def test_json_has_every_run_with_the_keys_of_run_toml(fresh: Lab, gitexp: Gitexp
                 "argv": ["python", "train.py"],
                 "cwd": ".",
                 "seed": 1,
-                "code": {"clean": True, "changed_count": 0, "edited_count": 0},
+                "code": {"clean": True, "changed_count": 0},
                 "commit": commit,
                 "author": "Ada <ada@example.org>",
                 "metrics": {"val.acc": "nan", "loss": "-inf", "n": 3},
@@ -211,7 +211,7 @@ def test_when_no_run_fits_that_is_said_on_stderr(fresh: Lab, gitexp: Gitexp) -> 
     write_three(fresh)
     result = gitexp("log", "--recipe", "nothing")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "No run fits; `gitexp log` lists all of them\n"
+    assert result.stderr == "No run fits; recipes there are: digits, other\n"
 
 
 def test_a_clone_lists_the_runs_of_its_remote(fresh: Lab, gitexp: Gitexp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,3 +232,28 @@ def test_a_run_that_is_not_in_a_repository_is_refused(gitexp: Gitexp, monkeypatc
     result = gitexp("log")
     assert result.exit_code == 1
     assert "is not inside a git repository" in result.stderr
+
+
+def test_a_time_that_utc_has_no_year_for_makes_a_record_unreadable(fresh: Lab, gitexp: Gitexp) -> None:
+    text = run_toml(A, finished="9999-12-31T23:59:59-12:00", recipe="digits", status="completed")
+    write_run(fresh, A, files={"run.toml": text})
+    assert "a time lies outside the years 1 to 9999" in gitexp("log").stdout
+    assert gitexp("log", "--csv").stdout.splitlines()[1].startswith(f"{A},1,")
+    assert gitexp("show", A, "--json").exit_code == 0
+
+
+def test_metrics_without_end_do_not_flood_the_table(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, metrics={f"m{i}": i for i in range(900)})
+    assert len(gitexp("log").stdout.splitlines()[0].split()) == 30
+    assert len(gitexp("log", "--json").json["runs"][0]["metrics"]) == 900
+
+
+def test_long_values_that_begin_alike_are_told_apart_by_their_ends(fresh: Lab, gitexp: Gitexp) -> None:
+    one, other = (f'base = "s3://bucket/experiments/model-{n}"\n' for n in "12")
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", files={"recipe.toml": one})
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", files={"recipe.toml": other})
+    assert "base …riments/model-1→…riments/model-2" in gitexp("log").stdout
+
+
+def test_a_summary_without_runs_says_so(gitexp: Gitexp) -> None:
+    assert "There are no runs yet" in gitexp("log", "--summary").stderr

@@ -19,7 +19,7 @@ PLAIN = Screen(width=None, height=None, colour=False)
         ("\x00\x07\x7f\x85\x9b", "\\x00\\x07\\x7f\\x85\\x9b"),
         ("abc\u202edef\u2066", "abc\\u202edef\\u2066"),
         ("a\u2028b\u2029c\u200bd", "a\\u2028b\\u2029c\\u200bd"),
-        ("\udc80", "\\udc80"),
+        ("\udc80", "\\x80"),
         ("\U000e0041", "\\U000e0041"),
         ("[bold]markup[/bold]", "[bold]markup[/bold]"),
     ],
@@ -75,7 +75,15 @@ def test_colours_are_the_basic_ones_and_are_switched_off_again() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(None, "-"), (0.04, "0.0 s"), (12.4, "12 s"), (185, "3m 05s"), (7800, "2h 10m"), (273600, "3d 4h")],
+    [
+        (None, "-"),
+        (0.04, "40 ms"),
+        (0.4, "0.4 s"),
+        (12.4, "12 s"),
+        (185, "3m 05s"),
+        (7800, "2h 10m"),
+        (273600, "3d 4h"),
+    ],
 )
 def test_durations(seconds: float | None, shown: str) -> None:
     assert duration(seconds) == shown

@@ -172,7 +172,7 @@ def test_status_tells_running_waiting_and_crashed_runs_apart(fresh: Lab, gitexp:
     assert (runs[A]["step"], runs[A]["metrics"]) == (2, {"loss": 0.25})
     assert runs[A]["started"] == "2026-11-20T10:00:00Z"
     assert "step 2 · loss 0.25" in page
-    assert "The next `gitexp run` records what is waiting or crashed." in page
+    assert "The next gitexp command records what is waiting or crashed." in page
 
 
 def test_status_counts_the_runs_that_either_side_has_alone(fresh: Lab, gitexp: Gitexp) -> None:
@@ -193,3 +193,43 @@ def test_status_counts_the_runs_that_either_side_has_alone(fresh: Lab, gitexp: G
 def test_status_without_a_remote_says_that_there_is_none(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A)
     assert "1 run on experiments; there is no remote to share them with." in gitexp("status").stdout
+
+
+def test_a_record_of_endless_lists_makes_a_page_that_ends(fresh: Lab, gitexp: Gitexp) -> None:
+    recipe = "".join(f"k{i} = {i}\n" for i in range(5000)) + f'long = "{"x" * 100_000}"\n'
+    data = "".join(f'[d{i}]\npath = "x"\ndigest = "xxh128:{i}"\n' for i in range(5000))
+    metrics = {f"m{i}": i for i in range(5000)}
+    write_run(
+        fresh,
+        A,
+        metrics=metrics,
+        message="m" * 50_000 + "\nmore" * 500,
+        defects=["d" * 5000] * 500,
+        files={"recipe.toml": recipe, "data.toml": data},
+    )
+    write_run(fresh, B)
+    for args in (["show", A], ["diff", A, B], ["diff", B, A]):
+        result = gitexp(*args)
+        assert result.exit_code == 0
+        assert "more; --json has all" in result.stdout
+        assert len(result.stdout) < 60_000
+
+
+def test_a_crashed_run_says_when_it_was_last_alive_and_no_duration(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, status="crashed", finished_is_last_sign=True)
+    page = gitexp("show").stdout
+    assert "last sign  2026-11-20 10:00:00Z" in page
+    assert "ended      nobody saw its end: gitexp was killed, or the machine went down" in page
+    assert "took" not in page
+
+
+def test_status_shows_the_first_metrics_and_no_slices(fresh: Lab, gitexp: Gitexp) -> None:
+    line = {"acc[digit=3]": 0.5, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}
+    running = in_progress(fresh, A, metrics_jsonl=json.dumps(line) + "\n")
+    held = os.open(running / "worker.lock", os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        page = gitexp("status").stdout
+    finally:
+        os.close(held)
+    assert "  a 1 · b 2 · c 3 · d 4 · e 5 · f 6\n" in page

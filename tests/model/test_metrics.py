@@ -106,3 +106,11 @@ def test_of_a_foreign_metrics_toml_only_numbers_under_proper_names_are_read():
 def test_a_hostile_metrics_toml_is_unreadable_in_one_line(text):
     with pytest.raises(Unreadable, match=r"^abc:metrics\.toml "):
         load_metrics(text, where="abc:metrics.toml")
+
+
+def test_a_slice_is_summarised_as_its_metric_is() -> None:
+    rows = [Row(0, None, {"acc": 0.9, "acc[digit=3]": 0.8}), Row(1, None, {"acc": 0.7, "acc[digit=3]": 0.6})]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"acc": 0.9, "acc[digit=3]": 0.8}
+    assert summarise(rows, goal={"acc": "max"}, summary={"acc": "last"}) == {"acc": 0.7, "acc[digit=3]": 0.6}
+    own = summarise(rows, goal={"acc": "max"}, summary={"acc[digit=3]": "min"})
+    assert own == {"acc": 0.9, "acc[digit=3]": 0.6}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from harness import Lab
+from harness import Lab, make_lab
 
 
 def test_a_run_with_a_dirty_tree_leaves_no_commit(lab: Lab) -> None:
@@ -176,3 +176,30 @@ def test_pushes_that_would_rewrite_or_delete_the_branch_are_refused(lab: Lab, tm
     lab.git("update-ref", "refs/heads/experiments", "experiments~1")
     lab.gitexp("run", "--", "true")
     assert lab.command("git", "push", "--force", "origin", "experiments").exit_code != 0
+
+
+def with_submodule(lab: Lab, tmp_path: Path) -> Lab:
+    """Commit a submodule `sub`; it is returned as a lab of its own."""
+    other = make_lab(tmp_path / "other", lab.env)
+    lab.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.path), "sub")
+    lab.commit("a submodule")
+    return Lab(lab.path / "sub", lab.env)
+
+
+def test_changes_inside_a_submodule_are_never_passed_for_exact(lab: Lab, tmp_path: Path) -> None:
+    with_submodule(lab, tmp_path).write("README", "changed\n")
+    refused = lab.gitexp("run", "--", "true")
+    assert refused.exit_code == 3
+    assert "   M sub  (a submodule: commit inside it first)\n" in refused.stderr
+    for command in (["run", "--no-verify"], ["run", "--no-verify", "--dry-run"]):
+        result = lab.gitexp(*command, "--", "true")
+        assert result.exit_code == 3
+        assert "A snapshot cannot hold other repositories' changes\n  sub\n" in result.stderr
+
+
+def test_a_submodule_at_another_commit_is_in_the_snapshot(lab: Lab, tmp_path: Path) -> None:
+    commit = with_submodule(lab, tmp_path).commit("more")
+    assert lab.gitexp("run", "--", "true").exit_code == 3
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 0, result.stderr
+    assert lab.git("rev-parse", "experiments:code/sub").strip() == commit

@@ -18,6 +18,7 @@ def test_init_writes_configuration_hooks_and_the_constant_root(fresh: Lab) -> No
     for hook in ("gitexp-pre-run", "pre-commit", "pre-push"):
         assert os.access(fresh.path / ".git" / "hooks" / hook, os.X_OK)
     assert "git add gitexp.toml" in result.stderr
+    assert "branch     experiments at bd649e5, new\n" in result.stdout
 
 
 def test_init_twice_changes_nothing(lab: Lab) -> None:

@@ -280,3 +280,60 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(lab: Lab) -> None:
     )
     assert done.stdout == "1\n"
     assert lab.show("experiments:output.log").endswith("end\n")
+
+
+def test_an_empty_message_is_no_message(lab: Lab) -> None:
+    assert lab.gitexp("run", "-m", "", "--", "true").exit_code == 0
+    assert "message" not in run_toml(lab)
+    assert lab.git("log", "-1", "--format=%b", "experiments").startswith("Gitexp-Run: ")
+
+
+def test_a_message_cannot_drive_the_terminal_of_who_reads_the_log(lab: Lab) -> None:
+    lab.gitexp("run", "-m", "red \x1b[31m\nsecond line", "--", "true")
+    assert "\n\nred  [31m\nsecond line\n\n" in lab.git("log", "-1", "--format=%B", "experiments")
+    assert run_toml(lab)["message"] == "red \x1b[31m\nsecond line"
+
+
+def test_signed_commits_of_the_code_do_not_confuse_the_record(lab: Lab, tmp_path: Path) -> None:
+    lab.command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key"))
+    lab.git("config", "gpg.format", "ssh")
+    lab.git("config", "user.signingKey", str(tmp_path / "key.pub"))
+    lab.git("config", "commit.gpgSign", "true")
+    lab.git("config", "log.showSignature", "true")
+    lab.commit("signed")
+    result = lab.gitexp("run", "--", "true")
+    assert result.exit_code == 0, result.stderr
+    assert run_toml(lab)["code"]["subject"] == "signed"  # type: ignore[index]
+
+
+def test_a_folder_or_a_file_that_is_not_executable_is_no_program(lab: Lab) -> None:
+    lab.write("tool/script", "#!/bin/sh\n")
+    lab.commit("a script")
+    folder = lab.gitexp("run", "--", "./tool")
+    assert (folder.exit_code, "tool is a folder, not a program" in folder.stderr) == (3, True)
+    script = lab.gitexp("run", "--", "tool/script")
+    assert (script.exit_code, f"fix:   chmod +x {lab.path}/tool/script" in script.stderr) == (3, True)
+
+
+def test_a_program_that_cannot_be_executed_is_recorded_with_the_reason(lab: Lab) -> None:
+    lab.write("script", "#!/no/such/interpreter\n").chmod(0o755)
+    lab.commit("a script")
+    result = lab.gitexp("run", "--", "./script")
+    assert result.exit_code == 4
+    assert "error: The program could not be started: No such file or directory: './script'" in result.stderr
+    assert run_toml(lab)["error"] == "No such file or directory: './script'"
+
+
+def test_from_a_detached_head_the_record_names_no_branch(lab: Lab) -> None:
+    lab.git("switch", "-q", "--detach")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert "branch" not in run_toml(lab)["code"]  # type: ignore[operator]
+
+
+def test_a_program_with_options_and_no_dashes_before_it_is_told_what_is_missing(lab: Lab) -> None:
+    result = lab.gitexp("run", "python", "train.py", "--epochs", "3")
+    assert result.exit_code == 2
+    assert "If it is your program's: gitexp run -- COMMAND…" in result.stderr
+    words = lab.gitexp("run", "python", "train.py", "two words")
+    assert words.exit_code == 2
+    assert "To run a command: gitexp run -- python train.py 'two words'" in words.stderr

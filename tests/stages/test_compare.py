@@ -12,7 +12,7 @@ from records import ENVIRONMENT, RECIPE, write_run
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.codechange import CommitBetween, FileChange
 from gitexp.history.read import read_run
-from gitexp.stages.compare import Comparison, KeyChange, compare, metric_changes, same_number
+from gitexp.stages.compare import Comparison, KeyChange, argument_changes, compare, metric_changes, same_number
 
 A, B = "kkkkllllmmmmnnnn", "zzzzoooowwwwxxxx"
 ONE, TWO = "1" * 32, "2" * 32
@@ -223,3 +223,29 @@ def test_a_metric_that_is_not_finite_has_no_difference() -> None:
 def test_nothing_is_a_percentage_of_zero() -> None:
     [change] = metric_changes({"errors": 0}, {"errors": 3}, goals={"errors": "min"})
     assert (change.delta, change.percent, change.better) == (3, None, False)
+
+
+def test_a_slice_is_judged_by_the_goal_of_its_metric_unless_it_has_its_own() -> None:
+    a = {"acc[digit=3]": 0.5, "acc[digit=8]": 0.5, "loss[digit=3]": 0.5}
+    b = {"acc[digit=3]": 0.25, "acc[digit=8]": 0.25, "loss[digit=3]": 0.25}
+    found = metric_changes(a, b, goals={"acc": "max", "acc[digit=8]": "min"})
+    assert {m.name: m.better for m in found} == {"acc[digit=8]": True, "acc[digit=3]": False, "loss[digit=3]": None}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (["t", "--lr", "1"], ["t", "--lr", "2"], [("--lr", "1", "2")]),
+        (["t", "--lr=1", "x"], ["t", "--lr=2", "x"], [("--lr", "1", "2")]),
+        (["t", "a", "--b"], ["t", "a"], [("", "--b", None)]),
+        (["t"], ["t", "--b", "3"], [("", None, "--b 3")]),
+        (["t", "a", "a"], ["t", "a"], [("", "a", None)]),
+        (["t", "--lr", "1", "2"], ["t", "--lr", "3"], [("--lr", "1 2", "3")]),
+        (["t", "--adam"], ["t", "--sgd"], [("", "--adam", "--sgd")]),
+        ([], [], []),
+    ],
+)
+def test_command_lines_differ_argument_by_argument(
+    old: list[str], new: list[str], found: list[tuple[str, str | None, str | None]]
+) -> None:
+    assert argument_changes(old, new) == found

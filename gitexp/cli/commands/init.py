@@ -22,10 +22,7 @@ def command() -> int:
         click.echo("wrote      gitexp.toml")
     for text in done.hooks.lines:
         click.echo(safe(text))
-    if done.origin is not None:
-        click.echo(f"branch     {safe(done.branch)} at {done.tip[:7]}, from {safe(done.origin)}")
-    else:
-        click.echo(f"branch     {safe(done.branch)} at {done.tip[:7]}, as it was")
+    click.echo(f"branch     {safe(done.branch)} at {done.tip[:7]}, {safe(done.origin or 'as it was')}")
     if done.wrote_config:
         click.echo('next       git add gitexp.toml && git commit -m "Set up gitexp"', err=True)
     click.echo("then       gitexp run -- COMMAND    or    gitexp run RECIPE", err=True)

@@ -9,7 +9,7 @@ import click
 
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
-from gitexp.cli.render import Screen, screen
+from gitexp.cli.render import safe, screen
 from gitexp.cli.runtable import run_table, summary_table
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
@@ -40,7 +40,8 @@ def command(
 ) -> int:
     """List the runs, newest first, with what changed against the run before it of the same recipe.
 
-    The best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen.
+    The best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen. Slices
+    of a metric, like `val.acc[digit=3]`, are in --json and --csv.
 
     \b
     gitexp log --recipe digits-mlp --sort val.acc -n 5
@@ -48,6 +49,8 @@ def command(
     """
     with opened_here() as here:
         everything = here.history.runs.all()
+        if not everything and not as_json and not as_csv:
+            raise no_runs()
         rows = [
             row
             for row in everything
@@ -69,7 +72,7 @@ def command(
 
             write(csv_table(chosen))
         else:
-            _show(here, rows, chosen, screen(here.settings), empty=not everything)
+            _show(here, rows, chosen, sort=sort, everything=everything)
     return 0
 
 
@@ -90,23 +93,27 @@ def sorted_by(here: Opened, rows: Sequence[Row], metric: str, *, recipe: str | N
     return sorted(rows, key=worth, reverse=True)
 
 
-def _show(here: Opened, rows: Sequence[Row], chosen: Sequence[Row], on: Screen, *, empty: bool) -> None:
-    if empty:
-        raise no_runs()
+def _show(
+    here: Opened, rows: Sequence[Row], chosen: Sequence[Row], *, sort: str | None, everything: Sequence[Row]
+) -> None:
     if not rows:
-        click.echo("No run fits; `gitexp log` lists all of them", err=True)
+        names = sorted({row.recipe for row in everything})[:12]
+        click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
-    show(run_table(here, rows, chosen, on=on, now=time.time()), repo=here.repo, on=on)
+    on = screen(here.settings)
+    show(run_table(here, rows, chosen, sort=sort, on=on, now=time.time()), repo=here.repo, on=on)
     if len(rows) > len(chosen):
         click.echo(f"{len(chosen)} of {len(rows)} runs; -n {len(rows)} shows all of them", err=True)
 
 
 def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
     from gitexp.cli.shapes import document, run_shape, unreadable_shape
-    from gitexp.history.read import read_run
+    from gitexp.history.read import OUTCOME, read_run
 
     shapes = [
-        run_shape(read_run(here.reader, row.commit), row) if row.problem is None else unreadable_shape(row)
+        run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row)
+        if row.problem is None
+        else unreadable_shape(row)
         for row in chosen
     ]
     write(document(runs=shapes))

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 EXIT_DEFECTS, EXIT_PROGRAM_FAILED = 1, 4
 
 
-@click.command("run")
+class RunCommand(click.Command):
+    """Knows the commonest slip: a program with options of its own, and no `--` before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)  # click takes them out as it parses
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--" in words or error.possibilities:
+                raise
+            hint = "If it is your program's: gitexp run -- COMMAND…"
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from error
+
+
+@click.command("run", cls=RunCommand)
 @click.argument("words", nargs=-1, metavar="RECIPE | -- COMMAND…")
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; +KEY=VALUE adds one."
@@ -54,7 +68,9 @@ def command(
     if not words:
         ctx.fail("Nothing to run: give a RECIPE, or `--` and a command.")
     if not after_dashes and len(words) > 1:
-        ctx.fail(f"One recipe at a time. To run a command: gitexp run -- {' '.join(words)}")
+        import shlex
+
+        ctx.fail(f"One recipe at a time. To run a command: gitexp run -- {shlex.join(words)}")
     survey = Survey(Path.cwd())  # git looks at the tree while Python loads what comes next
     from gitexp.pipelines.run import Request, check, run_hook, skip_hook
 
@@ -68,10 +84,7 @@ def command(
     )
     checked = check(request, survey=survey, hook=skip_hook if no_verify else run_hook)
     if dry_run:
-        from gitexp.cli.runend import tell_dry_run
-
-        tell_dry_run(checked)
-        return 0
+        return _tell_dry_run(checked, as_json=as_json)
     done = _execute(checked, message, stdout_fd=2 if as_json else 1)
     if as_json:
         _print_json(done)
@@ -105,6 +118,19 @@ def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
 
     tell(done)
     return done
+
+
+def _tell_dry_run(checked: Checked, *, as_json: bool) -> int:
+    from gitexp.cli.runend import dry_run_shape, tell_dry_run
+
+    if not as_json:
+        tell_dry_run(checked)
+        return 0
+    from gitexp.cli.page import write
+    from gitexp.cli.shapes import document
+
+    write(document(dry_run=dry_run_shape(checked)))
+    return 0
 
 
 def _print_json(done: Done) -> None:

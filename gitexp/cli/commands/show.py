@@ -41,6 +41,8 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
 
             earlier = here.history.runs.previous_of(row)
             before = read_run(here.reader, earlier.commit) if earlier else None
-            text = run_page(found, row, before, goals=here.goals, on=on, now=time.time())
+            failed = found.record is None or found.record.status != "completed"
+            printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
+            text = run_page(found, row, before, goals=here.goals, printed=printed, on=on, now=time.time())
             show(text, repo=here.repo, on=on)
     return 0

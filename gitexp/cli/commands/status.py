@@ -17,7 +17,8 @@ from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
 from gitexp.stages.progress import InProgress, runs_in_progress
 
-_STYLE = {"running": "green", "waiting": "yellow", "crashed": "red"}
+SHOWN_METRICS = 6  # without slices; --json has all of them
+_STYLE = {"running": "green", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 
 
 @click.command("status")
@@ -35,7 +36,7 @@ def command(as_json: bool) -> int:
         return 0
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
     if any(run.state != "running" for run in runs):
-        write("\nThe next `gitexp run` records what is waiting or crashed.\n")
+        write("\nThe next gitexp command records what is waiting or crashed.\n")
     write(_sharing_line(sharing))
     return 0
 
@@ -49,7 +50,8 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
         until = now if run.state == "running" else run.last_sign
         took = duration(until - run.started) if run.started is not None and until is not None else "-"
         latest = [f"step {run.step}"] if run.step is not None else []
-        latest += [f"{safe(name)} {number(value)}" for name, value in run.metrics.items()]
+        names = [name for name in run.metrics if "[" not in name] or list(run.metrics)
+        latest += [f"{safe(name)} {number(run.metrics[name])}" for name in names[:SHOWN_METRICS]]
         lines.append(
             [
                 Cell(run.id[:SHOWN], "yellow"),

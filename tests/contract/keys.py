@@ -1,0 +1,112 @@
+"""The files and keys of a record with their types: the tables of docs/format.md, sections 3, 4, 6 and 9."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+ALWAYS = {
+    "README.md",
+    "run.toml",
+    "recipe.toml",
+    "data.toml",
+    "metrics.toml",
+    "history.csv",
+    "environment.toml",
+    "requirements.txt",
+    "artifacts.xxh128",
+    "output.log",
+}
+
+STRINGS = list
+RUN_KEYS: dict[str, Any] = {
+    "format": int,
+    "id": str,
+    "attempt": int,
+    "kind": str,
+    "status": str,
+    "exit_code": int,
+    "signal": str,
+    "stopped_by": str,
+    "error": str,
+    "started": datetime,
+    "finished": datetime,
+    "finished_is_last_sign": bool,
+    "duration_s": float,
+    "peak_memory_bytes": int,
+    "argv": STRINGS,
+    "cwd": str,
+    "recipe": str,
+    "recipe_path": str,
+    "seed": int,
+    "user": str,
+    "host": str,
+    "message": str,
+    "defects": STRINGS,
+    "reproduces": str,
+    "code": dict,
+    "resources": dict,
+    "digests": dict,
+    "history": dict,
+}
+REQUIRED = {
+    "format",
+    "id",
+    "attempt",
+    "kind",
+    "status",
+    "started",
+    "finished",
+    "argv",
+    "cwd",
+    "recipe",
+    "code",
+}
+CODE_KEYS: dict[str, Any] = {
+    "clean": bool,
+    "commit": str,
+    "subject": str,
+    "branch": str,
+    "remote": str,
+    "changed": STRINGS,
+    "changed_count": int,
+    "edited": STRINGS,
+    "edited_count": int,
+}
+RESOURCE_KEYS: dict[str, Any] = {
+    "cpus_asked": int,
+    "cpus": int,
+    "memory_asked": str,
+    "memory_bytes": int,
+    "gpus_asked": int,
+    "gpus": int,
+    "processes": int,
+}
+HISTORY_KEYS: dict[str, Any] = {"rows": int, "kept": int, "digest": str}
+DATA_KEYS: dict[str, Any] = {
+    "path": str,
+    "url": str,
+    "kind": str,
+    "digest": str,
+    "files": int,
+    "size_bytes": int,
+}
+ENVIRONMENT_KEYS: dict[str, Any] = {
+    "probed": str,
+    "how": str,
+    "reason": str,
+    "interpreter": dict,
+    "packages": dict,
+    "cuda": str,
+    "hip": str,
+    "system": dict,
+    "cpu": dict,
+    "memory_bytes": int,
+    "memory_limit_bytes": int,
+    "gpus": list,
+    "driver": str,
+    "container": dict,
+    "threads": dict,
+    "flags": dict,
+    "variables": dict,
+}

@@ -1,0 +1,128 @@
+"""Metrics of programs, by the Python API, from files and from output; what does not parse costs nothing else."""
+
+from __future__ import annotations
+
+import tomllib
+
+from harness import Lab
+
+RECIPE = """\
+[run]
+command = ["sh", "train.sh"]
+"""
+
+
+def metrics(lab: Lab, commit: str = "experiments") -> dict[str, float]:
+    return tomllib.loads(lab.show(f"{commit}:metrics.toml"))
+
+
+def defects(lab: Lab) -> list[str]:
+    found: list[str] = tomllib.loads(lab.show("experiments:run.toml")).get("defects", [])
+    return found
+
+
+def trains(lab: Lab, recipe: str, script: str) -> None:
+    """Commit a recipe called `tiny` and the script that it runs; whatever it writes to out/ is ignored."""
+    lab.write("recipes/tiny.toml", RECIPE + recipe)
+    lab.write("train.sh", script)
+    lab.write(".gitignore", "out/\n")
+    lab.commit("a recipe")
+
+
+def test_metrics_come_from_json_json_lines_and_csv(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/end.json", "out/steps.jsonl", "out/steps.csv"]\n',
+        "mkdir -p out\n"
+        """echo '{"test": {"acc": 0.9}, "name": "x"}' > out/end.json\n"""
+        """printf '{"step": 1, "loss": 0.5}\\n{"step": 2, "loss": 0.25}\\n' > out/steps.jsonl\n"""
+        "printf 'step,lr\\n1,0.1\\n2,0.05\\n' > out/steps.csv\n",
+    )
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 0, result.stderr
+    assert metrics(lab) == {"test.acc": 0.9, "loss": 0.25, "lr": 0.05}
+    assert lab.show("experiments:history.csv") == (
+        "step,time_s,test.acc,loss,lr\n,,0.9,,\n1,,,0.5,\n2,,,0.25,\n1,,,,0.1\n2,,,,0.05\n"
+    )
+
+
+def test_metrics_come_from_output_with_colours_and_progress_bars(lab: Lab) -> None:
+    trains(
+        lab,
+        "[metrics]\noutput = { loss = 'loss=(\\S+)', acc = 'acc (\\S+)' }\n"
+        'goal = { acc = "max" }\nsummary = { loss = "min" }\n',
+        r"printf '\033[31mloss=\033[1m0.5\033[0m\n\rloss=0.3 \racc 0.75\r'; echo 'loss=0.4 acc 0.5' >&2" + "\n",
+    )
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 0, result.stderr
+    assert metrics(lab) == {"loss": 0.3, "acc": 0.75}
+    assert "acc 0.75  loss 0.3" in result.stderr
+
+
+def test_what_does_not_parse_is_said_and_the_run_is_recorded_all_the_same(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/torn.json", "out/none.json"]\noutput = { loss = \'loss=(\\S+)\' }\n',
+        "mkdir -p out\necho '{\"acc\": 0.9' > out/torn.json\necho loss=oops\necho loss=0.5\n",
+    )
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 1
+    assert metrics(lab) == {"loss": 0.5}
+    assert "warning: loss: 'oops' is not a number, in the line 'loss=oops'" in result.stderr
+    assert "warning: out/torn.json: line 2 is not JSON" in result.stderr
+    assert "warning: out/none.json: the program did not write a file of this name" in result.stderr
+    assert len(defects(lab)) == 3
+
+
+def test_the_file_of_the_run_before_is_not_read_as_this_ones(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/metrics.json"]\n[train]\nwrites = true\n',
+        'mkdir -p out\nif grep -q "writes = true" $GITEXP_RECIPE; then echo \'{"acc": 0.9}\' > out/metrics.json; fi\n',
+    )
+    assert lab.gitexp("run", "tiny").exit_code == 0
+    result = lab.gitexp("run", "tiny", "-s", "train.writes=false")
+    assert result.exit_code == 1
+    assert metrics(lab) == {}
+    assert "out/metrics.json: was not written by this run" in result.stderr
+    assert metrics(lab, "experiments~1") == {"acc": 0.9}
+
+
+def test_by_a_pattern_only_the_files_of_this_run_are_read(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/*.json"]\n',
+        'mkdir -p out\necho "{\\"$GITEXP_SEED\\": 1}" > "out/$GITEXP_SEED.json"\n',
+    )
+    assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
+    assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
+    assert metrics(lab) == {"8": 1}
+
+
+def test_a_long_history_is_sampled_in_git_and_whole_in_the_store(lab: Lab) -> None:
+    lab.write(
+        "train.py", "import gitexp\nfor n in range(20000):\n    gitexp.log(step=n, loss=abs(n - 12345), acc=n / 7)\n"
+    )
+    lab.commit("training")
+    result = lab.gitexp("run", "--", "python", "train.py")
+    assert result.exit_code == 0, result.stderr
+    history = tomllib.loads(lab.show("experiments:run.toml"))["history"]
+    assert (history["rows"], history["kept"]) == (20000, 1000)
+    rows = lab.show("experiments:history.csv").splitlines()
+    assert len(rows) == 1001
+    assert rows[1].startswith("0,") and rows[-1].startswith("19999,")
+    assert any(row.startswith("12345,") and row.split(",")[2] == "0" for row in rows)
+    digest = history["digest"].removeprefix("xxh128:")
+    whole = (lab.path / ".git" / "gitexp" / "objects" / "xxh128" / digest[:2] / digest[2:]).read_text().splitlines()
+    assert len(whole) == 20001
+    assert whole[:2] == rows[:2]
+
+
+def test_the_end_of_a_run_compares_its_metrics_with_the_run_before(lab: Lab) -> None:
+    trains(
+        lab,
+        "[metrics]\noutput = { loss = 'loss=(\\S+)' }\ngoal = { loss = \"min\" }\n[train]\nloss = 0.5\n",
+        'sed -n "s/^loss = \\([0-9.]*\\)/loss=\\1/p" "$GITEXP_RECIPE"\n',
+    )
+    assert "loss 0.5  " in lab.gitexp("run", "tiny").stderr
+    assert "loss 0.25 (-0.25)" in lab.gitexp("run", "tiny", "-s", "train.loss=0.25").stderr

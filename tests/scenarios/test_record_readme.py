@@ -1,0 +1,85 @@
+"""A stranger with git, xxhsum and Python repeats a run by what its README.md says, without the gitexp command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from harness import Lab, Result
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture
+def stranger(lab: Lab, tmp_path: Path) -> Lab:
+    """A clone in another place, of a run of digits-knn on real data, in a bare environment; no gitexp in reach."""
+    shutil.copytree(RECIPES / "digits-knn", lab.path / "recipes" / "digits-knn")
+    (lab.path / "recipes" / "digits-mlp").mkdir()
+    shutil.copy(RECIPES / "digits-mlp" / "digits.csv.gz", lab.path / "recipes" / "digits-mlp")
+    lab.write(".gitignore", "build/\n")
+    lab.commit("a recipe with its data")
+    venv.create(tmp_path / "bare", symlinks=True)
+    result = lab.gitexp("run", "digits-knn", PATH=f"{tmp_path}/bare/bin:{lab.env['PATH']}")
+    assert result.exit_code == 0, result.stderr
+    path = tmp_path / "elsewhere" / "clone"
+    lab.git("clone", "-q", str(lab.path), str(path))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    (tools / "python").symlink_to("python3")
+    return Lab(path, {**lab.env, "PATH": f"{tools}:/usr/bin:/bin"})
+
+
+def commands(readme: str) -> list[str]:
+    """The README's blocks of commands, in order."""
+    return re.findall(r"(?ms)^```sh\n(.*?)^```$", readme)
+
+
+def typed(stranger: Lab, *blocks: str) -> Result:
+    """What a stranger gets who types these blocks, RUN, FOLDER and so on filled in, into one shell."""
+    script = "\n".join(["set -eu", *blocks])
+    for word, value in {
+        "RUN": "origin/experiments",
+        "FOLDER": "recipes/digits-mlp",
+        "NAME": "digits",
+        "SEED": "1",
+    }.items():
+        script = re.sub(rf"\b{word}\b", value, script)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=stranger.path, env=stranger.env, capture_output=True, text=True, check=False
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_who_follows_the_readme_gets_the_same_metrics(stranger: Lab, xxhsum: str) -> None:
+    assert shutil.which("gitexp", path=stranger.env["PATH"]) is None
+    get, environment, check, export, run, compare, clean_up = commands(stranger.show("origin/experiments:README.md"))
+    assert "artifacts.xxh128" in compare  # this run saved nothing
+    look = "cat build/digits-knn/metrics.json; command -v python"
+    result = typed(stranger, get, environment, check, export, run, look, clean_up)
+    assert result.exit_code == 0, result.stderr
+    assert "digits.csv.gz: OK\n" in result.stdout
+    assert stranger.show("origin/experiments:metrics.toml") == '"val.acc" = 0.9805013927576601\n"val.errors" = 7\n'
+    assert '"val": {"acc": 0.9805013927576601, "errors": 7}' in " ".join(result.stdout.split())
+    assert result.stdout.endswith("/elsewhere/repeat/venv/bin/python\n")
+    assert not (stranger.path.parent / "repeat").exists()
+    assert stranger.git("worktree", "list").count("\n") == 1
+
+
+def test_who_changed_the_data_is_told_by_the_readmes_check(stranger: Lab, xxhsum: str) -> None:
+    get, _, check, *_ = commands(stranger.show("origin/experiments:README.md"))
+    result = typed(stranger, get, "echo >> recipes/digits-mlp/digits.csv.gz", check)
+    assert result.exit_code == 1
+    assert "digits.csv.gz: FAILED\n" in result.stdout
+
+
+def test_the_readme_holds_no_values_so_that_all_runs_share_it(lab: Lab) -> None:
+    lab.gitexp("run", "--", "true")
+    lab.gitexp("run", "-m", "another", "--", "false")
+    first, second = (lab.git("rev-parse", f"{commit}:README.md") for commit in lab.runs())
+    assert first == second

@@ -1,0 +1,159 @@
+"""Real runs travel between labs, and a reader that knows only docs/format.md accepts every commit that comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from contract.reader import breaches
+from harness import Lab, make_lab
+
+
+@pytest.fixture
+def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
+    """A bare repository that everybody can reach."""
+    path = tmp_path / "hub.git"
+    path.mkdir()
+    lab = Lab(path, env)
+    lab.git("init", "-q", "--bare")
+    return lab
+
+
+@pytest.fixture
+def ada(lab: Lab, hub: Lab) -> Lab:
+    """A repository with gitexp and a program, whose code is on the hub."""
+    lab.write("train.sh", 'echo "{\\"loss\\": $1}" >> "$GITEXP_METRICS"; cp README "$GITEXP_OUTPUT"\n')
+    lab.write("recipes/r.toml", 'lr = 0.5\n[run]\ncommand = ["sh", "train.sh", "{lr}"]\n[data]\nd = "README"\n')
+    lab.commit("a program")
+    lab.git("remote", "add", "origin", str(hub.path))
+    lab.git("push", "-q", "origin", "main")
+    return lab
+
+
+@pytest.fixture
+def bob(ada: Lab, hub: Lab) -> Lab:
+    """Another clone, made and set up before anybody pushed a run."""
+    return clone(hub, "bob", user="Bob")
+
+
+def clone(hub: Lab, name: str, *, user: str) -> Lab:
+    """A clone of the hub in which gitexp is set up."""
+    path = hub.path.parent / name
+    hub.git("clone", "-q", str(hub.path), str(path))
+    lab = Lab(path, hub.env)
+    lab.git("config", "user.name", user)
+    done = lab.gitexp("init")
+    assert done.exit_code == 0, done.stderr
+    return lab
+
+
+def run(lab: Lab, lr: str) -> str:
+    """Record a run; its id."""
+    result = lab.gitexp("run", "--json", "r", "-s", f"lr={lr}")
+    assert result.exit_code == 0, result.stderr
+    run_id: str = result.json["run"]["id"]
+    return run_id
+
+
+def listed(lab: Lab) -> list[tuple[str, float]]:
+    """What `gitexp log` says of each run, newest first: its id and its loss."""
+    result = lab.gitexp("log", "--json")
+    assert result.exit_code == 0, result.stderr
+    return [(run["id"], run["metrics"]["loss"]) for run in result.json["runs"]]
+
+
+def tip(lab: Lab, ref: str = "experiments") -> str:
+    return lab.git("rev-parse", ref).strip()
+
+
+def test_two_clones_exchange_runs_both_ways(ada: Lab, bob: Lab, hub: Lab) -> None:
+    first = run(ada, "0.25")
+    second = run(bob, "0.5")
+    assert ada.gitexp("push").exit_code == 0
+    assert bob.gitexp("push").exit_code == 0
+    assert ada.gitexp("pull").exit_code == 0
+    third = run(ada, "0.75")
+    assert ada.gitexp("push").exit_code == 0
+    assert bob.gitexp("pull").exit_code == 0
+    expected = [(third, 0.75), (second, 0.5), (first, 0.25)]
+    assert listed(ada) == expected
+    assert listed(bob) == expected
+    assert tip(ada) == tip(bob) == tip(hub)
+    assert breaches(hub.path) == []
+    assert bob.gitexp("diff", first, third, "--json").json["metrics"][0]["b"] == 0.75
+
+
+def test_a_plain_clone_with_nobodys_configuration_lists_diffs_and_shows(ada: Lab, hub: Lab, tmp_path: Path) -> None:
+    first = run(ada, "0.25")
+    second = run(ada, "0.5")
+    assert ada.gitexp("push").exit_code == 0
+    (tmp_path / "empty").mkdir()
+    env = {**hub.env, "HOME": str(tmp_path / "empty"), "XDG_CONFIG_HOME": str(tmp_path / "empty")}
+    hub.git("clone", "-q", str(hub.path), str(tmp_path / "plain"))
+    carol = Lab(tmp_path / "plain", env)
+    assert listed(carol) == [(second, 0.5), (first, 0.25)]
+    assert carol.gitexp("show", first[:4]).exit_code == 0
+    assert "lr" in carol.gitexp("diff", first, second).stdout
+    assert carol.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main\n"
+    assert breaches(carol.path, "origin/experiments") == []
+
+
+def test_three_labs_meet_in_merges_and_every_commit_is_of_the_format(ada: Lab, bob: Lab, hub: Lab) -> None:
+    carol = clone(hub, "carol", user="Carol")
+    ids = [run(ada, "0.1"), run(bob, "0.2"), run(carol, "0.3")]
+    for lab in (ada, bob, carol):
+        assert lab.gitexp("push").exit_code == 0
+    ids += [run(ada, "0.4"), run(bob, "0.5")]
+    for lab in (bob, ada, carol, bob):
+        assert lab.gitexp("pull").exit_code == 0
+        assert lab.gitexp("push").exit_code == 0
+    assert [run_id for run_id, _ in listed(bob)] == ids[::-1]
+    assert tip(bob) == tip(hub)
+    assert hub.git("rev-list", "--count", "--merges", "experiments") == "4\n"
+    assert breaches(hub.path) == []
+    assert breaches(carol.path) == []
+
+
+def test_labs_that_began_apart_share_the_root(ada: Lab, tmp_path: Path, env: dict[str, str]) -> None:
+    other = make_lab(tmp_path / "other", env)
+    assert other.gitexp("init").exit_code == 0
+    recipe = 'lr = 0.1\n[run]\ncommand = ["echo", "loss {lr}"]\n[metrics]\noutput = { loss = "loss (.*)" }\n'
+    other.write("recipes/r.toml", recipe)
+    other.commit("another project altogether")
+    theirs, ours = run(other, "0.5"), run(ada, "0.25")
+    assert ada.gitexp("pull", str(other.path)).exit_code == 0
+    assert listed(ada) == [(ours, 0.25), (theirs, 0.5)]
+    assert ada.git("rev-list", "--max-parents=0", "experiments") == "bd649e5b4206e0f538ce41e3875a9377c19c7f7c\n"
+    assert breaches(ada.path) == []
+
+
+def test_a_lost_race_is_won_the_second_time_with_nothing_stacked(ada: Lab, bob: Lab, hub: Lab) -> None:
+    run(ada, "0.1")
+    assert ada.gitexp("push").exit_code == 0
+    run(ada, "0.2")
+    run(bob, "0.3")
+    hook = hub.write(
+        "hooks/pre-receive",
+        f"""#!/bin/sh
+        [ ! -e '{hub.path}/raced' ] || exit 0
+        touch '{hub.path}/raced'
+        unset $(git rev-parse --local-env-vars) GIT_QUARANTINE_PATH
+        cd '{ada.path}' && git push -q origin experiments
+    """,
+    )
+    hook.chmod(0o755)
+    before = bob.state()
+    assert bob.gitexp("push").exit_code == 0
+    assert bob.state() == before
+    assert [loss for _, loss in listed(bob)] == [0.3, 0.2, 0.1]
+    assert hub.git("rev-list", "--count", "--merges", "experiments") == "1\n"
+    assert breaches(hub.path) == []
+
+
+def test_runs_recorded_in_both_clones_at_once_all_arrive(ada: Lab, bob: Lab, hub: Lab) -> None:
+    runs = [lab.start("run", "r", "-s", f"lr=0.{number}") for number in range(1, 4) for lab in (ada, bob)]
+    assert [(process.communicate()[1], process.returncode)[1] for process in runs] == [0] * 6
+    pushes = [lab.start("push") for lab in (ada, bob)]
+    assert [(process.communicate()[1], process.returncode)[1] for process in pushes] == [0, 0]
+    assert len(Lab(hub.path, hub.env).runs()) == 6
+    assert breaches(hub.path) == []
