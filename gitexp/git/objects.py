@@ -6,11 +6,12 @@ Four processes of some 1.5 ms write a whole run: hash-object for all its files, 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from gitexp.git.repo import Repo, line, output, start
+from gitexp.git.repo import GitFailed, Repo, finish, line, output, start
 
 
 def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
@@ -35,12 +36,40 @@ def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, st
         while folder:
             folder = folder.rpartition("/")[0]
             entries.setdefault(folder, [])
-    for folder in sorted(entries, key=lambda name: name.count("/") + bool(name), reverse=True):  # deepest first
-        tree = write_tree(repo, entries[folder])
-        if folder:
-            parent, _, base = folder.rpartition("/")
-            entries[parent].append(f"040000 tree {tree}\t{base}")
+    with _TreeWriter(repo) as writer:
+        for folder in sorted(entries, key=lambda name: name.count("/") + bool(name), reverse=True):  # deepest first
+            tree = writer.write(entries[folder])
+            if folder:
+                parent, _, base = folder.rpartition("/")
+                entries[parent].append(f"040000 tree {tree}\t{base}")
     return tree
+
+
+class _TreeWriter:
+    """One `git mktree --batch` for several trees: each may name those written before."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._process = start(repo.root, "mktree", "--batch", stdin=subprocess.PIPE)
+
+    def __enter__(self) -> _TreeWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()
+
+    def write(self, entries: Sequence[str]) -> str:
+        asked, answers = self._process.stdin, self._process.stdout
+        assert asked is not None and answers is not None
+        try:
+            asked.write("".join(f"{entry}\n" for entry in [*entries, ""]).encode())
+            asked.flush()
+        except BrokenPipeError:
+            pass  # git said why on stderr
+        oid = answers.readline().decode().strip()
+        if not oid:
+            finish(self._process)
+            raise GitFailed("git mktree wrote no tree")
+        return oid
 
 
 def write_tree(repo: Repo, entries: Sequence[str]) -> str:

@@ -138,7 +138,16 @@ def git_config(repo: Repo) -> dict[str, str]:
 
 def ref_id(repo: Repo, ref: str) -> str | None:
     """The commit a ref or revision names; None where there is none."""
-    process = start(repo.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return finish_ref_id(start_ref_id(repo, ref))
+
+
+def start_ref_id(repo: Repo, ref: str) -> subprocess.Popen[bytes]:
+    """Begin to ask what commit a ref names; `finish_ref_id` reads the answer."""
+    return start(repo.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+
+
+def finish_ref_id(process: subprocess.Popen[bytes]) -> str | None:
+    """The commit that was asked for; None where there is none."""
     out, _ = process.communicate()
     return out.decode().strip() if process.returncode == 0 else None
 

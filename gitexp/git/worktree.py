@@ -77,7 +77,6 @@ class Survey:
         self._head = start(
             cwd, "log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%H%n%T%n%s", "HEAD", "--"
         )
-        self._ident = start(cwd, "var", "GIT_COMMITTER_IDENT")
         self._author = start(cwd, "var", "GIT_AUTHOR_IDENT")
 
     def finish(self) -> Surveyed:
@@ -94,16 +93,20 @@ class Survey:
                 f"{repo.root} has no commit yet, so there is no code that a run could name",
                 fix='git add -A && git commit -m "first commit"',
             )
-        _, no_committer = self._ident.communicate()
-        author, no_author = self._author.communicate()
-        if self._ident.returncode or self._author.returncode:
+        config = parse_config(finish(self._config))
+        author, nobody = self._author.communicate()
+        known = self._author.returncode == 0
+        if known and _has_own_author(config):
+            committer = start(self._cwd, "var", "GIT_COMMITTER_IDENT")  # it may lack what the author has
+            _, nobody = committer.communicate()
+            known = committer.returncode == 0
+        if not known:
             self._abandon()
             raise GitexpError(
                 "git does not know who you are, and a run is a commit",
-                details=(no_committer or no_author).decode(errors="replace").strip().splitlines()[-1:],
+                details=nobody.decode(errors="replace").strip().splitlines()[-1:],
                 fix='git config --global user.name "Your Name" && git config --global user.email you@example.com',
             )
-        config = parse_config(finish(self._config))
         commit, tree, subject = os.fsdecode(head_out).rstrip("\n").split("\n", 2)
         branch, changes = _parse_status(finish(self._status))
         flagged = _parse_flags(finish(self._flags), repo.root)
@@ -119,8 +122,15 @@ class Survey:
         )
 
     def _abandon(self) -> None:
-        for process in (self._status, self._flags, self._config, self._head, self._ident, self._author):
+        for process in (self._status, self._flags, self._config, self._head, self._author):
             process.communicate()
+
+
+def _has_own_author(config: Mapping[str, str]) -> bool:
+    """Whether the author's identity is given by itself, so that it says nothing of the committer's."""
+    return any(name in os.environ for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL")) or any(
+        name in config for name in ("author.name", "author.email")
+    )
 
 
 def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:

@@ -127,6 +127,7 @@ def run(
         keep_secrets(submitted)
         previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
         running.attend(screen(submitted))
+        previous.read()
     try:
         ended = read_ended(submitted.folder)
         if ended is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from gitexp.datasets.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.git.branch import branch_ref, take_up
 from gitexp.git.objects import move_ref, write_commit, write_files
-from gitexp.git.repo import Repo, is_ancestor, ref_id
+from gitexp.git.repo import Repo, finish_ref_id, is_ancestor, ref_id, start_ref_id
 from gitexp.model.environment import dump_environment, requirements
 from gitexp.model.manifest import parse_manifest
 from gitexp.model.message import compose_message
@@ -103,9 +104,10 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
     texts["artifacts.xxh128"] = artifacts.manifest
+    tip = start_ref_id(repo, branch_ref(str(ended.submit["branch"])))  # git answers while the files are stored
     tree = write_files(repo, _lay_out(folder, texts), trees={"code": ended.submit["code_tree"]})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
-    commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings)
+    commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings, tip)
     shutil.rmtree(folder, ignore_errors=True)
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
@@ -248,12 +250,14 @@ def _commit(
     message: str,
     authored: datetime,
     settings: Mapping[str, str],
+    looking: subprocess.Popen[bytes],
 ) -> str:
     ref, noted = branch_ref(branch), folder / runfolder.TRIED
     tried = noted.read_text().split() if noted.exists() else []
     deadline = time.monotonic() + PATIENCE_S
+    seen = finish_ref_id(looking)
     while True:
-        tip = ref_id(repo, ref) or take_up(repo, branch, settings)[0]
+        tip = seen or take_up(repo, branch, settings)[0]
         for earlier in tried:
             if is_ancestor(repo, earlier, tip):
                 return earlier  # an earlier attempt got as far as moving the ref
@@ -279,4 +283,4 @@ def _commit(
                 fix="gitexp status",
             )
         time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
-        tried = [commit]
+        tried, seen = [commit], ref_id(repo, ref)

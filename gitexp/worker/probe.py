@@ -1,18 +1,20 @@
 """Tell, as one JSON document, what the Python that runs this has installed and what machine it runs on.
 
-Run as `PYTHON -c SOURCE JSON` beside the program and with its environment, so this one file imports nothing of gitexp
-and keeps to Python 3.6. JSON is {"variables": [names to record besides the usual ones], "interpreter": false where
-only the machine is asked for}. A fact that cannot be found out is "unknown", a list or table that does not apply is
-left out; no package is imported, no value of the environment is shown that is not on a list below.
+Runs in the program's own Python, beside it and with its environment, so this one file imports nothing of gitexp and
+keeps to Python 3.6; `PYTHON -c SOURCE JSON` works anywhere. JSON is {"variables": [names to record besides the usual
+ones], "interpreter": false where only the machine is asked for}. A fact that cannot be found out is "unknown", a list
+or table that does not apply is left out; no package is imported, no value of the environment is shown that is not on
+a list below.
 """
 
 import sys
 
+# A process of its own: by `-c SOURCE`, or as a module of this plain name, whose byte code is kept (see probing.py).
+ALONE = __name__ in ("__main__", "probe")
 # `-c` puts the user's folder first, and PYTHONPATH may follow: a json.py there is not to be run by us.
-SEARCHED = [entry for entry in sys.path if entry]
-ALONE = __name__ == "__main__"
-if ALONE and sys.path[:1] == [""]:
+if __name__ == "probe" or (ALONE and sys.path[:1] == [""]):
     del sys.path[0]
+SEARCHED = [entry for entry in sys.path if entry]
 
 import os  # noqa: E402
 from time import monotonic  # noqa: E402

@@ -18,6 +18,12 @@ from gitexp.worker.program import exit_of, signal_group, spawn
 
 LIMIT_S = 10.0
 MOST_PROBES = 4
+# Imported rather than handed over as source, which would be compiled anew each time: 5 ms. The folder takes the place
+# of the user's own at the head of the path, and the probe takes it off again.
+_IMPORT_PROBE = (
+    f"import sys; sys.path[:1] = [{os.path.dirname(os.path.abspath(__file__))!r}] + [p for p in sys.path[:1] if p]; "
+    "import probe"
+)
 _FIRST_LOOK_S = 0.02
 _LONGEST_ANSWER = 8 * 1024 * 1024
 _KILL = 9
@@ -44,8 +50,6 @@ class Probing:
         self._answer = b""
         self._begun = self._deadline = time.monotonic()
         self._look = None if python else self._begun + _FIRST_LOOK_S
-        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py"), encoding="utf-8") as file:
-            self._source = file.read()
         self._start(python)
 
     @property
@@ -130,7 +134,7 @@ class Probing:
         self._deadline = time.monotonic() + LIMIT_S
         reader, writer = os.pipe()
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        argv += ["-c", self._source, fastjson.dumps(options)]
+        argv += ["-B", "-c", _IMPORT_PROBE, fastjson.dumps(options)]
         try:
             self.pid = spawn(argv, env=env, cwd=cwd, streams=(nothing, writer, nothing))
         except OSError as error:

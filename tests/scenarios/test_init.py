@@ -107,3 +107,10 @@ def test_a_hooks_folder_of_the_project_is_left_alone_and_said_so(fresh: Lab) -> 
     assert "core.hooksPath" in result.stdout
     fresh.commit("gitexp")
     assert fresh.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_an_author_without_a_committer_is_one_clear_error(fresh: Lab) -> None:
+    Path(fresh.env["HOME"], ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    result = fresh.gitexp("init", GIT_AUTHOR_NAME="Ada", GIT_AUTHOR_EMAIL="ada@example.org")
+    assert result.exit_code == 1
+    assert "does not know who you are" in result.stderr
