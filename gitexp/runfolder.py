@@ -10,6 +10,7 @@
         matched.jsonl     worker: metrics found in the output
         environment.json  worker: what the probe said
         outcome.json      worker, last: its presence means that the program has ended (outcome.room: place kept for it)
+        worker-error.txt  worker: why it gave up, where it has a bug
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
         saved/            the program, through GITEXP_OUTPUT
@@ -132,10 +133,13 @@ def is_held(folder: str, name: str) -> bool:
     """Whether somebody holds this lock. Never creates the file."""
     import fcntl
 
+    path = os.path.join(folder, name)
     try:
-        fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # another user's; only NFS wants more than this for a look
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp import runfolder
+from gitexp.cli.render import number, safe, text_width
 
 _TAIL = 256 * 1024  # how much of a metrics file is read at a time; of more that is new, the end
 _ERASE = b"\r\x1b[K"
@@ -59,7 +60,7 @@ class LiveScreen:
         self._plain = PlainScreen(stdout_fd=stdout_fd, stderr_fd=2)
         self._fd = stdout_fd
         self._latest = Latest(folder)
-        self._name = _safe(name)
+        self._name = safe(name)
         self._colour = not os.environ.get("NO_COLOR")
         self._began = time.monotonic()
         self._gave_up = os.environ.get("TERM", "") in ("", "dumb")
@@ -98,11 +99,11 @@ class LiveScreen:
         parts = [self._name]
         if self._latest.step is not None:
             parts.append(f"step {self._latest.step}")
-        parts += [f"{_safe(name)} {_short(value)}" for name, value in self._latest.metrics.items()]
-        while len(parts) > 1 and _width(" · ".join([*parts, elapsed])) >= columns:
+        parts += [f"{safe(name)} {number(value)}" for name, value in self._latest.metrics.items()]
+        while len(parts) > 1 and text_width(" · ".join([*parts, elapsed])) >= columns:
             parts.pop()
         text = " · ".join([*parts, elapsed])
-        while text and _width(text) >= columns:
+        while text and text_width(text) >= columns:
             text = text[:-1]
         return text
 
@@ -186,28 +187,10 @@ def _is_whole(sequence: bytes) -> bool:
     return len(sequence) > 1
 
 
-def _short(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
 def _clock(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-def _safe(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def _width(text: str) -> int:
-    """Display cells."""
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _columns(fd: int) -> int:

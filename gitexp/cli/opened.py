@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -17,8 +17,7 @@ from gitexp.history.select import History
 from gitexp.stages.configure import read_config
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A repository that is being read. `settings` are git's, `goals` gitexp.toml's."""
 
     repo: Repo
@@ -28,7 +27,7 @@ class Opened:
     history: History
 
 
-def _settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
+def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
     """Record runs whose own command is gone. Loads what that takes only where a run folder is there at all."""
     try:
         waiting = os.listdir(runfolder.runs_folder(str(repo.common_dir)))  # noqa: PTH208 -- names are all we want
@@ -57,7 +56,7 @@ def opened_here() -> Iterator[Opened]:
         words, _ = listing.communicate()
     with ObjectReader(repo) as reader:
         settings = parse_config(words)
-        _settle_what_waits(repo, settings)
+        settle_what_waits(repo, settings)
         config = read_config(repo, settings)
         history = History(
             repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")

@@ -1,6 +1,6 @@
 """Write blobs, trees and commits, and move one ref by compare-and-swap. Touches objects and that ref; nothing else.
 
-Four processes of some 1.5 ms write a whole run: hash-object for all its files, mktree twice, commit-tree, update-ref.
+Four processes of some 1.5 ms write a whole run: hash-object (its files), mktree (its trees), commit-tree, update-ref.
 """
 
 from __future__ import annotations

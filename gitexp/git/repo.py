@@ -10,11 +10,10 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from gitexp.errors import GitexpError
 
-ROOT_README_LIMIT = 1 << 16
 OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole into memory
 
 
@@ -191,18 +190,18 @@ class ObjectReader:
 
     def find_many(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | None] | None]:
         """Object id and bytes of each name, in order."""
-        asked, waiting = self._process.stdin, self._process.stdout
-        assert asked is not None and waiting is not None
+        asked, stream = self._process.stdin, self._process.stdout
+        assert asked is not None and stream is not None
         # A chunk of requests fits into the pipe whole, so that git never waits for us while we wait for it.
         for chunk in _chunks(names, 200):
-            asked.write("".join(f"{name}\n" for name in chunk).encode("utf-8", "surrogateescape"))
+            # A name may come from a record. With a line feed in it, it would be two; an empty one names nothing.
+            lines = [f"{name}\n" if "\n" not in name else "\n" for name in chunk]
+            asked.write("".join(lines).encode("utf-8", "surrogateescape"))
             asked.flush()
             for _ in chunk:
-                yield self._answer(waiting)
+                yield self._answer(stream)
 
-    def _answer(self, waiting: object) -> tuple[str, bytes | None] | None:
-        stream = self._process.stdout
-        assert stream is not None
+    def _answer(self, stream: IO[bytes]) -> tuple[str, bytes | None] | None:
         header = stream.readline()
         if not header.endswith(b"\n"):
             _, err = self._process.communicate()

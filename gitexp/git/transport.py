@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, git_environment, ref_id, succeeds
+from gitexp.redact import redact_url
 
 Show = Callable[[bytes], None]
 
@@ -39,7 +40,7 @@ class Remote(NamedTuple):
     @property
     def shown(self) -> str:
         """The name, or the URL without what is secret in it."""
-        return self.name or re.sub(r"(?<=://)[^/@]*@", "", self.address)
+        return self.name or redact_url(self.address)
 
     def tracking_ref(self, branch: str) -> str | None:
         """The ref that remembers the remote's branch; None for a URL."""
@@ -63,8 +64,7 @@ def choose_remote(config: Mapping[str, str], asked: str | None, *, branch: str, 
 
     `config` is git's; what is asked for is a remote's name, a URL, or a path seen from `cwd`.
     """
-    pattern = re.compile(r"remote\.(.+)\.(?:url|pushurl)", re.DOTALL)
-    names = sorted({found[1] for key in config if (found := pattern.fullmatch(key))})
+    names = remote_names(config)
     upstream = config.get(f"branch.{branch}.remote")
     wanted = asked or config.get("gitexp.remote") or (upstream if upstream != "." else None)
     if wanted is not None:
@@ -88,6 +88,12 @@ def choose_remote(config: Mapping[str, str], asked: str | None, *, branch: str, 
             fix=f"git config gitexp.remote {names[0]}    or name it in the command",
         )
     raise GitexpError("There is no remote to share runs with", fix="git remote add origin URL    then type it again")
+
+
+def remote_names(config: Mapping[str, str]) -> list[str]:
+    """The remotes that git's configuration knows, sorted."""
+    pattern = re.compile(r"remote\.(.+)\.(?:url|pushurl)", re.DOTALL)
+    return sorted({found[1] for key in config if (found := pattern.fullmatch(key))})
 
 
 def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> str | None:

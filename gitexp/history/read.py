@@ -75,11 +75,6 @@ class Run:
         return self._parsed("metrics.toml", lambda text: load_metrics(text)) or {}
 
     @cached_property
-    def recipe_text(self) -> str | None:
-        """recipe.toml as it is."""
-        return self._text("recipe.toml")
-
-    @cached_property
     def recipe(self) -> Mapping[str, Any] | None:
         """The resolved recipe."""
         return self._parsed("recipe.toml", _toml)
@@ -128,7 +123,7 @@ class Run:
         from gitexp.model.manifest import display, parse_manifest
 
         try:
-            entries = parse_manifest(self._parts.get("artifacts.xxh128") or b"", where="artifacts.xxh128")
+            entries = parse_manifest(self._content("artifacts.xxh128") or b"", where="artifacts.xxh128")
         except GitexpError as error:
             self.problems.append(error.what)
             return []
@@ -144,11 +139,15 @@ class Run:
             self.problems.append(error.what)
             return None
 
-    def _text(self, name: str) -> str | None:
+    def _content(self, name: str) -> bytes | None:
         content = self._parts.get(name)
+        if content is None and name in self.tree:
+            self.problems.append(f"{name} is too large to be read, or missing from this clone")
+        return content
+
+    def _text(self, name: str) -> str | None:
+        content = self._content(name)
         if content is None:
-            if name in self.tree:
-                self.problems.append(f"{name} is too large to be read, or missing from this clone")
             return None
         try:
             return content.decode("utf-8")

@@ -13,7 +13,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, ref_id
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
-from gitexp.history.walk import Runs, branch_ref, find_tips
+from gitexp.history.walk import Runs, find_tips, tip_to_read
 from gitexp.model.run import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
@@ -43,7 +43,7 @@ class History:
         self.branch = branch
         self.goals = goals  # gitexp.toml's
         self.tips = find_tips(repo, branch)
-        self.runs = Runs(repo, branch_ref(self.tips, remote=remote), reader=reader)
+        self.runs = Runs(repo, tip_to_read(self.tips, remote=remote), reader=reader)
 
     def of_remote(self, remote: str | None) -> Runs:
         """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 RECORD_LIMIT = 1 << 20  # bytes of run.toml or metrics.toml; what is larger was not written by gitexp
 METRICS_LIMIT = 1000  # metrics of one run that a row carries
+LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
 _FIELDS = ("%m", "%H", "%at", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
 _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 
@@ -43,7 +44,7 @@ def find_tips(repo: Repo, branch: str) -> dict[str, Tip]:
     return tips
 
 
-def branch_ref(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
+def tip_to_read(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
     """The ref to read: the local branch; without one that of the remote named, else of origin, else of the only one."""
     for name in ("", remote, "origin"):
         if name is not None and name in tips:
@@ -203,7 +204,7 @@ def _unreadable(commit: str, authored: int, author: str, trailer: str, *, proble
         id=run_id,
         commit=commit,
         attempt=1,
-        finished=float(authored),
+        finished=float(min(authored, LAST_SECOND)),
         recipe="",
         kind="run",
         status="unreadable",
@@ -231,8 +232,8 @@ def _text(found: Found, name: str) -> str:
         raise GitexpError(f"{name} is not UTF-8") from error
 
 
-def count_runs(repo: Repo, *, include: str, exclude: str) -> int:
-    """How many runs one commit's history has that another's has not."""
-    trailer = "--format=%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)"
-    listing = output(repo, "log", "--no-show-signature", "-s", trailer, include, f"^{exclude}", "--")
-    return sum(1 for line in listing.splitlines() if line.strip())
+def count_runs(repo: Repo, *, include: str, exclude: str | None) -> int:
+    """How many runs one commit's history has that another's has not. Attempts of one run count once."""
+    wanted = [include, f"^{exclude}"] if exclude else [include]
+    trailer = "--format=%(trailers:key=Gitexp-Run,valueonly)"
+    return len(set(output(repo, "rev-list", "--no-commit-header", trailer, *wanted, "--").split()))

@@ -24,7 +24,7 @@ _BLANK = frozenset({"", "na", "n/a", "none", "null", "-"})  # how CSV files say 
 
 
 def parse_lines(data: bytes, *, source: str = "GITEXP_METRICS") -> Parsed:
-    """Rows of gitexp's own metric lines (design, section 5). A last line without its newline may be torn: left out."""
+    """Rows of gitexp's own metric lines. A last line without its newline may be torn: left out."""
     reader = _Reader(source, strict=True)
     reader.lines(data)
     return reader.rows, reader.problems()

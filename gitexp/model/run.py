@@ -20,7 +20,6 @@ RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id
 RUN_ID_LENGTH = 16
 
 STATUSES = ("completed", "failed", "interrupted", "timed-out", "crashed")
-KINDS = ("run", "smoke", "rerun")
 
 
 class RunId(str):

@@ -60,8 +60,11 @@ class Done(NamedTuple):
     others: Settled  # left-over runs that were recorded on the way
 
 
-def check(request: Request, *, survey: Survey, hook: Callable[[Surveyed, Config, str], tuple[str, ...]]) -> Checked:
-    """Everything that can be known before the program starts. Raises Refused, and nothing was written."""
+def check(request: Request, *, survey: Survey, verify: bool) -> Checked:
+    """Everything that can be known before the program starts. Raises Refused, and nothing was written.
+
+    `verify`: ask the hook gitexp-pre-run too.
+    """
     surveyed = survey.finish()
     config = read_config(surveyed.repo, surveyed.config)
     root = surveyed.repo.root
@@ -88,22 +91,12 @@ def check(request: Request, *, survey: Survey, hook: Callable[[Surveyed, Config,
             config=config,
         )
     check_branch(surveyed, config)
-    said = hook(surveyed, config, recipe.name)
+    said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
     check_snapshot(surveyed, config.policy)
     datasets = check_data(recipe, root=root)
     argv = program_argv(recipe, data_paths=data_paths(datasets, root=root))
     check_program(argv, cwd=cwd)
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
-
-
-def run_hook(surveyed: Surveyed, config: Config, subject: str) -> tuple[str, ...]:
-    """What `check` calls unless --no-verify was given."""
-    return check_hook(surveyed, config, subject=subject)
-
-
-def skip_hook(surveyed: Surveyed, config: Config, subject: str) -> tuple[str, ...]:
-    """--no-verify, as in git."""
-    return ()
 
 
 def run(

@@ -1,7 +1,7 @@
 """Record what has ended: collect what the program left in its folder, then make the commit.
 
 `settle` is for the run that this command started; `settle_all` is for the runs whose own command is gone (killed,
-logged out, out of disk), and every command that reads or writes the branch calls it first.
+logged out, out of disk): every command that reads or shares the branch calls it first, `gitexp run` at its end.
 """
 
 from __future__ import annotations
@@ -77,37 +77,50 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
     except FileNotFoundError:
         return settled
     for path in folders:
-        folder = str(path)
-        if path.name.startswith("."):
-            continue  # being made
-        if runfolder.is_held(folder, runfolder.WORKER_LOCK):
-            continue
         try:
-            lock = runfolder.lock(folder, runfolder.RECORD_LOCK)
-        except FileNotFoundError:
-            continue  # recorded by another command since we looked
-        if lock is None:
-            continue
-        try:
-            if not runfolder.is_held(folder, runfolder.WORKER_LOCK):
-                settled.recorded.extend(_settle_left_over(repo, path, settings))
+            if path.name.startswith("."):
+                _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
+            elif not runfolder.is_held(str(path), runfolder.WORKER_LOCK):
+                settled.recorded.extend(_settle_unattended(repo, path, settings))
         except (GitexpError, OSError, ValueError, KeyError) as error:
-            # A damaged folder must not stand in the way of the command that found it; it stays for a person to look at.
-            settled.problems.append(f"a run waits in {folder} and could not be recorded: {error}")
-        finally:
-            os.close(lock)
+            # A folder that is damaged, or another user's, must not stand in the way of the command that found it.
+            settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
     return settled
+
+
+def _settle_unattended(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
+    try:
+        lock = runfolder.lock(str(folder), runfolder.RECORD_LOCK)
+    except FileNotFoundError:
+        return []  # recorded by another command since we looked
+    if lock is None:
+        return []
+    try:
+        if runfolder.is_held(str(folder), runfolder.WORKER_LOCK):
+            return []
+        return _settle_left_over(repo, folder, settings)
+    finally:
+        os.close(lock)
 
 
 def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
     ended = read_ended(folder)
     if ended is None:
-        if time.time() - folder.stat().st_mtime > STARTING_S:
-            shutil.rmtree(folder, ignore_errors=True)  # killed before its program was started: there was no run
+        _remove_unstarted(folder)
         return []
     if _still_runs(ended):
         return []  # only its worker was killed: what it still writes belongs into its record
     return [settle(repo, ended, settings=settings)]
+
+
+def _remove_unstarted(folder: Path) -> None:
+    """Remove a folder whose program was never started, and by now will not be: there was no run."""
+    try:
+        age_s = time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return  # it has its name now, or another command was faster
+    if age_s > STARTING_S:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _still_runs(ended: Ended) -> bool:

@@ -75,7 +75,7 @@ def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
     name = argv[0]
     # As the kernel looks: a name with a slash counts from the working folder. (`import shutil` for this costs 3 ms.)
     places = [cwd / name] if os.sep in name else [Path(folder, name) for folder in os.get_exec_path()]
-    files = [place for place in places if place.is_file()]
+    files = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 -- Path's raises for forbidden folders
     if any(os.access(file, os.X_OK) for file in files):
         return
     if os.sep in name and places[0].is_dir():
@@ -92,12 +92,15 @@ def check_data(recipe: Recipe, *, root: Path) -> dict[str, Dataset]:
     for name, ref in recipe.data.items():
         assert ref.path is not None, "resolve refuses sources that are not paths"
         path = Path(os.path.normpath(root / ref.path))
-        if not path.exists():
+        try:
+            path.stat()
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
             raise Refused(
-                f"Dataset {name}: {ref.path} does not exist",
+                f"Dataset {name}: {ref.path} {'does not exist' if missing else f'cannot be read: {error.strerror}'}",
                 why=f"Looked for {path}",
                 fix=f"put it there, or set data.{name} in the recipe",
-            )
+            ) from error
         built = build_manifest(path)
         if ref.digest is not None and ref.digest != built.digest:
             raise Refused(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.model.metricfiles import parse_lines
@@ -16,8 +15,7 @@ from gitexp.worker.program import group_is_of_run
 END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 
 
-@dataclass(frozen=True)
-class InProgress:
+class InProgress(NamedTuple):
     """A run that is not a commit yet.
 
     `state` is `running`, `waiting` (it has ended), `unattended` (its worker was killed, the program goes on) or

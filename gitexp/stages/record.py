@@ -33,6 +33,7 @@ from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_ru
 from gitexp.redact import redact, redact_toml, secret_values
 from gitexp.worker.output import read_output
 
+HISTORY = "history.whole"  # on its way to the object store
 PATIENCE_S = 30.0  # how long to go on trying while others move or hold the ref
 
 
@@ -140,9 +141,11 @@ def _keep_history(folder: Path, results: Results, store: ObjectStore) -> History
 
     digest = xxh3_128_hexdigest(whole)
     if results.history_whole is not None:
-        path = folder / "history.whole"
-        path.write_bytes(whole)
-        store.take(path, digest=digest)
+        # In the recorder's own folder: elsewhere it would pass for a sign of life. Whole, by renaming: the file of an
+        # earlier attempt is the stored object under another name, and must not be written to.
+        (folder / runfolder.RECORD).mkdir(exist_ok=True)
+        runfolder.write_whole(str(folder / runfolder.RECORD), HISTORY, whole)
+        store.take(folder / runfolder.RECORD / HISTORY, digest=digest)
     return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{digest}")
 
 
@@ -208,7 +211,7 @@ def _resources(asked: Mapping[str, Any], environment: Mapping[str, Any]) -> Reso
     return Resources(
         cpus_asked=asked.get("cpus"),
         cpus=cpus if isinstance(cpus, int) else None,
-        memory_asked=asked.get("memory"),
+        memory_asked=None if asked.get("memory") is None else str(asked["memory"]),  # "16GB", or a number of bytes
         memory_bytes=memory if isinstance(memory, int) else None,
         gpus_asked=asked.get("gpus"),
         gpus=len(gpus) if isinstance(gpus, list) else None,
@@ -222,7 +225,7 @@ def _moment(epoch_s: float) -> datetime:
 
 def _last_sign(folder: Path) -> float:
     """When something in the folder was last written by the worker or the program, in epoch seconds."""
-    ours = {runfolder.RECORD, runfolder.RECORD_LOCK, runfolder.TRIED}
+    ours = {runfolder.AFTER, runfolder.RECORD, runfolder.RECORD_LOCK, runfolder.TRIED}
     return max(path.stat().st_mtime for path in folder.iterdir() if path.name not in ours)
 
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.branch import branch_ref, branch_tip, checked_out_in, write_root
 from gitexp.git.objects import move_ref, write_commit
-from gitexp.git.repo import ObjectReader, Repo, is_ancestor, line, output
+from gitexp.git.repo import ObjectReader, Repo, is_ancestor, output
 from gitexp.git.transport import Lost, Remote, Show, fetch_branch, push_commit
+from gitexp.history.walk import count_runs
 
 TRIES = 60  # some 20 labs that push at the same moment all get their turn
 PAUSES_S = (0.1, 1.0)  # the longest wait grows from one to the other: without a cap, the losers starve
@@ -47,9 +48,9 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
     for attempt in range(tries):
         answer = push_commit(repo, remote, offer, branch=branch, show=show)
         if not isinstance(answer, Lost):
-            received = _count_runs(repo, local, theirs) if theirs else 0
+            received = count_runs(repo, include=theirs, exclude=local) if theirs else 0
             _follow(repo, branch=branch, old=local, new=offer)
-            sent = _count_runs(repo, answer.before, local) if answer.before != offer else 0
+            sent = count_runs(repo, include=local, exclude=answer.before) if answer.before != offer else 0
             return Shared(remote, branch, sent=sent, received=received, before=answer.before, after=offer)
         words = answer.words
         if attempt:
@@ -60,7 +61,7 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             continue  # somebody holds the lock of a branch that is not there yet
         _require_experiments(repo, theirs, branch=branch, root=root, where=f"on {remote.shown}")
         if is_ancestor(repo, local, theirs):
-            waiting = _count_runs(repo, local, theirs)
+            waiting = count_runs(repo, include=theirs, exclude=local)
             return Shared(remote, branch, sent=0, received=0, before=theirs, after=theirs, waiting=waiting)
         if not is_ancestor(repo, theirs, local):
             _require_not_checked_out(repo, branch)
@@ -96,7 +97,7 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             new = _merge(repo, theirs, local)
         words = move_ref(repo, branch_ref(branch), new=new, old=local, why=f"gitexp pull {remote.shown}")
         if words is None:
-            received = _count_runs(repo, local, theirs)
+            received = count_runs(repo, include=theirs, exclude=local)
             return Shared(remote, branch, sent=0, received=received, before=local, after=new)
         time.sleep(random.uniform(0, PAUSES_S[0]))
     raise GitexpError(
@@ -158,16 +159,9 @@ def _merge(repo: Repo, theirs: str, mine: str) -> str:
     with ObjectReader(repo) as objects:
         found = objects.find(f"{theirs}^{{tree}}")
     assert found is not None, "the tip was fetched with its tree"
-    runs = _plural(_count_runs(repo, theirs, mine))
+    runs = _plural(count_runs(repo, include=mine, exclude=theirs))
     message = f"merge: {runs} of another clone\n\nGitexp-Event: merge\n"
     return write_commit(repo, tree=found[0], parents=[theirs, mine], message=message)
-
-
-def _count_runs(repo: Repo, known: str | None, tip: str) -> int:
-    """How many runs `tip` has that `known` has not. Attempts of one run count once."""
-    wanted = [tip, f"^{known}"] if known else [tip]
-    ids = line(repo, "rev-list", "--no-commit-header", "--format=%(trailers:key=Gitexp-Run,valueonly)", *wanted, "--")
-    return len(set(ids.split()))
 
 
 def _plural(runs: int) -> str:

@@ -120,8 +120,14 @@ def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, list[int]]:
 
         for pattern in with_magic:
             names += glob(pattern, root_dir=cwd, recursive=True)  # noqa: PTH207 -- as when they are read
-    found = {name: os.stat(cwd / name) for name in names}  # noqa: PTH116 -- cheaper than Path's
-    return {name: [info.st_mtime_ns, info.st_ctime_ns, info.st_size] for name, info in found.items()}
+    found = {}
+    for name in names:
+        try:
+            info = os.stat(cwd / name)  # noqa: PTH116 -- cheaper than Path's
+        except OSError:
+            continue  # a link to nothing, or just removed: what it is after the run is news
+        found[name] = [info.st_mtime_ns, info.st_ctime_ns, info.st_size]
+    return found
 
 
 def _job(

@@ -141,3 +141,16 @@ def test_only_metrics_that_differ_make_a_difference_for_the_exit_code(fresh: Lab
     write_run(fresh, A, files={"metrics.toml": '"loss" = nan\n'}, duration_s=1.0)
     write_run(fresh, B, files={"metrics.toml": '"loss" = nan\n'}, duration_s=2.0)
     assert gitexp("diff", A, B, "--exit-code").exit_code == 0
+
+
+def test_a_datasets_name_cannot_ask_git_for_something_else(fresh: Lab, gitexp: Gitexp) -> None:
+    named = '"a\\nHEAD:README\\nb" = { digest = "xxh128:%s" }\nd = { digest = "xxh128:%s" }\n'
+    for run_id, digit in ((A, "0"), (B, "1")):
+        files: dict[str, str | bytes | None] = {
+            "data.toml": named % (digit * 32, digit * 32),
+            "data/d.xxh128": f"{digit * 32}  digits.csv\n",
+        }
+        write_run(fresh, run_id, files=files, finished=f"2026-11-20T1{digit}:00:00Z")
+    hostile, honest = gitexp("diff", "--json").json["data"]
+    assert (hostile["state"], hostile["changed"]) == ("changed", None)
+    assert (honest["name"], honest["changed"]) == ("d", ["digits.csv"])

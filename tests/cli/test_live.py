@@ -311,7 +311,7 @@ def test_what_does_not_fit_is_left_out(tmp_path: Path, screen: LiveScreen) -> No
 
 def test_a_metrics_name_cannot_command_the_terminal(tmp_path: Path, screen: LiveScreen) -> None:
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"\x1b[2Jloss\n": 1}) + "\n")
-    assert screen.line(columns=80) == "digits · \\x1b[2Jloss\\x0a 1 · 0:00"
+    assert screen.line(columns=80) == "digits · \\x1b[2Jloss\\n 1 · 0:00"
 
 
 def test_the_latest_values_of_a_growing_file_are_kept(tmp_path: Path) -> None:

@@ -257,3 +257,14 @@ def test_long_values_that_begin_alike_are_told_apart_by_their_ends(fresh: Lab, g
 
 def test_a_summary_without_runs_says_so(gitexp: Gitexp) -> None:
     assert "There are no runs yet" in gitexp("log", "--summary").stderr
+
+
+def test_an_author_date_that_no_calendar_has_breaks_no_listing(fresh: Lab, gitexp: Gitexp) -> None:
+    tree = fresh.git("mktree", feed="").strip()
+    message = f"x\n\nGitexp-Run: {A}\n"
+    late = Lab(fresh.path, {**fresh.env, "GIT_AUTHOR_DATE": "@99999999999999 +0000"})
+    commit = late.git("commit-tree", tree, "-m", message).strip()
+    fresh.git("update-ref", "refs/heads/experiments", commit)
+    assert gitexp("log").exit_code == 0
+    assert gitexp("log", "--csv").stdout.splitlines()[1].startswith(f"{A},1,{commit},9999-12-31T23:59:59Z,")
+    assert gitexp("show", "zzzz").exit_code == 1

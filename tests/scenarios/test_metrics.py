@@ -126,3 +126,20 @@ def test_the_end_of_a_run_compares_its_metrics_with_the_run_before(lab: Lab) -> 
     )
     assert "loss 0.5  " in lab.gitexp("run", "tiny").stderr
     assert "loss 0.25 (-0.25)" in lab.gitexp("run", "tiny", "-s", "train.loss=0.25").stderr
+
+
+def test_a_link_to_nothing_that_a_pattern_matches_refuses_no_run(lab: Lab) -> None:
+    trains(lab, '[metrics]\nfiles = ["out/*.json"]\n', """echo '{"acc": 0.5}' > out/a.json\n""")
+    (lab.path / "out").mkdir()
+    (lab.path / "out" / "latest.json").symlink_to("gone.json")
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 1, result.stderr
+    assert metrics(lab) == {"acc": 0.5}
+    assert defects(lab) == ["out/latest.json: cannot be read: No such file or directory"]
+
+
+def test_a_metric_file_with_an_impossible_name_is_a_defect_of_the_run(lab: Lab) -> None:
+    trains(lab, f'[metrics]\nfiles = ["{"x" * 300}"]\n', "true\n")
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 1, result.stderr
+    assert defects(lab) == [f"{'x' * 300}: the program did not write a file of this name"]

@@ -217,3 +217,11 @@ def test_a_dry_run_of_a_recipe_tells_people_and_programs_what_would_run(lab: Lab
     assert document["dry_run"]["argv"] == ["echo", "0.1", "data/one.csv", "1", "8", "4", "{}"]
     assert document["dry_run"]["code"]["changed"] == ["notes 1.txt"]
     assert lab.runs() == []
+
+
+def test_memory_that_is_asked_for_in_bytes_makes_a_record_that_can_be_read(lab: Lab) -> None:
+    lab.write("recipes/r.toml", '[run]\ncommand = ["true"]\n[resources]\nmemory = 8000000000\n')
+    lab.commit("a recipe")
+    assert lab.gitexp("run", "r").exit_code == 0
+    [run] = lab.gitexp("log", "--json").json["runs"]
+    assert (run["status"], run["resources"]["memory_asked"]) == ("completed", "8000000000")

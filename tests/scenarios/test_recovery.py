@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 import tomllib
+from pathlib import Path
 
 from harness import Lab
 
@@ -92,3 +94,75 @@ def test_from_a_folder_that_is_gone_there_is_one_clear_error(lab: Lab) -> None:
     result = lab.command("sh", "-c", "mkdir gone && cd gone && rmdir ../gone && gitexp run -- true")
     assert result.exit_code == 1
     assert result.stderr == "error: The folder that this shell is in does not exist any more\nfix:   cd DIR\n"
+
+
+LONG = """[policy]\nhistory_limit = "1KiB"\n"""
+LOGS = 'i=0; while [ $i -lt 200 ]; do echo \'{"loss": 0.5}\'; i=$((i + 1)); done >> "$GITEXP_METRICS"'
+
+
+def left_over(lab: Lab) -> Path:
+    """The folder of a run with a long history, whose program has ended and whose gitexp and worker were killed."""
+    lab.write("gitexp.toml", LONG)
+    lab.commit("a short limit")
+    process, worker = started(lab, f"sleep 0.3; {LOGS}")
+    process.kill()
+    os.kill(worker, signal.SIGKILL)
+    process.communicate()
+    time.sleep(0.8)
+    [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
+    return folder
+
+
+def test_a_crashed_run_with_a_long_history_ended_when_it_last_showed_life(lab: Lab) -> None:
+    folder = left_over(lab)
+    for path in folder.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert "recorded sh" in lab.gitexp("status").stderr
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert run["history"]["rows"] == 200
+    assert run["finished"].isoformat() == "2023-11-14T22:13:20+00:00"
+
+
+def test_a_long_history_that_is_stored_already_is_not_written_to_again(lab: Lab) -> None:
+    submit = left_over(lab) / "submit.json"
+    whole = submit.read_text()
+    tree = json.loads(whole)["code_tree"]
+    submit.write_text(whole.replace(tree, "f" * len(tree)))  # what must fail only after the history was stored
+    assert "could not be recorded" in lab.gitexp("status").stderr
+    [stored] = [path for path in (lab.path / ".git" / "gitexp" / "objects").rglob("*") if path.is_file()]
+    before = stored.stat().st_mtime_ns
+    submit.write_text(whole)
+    assert "recorded sh" in lab.gitexp("status").stderr
+    assert stored.stat().st_mtime_ns == before
+    assert len(lab.runs()) == 1
+
+
+def test_what_is_no_run_among_the_runs_in_progress_is_in_nobodys_way(lab: Lab) -> None:
+    stray = lab.write(".git/gitexp/runs/stray", "")
+    result = lab.gitexp("status")
+    assert result.exit_code == 0
+    assert f"warning: a run waits in {stray} and could not be recorded: [Errno 20] Not a directory" in result.stderr
+
+
+def test_a_run_folder_whose_maker_was_killed_goes_after_a_while(lab: Lab) -> None:
+    half = lab.path / ".git" / "gitexp" / "runs" / ".new-kkkkllllmmmmnnnn"
+    (half / "saved").mkdir(parents=True)
+    assert lab.gitexp("status").exit_code == 0
+    assert half.exists()
+    os.utime(half, (1_700_000_000, 1_700_000_000))
+    assert lab.gitexp("status").exit_code == 0
+    assert not half.exists()
+
+
+def test_a_program_is_found_although_some_folders_on_the_path_cannot_be_looked_into(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "true", PATH=f"/{'x' * 300}:{lab.env['PATH']}")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_dataset_with_an_impossible_path_is_refused(lab: Lab) -> None:
+    lab.write("recipes/r.toml", f'[run]\ncommand = ["true"]\n[data]\nd = "{"x" * 300}"\n')
+    lab.commit("a recipe")
+    result = lab.gitexp("run", "r")
+    assert result.exit_code == 3
+    assert "error: Dataset d: " in result.stderr
+    assert "Traceback" not in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,17 @@ def test_runs_recorded_in_both_clones_at_once_all_arrive(ada: Lab, bob: Lab, hub
     assert [(process.communicate()[1], process.returncode)[1] for process in pushes] == [0, 0]
     assert len(Lab(hub.path, hub.env).runs()) == 6
     assert breaches(hub.path) == []
+
+
+def test_a_push_takes_along_a_run_that_was_still_to_be_recorded(ada: Lab, bob: Lab) -> None:
+    process = ada.start("run", "--", "sh", "-c", "echo started; sleep 0.2")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.kill()
+    process.communicate()
+    time.sleep(1)
+    pushed = ada.gitexp("push")
+    assert "recorded sh" in pushed.stderr
+    assert "pushed 1 run to origin" in pushed.stderr
+    assert bob.gitexp("pull").exit_code == 0
+    assert len(bob.runs()) == 1

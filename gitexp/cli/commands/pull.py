@@ -19,6 +19,7 @@ def command(remote: str | None) -> int:
     Without REMOTE: `git config gitexp.remote`, else the branch's upstream, else origin, else the only remote.
     Your own runs stay; where both sides have new ones, the branches meet in a merge commit.
     """
+    from gitexp.cli.opened import settle_what_waits
     from gitexp.git.repo import find_repo, git_config
     from gitexp.git.transport import choose_remote
     from gitexp.stages.configure import read_config
@@ -27,6 +28,7 @@ def command(remote: str | None) -> int:
     cwd = Path.cwd()
     repo = find_repo(cwd)
     settings = git_config(repo)
+    settle_what_waits(repo, settings)
     branch = read_config(repo, settings).branch
     there = choose_remote(settings, remote, branch=branch, cwd=cwd)
     done = pull_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)

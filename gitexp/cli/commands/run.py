@@ -72,7 +72,7 @@ def command(
 
         ctx.fail(f"One recipe at a time. To run a command: gitexp run -- {shlex.join(words)}")
     survey = Survey(Path.cwd())  # git looks at the tree while Python loads what comes next
-    from gitexp.pipelines.run import Request, check, run_hook, skip_hook
+    from gitexp.pipelines.run import Request, check
 
     request = Request(
         cwd=Path.cwd(),
@@ -82,7 +82,7 @@ def command(
         seed=seed,
         timeout=timeout,
     )
-    checked = check(request, survey=survey, hook=skip_hook if no_verify else run_hook)
+    checked = check(request, survey=survey, verify=not no_verify)
     if dry_run:
         return _tell_dry_run(checked, as_json=as_json)
     done = _execute(checked, message, stdout_fd=2 if as_json else 1)

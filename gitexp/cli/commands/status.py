@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import click
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
+from gitexp.git.transport import remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
 from gitexp.stages.progress import InProgress, runs_in_progress
@@ -68,7 +68,7 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
 def _shape(run: InProgress) -> Mapping[str, Any]:
     from datetime import UTC, datetime
 
-    shape = dataclasses.asdict(run)
+    shape = run._asdict()
     for key in ("started", "last_sign"):
         shape[key] = None if shape[key] is None else datetime.fromtimestamp(shape[key], UTC)
     return shape
@@ -78,11 +78,11 @@ def _sharing(here: Opened) -> dict[str, Any]:
     """Which remote the runs are compared with, and how many either side has alone. None: never fetched or pushed."""
     tips = here.history.tips
     local = tips.get("")
-    remotes = sorted(
-        {name.split(".")[1] for name in here.settings if name.startswith("remote.") and name.count(".") == 2}
-    )
-    wanted = here.settings.get("gitexp.remote")
-    named = [name for name in (wanted, "origin") if name in remotes] or remotes[:1]
+    remotes = remote_names(here.settings)
+    upstream = here.settings.get(f"branch.{here.history.branch}.remote")
+    # As push and pull choose; only that they refuse to guess among several.
+    named = [name for name in (here.settings.get("gitexp.remote"), upstream, "origin") if name in remotes]
+    named = named or remotes[:1]
     remote = named[0] if named else None
     theirs = tips.get(remote) if remote else None
     unpushed = unpulled = None
