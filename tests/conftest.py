@@ -49,6 +49,16 @@ def lab(fresh: Lab) -> Lab:
 
 
 @pytest.fixture
+def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
+    """A bare repository that everybody can reach."""
+    path = tmp_path / "hub.git"
+    path.mkdir()
+    lab = Lab(path, env)
+    lab.git("init", "-q", "--bare")
+    return lab
+
+
+@pytest.fixture
 def xxhsum() -> str:
     """The real xxhsum."""
     return _tool("xxhsum", package="xxhash")

@@ -43,16 +43,6 @@ def the_environment_is_adas(env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
-    """A bare repository that everybody can reach."""
-    path = tmp_path / "hub.git"
-    path.mkdir()
-    lab = Lab(path, env)
-    lab.git("init", "-q", "--bare")
-    return lab
-
-
-@pytest.fixture
 def shared(fresh: Lab, hub: Lab) -> Lab:
     """A repository with a branch experiments of one commit; its origin is the hub, which has nothing yet."""
     fresh.git("remote", "add", "origin", str(hub.path))

@@ -17,16 +17,6 @@ from gitexp.stages.share import push_runs
 
 
 @pytest.fixture
-def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
-    """A bare repository that everybody can reach."""
-    path = tmp_path / "hub.git"
-    path.mkdir()
-    lab = Lab(path, env)
-    lab.git("init", "-q", "--bare")
-    return lab
-
-
-@pytest.fixture
 def ada(lab: Lab, hub: Lab) -> Lab:
     """A repository with gitexp, whose origin is the hub; its code is there, its experiments are not."""
     lab.git("remote", "add", "origin", str(hub.path))

@@ -11,16 +11,6 @@ from harness import Lab, make_lab
 
 
 @pytest.fixture
-def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
-    """A bare repository that everybody can reach."""
-    path = tmp_path / "hub.git"
-    path.mkdir()
-    lab = Lab(path, env)
-    lab.git("init", "-q", "--bare")
-    return lab
-
-
-@pytest.fixture
 def ada(lab: Lab, hub: Lab) -> Lab:
     """A repository with gitexp and a program, whose code is on the hub."""
     lab.write("train.sh", 'echo "{\\"loss\\": $1}" >> "$GITEXP_METRICS"; cp README "$GITEXP_OUTPUT"\n')
