@@ -74,6 +74,19 @@ def create(common_dir: str, run_id: str) -> tuple[str, int]:
     return folder, held
 
 
+def remove(folder: str) -> None:
+    """Remove a run's folder. It loses its name first: half a folder would pass for a run that waits to be recorded."""
+    import shutil
+
+    parent, run_id = os.path.split(folder)
+    unnamed = os.path.join(parent, f".old-{run_id}")
+    try:
+        os.rename(folder, unnamed)
+    except OSError:
+        return  # the next command finds it in the branch, and tries again
+    shutil.rmtree(unnamed, ignore_errors=True)
+
+
 def write_whole(folder: str, name: str, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none of it, whenever the writer is killed."""
     path = os.path.join(folder, name)

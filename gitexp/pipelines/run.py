@@ -117,7 +117,6 @@ def run(
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
         from gitexp.stages.record import read_ended
 
-        keep_secrets(submitted)
         previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
         running.attend(screen(submitted))
         previous.read()
@@ -148,6 +147,7 @@ def _prepare(checked: Checked, message: str | None, streams: Streams) -> tuple[S
         try:
             code = snapshot(checked.surveyed, index_file=submitted.folder / runfolder.INDEX)
             _submit(submitted, checked, code, message, streams)
+            keep_secrets(submitted)
         except BaseException:
             import shutil
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -109,7 +108,7 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
     tree = write_files(repo, _lay_out(folder, texts), trees={"code": ended.submit["code_tree"]})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
     commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings, tip)
-    shutil.rmtree(folder, ignore_errors=True)
+    runfolder.remove(str(folder))
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
 

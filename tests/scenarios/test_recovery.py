@@ -168,3 +168,26 @@ def test_a_dataset_with_an_impossible_path_is_refused(lab: Lab) -> None:
     assert result.exit_code == 3
     assert "error: Dataset d: " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+KILLED_WHILE_IT_REMOVES_ITS_FOLDER = """
+import os, signal, sys
+removed = []
+def watch(event, args):
+    if event == "os.remove" and (removed or "shutil.rmtree" in seen):
+        removed.append(args)
+        if len(removed) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    seen.add(event)
+seen = set()
+sys.addaudithook(watch)
+"""
+
+
+def test_a_recorded_run_whose_folder_is_half_removed_does_not_pass_for_one_that_waits(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(KILLED_WHILE_IT_REMOVES_ITS_FOLDER)
+    result = lab.gitexp("run", "--", "true", PYTHONPATH=str(tmp_path / "site"))
+    assert result.exit_code == -9
+    assert len(lab.runs()) == 1
+    assert [path.name[0] for path in (lab.path / ".git" / "gitexp" / "runs").iterdir()] == ["."]
