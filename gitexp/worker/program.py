@@ -35,6 +35,7 @@ def spawn(
     failed_read, failed_write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(gate_write)  # ours would keep the gate from closing with the worker
         _become(argv, env, cwd, streams, gate_read, failed_write)
     os.close(gate_read)
     os.close(failed_write)
@@ -64,7 +65,8 @@ def _become(
     try:
         _signal.set_wakeup_fd(-1)
         os.setpgid(0, 0)
-        os.read(gate, 1)
+        if not os.read(gate, 1):
+            os._exit(127)  # the worker died first: nothing has started
         for number in _RESTORED:
             _signal.signal(number, _signal.SIG_DFL)
         for target, fd in enumerate(streams):
