@@ -14,7 +14,7 @@
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
         saved/            the program, through GITEXP_OUTPUT
-        index             submitting side: git index of a dirty tree's snapshot
+        index, objects/   submitting side: git index and git objects of a dirty tree's snapshot
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
         record/, tried    the recorder: the tree being built, and each commit id it tried
@@ -46,6 +46,7 @@ WORKER_LOCK = "worker.lock"
 METRICS = "metrics.jsonl"
 SAVED = "saved"
 INDEX = "index"
+OBJECTS = "objects"
 AFTER = "after.json"
 SECRETS = "secrets.json"
 RECORD = "record"

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from gitexp.git.repo import GitFailed, Repo, finish, line, output, start
 
@@ -22,8 +23,15 @@ def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
     return output(repo, "hash-object", "-w", "--no-filters", "--stdin-paths", feed=feed).decode().split()
 
 
-def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, str]) -> str:
-    """Store files as one tree and return its id. `files`: name in the tree → file; `trees`: name → tree id, at the top.
+class Written(NamedTuple):
+    """A tree, and the ids of all objects that were written for it."""
+
+    tree: str
+    objects: tuple[str, ...]
+
+
+def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, str]) -> Written:
+    """Store files as one tree. `files`: name in the tree → file; `trees`: name → tree id, at the top.
 
     Names are ours (`data/digits.xxh128/000000`), so none needs quoting.
     """
@@ -36,13 +44,15 @@ def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, st
         while folder:
             folder = folder.rpartition("/")[0]
             entries.setdefault(folder, [])
+    written = []
     with _TreeWriter(repo) as writer:
         for folder in sorted(entries, key=lambda name: name.count("/") + bool(name), reverse=True):  # deepest first
             tree = writer.write(entries[folder])
+            written.append(tree)
             if folder:
                 parent, _, base = folder.rpartition("/")
                 entries[parent].append(f"040000 tree {tree}\t{base}")
-    return tree
+    return Written(tree, (*oids.values(), *written))
 
 
 class _TreeWriter:

@@ -33,6 +33,11 @@ class Repo(NamedTuple):
     common_dir: Path  # shared by all linked working trees
 
 
+def object_folder(repo: Repo) -> Path:
+    """Where git stores the repository's objects."""
+    return repo.root / os.environ.get("GIT_OBJECT_DIRECTORY", repo.common_dir / "objects")
+
+
 def git_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a git child: ours, and nothing may refresh the user's index behind their back."""
     return {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(extra or {})}

@@ -1,4 +1,4 @@
-"""What state the working tree is in, and a snapshot of it as a tree. HEAD, index and files stay as they are.
+"""What state the working tree is in. HEAD, index and files stay as they are.
 
 A survey is several git processes that run at once; every command that needs the tree begins one before anything else.
 """
@@ -170,7 +170,7 @@ def _parse_flags(listing: bytes, root: Path) -> tuple[str, ...]:
 def _hidden_changes(repo: Repo, flagged: Sequence[str], *, known: set[str]) -> list[Change]:
     index = repo.git_dir / f"gitexp-index-{os.getpid()}"
     try:
-        env = _index_without_flags(repo, index, flagged)
+        env = index_without_flags(repo, index, flagged)
         differing = output(repo, "diff-files", "--name-only", "-z", env=env)
     finally:
         index.unlink(missing_ok=True)
@@ -178,7 +178,7 @@ def _hidden_changes(repo: Repo, flagged: Sequence[str], *, known: set[str]) -> l
     return [Change("h ", path) for path in hidden]
 
 
-def _index_without_flags(repo: Repo, index: Path, flagged: Sequence[str]) -> dict[str, str]:
+def index_without_flags(repo: Repo, index: Path, flagged: Sequence[str]) -> dict[str, str]:
     """Copy the user's index to `index`, drop the flags of `flagged` there; the environment that makes git use it."""
     import shutil
 
@@ -217,30 +217,3 @@ def untracked_sizes(surveyed: Surveyed) -> dict[str, int]:
 def other_repositories(surveyed: Surveyed) -> list[str]:
     """What a tree cannot hold exactly: nested repositories, submodules with changes of their own."""
     return [change.path for change in surveyed.changes if change.submodule or change.path.endswith("/")]
-
-
-def snapshot_tree(surveyed: Surveyed, *, index: Path) -> str:
-    """Store exactly what is in the working tree (ignored files aside) and return the tree's id.
-
-    `index` is a file of ours that git may write; it stays, so that an EditWatch can compare with it. There must be no
-    `other_repositories`.
-    """
-    repo = surveyed.repo
-    env = _index_without_flags(repo, index, surveyed.flagged)
-    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
-    return output(repo, "write-tree", env=env).decode().strip()
-
-
-class EditWatch:
-    """Two git processes that find what has changed in the working tree since it was `tree`."""
-
-    def __init__(self, repo: Repo, *, tree: str, index: Path | None) -> None:
-        env = {"GIT_INDEX_FILE": str(index)} if index else {}
-        diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
-        self._edited = start(repo.root, *diff, env=env)
-        self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
-
-    def finish(self) -> tuple[str, ...]:
-        """The paths that were edited, removed or added, sorted."""
-        listing = finish(self._edited) + finish(self._new)
-        return tuple(sorted({os.fsdecode(path) for path in listing.split(b"\0") if path}))

@@ -11,7 +11,7 @@ from gitexp import runfolder
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
-from gitexp.git.worktree import EditWatch, Survey, Surveyed
+from gitexp.git.worktree import Survey, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, program_argv
 from gitexp.stages.check import Dataset, changed_data, check_branch, check_data, check_hook, check_program, data_paths
@@ -23,7 +23,7 @@ from gitexp.stages.submit import Program, Streams, Submitted, keep_secrets, make
 
 if TYPE_CHECKING:
     from gitexp.pipelines.settle import Settled
-    from gitexp.stages.record import Recorded
+    from gitexp.stages.record import Ended, Recorded
 
 
 class Request(NamedTuple):
@@ -113,26 +113,24 @@ def run(
     stdin = 0 if streams.stdin == "inherit" else None
     with execute(str(submitted.folder), terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
+        from gitexp.git.quarantine import EditWatch
         from gitexp.history.previous import PreviousRun
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
-        from gitexp.stages.record import read_ended
 
         previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
         running.attend(screen(submitted))
-        previous.read()
+    ended = _ended(submitted)
     try:
-        ended = read_ended(submitted.folder)
-        if ended is None:
-            raise _never_started(submitted)
+        previous.read()
         stop_left_over(ended)
-        watch = EditWatch(repo, tree=code.tree, index=code.index_file)
+        watch = EditWatch(repo, tree=code.tree, env=code.env)
         data = changed_data(checked.datasets)
         edited = watch.finish()
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
         recorded = settle(repo, ended, settings=surveyed.config)
-    except OSError as error:
+    except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)
     others = settle_all(repo, settings=surveyed.config)
@@ -145,7 +143,8 @@ def _prepare(checked: Checked, message: str | None, streams: Streams) -> tuple[S
     try:
         submitted = make_folder(checked.surveyed.repo.common_dir)
         try:
-            code = snapshot(checked.surveyed, index_file=submitted.folder / runfolder.INDEX)
+            folder = submitted.folder
+            code = snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
             _submit(submitted, checked, code, message, streams)
             keep_secrets(submitted)
         except BaseException:
@@ -162,6 +161,18 @@ def _prepare(checked: Checked, message: str | None, streams: Streams) -> tuple[S
     return submitted, code
 
 
+def _ended(submitted: Submitted) -> Ended:
+    from gitexp.stages.record import read_ended
+
+    try:
+        ended = read_ended(submitted.folder)
+    except OSError as error:
+        raise _not_recorded(submitted, error) from error
+    if ended is None:
+        raise _never_started(submitted)
+    return ended
+
+
 def _never_started(submitted: Submitted) -> GitexpError:
     from gitexp.worker.watch import ERROR
 
@@ -171,15 +182,19 @@ def _never_started(submitted: Submitted) -> GitexpError:
         said = (submitted.folder / ERROR).read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
     except OSError:
         said = []  # killed, or there was no room for a word
-    return GitexpError(
-        "The worker died before it could start the program", details=said, fix="df -h . ; then run the command again"
+    runfolder.remove(str(submitted.folder))
+    return Refused(
+        "The worker died before it could start the program; nothing ran",
+        details=said,
+        fix="df -h . ; then run the command again",
     )
 
 
-def _not_recorded(submitted: Submitted, error: OSError) -> GitexpError:
-    what = f"The run has ended but could not be recorded: {error.strerror or error}"
+def _not_recorded(submitted: Submitted, error: GitexpError | OSError) -> GitexpError:
+    reason = error.strerror or error if isinstance(error, OSError) else error.what
     return GitexpError(
-        what,
+        f"The run has ended but could not be recorded: {reason}",
+        details=error.details if isinstance(error, GitexpError) else (),
         why=f"Nothing is lost: it waits in {submitted.folder}, and the next gitexp command records it.",
         fix="make room, or get leave to write there, then:  gitexp status",
     )

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.errors import GitexpError
+from gitexp.git.append import BranchHeld
 from gitexp.git.repo import Repo
 from gitexp.model.recipe import MetricRules
 from gitexp.stages.collect import collect
@@ -23,11 +24,13 @@ from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
 from gitexp.worker.program import group_is_of_run, group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
 
+PATIENCE_S = 30.0  # how long to go on trying while others move or hold the branch
 STARTING_S = 60.0  # a folder without a program that is younger than this may belong to a worker that is starting
+SHORT_PATIENCE_S = 1.5  # with a branch that somebody holds, where the run may as well wait for the next command
 
 
-def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str]) -> Recorded:
-    """Collect and record one run. The caller holds its record.lock."""
+def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s: float = PATIENCE_S) -> Recorded:
+    """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     rules = _metric_rules(ended.folder / runfolder.RECIPE)
     started = (ended.outcome or ended.started).get("started") or ended.submit["submitted"]
     collected = collect(
@@ -47,7 +50,7 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str]) -> Recorded
         kept=collected.rows_kept,
         problems=collected.problems,
     )
-    return record(repo, ended, results, settings=settings)
+    return record(repo, ended, results, settings=settings, patience_s=patience_s)
 
 
 def _metric_rules(recipe: Path) -> MetricRules:
@@ -69,7 +72,10 @@ class Settled(NamedTuple):
 
 
 def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
-    """Record every run here that has ended and that nobody is recording. Costs one listing where there is none."""
+    """Record every run here that has ended and that nobody is recording. Costs one listing where there is none.
+
+    A branch that cannot be moved is tried once, and not for long: whoever asked wants something else.
+    """
     parent = Path(runfolder.runs_folder(str(repo.common_dir)))
     settled = Settled([], [])
     try:
@@ -82,6 +88,9 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
                 _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
             elif not runfolder.is_held(str(path), runfolder.WORKER_LOCK):
                 settled.recorded.extend(_settle_unattended(repo, path, settings))
+        except BranchHeld as error:
+            settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
+            break
         except (GitexpError, OSError, ValueError, KeyError) as error:
             # A folder that is damaged, or another user's, must not stand in the way of the command that found it.
             settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
@@ -110,7 +119,7 @@ def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> 
         return []
     if _still_runs(ended):
         return []  # only its worker was killed: what it still writes belongs into its record
-    return [settle(repo, ended, settings=settings)]
+    return [settle(repo, ended, settings=settings, patience_s=SHORT_PATIENCE_S)]
 
 
 def _remove_unstarted(folder: Path) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +17,10 @@ from typing import Any, NamedTuple
 from gitexp import runfolder
 from gitexp.datasets.manifest import build_readable
 from gitexp.datasets.store import ObjectStore
-from gitexp.errors import GitexpError
-from gitexp.git.branch import branch_ref, take_up
-from gitexp.git.objects import move_ref, write_commit, write_files
-from gitexp.git.repo import Repo, finish_ref_id, is_ancestor, ref_id, start_ref_id
+from gitexp.git.append import Entry, append
+from gitexp.git.objects import Written, write_files
+from gitexp.git.quarantine import release
+from gitexp.git.repo import Repo
 from gitexp.model.environment import dump_environment, requirements
 from gitexp.model.manifest import parse_manifest
 from gitexp.model.message import compose_message
@@ -33,7 +31,6 @@ from gitexp.redact import redact, redact_toml, secret_values
 from gitexp.worker.output import read_output
 
 HISTORY = "history.whole"  # on its way to the object store
-PATIENCE_S = 30.0  # how long to go on trying while others move or hold the ref
 
 
 class Ended(NamedTuple):
@@ -79,10 +76,11 @@ def read_ended(folder: Path) -> Ended | None:
     return Ended(folder, submit, started or {}, outcome, environment or {}, after)
 
 
-def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str, str]) -> Recorded:
+def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str, str], patience_s: float) -> Recorded:
     """Write the run as a commit and remove its folder. The caller holds record.lock. `settings` is git's configuration.
 
-    Raises GitexpError when the branch could not be moved for 30 s; the run then waits in its folder.
+    Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
+    stored; the run then waits in its folder.
     """
     folder = ended.folder
     store = object_store(repo, settings)
@@ -104,10 +102,22 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
     texts["artifacts.xxh128"] = artifacts.manifest
-    tip = start_ref_id(repo, branch_ref(str(ended.submit["branch"])))  # git answers while the files are stored
-    tree = write_files(repo, _lay_out(folder, texts), trees={"code": ended.submit["code_tree"]})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
-    commit = _commit(repo, folder, str(ended.submit["branch"]), tree, message, run.finished, settings, tip)
+    files = _lay_out(folder, texts)
+
+    def write() -> Written:
+        snapshot = release(repo, folder / runfolder.OBJECTS)
+        tree, objects = write_files(repo, files, trees={"code": ended.submit["code_tree"]})
+        return Written(tree, (*snapshot, *objects))
+
+    commit = append(
+        repo,
+        str(ended.submit["branch"]),
+        Entry(write, message, run.finished),
+        tried=folder / runfolder.TRIED,
+        settings=settings,
+        patience_s=patience_s,
+    )
     runfolder.remove(str(folder))
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
@@ -152,7 +162,8 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
     """run.toml of a run that has ended. `lost`: sentences on artifacts that could not be kept."""
     submit, outcome = ended.submit, ended.outcome
     started = _moment((outcome or ended.started).get("started") or submit["submitted"])
-    finished = _moment(outcome["finished"]) if outcome else _moment(_last_sign(ended.folder))
+    # A file's time is the kernel's last tick, which may lie some milliseconds before the moment it was written.
+    finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
     code, after = dict(submit["code"]), ended.after
     defects = [*results.problems, *lost]
     if outcome and outcome.get("output_error"):
@@ -224,8 +235,8 @@ def _moment(epoch_s: float) -> datetime:
 
 def _last_sign(folder: Path) -> float:
     """When something in the folder was last written by the worker or the program, in epoch seconds."""
-    ours = {runfolder.AFTER, runfolder.RECORD, runfolder.RECORD_LOCK, runfolder.TRIED}
-    return max(path.stat().st_mtime for path in folder.iterdir() if path.name not in ours)
+    ours = (runfolder.AFTER, runfolder.RECORD, runfolder.TRIED)  # and their beginnings, left by who was killed
+    return max(path.stat().st_mtime for path in folder.iterdir() if not path.name.startswith(ours))
 
 
 def _lay_out(folder: Path, texts: Mapping[str, bytes]) -> dict[str, Path]:
@@ -242,47 +253,3 @@ def _lay_out(folder: Path, texts: Mapping[str, bytes]) -> dict[str, Path]:
             name = str(path.relative_to(data))
             files[name if name == "data.toml" else f"data/{name}"] = path
     return files
-
-
-def _commit(
-    repo: Repo,
-    folder: Path,
-    branch: str,
-    tree: str,
-    message: str,
-    authored: datetime,
-    settings: Mapping[str, str],
-    looking: subprocess.Popen[bytes],
-) -> str:
-    ref, noted = branch_ref(branch), folder / runfolder.TRIED
-    tried = noted.read_text().split() if noted.exists() else []
-    deadline = time.monotonic() + PATIENCE_S
-    seen = finish_ref_id(looking)
-    while True:
-        tip = seen or take_up(repo, branch, settings)[0]
-        for earlier in tried:
-            if is_ancestor(repo, earlier, tip):
-                return earlier  # an earlier attempt got as far as moving the ref
-        # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
-        commit = write_commit(
-            repo,
-            tree=tree,
-            parents=[tip],
-            message=message,
-            authored=authored.astimezone(),
-            committed=datetime.now().astimezone(),
-        )
-        with noted.open("a") as file:
-            file.write(f"{commit}\n")
-        words = move_ref(repo, ref, new=commit, old=tip, why=f"gitexp: {message.splitlines()[0]}")
-        if words is None:
-            return commit
-        if time.monotonic() > deadline:
-            raise GitexpError(
-                f"The run has ended but could not be recorded: {branch} could not be moved for {PATIENCE_S:.0f} s",
-                details=words.splitlines(),
-                why="Nothing is lost: it waits in its folder, and the next gitexp command records it.",
-                fix="gitexp status",
-            )
-        time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
-        tried, seen = [commit], ref_id(repo, ref)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import Refused
 from gitexp.git.repo import algorithm
-from gitexp.git.worktree import Surveyed, other_repositories, snapshot_tree, untracked_sizes
+from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
 from gitexp.model.config import Policy
 from gitexp.model.run import Code
 
@@ -19,7 +20,7 @@ class Snapshot(NamedTuple):
 
     code: Code
     tree: str  # object id
-    index_file: Path | None  # git index of a dirty tree's snapshot; None for a clean one
+    env: Mapping[str, str]  # in which git sees a dirty tree's snapshot and its index; empty for a clean one
 
 
 def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
@@ -47,8 +48,8 @@ def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
     )
 
 
-def snapshot(surveyed: Surveyed, *, index_file: Path) -> Snapshot:
-    """The code as a stored tree. `index_file` is where a dirty tree's temporary git index may be written."""
+def snapshot(surveyed: Surveyed, *, index: Path, objects: Path) -> Snapshot:
+    """The code as a stored tree. `index`, `objects`: where a dirty tree's temporary git index and objects may lie."""
     head = surveyed.head
     paths = [change.path for change in surveyed.changes]
     code = Code(
@@ -61,8 +62,11 @@ def snapshot(surveyed: Surveyed, *, index_file: Path) -> Snapshot:
         changed_count=len(paths),
     )
     if surveyed.clean:
-        return Snapshot(code=code, tree=head.tree, index_file=None)
-    return Snapshot(code=code, tree=snapshot_tree(surveyed, index=index_file), index_file=index_file)
+        return Snapshot(code=code, tree=head.tree, env={})
+    from gitexp.git.quarantine import snapshot_tree
+
+    tree, env = snapshot_tree(surveyed, index=index, objects=objects)
+    return Snapshot(code=code, tree=tree, env=env)
 
 
 def _remote_url(surveyed: Surveyed) -> str | None:

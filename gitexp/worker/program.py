@@ -10,6 +10,10 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _RESTORED = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores these, and what is ignored stays so across exec
 
 ENDS = {
@@ -26,10 +30,13 @@ def spawn(
     cwd: str,
     streams: tuple[int, int, int],
     terminal: int | None = None,
+    note: Callable[[int], None] | None = None,
 ) -> int:
     """Start argv, found on env's PATH; its process id is also its group's. Raises OSError when it cannot be executed.
 
-    `terminal`: the controlling terminal whose foreground group it becomes before it runs.
+    `terminal`: the controlling terminal whose foreground group it becomes before it runs. `note` is called with the
+    process id before its first instruction: who is killed in between has said that it starts, and it never does. What
+    `note` raises is raised, and nothing has started.
     """
     gate_read, gate_write = os.pipe()
     failed_read, failed_write = os.pipe()
@@ -45,6 +52,14 @@ def spawn(
             os.tcsetpgrp(terminal, pid)
     except OSError:
         pass  # it is already gone
+    try:
+        if note is not None:
+            note(pid)
+    except BaseException:
+        os.close(gate_write)
+        os.close(failed_read)
+        os.waitpid(pid, 0)
+        raise
     os.write(gate_write, b"!")
     os.close(gate_write)
     failure = b""
@@ -66,7 +81,7 @@ def _become(
         _signal.set_wakeup_fd(-1)
         os.setpgid(0, 0)
         if not os.read(gate, 1):
-            os._exit(127)  # the worker died first: nothing has started
+            os._exit(127)  # the worker died first, or could not note us: nothing has started
         for number in _RESTORED:
             _signal.signal(number, _signal.SIG_DFL)
         for target, fd in enumerate(streams):

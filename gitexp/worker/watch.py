@@ -44,9 +44,17 @@ def run(folder: str, front: tuple[int, int] | None) -> int:
     except BaseException:  # noqa: BLE001  # the outermost frame: what else could tell anybody?
         import traceback
 
+        try:
+            os.unlink(os.path.join(folder, ROOM))  # where the disk is full, these words need its place
+        except OSError:
+            pass
         runfolder.write_whole(folder, ERROR, traceback.format_exc().encode())
         return 70
     return 0
+
+
+class Unnoted(Exception):
+    """That the program starts could not be written down, so it was not started."""
 
 
 class Watch:
@@ -86,7 +94,7 @@ class Watch:
         streams, slave = self.relay.open(job)
         runfolder.write_whole(self.folder, ROOM, b"." * ROOM_BYTES)
         try:
-            self.pid = spawn(job["argv"], env=env, cwd=job["cwd"], streams=streams, terminal=slave)
+            self.pid = spawn(job["argv"], env=env, cwd=job["cwd"], streams=streams, terminal=slave, note=self.note)
         except OSError as error:
             return error
         finally:
@@ -95,14 +103,20 @@ class Watch:
             nothing = os.open(os.devnull, os.O_RDONLY)
             os.dup2(nothing, 0)  # who writes to the program's stdin must see it closed when the program closes it
             os.close(nothing)
-        document = {"started": self.started, "pid": self.pid, "host": os.uname().nodename}
-        runfolder.write_whole(self.folder, runfolder.STARTED, fastjson.dumps(document).encode())
         deadline = None if job["timeout_s"] is None else self.began + job["timeout_s"]
         self.stopping = Stopping(self.pid, deadline=deadline, grace_s=job.get("grace_s", GRACE_S))
         self.probing = Probing(self.folder, job["probe"], program=self.pid, python=python)
         if job["patterns"]:
             self.relay.look_for(job["patterns"])
         return None
+
+    def note(self, pid: int) -> None:
+        """Say in the folder that the program starts: from here on there is a run, whoever is killed."""
+        document = {"started": self.started, "pid": pid, "host": os.uname().nodename}
+        try:
+            runfolder.write_whole(self.folder, runfolder.STARTED, fastjson.dumps(document).encode())
+        except OSError as error:
+            raise Unnoted(f"{error.strerror}: {runfolder.STARTED}") from error
 
     def done(self) -> bool:
         if not self.over:

@@ -374,6 +374,29 @@ def test_deleting_the_branch_at_the_remote_is_refused(pushed: Lab) -> None:
     assert at_origin(pushed) == before
 
 
+def call_pre_push(lab: Lab, local_id: str, remote_id: str) -> Result:
+    """As git calls it for gitexp's own push."""
+    line = f"refs/heads/experiments {local_id} refs/heads/experiments {remote_id}\n"
+    return lab.command(str(hook(lab, "pre-push")), "origin", "url", feed=line, GITEXP_NEVER_FORCED="1")
+
+
+def test_our_own_push_may_lose_a_race_also_where_the_winner_is_here_already(pushed: Lab) -> None:
+    older, newer = pushed.git("rev-parse", "HEAD~1", "HEAD").split()
+    assert call_pre_push(pushed, older, newer) == Result(0, "", "")
+    assert call_pre_push(pushed, older, "1" * len(older)) == Result(0, "", "")
+
+
+def test_our_own_push_may_not_delete(pushed: Lab) -> None:
+    newer = pushed.git("rev-parse", "HEAD").strip()
+    assert "Refusing to delete experiments" in call_pre_push(pushed, "0" * len(newer), newer).stderr
+
+
+def test_a_push_that_another_hook_makes_during_ours_is_guarded(pushed: Lab) -> None:
+    program(hook(pushed, "pre-push.before-gitexp"), "#!/bin/sh\nenv | grep NEVER_FORCED\nexit 0\n")
+    newer = pushed.git("rev-parse", "HEAD").strip()
+    assert call_pre_push(pushed, newer, newer) == Result(0, "", "")
+
+
 def test_other_branches_are_rewritten_as_the_user_likes(pushed: Lab) -> None:
     pushed.git("push", "-q", "origin", "main:draft")
     assert push(pushed, "--force", "origin", "HEAD~1:draft").exit_code == 0

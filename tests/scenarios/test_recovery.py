@@ -71,6 +71,42 @@ def test_a_run_that_cannot_be_laid_out_is_refused_and_nothing_runs(lab: Lab) -> 
     assert not (lab.path / "made").exists()
 
 
+def test_a_program_that_cannot_be_written_down_is_not_started(lab: Lab) -> None:
+    result = lab.command("sh", "-c", "ulimit -f 8; exec gitexp run -- touch made")  # no file beyond 4 KiB: a full disk
+    assert result.exit_code == 3
+    assert "nothing ran" in result.stderr
+    assert "File too large" in result.stderr
+    assert not (lab.path / "made").exists()
+    assert list((lab.path / ".git" / "gitexp" / "runs").iterdir()) == []
+
+
+def test_a_run_that_git_could_not_store_says_that_it_waits(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "sh", "-c", "mv .git/objects .git/away; touch .git/objects")
+    (lab.path / ".git" / "objects").unlink()
+    (lab.path / ".git" / "away").rename(lab.path / ".git" / "objects")
+    assert result.exit_code == 1
+    assert "error: The run has ended but could not be recorded: git " in result.stderr
+    assert "Nothing is lost" in result.stderr
+    assert "recorded sh" in lab.gitexp("status").stderr
+
+
+def test_a_lock_that_nobody_lets_go_costs_a_reading_command_one_short_wait(lab: Lab) -> None:
+    (lab.path / ".git" / "refs" / "heads" / "experiments.lock").touch()
+    for _ in range(3):
+        process, _ = started(lab, "exit 0")
+        process.kill()
+        process.communicate()
+    time.sleep(0.5)
+    began = time.monotonic()
+    [first, *_] = [lab.gitexp("status").stderr, lab.gitexp("log").stderr]
+    assert time.monotonic() - began < 8
+    assert first.count("could not be recorded: experiments could not be moved for 1.5 s") == 1
+    [tried, *_] = (lab.path / ".git" / "gitexp" / "runs").glob("*/tried")
+    assert len(tried.read_text().split()) == len(set(tried.read_text().split()))
+    (lab.path / ".git" / "refs" / "heads" / "experiments.lock").unlink()
+    assert lab.gitexp("status").stderr.count("recorded sh") == 3
+
+
 def test_a_run_that_cannot_be_recorded_now_waits_and_is_recorded_later(lab: Lab) -> None:
     result = lab.gitexp("run", "--", "sh", "-c", 'mkdir "${GITEXP_METRICS%/*}/after.json"')
     assert result.exit_code == 1
@@ -118,11 +154,19 @@ def left_over(lab: Lab) -> Path:
 def test_a_crashed_run_with_a_long_history_ended_when_it_last_showed_life(lab: Lab) -> None:
     folder = left_over(lab)
     for path in folder.iterdir():
-        os.utime(path, (1_700_000_000, 1_700_000_000))
+        os.utime(path, (2_000_000_000, 2_000_000_000))
     assert "recorded sh" in lab.gitexp("status").stderr
     run = tomllib.loads(lab.show("experiments:run.toml"))
     assert run["history"]["rows"] == 200
-    assert run["finished"].isoformat() == "2023-11-14T22:13:20+00:00"
+    assert run["finished"].isoformat() == "2033-05-18T03:33:20+00:00"
+
+
+def test_a_crashed_run_never_ended_before_it_started(lab: Lab) -> None:
+    for path in left_over(lab).iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))  # as by a clock that was set, or ticks slowly
+    assert "recorded sh" in lab.gitexp("status").stderr
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert run["finished"] == run["started"]
 
 
 def test_a_long_history_that_is_stored_already_is_not_written_to_again(lab: Lab) -> None:

@@ -33,6 +33,20 @@ def test_started_says_where_the_program_runs(tmp_path: Path) -> None:
     assert started["host"] == os.uname().nodename
 
 
+def test_a_program_whose_start_cannot_be_noted_is_not_started(tmp_path: Path) -> None:
+    folder = job(tmp_path / "run", ["touch", "made"])
+    (folder / "started.json").mkdir()
+    assert start_unattended(folder).wait(60) == 70
+    assert not (folder / "made").exists()
+    assert "Unnoted: Is a directory: started.json" in (folder / "worker-error.txt").read_text()
+    assert not (folder / "outcome.json").exists()
+
+
+def test_the_start_is_noted_before_the_programs_first_instruction(tmp_path: Path) -> None:
+    run_unattended(job(tmp_path / "run", ["cat", "started.json"]))
+    assert json.loads(read_output(str(tmp_path / "run")))["host"] == os.uname().nodename
+
+
 def test_the_exit_code_is_the_programs(tmp_path: Path) -> None:
     assert run_unattended(job(tmp_path / "run", ["sh", "-c", "exit 3"]))["exit_code"] == 3
 

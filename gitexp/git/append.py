@@ -1,0 +1,108 @@
+"""Append a commit to the experiments branch, by compare-and-swap, until it is there and whole.
+
+Each commit id is noted in a file before the ref moves, so that whoever is killed in between has appended once: the next
+try finds it in the branch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.git.branch import branch_ref, take_up
+from gitexp.git.gc import Keeper, despite_gc
+from gitexp.git.objects import Written, move_ref, write_commit
+from gitexp.git.repo import GitFailed, Repo, finish_ref_id, is_ancestor, ref_id, start_ref_id
+
+KEPT = 8  # ids in the file: what became of older ones was seen long ago
+
+
+class BranchHeld(GitexpError):
+    """The branch could not be moved in time."""
+
+
+class Entry(NamedTuple):
+    """What is to be appended. `write` stores the tree; it may be called again."""
+
+    write: Callable[[], Written]
+    message: str
+    authored: datetime
+
+
+class _Attempt(NamedTuple):
+    """The commit of an entry on one tip, at one time: written again, it is the same commit."""
+
+    repo: Repo
+    entry: Entry
+    tip: str
+    recorded: datetime
+
+    def commit(self, tree: str) -> str:
+        # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
+        return write_commit(
+            self.repo,
+            tree=tree,
+            parents=[self.tip],
+            message=self.entry.message,
+            authored=self.entry.authored.astimezone(),
+            committed=self.recorded,
+        )
+
+    def again(self) -> str:
+        return self.commit(self.entry.write().tree)
+
+
+def append(
+    repo: Repo, branch: str, entry: Entry, *, tried: Path, settings: Mapping[str, str], patience_s: float
+) -> str:
+    """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids, `settings` git's.
+
+    Raises BranchHeld when the branch cannot be moved for `patience_s`, GitFailed when nothing can be stored.
+    """
+    ref = branch_ref(branch)
+    looking = start_ref_id(repo, ref)  # git answers while the files are stored
+    tree, objects = despite_gc(entry.write)
+    earlier, latest = _read(tried), ""
+    deadline = time.monotonic() + patience_s
+    seen = finish_ref_id(looking)
+    while True:
+        tip = seen or take_up(repo, branch, settings)[0]
+        for done in filter(None, (*earlier, latest)):
+            if is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
+                Keeper(repo).keep(done, objects, rewrite=entry.write)
+                return done
+        attempt = _Attempt(repo, entry, tip, datetime.now().astimezone())
+        try:
+            latest = attempt.commit(tree)
+        except GitFailed:
+            latest = despite_gc(attempt.again)
+        _note(tried, [*earlier, latest])
+        keeper = Keeper(repo)
+        words = move_ref(repo, ref, new=latest, old=tip, why=f"gitexp: {entry.message.splitlines()[0]}")
+        if words is None:
+            keeper.keep(latest, objects, rewrite=attempt.again)
+            return latest
+        keeper.close()
+        if time.monotonic() > deadline:
+            raise BranchHeld(f"{branch} could not be moved for {patience_s:g} s", details=words.splitlines())
+        time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
+        seen = ref_id(repo, ref)
+
+
+def _read(tried: Path) -> list[str]:
+    try:
+        return tried.read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def _note(tried: Path, ids: Sequence[str]) -> None:
+    """Write the last of these ids, whole: half a file would forget what a killed attempt may have done."""
+    beside = tried.with_name(f"{tried.name}.{os.getpid()}.tmp")
+    beside.write_text("".join(f"{one}\n" for one in list(dict.fromkeys(ids))[-KEPT:]))
+    beside.replace(tried)

@@ -1,0 +1,66 @@
+"""Snapshot the working tree into a folder of its own, where no gc looks; hand the snapshot over when it is recorded.
+
+A snapshot is in no commit while its program runs, so `git gc` would take its objects away. In a folder apart (git's own
+GIT_OBJECT_DIRECTORY, with the repository's objects as alternates) they last as long as the folder, and need no ref.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.git.repo import Repo, finish, object_folder, output, start
+from gitexp.git.worktree import Surveyed, index_without_flags
+
+
+class Quarantined(NamedTuple):
+    """A tree, and the environment in which git sees it and the index that it was made of."""
+
+    tree: str
+    env: Mapping[str, str]
+
+
+def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> Quarantined:
+    """Store exactly what is in the working tree (ignored files aside) as a tree.
+
+    `index` and `objects`, a file and a folder, are ours and stay. There must be no `other_repositories`.
+    """
+    repo = surveyed.repo
+    (objects / "info").mkdir(parents=True)
+    (objects / "info" / "alternates").write_bytes(os.fsencode(object_folder(repo)) + b"\n")
+    env = index_without_flags(repo, index, surveyed.flagged) | {"GIT_OBJECT_DIRECTORY": str(objects)}
+    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
+    tree = output(repo, "write-tree", env=env).decode().strip()
+    # What the repository has already is not written again, though perhaps no commit holds it: all that HEAD lacks
+    # is packed, so that the folder is complete.
+    lacking = f"{tree}\n^{surveyed.head.tree}\n".encode()
+    output(repo, "pack-objects", "-q", "--revs", "--window=0", str(objects / "pack" / "pack"), feed=lacking, env=env)
+    return Quarantined(tree, env)
+
+
+def release(repo: Repo, objects: Path) -> list[str]:
+    """Give the repository what is in quarantine; the ids. Nothing, where the tree was clean and nothing is."""
+    oids = []
+    for pack in sorted(objects.glob("pack/*.pack")):
+        with pack.with_suffix(".idx").open("rb") as index, pack.open("rb") as packed:
+            listing = start(repo.root, "show-index", stdin=index.fileno())
+            unpacking = start(repo.root, "unpack-objects", "-q", stdin=packed.fileno())
+        oids += [entry.split()[1].decode() for entry in finish(listing).splitlines()]
+        finish(unpacking)
+    return oids
+
+
+class EditWatch:
+    """Two git processes that find what has changed in the working tree since it was `tree`, seen in `env`."""
+
+    def __init__(self, repo: Repo, *, tree: str, env: Mapping[str, str]) -> None:
+        diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
+        self._edited = start(repo.root, *diff, env=env)
+        self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
+
+    def finish(self) -> tuple[str, ...]:
+        """The paths that were edited, removed or added, sorted."""
+        listing = finish(self._edited) + finish(self._new)
+        return tuple(sorted({os.fsdecode(path) for path in listing.split(b"\0") if path}))

@@ -1,0 +1,78 @@
+"""git gc, at the worst moment: what is recorded or about to be is never taken for garbage."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from harness import Lab
+
+# git runs this when the branch is locked and about to move: what the run wrote is in no ref yet.
+PRUNE = """#!/bin/sh
+[ "$1" = prepared ] && grep -q refs/heads/experiments && git prune --expire=now
+exit 0
+"""
+
+
+def prune_before_the_branch_moves(lab: Lab) -> Path:
+    hook = lab.write(".git/hooks/reference-transaction", PRUNE)
+    hook.chmod(0o755)
+    return hook
+
+
+def test_what_a_gc_takes_away_before_the_branch_moves_is_there_again(lab: Lab) -> None:
+    prune_before_the_branch_moves(lab)
+    before = lab.state()
+    assert lab.gitexp("run", "--", "echo", "hello").exit_code == 0
+    assert "missing" not in lab.git("fsck", "--full")
+    assert lab.show("experiments:output.log") == "hello\n"
+    assert len(lab.runs()) == 1
+    assert list((lab.path / ".git" / "gitexp" / "runs").iterdir()) == []
+    assert lab.state() == before
+
+
+def test_so_is_a_snapshot(lab: Lab) -> None:
+    prune_before_the_branch_moves(lab)
+    lab.write("new.py", "precious = 1\n")
+    before = lab.state()
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert "missing" not in lab.git("fsck", "--full")
+    assert lab.show("experiments:code/new.py") == "precious = 1\n"
+    assert lab.state() == before
+
+
+def test_a_snapshot_outlives_gc_while_its_program_runs(lab: Lab) -> None:
+    lab.write("staged.py", "once = 1\n")
+    lab.git("add", "staged.py")
+    lab.git("reset", "-q")  # git has it already, in no ref and in no index
+    lab.write("new.py", "precious = 1\n")
+    result = lab.gitexp("run", "--no-verify", "--", "git", "gc", "-q", "--prune=now")
+    assert (result.exit_code, "changed while it ran" in result.stderr) == (0, False)
+    assert lab.show("experiments:code/new.py") == "precious = 1\n"
+    assert lab.show("experiments:code/staged.py") == "once = 1\n"
+    assert "missing" not in lab.git("fsck", "--full")
+
+
+def test_a_snapshot_waits_with_its_run_for_another_command(lab: Lab) -> None:
+    lab.write("new.py", "precious = 1\n")
+    process = lab.start("run", "--no-verify", "--", "sh", "-c", "echo ready; sleep 0.2")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    lab.write("new.py", "precious = 2\n")
+    lab.git("gc", "-q", "--prune=now")
+    time.sleep(1)
+    assert "recorded sh" in lab.gitexp("status").stderr
+    assert lab.show("experiments:code/new.py") == "precious = 1\n"
+    assert "missing" not in lab.git("fsck", "--full")
+
+
+def test_a_snapshot_leaves_no_ref_behind(lab: Lab) -> None:
+    lab.write("new.py", "precious = 1\n")
+    script = "git for-each-ref --format='%(refname)'"
+    assert lab.gitexp("run", "--no-verify", "--", "sh", "-c", script).stdout.split() == [
+        "refs/heads/experiments",
+        "refs/heads/main",
+    ]
+    assert lab.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/experiments", "refs/heads/main"]
