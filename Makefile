@@ -37,11 +37,11 @@ $(VENV)/.torch: $(VENV)/.base
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) pytest pytest-xdist pexpect ruff mypy
+	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	$(PIP) pygit2 rich
+	$(PIP) pygit2 rich obstore 'moto[s3]' flask flask-cors
 	touch $@
 
 clean:

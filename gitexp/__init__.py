@@ -1,6 +1,6 @@
 """gitexp: every training run becomes a git commit.
 
-What a training script may use is re-exported here from `gitexp.script`: `log`, `recipe`, `data` and `save`.
+What a training script may use is re-exported here from `gitexp.script`: `log`, `recipe`, `data`, `split` and `save`.
 They are looked up on first use, so that the command line, which needs none of them, does not pay for them.
 """
 
@@ -10,14 +10,14 @@ TYPE_CHECKING = False  # as type checkers know it; importing it from typing cost
 if TYPE_CHECKING:
     from typing import Any
 
-    from gitexp.script import data, log, recipe, save
+    from gitexp.script import data, log, recipe, save, split
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "data", "log", "recipe", "save"]
+__all__ = ["__version__", "data", "log", "recipe", "save", "split"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"data", "log", "recipe", "save"}:
+    if name in {"data", "log", "recipe", "save", "split"}:
         from gitexp import script
 
         return getattr(script, name)

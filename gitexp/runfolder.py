@@ -4,7 +4,8 @@
         submit.json       submitting side: what the recorder must know later (code tree, recipe name, message, …)
         job.json          submitting side: what the worker needs (argv, cwd, environment additions, timeout, streams)
         recipe.toml       submitting side: the resolved recipe; the program finds it in GITEXP_RECIPE
-        data/             submitting side: data.toml and the manifests
+        data/             submitting side: data.toml and the manifests, whole (NAME.xxh128, NAME.sha256)
+        splits/           submitting side: row numbers, NAME/SPLIT; the program finds them through GITEXP_SPLITS
         started.json      worker: when the program started, its process id
         output.*          worker: what it printed, bounded (see worker/output.py)
         matched.jsonl     worker: metrics found in the output
@@ -38,6 +39,7 @@ SUBMIT = "submit.json"
 JOB = "job.json"
 RECIPE = "recipe.toml"
 DATA = "data"
+SPLITS = "splits"
 STARTED = "started.json"
 MATCHED = "matched.jsonl"
 ENVIRONMENT = "environment.json"

@@ -1,4 +1,4 @@
-"""What a training script may use: log, recipe, data and save turn its calls into files of the run.
+"""What a training script may use: log, recipe, data, split and save turn its calls into files of the run.
 
 Under `gitexp run` the environment says where those files are. Under plain `python train.py` the same calls check their
 arguments the same way, so that a mistake shows at once, and record nothing. Standard library only; imports nothing of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-__all__ = ["data", "log", "recipe", "save"]
+__all__ = ["data", "log", "recipe", "save", "split"]
 
 # ---- metrics
 
@@ -291,6 +291,59 @@ def data(name: str, default: str | os.PathLike[str] | None = None) -> Path:
             f" or give the path to use without a recipe:  gitexp.data({name!r}, 'path/to/it')"
         )
     return Path(default)
+
+
+def split(name: str, split: str) -> list[int]:
+    """The row numbers of a split or sample of a dataset, from 0, ascending: the same on every machine.
+
+    Under `gitexp run` those that were drawn before the program started and are recorded. Under plain python they are
+    drawn from the catalogue of the repository around the working folder, by the gitexp that is installed with this
+    Python. Raises LookupError for what there is not, and ValueError for a split that cannot be drawn.
+    """
+    folder = os.environ.get("GITEXP_SPLITS")
+    given = os.environ.get("GITEXP_RECIPE")
+    if folder and (name in _names_in(folder) or (given and not _BARE.issuperset(_loaded(given, ())))):
+        # A name is looked for, never joined to a path untried.
+        if name not in (datasets := _names_in(folder)):
+            raise LookupError(
+                f"no dataset of this run has splits and is called {name!r}{_near(name, datasets)}; name it in the"
+                " recipe's [data] table, and its splits in the catalogue"
+            )
+        if split not in (splits := _names_in(os.path.join(folder, name))):
+            raise LookupError(f"the dataset {name!r} has no split {split!r}{_near(split, splits)}")
+        with open(os.path.join(folder, name, split), "rb") as file:
+            return [int(line) for line in file.read().split()]
+    return _drawn(name, split)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _near(word: str, choices: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, choices, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f" (there are: {', '.join(choices) or 'none'})"
+
+
+def _drawn(name: str, split: str) -> list[int]:
+    """What `gitexp data show NAME --rows SPLIT` prints, in a process of its own: this module imports nothing of gitexp.
+
+    -P, for a folder called gitexp in the working folder is no package of ours.
+    """
+    import subprocess
+    import sys
+
+    words = [sys.executable, "-P", "-m", "gitexp", "data", "show", f"--rows={split}", "--", name]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode == 0:
+        return [int(line) for line in done.stdout.split()]
+    said = done.stderr.decode("utf-8", "replace").strip().removeprefix("error: ")
+    raise (ValueError if done.returncode == 3 else LookupError)(f"no split {split!r} of {name!r}: {said}")
 
 
 # ---- outputs

@@ -9,6 +9,7 @@ import click
 
 from gitexp import __version__
 from gitexp.cli.main import COMMANDS, cli
+from gitexp.cli.table import CommandTable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "man"
 
@@ -20,7 +21,12 @@ def pages() -> dict[str, str]:
     for name, summary in COMMANDS.items():
         command = cli.get_command(context, name)
         assert command is not None
-        found[f"gitexp-{name}.1"] = page(command, click.Context(command, parent=context, info_name=name), summary)
+        inside = click.Context(command, parent=context, info_name=name)
+        found[f"gitexp-{name}.1"] = page(command, inside, summary)
+        for below, what in command.table.items() if isinstance(command, CommandTable) else ():
+            part = command.get_command(inside, below)
+            assert part is not None
+            found[f"gitexp-{name}-{below}.1"] = page(part, click.Context(part, parent=inside, info_name=below), what)
     return found
 
 
@@ -42,9 +48,14 @@ def overview(context: click.Context) -> str:
 
 def page(command: click.Command, context: click.Context, summary: str) -> str:
     """The page of one command."""
-    name = f"gitexp-{context.info_name}"
+    name = context.command_path.replace(" ", "-")
     lines = [title(name.upper()), ".SH NAME", f"{name} \\- {text(summary)}", *usage(context)]
-    lines += [".SH DESCRIPTION", *prose(command.help or ""), ".SH OPTIONS", *options(context)]
+    lines += [".SH DESCRIPTION", *prose(command.help or "")]
+    if isinstance(command, CommandTable):
+        lines.append(".SH COMMANDS")
+        for below, what in command.table.items():
+            lines += [".TP", f"\\fB{name}-{below}\\fR(1)", text(what)]
+    lines += [".SH OPTIONS", *options(context)]
     return "\n".join([*lines, ".SH SEE ALSO", "\\fBgitexp\\fR(1)"]) + "\n"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness import Lab, have, make_lab, world
+from servers import Bucket, Server, make_bucket, needs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,6 +58,22 @@ def hub(tmp_path: Path, env: dict[str, str]) -> Lab:
     lab = Lab(path, env)
     lab.git("init", "-q", "--bare")
     return lab
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of an S3 API."""
+    needs("obstore")
+    needs("moto")
+    with Server([sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", "0"]) as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(moto: str, env: dict[str, str]) -> Bucket:
+    """An empty bucket, and credentials for it."""
+    env.update(AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret", AWS_EC2_METADATA_DISABLED="true")
+    return make_bucket(moto)
 
 
 @pytest.fixture

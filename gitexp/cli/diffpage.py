@@ -188,6 +188,7 @@ def _data(found: Comparison, *, on: Screen) -> str:
                 text += f"    {on.paint(sign, {'+': 'green', '-': 'red'}.get(sign, 'yellow'))} {safe(path)}\n"
             if paths and len(paths) > NAMED:
                 text += f"    {sign} and {len(paths) - NAMED} more\n"
+        text += _row_counts(change, on=on)
     return text + and_more(len(found.data) - NAMED)
 
 
@@ -196,11 +197,26 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(safe(name) for name in names[:NAMED]) + more
 
 
+def _row_counts(change: DataChange, *, on: Screen) -> str:
+    """Rows in all, of each kind, and in each split."""
+    rows = []
+    for count in change.counts[:NAMED]:
+        delta = count.b - count.a if count.a is not None and count.b is not None else None
+        sides = ["(none)" if side is None else f"{side:,}" for side in (count.a, count.b)]
+        rows.append([Cell(safe(count.name[:VALUE_LIMIT])), Cell(sides[0]), Cell("→", "dim"), Cell(sides[1], "bold")])
+        rows[-1].append(Cell("" if delta is None else f"{delta:+,}", "dim"))
+    columns = [Column("", least=12), Column("", True), Column(""), Column("", True), Column("", True)]
+    more = f"    and {len(change.counts) - NAMED} more\n" if len(change.counts) > NAMED else ""
+    return (table(columns, rows, on=on, indent="    ") + more) if rows else ""
+
+
 def _count(change: DataChange) -> str:
     if change.state != "changed":
         return ""
     if change.added is None or change.removed is None or change.changed is None:
         return "  (a manifest is not recorded: the files are not known)"
+    if change.a == change.b:
+        return "  the same files, other splits or samples of them"
     return f"  {len(change.added)} added, {len(change.removed)} removed, {len(change.changed)} changed"
 
 

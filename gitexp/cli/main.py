@@ -9,6 +9,7 @@ import sys
 import click
 
 from gitexp import __version__
+from gitexp.cli.table import CommandTable
 from gitexp.errors import GitexpError
 
 # name → what it does. The module is gitexp/cli/commands/<name>.py; it is imported only when the command is used.
@@ -22,6 +23,8 @@ COMMANDS = {
     "status": "Say what is running or waiting to be recorded",
     "push": "Share the runs: push the experiments branch",
     "pull": "Receive the runs of others",
+    "data": "Datasets by name and by content: pin, save, push, pull, check",
+    "get": "Bring back what a run read or wrote",
 }
 
 EXIT_BUG = 70
@@ -30,38 +33,10 @@ EXIT_BUG = 70
 MACHINES_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-class CommandTable(click.Group):
-    """A click group that imports a command's module only when that command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module(f"gitexp.cli.commands.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else " See 'gitexp --help'."
-            ctx.fail(f"'{args[0]}' is not a gitexp command.{hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.command(
     cls=CommandTable,
+    table=COMMANDS,
+    package="gitexp.cli.commands",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Every training run becomes a git commit.\n\n"
     "A run is recorded on the branch 'experiments' with its code, recipe, data, environment and metrics.",

@@ -14,6 +14,7 @@ from gitexp import runfolder
 from gitexp.cli.render import safe
 from gitexp.git.repo import ObjectReader, Repo, finish_find, parse_config, start, start_find
 from gitexp.history.select import History
+from gitexp.model.config import Config
 from gitexp.stages.configure import read_config
 
 
@@ -25,6 +26,7 @@ class Opened(NamedTuple):
     goals: Mapping[str, str]
     reader: ObjectReader
     history: History
+    config: Config
 
 
 def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
@@ -61,4 +63,4 @@ def opened_here() -> Iterator[Opened]:
         history = History(
             repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")
         )
-        yield Opened(repo, settings, config.goal, reader, history)
+        yield Opened(repo, settings, config.goal, reader, history, config)

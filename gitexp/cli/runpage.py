@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.render import (
     VALUE_LIMIT,
@@ -28,6 +28,9 @@ from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.model.run import RunRecord
 from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, same_number
+
+if TYPE_CHECKING:
+    from gitexp.model.datarecord import DatasetRecord
 
 NAMED = 10  # changed files, artifacts
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
@@ -70,7 +73,7 @@ def run_page(
     ]
     sections = [
         head,
-        _fact_table(facts, on=on),
+        fact_table(facts, on=on),
         *_warnings(run, row, on=on),  # after the sections: reading them is what finds the damage
         *sections,
         _more(run, on=on),
@@ -83,7 +86,8 @@ def heading(text: str, note: str = "", *, on: Screen) -> str:
     return on.paint(text, "bold") + (f"  {on.paint(note, 'dim')}" if note else "") + "\n"
 
 
-def _fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
+def fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
+    """Names and what they stand for, in two columns; long text goes on below itself."""
     room = None if on.width is None else on.width - max(len(name) for name, _, _ in facts) - 2
     rows = []
     for name, text, style in facts:
@@ -264,7 +268,32 @@ def _data(run: Run, *, on: Screen) -> str:
     if not rows:
         return ""
     columns = [Column("", least=8), Column("", least=16), Column("", True), Column("", True), Column("", least=16)]
-    return heading("data", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(run.data) - LISTED)
+    lines = table(columns, rows, on=on, indent="  ").splitlines()
+    text = heading("data", on=on)
+    for line, dataset in zip(lines, run.data.values(), strict=False):
+        text += line + "\n"
+        known = wrap(safe("; ".join(_known_of(dataset))[:VALUE_LIMIT]), on=on, indent="    ")
+        text += "".join(on.paint(part, "dim") + "\n" for part in known.splitlines())
+    return text + and_more(len(run.data) - LISTED)
+
+
+def _known_of(dataset: DatasetRecord) -> Iterator[str]:
+    """What the record says of a dataset beyond where and how much it is."""
+    if dataset.entry not in (None, dataset.name):
+        yield f"{dataset.entry} in the catalogue"
+    if dataset.access == "restricted":
+        yield "restricted"
+    for name, said in (("license", dataset.license), ("owner", dataset.owner), ("version", dataset.version)):
+        if said is not None:
+            yield f"{name} {said}"
+    for group, drawn in (("split", dataset.split), ("sample", dataset.sampling)):
+        for name, rule in drawn.items():
+            yield f"{group} {name} {rule.get('rows', 0):,} rows"
+    if dataset.contract is not None:
+        yield "keeps its contract"
+    if dataset.lineage.get("parents"):
+        stale = dataset.lineage.get("stale", [])
+        yield f"made from {', '.join(f'{p} (moved on since)' if p in stale else p for p in dataset.lineage['parents'])}"
 
 
 def _environment(run: Run, *, on: Screen) -> str:

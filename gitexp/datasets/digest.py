@@ -1,17 +1,19 @@
-"""One file to its xxh128 (XXH3 128 bits, as `xxhsum -H2` prints it) and the stat that goes with it. Constant memory.
+"""One file to its digests (xxh128 as `xxhsum -H2` prints it, sha256 where asked) and the stat that goes with them.
 
-A file that changes while it is read has no digest: that is an error, never a guess.
+Constant memory, whatever the size. A file that changes while it is read has no digest: that is an error, never a guess.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from typing import NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 BLOCK = 1 << 20  # fits the second-level cache, so that hashing reads what was just copied
+SMALL = 1 << 16  # up to here one read into memory of its own; a buffer that is kept is no faster
 
 
 class Seen(NamedTuple):
@@ -22,6 +24,7 @@ class Seen(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    sha256: str | None = None  # None: not asked for
 
 
 class ChangedWhileRead(OSError):
@@ -32,37 +35,76 @@ class NotAFile(OSError):
     """A socket, FIFO or device: its bytes are not there to be hashed."""
 
 
-def digest_file(path: str | bytes) -> Seen:
+Advance = Callable[[int], None]  # told the bytes of each block that was hashed, from any thread
+
+
+def digest_file(path: str | bytes, *, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:
     """Hash a file. Raises OSError: among them ChangedWhileRead, and NotAFile for what is no file and no link to one."""
+    fd, before = _open(path, dir_fd)
+    try:
+        size = before.st_size
+        if size <= SMALL:
+            content = os.read(fd, size + 1)
+            digest, count = xxh3_128_hexdigest(content), len(content)
+        else:
+            state = xxh3_128()
+            count = _feed(fd, size, state.update, advance)
+            digest = state.hexdigest()
+        _unchanged(fd, before, count)
+    finally:
+        os.close(fd)
+    return Seen(digest, size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
+
+
+def digest_file_sha256(path: str | bytes, *, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:
+    """As digest_file, with the sha256 too: one pass over the bytes for both."""
+    from hashlib import sha256
+
+    fd, before = _open(path, dir_fd)
+    try:
+        fast, strong = xxh3_128(), sha256()
+
+        def both(block: memoryview) -> None:
+            fast.update(block)
+            strong.update(block)
+
+        if before.st_size <= SMALL:
+            content = os.read(fd, before.st_size + 1)
+            both(memoryview(content))
+            count = len(content)
+        else:
+            count = _feed(fd, before.st_size, both, advance)
+        _unchanged(fd, before, count)
+    finally:
+        os.close(fd)
+    times = (before.st_mtime_ns, before.st_ctime_ns)
+    return Seen(fast.hexdigest(), before.st_size, *times, before.st_ino, strong.hexdigest())
+
+
+def _open(path: str | bytes, dir_fd: int | None) -> tuple[int, os.stat_result]:
     # Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=dir_fd)
     try:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise NotAFile
-        size = before.st_size
-        if size < BLOCK:
-            content = os.read(fd, size + 1)
-            digest, count = xxh3_128_hexdigest(content), len(content)
-        else:
-            digest, count = _in_blocks(fd)
-        after = os.fstat(fd)
-    finally:
+    except BaseException:
         os.close(fd)
-    if count != size or (after.st_mtime_ns, after.st_ctime_ns, after.st_size) != (
+        raise
+    return fd, before
+
+
+def _feed(fd: int, size: int, update: Callable[[memoryview], object], advance: Advance | None) -> int:
+    from gitexp.datasets.blocks import feed
+
+    return feed(fd, size, update=update, advance=advance)
+
+
+def _unchanged(fd: int, before: os.stat_result, count: int) -> None:
+    after = os.fstat(fd)
+    if count != before.st_size or (after.st_mtime_ns, after.st_ctime_ns, after.st_size) != (
         before.st_mtime_ns,
         before.st_ctime_ns,
-        size,
+        before.st_size,
     ):
         raise ChangedWhileRead
-    return Seen(digest, size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
-
-
-def _in_blocks(fd: int) -> tuple[str, int]:
-    block = bytearray(BLOCK)
-    view = memoryview(block)
-    state, count = xxh3_128(), 0
-    while got := os.readv(fd, (block,)):
-        state.update(view if got == BLOCK else view[:got])
-        count += got
-    return state.hexdigest(), count

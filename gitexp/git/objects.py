@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import GitFailed, Repo, finish, line, output, start
+from gitexp.git.repo import GitFailed, Repo, finish, line, output, start, succeeds
 
 
 def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
@@ -23,6 +23,13 @@ def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
     return output(repo, "hash-object", "-w", "--no-filters", "--stdin-paths", feed=feed).decode().split()
 
 
+class Laid(NamedTuple):
+    """Part of a tree that is ready to be stored: name in the tree → file, and name → id of a tree that is there."""
+
+    files: Mapping[str, Path]
+    trees: Mapping[str, str]
+
+
 class Written(NamedTuple):
     """A tree, and the ids of all objects that were written for it."""
 
@@ -31,15 +38,16 @@ class Written(NamedTuple):
 
 
 def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, str]) -> Written:
-    """Store files as one tree. `files`: name in the tree → file; `trees`: name → tree id, at the top.
+    """Store files as one tree. `files`: name in the tree → file; `trees`: name → id of a tree that is there.
 
     Names are ours (`data/digits.xxh128/000000`), so none needs quoting.
     """
     oids = dict(zip(files, write_blobs(repo, list(files.values())), strict=True))
-    entries: dict[str, list[str]] = {"": [f"040000 tree {oid}\t{name}" for name, oid in trees.items()]}
-    for name, oid in oids.items():
-        folder, _, base = name.rpartition("/")
-        entries.setdefault(folder, []).append(f"100644 blob {oid}\t{base}")
+    entries: dict[str, list[str]] = {"": []}
+    for kind, ids in (("040000 tree", trees), ("100644 blob", oids)):
+        for name, oid in ids.items():
+            folder, _, base = name.rpartition("/")
+            entries.setdefault(folder, []).append(f"{kind} {oid}\t{base}")
     for folder in list(entries):
         while folder:
             folder = folder.rpartition("/")[0]
@@ -53,6 +61,11 @@ def write_files(repo: Repo, files: Mapping[str, Path], *, trees: Mapping[str, st
                 parent, _, base = folder.rpartition("/")
                 entries[parent].append(f"040000 tree {tree}\t{base}")
     return Written(tree, (*oids.values(), *written))
+
+
+def is_whole(repo: Repo, oid: str) -> bool:
+    """Whether an object, and all that it names, is in this repository."""
+    return succeeds(repo, "rev-list", "--objects", "--quiet", oid, "--")
 
 
 class _TreeWriter:

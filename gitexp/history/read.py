@@ -106,7 +106,7 @@ class Run:
     @cached_property
     def data(self) -> Mapping[str, Any]:
         """The datasets by name: DatasetRecord each."""
-        from gitexp.model.manifest import load_data
+        from gitexp.model.datarecord import load_data
 
         return self._parsed("data.toml", lambda text: load_data(text)) or {}
 
@@ -201,16 +201,16 @@ def parse_tree(content: bytes, *, id_bytes: int) -> dict[str, str]:
     return entries
 
 
-def read_manifest(reader: ObjectReader, run: Run, name: str) -> bytes | None:
-    """The manifest of a dataset, its parts joined; None where the record has none (restricted data)."""
+def manifest_parts(reader: ObjectReader, run: Run, name: str) -> Sequence[str] | None:
+    """The ids of what holds a dataset's manifest, in order: a file or parts. None: the record has none (restricted)."""
     found = reader.find(f"{run.commit}:data/{name}.xxh128")
-    if found is None or found[1] is None:
+    if found is None:
         return None
-    content = found[1]
-    parts = parse_tree(content, id_bytes=len(run.commit) // 2) if b"\0" in content[:64] else {}
+    oid, content = found
+    parts = parse_tree(content, id_bytes=len(oid) // 2) if content and b"\0" in content[:64] else {}
     if not parts or not all(part.isdigit() for part in parts):
-        return content
-    return b"".join(reader.read(parts[part]) or b"" for part in sorted(parts))
+        return [oid]
+    return [parts[part] for part in sorted(parts)]
 
 
 def read_output(reader: ObjectReader, run: Run) -> str | None:

@@ -9,16 +9,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import Refused
+from gitexp.model.catalogue import DatasetRef, catalogue_problems, dataset_name, load_catalogue, location, yes_or_no
 from gitexp.model.schema import (
     Each,
     KeyPath,
     Problem,
     Shape,
+    anything,
     dotted,
     expected,
     one_of,
     problems_in,
     spell,
+    text,
     texts,
 )
 
@@ -32,19 +35,18 @@ _UNITS |= {"gb": 10**9, "gib": 2**30, "tb": 10**12, "tib": 2**40}
 _SIZE = r"(\d+(?:\.\d+)?) ?([A-Za-z]*)"
 _SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = r"(?:\d+(?:\.\d+)?[dhms] ?)+"
-_DATASET_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
-_WINDOWS_DEVICE = r"con|prn|aux|nul|(?:com|lpt)[0-9]"
-_DIGEST = r"xxh128:[0-9a-f]{32}"
 _NOT_IN_BRANCH = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[-./]|[./]$|\.lock(?:/|$)"
 
 
-class DatasetRef(NamedTuple):
-    """Where a dataset is to be found. Exactly one of path and url is set."""
+class RemoteSettings(NamedTuple):
+    """A place that keeps objects for several clones."""
 
     name: str
-    path: str | None = None  # relative to the repository's root, or absolute
-    url: str | None = None
-    digest: str | None = None  # "xxh128:…": refuse anything else; None: not pinned
+    url: str
+    endpoint: str | None = None  # of an S3 API elsewhere than at Amazon
+    region: str | None = None
+    anonymous: bool = False
+    auth: str | None = None  # the name of an authentication method, such as "aws-profile lab"
 
 
 class Policy(NamedTuple):
@@ -54,6 +56,8 @@ class Policy(NamedTuple):
     untracked_limit_bytes: int = UNTRACKED_LIMIT_BYTES
     history_limit_bytes: int = HISTORY_LIMIT_BYTES
     variables: tuple[str, ...] = ()  # environment variables that are recorded besides the usual ones
+    digests: tuple[str, ...] = ("xxh128",)  # and "sha256", where manifests must stand against forgery
+    restricted_manifests: str = "hide"  # or "record"
 
 
 class Config(NamedTuple):
@@ -63,26 +67,18 @@ class Config(NamedTuple):
     policy: Policy = Policy()
     goal: Mapping[str, str] = MappingProxyType({})  # metric → max | min; the lowest layer of every recipe
     datasets: Mapping[str, DatasetRef] = MappingProxyType({})
+    remotes: Mapping[str, RemoteSettings] = MappingProxyType({})  # in the order in which they stand
+    catalogue: str | None = None  # another file with [datasets.NAME] tables, relative to the root
     where: str = "gitexp.toml"
     text: str = ""  # kept so that `check --explain` can name the line a goal comes from
 
 
 def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
     """Parse gitexp.toml. Raises Refused with every problem as a `file:line: key: what` line."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        from gitexp.model.keylines import syntax_error
-
-        line, words = syntax_error(text, error)
-        raise _wrong([f"{where}:{line}: {words}"], where) from error
-    except ValueError as error:  # Python reads no integer of more than 4,300 digits
-        raise _wrong([f"{where}: a number has too many digits"], where) from error
-    except RecursionError as error:
-        raise _wrong([f"{where}: nested too deeply"], where) from error
+    table = _parse(text, where)
     problems = list(problems_in(table, _SHAPE))
-    if not problems:
-        problems = list(_sourceless(table.get("datasets", {})))
+    if "datasets" in table:
+        problems += catalogue_problems(table["datasets"])
     if problems:
         raise _wrong(_located(problems, text, where), where)
     policy = table.get("policy", {})
@@ -93,15 +89,40 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
             untracked_limit_bytes=parse_size(policy.get("untracked_limit", UNTRACKED_LIMIT_BYTES)),
             history_limit_bytes=parse_size(policy.get("history_limit", HISTORY_LIMIT_BYTES)),
             variables=tuple(policy.get("variables", ())),
+            digests=tuple(policy.get("digests", ("xxh128",))),
+            restricted_manifests=policy.get("restricted_manifests", "hide"),
         ),
         goal=table.get("metrics", {}).get("goal", {}),
-        datasets={
-            name: DatasetRef(name, path=entry["path"], digest=entry.get("digest"))
-            for name, entry in table.get("datasets", {}).items()
-        },
+        datasets=load_catalogue(table.get("datasets", {})),
+        remotes={name: RemoteSettings(name, **entry) for name, entry in table.get("remotes", {}).items()},
+        catalogue=table.get("catalogue"),
         where=where,
         text=text,
     )
+
+
+def load_catalogue_file(text: str, *, where: str) -> dict[str, DatasetRef]:
+    """Parse a file that holds [datasets.NAME] tables and nothing else. Raises Refused as load_config does."""
+    table = _parse(text, where)
+    problems = list(problems_in(table, {"datasets": anything}))
+    problems += catalogue_problems(table.get("datasets", {}))
+    if problems:
+        raise _wrong(_located(problems, text, where), where)
+    return load_catalogue(table.get("datasets", {}))
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        from gitexp.model.keylines import syntax_error
+
+        line, words = syntax_error(text, error)
+        raise _wrong([f"{where}:{line}: {words}"], where) from error
+    except ValueError as error:  # Python reads no integer of more than 4,300 digits
+        raise _wrong([f"{where}: a number has too many digits"], where) from error
+    except RecursionError as error:
+        raise _wrong([f"{where}: nested too deeply"], where) from error
 
 
 def parse_size(size: str | int) -> int:
@@ -161,31 +182,6 @@ def metric_name(name: str) -> str | None:
     return f"not a metric's name: {complaint}" if complaint else None
 
 
-def dataset_name(name: str) -> str | None:
-    """Dataset names become file names and environment variables, on every system."""
-    if not re.fullmatch(_DATASET_NAME, name):
-        return "not a dataset's name: use a-z, 0-9, _ and -, at most 64, starting with a letter or digit"
-    if re.fullmatch(_WINDOWS_DEVICE, name):
-        return "not a dataset's name: Windows keeps it for a device"
-    return None
-
-
-def location(value: Any) -> str | None:
-    """A path as a dataset's source."""
-    if not isinstance(value, str):
-        return expected("a path", value)
-    return "expected a path, got an empty one" if not value.strip() or "\0" in value else None
-
-
-def pinned_digest(value: Any) -> str | None:
-    right = isinstance(value, str) and re.fullmatch(_DIGEST, value)
-    return None if right else expected('a digest such as "xxh128:" and 32 hexadecimal digits', value)
-
-
-def no_url(_value: Any) -> str | None:
-    return "url sources are not available yet; download it and give its path"
-
-
 GOALS = Each(one_of("max", "min"), name=metric_name)
 
 
@@ -201,6 +197,17 @@ def _variables(value: Any) -> str | None:
     )
 
 
+def _digests(value: Any) -> str | None:
+    right = value in (["xxh128"], ["xxh128", "sha256"])
+    return None if right else expected('["xxh128"] or ["xxh128", "sha256"]', value)
+
+
+def _remote_url(value: Any) -> str | None:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        return expected('a URL such as "s3://bucket/folder", or a folder', value)
+    return None
+
+
 _SHAPE: Shape = {
     "branch": _branch,
     "policy": {
@@ -208,14 +215,16 @@ _SHAPE: Shape = {
         "untracked_limit": size,
         "history_limit": size,
         "variables": _variables,
+        "digests": _digests,
+        "restricted_manifests": one_of("hide", "record"),
     },
     "metrics": {"goal": GOALS},
-    "datasets": Each({"path": location, "url": no_url, "digest": pinned_digest}, name=dataset_name),
+    "catalogue": location,
+    "datasets": anything,  # model/catalogue.py knows better
+    "remotes": Each(
+        {"url": _remote_url, "endpoint": text, "region": text, "anonymous": yes_or_no, "auth": text}, name=dataset_name
+    ),
 }
-
-
-def _sourceless(datasets: Mapping[str, Any]) -> list[Problem]:
-    return [(("datasets", name), 'missing: path = "…"') for name, entry in datasets.items() if "path" not in entry]
 
 
 def _located(problems: list[Problem], text: str, where: str) -> list[str]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.model.config import DatasetRef, parse_duration
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import parse_duration
 from gitexp.model.placeholders import Misplaced, fill
 from gitexp.model.recipe_merge import SOURCES, Merged, Origin
 from gitexp.model.recipe_shape import OWN, REMARKS
@@ -164,11 +165,13 @@ def _datasets(merged: Merged, catalogue: Mapping[str, DatasetRef]) -> dict[str, 
             stated = " and ".join(given) if given else "none of them"
             merged.complain_at(at, f"expected one of path, url and name, got {stated}")
             continue
-        if "path" in entry:
+        if "url" in entry:
+            found[name] = DatasetRef(name, url=entry["url"], digest=entry.get("digest"))
+        elif "path" in entry:
             found[name] = DatasetRef(name, path=posixpath.normpath(entry["path"]), digest=entry.get("digest"))
         elif entry["name"] in catalogue:
             known = catalogue[entry["name"]]
-            found[name] = DatasetRef(name, path=known.path, url=known.url, digest=entry.get("digest", known.digest))
+            found[name] = known._replace(name=name, digest=entry.get("digest", known.digest))
         else:
             hint = near(entry["name"], catalogue)
             merged.complain_at((*at, "name"), f"no dataset {spell(entry['name'])} in gitexp.toml{hint}")
@@ -176,8 +179,8 @@ def _datasets(merged: Merged, catalogue: Mapping[str, DatasetRef]) -> dict[str, 
 
 
 def _compact_data(merged: Merged) -> None:
-    """A dataset that is only a path is written as one; `./` says so where it could be a catalogue's name."""
-    from gitexp.model.config import dataset_name
+    """A dataset that is only a path or a URL is written as one; `./` says so where it could be a catalogue's name."""
+    from gitexp.model.catalogue import dataset_name
 
     data = merged.values.get("data", {})
     for name, entry in data.items():
@@ -185,6 +188,9 @@ def _compact_data(merged: Merged) -> None:
             path = entry["path"]
             data[name] = f"./{path}" if dataset_name(path) is None else path
             merged.origins["data", name] = merged.origins.pop(("data", name, "path"))
+        elif list(entry) == ["url"]:
+            data[name] = entry["url"]
+            merged.origins["data", name] = merged.origins.pop(("data", name, "url"))
         else:
             data[name] = {key: entry[key] for key in (*SOURCES, "digest") if key in entry}
 

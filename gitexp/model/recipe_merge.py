@@ -149,7 +149,8 @@ class Merged:
     def _source(self, entry: Any) -> Any:
         """A dataset as a table that says what its plain string means."""
         if isinstance(entry, str):
-            return {"name" if entry in self.catalogue else "path": entry}
+            source = "name" if entry in self.catalogue else "url" if "://" in entry else "path"
+            return {source: entry}
         return entry
 
     def _merge(self, into: dict[str, Any], table: dict[str, Any], path: KeyPath, origin: Origin) -> None:

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.config import (
-    GOALS,
-    dataset_name,
-    duration,
-    location,
-    metric_name,
-    no_url,
-    pinned_digest,
-    size,
-)
+from gitexp.model.catalogue import dataset_name, location, pinned_digest, source_url
+from gitexp.model.config import GOALS, duration, metric_name, size
 from gitexp.model.schema import (
     Each,
     Either,
@@ -69,7 +61,7 @@ OWN: Mapping[str, Any] = {
     "why": Each(text),
     "run": {"command": _command, "timeout": duration, "python": text},
     "data": Each(
-        Either(location, {"path": location, "url": no_url, "name": dataset_name, "digest": pinned_digest}),
+        Either(location, {"path": location, "url": source_url, "name": dataset_name, "digest": pinned_digest}),
         name=dataset_name,
     ),
     "metrics": {

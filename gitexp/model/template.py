@@ -11,11 +11,16 @@ CONFIG_TEMPLATE = """\
 # untracked_limit = "10MB"      # how much untracked data a snapshot may take in, in all
 # history_limit = "256KiB"      # of history.csv in git; beyond, git holds a sample and the object store all of it
 # variables = []                # names of further environment variables to record; never secrets
+# digests = ["xxh128"]          # ["xxh128", "sha256"]: manifests that stand against forgery too
+# restricted_manifests = "hide" # "record": restricted data's manifests into the record like all others
 
 [metrics]
 # goal = { "val.acc" = "max" }  # which way is better; a recipe's own [metrics] goal wins
 
 # [datasets.digits]             # a name that recipes may use in [data]
 # path = "data/digits.csv.gz"
-# digest = "xxh128:…"           # refuse runs on anything else
+# digest = "xxh128:…"           # refuse runs on anything else; `gitexp data pin digits` writes it
+
+# [remotes.lab]                 # where bytes are shared: s3://, gs://, az://, https://, ssh:// or a folder
+# url = "s3://bucket/lab"
 """

@@ -14,7 +14,8 @@ from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, program_argv
-from gitexp.stages.check import Dataset, changed_data, check_branch, check_data, check_hook, check_program, data_paths
+from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, data_to_record, ready_data
+from gitexp.stages.check import check_branch, check_hook, check_program
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
@@ -46,7 +47,7 @@ class Checked(NamedTuple):
     datasets: Mapping[str, Dataset]
     argv: tuple[str, ...]
     cwd: Path
-    said: tuple[str, ...]  # lines of a hook that let it pass
+    said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
 
 
 class Done(NamedTuple):
@@ -60,10 +61,10 @@ class Done(NamedTuple):
     others: Settled  # left-over runs that were recorded on the way
 
 
-def check(request: Request, *, survey: Survey, verify: bool) -> Checked:
+def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Checked:
     """Everything that can be known before the program starts. Raises Refused, and nothing was written.
 
-    `verify`: ask the hook gitexp-pre-run too.
+    `verify`: ask the hook gitexp-pre-run too. `watch`: who is shown how far long work on data is.
     """
     surveyed = survey.finish()
     config = read_config(surveyed.repo, surveyed.config)
@@ -93,10 +94,11 @@ def check(request: Request, *, survey: Survey, verify: bool) -> Checked:
     check_branch(surveyed, config)
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
     check_snapshot(surveyed, config.policy)
-    datasets = check_data(recipe, root=root)
+    datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
     argv = program_argv(recipe, data_paths=data_paths(datasets, root=root))
     check_program(argv, cwd=cwd)
-    return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
+    warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
+    return Checked(surveyed, config, recipe, datasets, argv, cwd, (*said, *(f"warning: {words}" for words in warned)))
 
 
 def run(
@@ -208,5 +210,5 @@ def _submit(submitted: Submitted, checked: Checked, code: Snapshot, message: str
         config=checked.config,
         code=code.code,
         code_tree=code.tree,
-        datasets={name: (d.record, d.path, d.built.manifest) for name, d in checked.datasets.items()},
+        datasets={name: data_to_record(dataset) for name, dataset in checked.datasets.items()},
     )

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.append import BranchHeld
 from gitexp.git.repo import Repo
 from gitexp.model.recipe import MetricRules
 from gitexp.stages.collect import collect
+from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
 from gitexp.worker.program import group_is_of_run, group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
@@ -50,7 +52,12 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s:
         kept=collected.rows_kept,
         problems=collected.problems,
     )
-    return record(repo, ended, results, settings=settings, patience_s=patience_s)
+    cache, digests = Place(repo.root, repo.common_dir, settings).cache, ended.submit.get("manifests", {})
+    data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
+    recorded = record(repo, ended, results, data=data, settings=settings, patience_s=patience_s)
+    note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
+    runfolder.remove(str(ended.folder))
+    return recorded
 
 
 def _metric_rules(recipe: Path) -> MetricRules:

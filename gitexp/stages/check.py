@@ -1,4 +1,4 @@
-"""Decide whether a run may start: the tree by the lab's hook, the data by digest, the program by being there.
+"""Decide whether a run may start: the tree by the lab's hook, the program by being there.
 
 Everything here raises Refused before anything is written or run.
 """
@@ -6,26 +6,13 @@ Everything here raises Refused before anything is written or run.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from gitexp.datasets.manifest import Built, build_manifest, changed_since
 from gitexp.errors import Refused
 from gitexp.git.branch import checked_out_in
 from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
 from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
-from gitexp.model.manifest import DatasetRecord
-from gitexp.model.recipe import Recipe
-
-
-class Dataset(NamedTuple):
-    """A dataset that was found and hashed."""
-
-    record: DatasetRecord
-    path: Path  # absolute
-    built: Built
 
 
 def check_branch(surveyed: Surveyed, config: Config) -> None:
@@ -84,53 +71,3 @@ def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
         f"{files[0]} is not executable" if files else f"{name}: command not found",
         fix=f"chmod +x {files[0]}" if files else "check the command, or activate the environment that has it",
     )
-
-
-def check_data(recipe: Recipe, *, root: Path) -> dict[str, Dataset]:
-    """Hash every dataset of the recipe. Raises Refused for a missing one, and for one that is not what is pinned."""
-    datasets = {}
-    for name, ref in recipe.data.items():
-        assert ref.path is not None, "resolve refuses sources that are not paths"
-        path = Path(os.path.normpath(root / ref.path))
-        try:
-            path.stat()
-        except OSError as error:
-            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
-            raise Refused(
-                f"Dataset {name}: {ref.path} {'does not exist' if missing else f'cannot be read: {error.strerror}'}",
-                why=f"Looked for {path}",
-                fix=f"put it there, or set data.{name} in the recipe",
-            ) from error
-        built = build_manifest(path)
-        if ref.digest is not None and ref.digest != built.digest:
-            raise Refused(
-                f"Dataset {name} is not the one that is pinned",
-                details=[f"  pinned  {ref.digest}", f"  found   {built.digest}  ({ref.path})"],
-                why="A run on other data would not be comparable with the runs before it.",
-                fix=f'bring back the pinned data, or pin what is there: digest = "{built.digest}"',
-            )
-        record = DatasetRecord(
-            name=name, path=ref.path, digest=built.digest, files=built.files, size_bytes=built.size_bytes
-        )
-        datasets[name] = Dataset(record=record, path=path, built=built)
-    return datasets
-
-
-def data_paths(datasets: Mapping[str, Dataset], *, root: Path) -> dict[str, str]:
-    """What `{data.NAME}` stands for: relative to the root when inside it, else absolute."""
-    paths = {}
-    for name, dataset in datasets.items():
-        inside = dataset.path.is_relative_to(root)
-        paths[name] = str(dataset.path.relative_to(root)) if inside else str(dataset.path)
-    return paths
-
-
-def changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
-    """A sentence for each dataset that is no longer what it was before the run."""
-    sentences = []
-    for name, dataset in datasets.items():
-        differing = changed_since(dataset.built)
-        if differing:
-            shown = ", ".join(str(path) for path in differing[:3]) + (", …" if len(differing) > 3 else "")
-            sentences.append(f"dataset {name} changed while the program ran: {shown}")
-    return tuple(sentences)

@@ -6,12 +6,17 @@ only where the environments are equal too and nothing was edited or went wrong w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
-from gitexp.history.read import Run, goal_of, read_manifest
+from gitexp.history.read import Run, goal_of, manifest_parts
+from gitexp.model.run import Unreadable
+
+if TYPE_CHECKING:
+    from gitexp.model.manifest import ManifestDifferences
 
 
 class KeyChange(NamedTuple):
@@ -23,8 +28,16 @@ class KeyChange(NamedTuple):
     why: str | None  # the reason that b's recipe, else a's, gives for the key
 
 
+class CountChange(NamedTuple):
+    """How many rows a dataset has in all, of a kind, or in a split. None: not recorded."""
+
+    name: str  # rows, label=3, split.train
+    a: int | None
+    b: int | None
+
+
 class DataChange(NamedTuple):
-    """A dataset. The paths are None where a manifest is not recorded."""
+    """A dataset; other splits of the same files are a change too. The paths are None where there is no manifest."""
 
     name: str
     state: str  # identical, added, removed, changed
@@ -33,6 +46,7 @@ class DataChange(NamedTuple):
     added: tuple[str, ...] | None = None
     removed: tuple[str, ...] | None = None
     changed: tuple[str, ...] | None = None
+    counts: tuple[CountChange, ...] = ()
 
 
 class MetricChange(NamedTuple):
@@ -165,27 +179,69 @@ def _equal(a: Any, b: Any) -> bool:
 def _data_state(a: Any, b: Any) -> str:
     if a is None or b is None:
         return "added" if a is None else "removed"
-    return "identical" if a.digest == b.digest and a.digest is not None else "changed"
+    same = a.digest == b.digest and a.digest is not None and _drawn(a) == _drawn(b)
+    return "identical" if same else "changed"
+
+
+def _drawn(record: Any) -> dict[str, Any]:
+    """The digests of what was drawn from a dataset: they decide which rows a program sees."""
+    both = (("split", record.split), ("sampling", record.sampling))
+    return {f"{group}.{name}": rule.get("digest") for group, rules in both for name, rule in rules.items()}
+
+
+def _counts(record: Any) -> dict[str, int]:
+    both = (("split", record.split), ("sampling", record.sampling))
+    drawn = {f"{group}.{name}": rule.get("rows") for group, rules in both for name, rule in rules.items()}
+    return {**record.counts, **{name: rows for name, rows in drawn.items() if rows is not None}}
 
 
 def _data_change(reader: ObjectReader, a: Run, b: Run, name: str) -> DataChange:
-    from gitexp.errors import GitexpError
-    from gitexp.model.manifest import manifest_differences
-
     old, new = a.data.get(name), b.data.get(name)
     state = _data_state(old, new)
     change = DataChange(name, state, old.digest if old else None, new.digest if new else None)
-    if state != "changed":
+    if state != "changed" or old is None or new is None:
         return change
-    before, after = read_manifest(reader, a, name), read_manifest(reader, b, name)
-    if before is None or after is None:
-        return change
+    counts, others = _counts(old), _counts(new)
+    change = change._replace(
+        counts=tuple(
+            CountChange(key, counts.get(key), others.get(key))
+            for key in dict.fromkeys([*others, *counts])
+            if counts.get(key) != others.get(key)
+        )
+    )
     try:
-        found = manifest_differences(before, after)
+        found = _file_differences(reader, a, b, name)
     except GitexpError as error:
         b.problems.append(f"data/{name}.xxh128: {error.what}")
         return change
-    return change._replace(added=tuple(found.added), removed=tuple(found.removed), changed=tuple(found.changed))
+    if found is None:
+        return change
+    return change._replace(added=found.added, removed=found.removed, changed=found.changed)
+
+
+def _file_differences(reader: ObjectReader, a: Run, b: Run, name: str) -> ManifestDifferences | None:
+    """The files of a dataset that differ; None where a manifest is not recorded. Raises Unreadable.
+
+    Only parts that one of the two has are read: no path of a part that both have can be in another part of either.
+    """
+    from gitexp.model.manifest import part_differences
+
+    old, new = manifest_parts(reader, a, name), manifest_parts(reader, b, name)
+    if old is None or new is None:
+        return None
+    shared = {*old} & {*new}
+    return part_differences(_read_others(reader, old, shared), _read_others(reader, new, shared))
+
+
+def _read_others(reader: ObjectReader, parts: Sequence[str], shared: Set[str]) -> Iterator[bytes]:
+    from gitexp.model.manifest import line_blocks
+
+    for oid in parts:
+        if oid not in shared:
+            content = reader.read(oid)
+            if content is None:
+                raise Unreadable(f"the part {oid} is too large to be read, or missing from this clone")
+            yield from line_blocks(content)
 
 
 def _environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:

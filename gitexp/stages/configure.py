@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo, git_config
+from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, load_config
 
 FILE = "gitexp.toml"
@@ -13,14 +14,35 @@ FILE = "gitexp.toml"
 
 def read_config(repo: Repo, settings: Mapping[str, str] | None = None) -> Config:
     """The effective configuration: git config over gitexp.toml over defaults. `settings` is git's."""
-    try:
-        text = (repo.root / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    except UnicodeDecodeError as error:
-        raise GitexpError(f"{FILE} is not UTF-8: {error}") from error
-    config = load_config(text)
+    config = load_config(_text(repo, FILE) or "")
+    if config.catalogue is not None:
+        config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
     if settings is None:
         settings = git_config(repo)
     branch = settings.get("gitexp.branch")
     return config._replace(branch=branch) if branch else config
+
+
+def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
+    from gitexp.model.config import load_catalogue_file
+
+    assert config.catalogue is not None
+    text = _text(repo, config.catalogue)
+    if text is None:
+        raise Refused(
+            f"{config.catalogue} does not exist", why=f'{FILE} says: catalogue = "{config.catalogue}"', fix="write it"
+        )
+    datasets = load_catalogue_file(text, where=config.catalogue)
+    twice = sorted(config.datasets.keys() & datasets.keys())
+    if twice:
+        raise Refused(f"{twice[0]} is in {FILE} and in {config.catalogue}", fix="remove one of the two")
+    return datasets
+
+
+def _text(repo: Repo, name: str) -> str | None:
+    try:
+        return (repo.root / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise GitexpError(f"{name} is not UTF-8: {error}") from error

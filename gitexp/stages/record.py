@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.datasets.manifest import build_readable
-from gitexp.datasets.store import ObjectStore
+from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.place import Place
 from gitexp.git.append import Entry, append
-from gitexp.git.objects import Written, write_files
+from gitexp.git.objects import Laid, Written, write_files
 from gitexp.git.quarantine import release
 from gitexp.git.repo import Repo
 from gitexp.model.environment import dump_environment, requirements
@@ -76,14 +77,16 @@ def read_ended(folder: Path) -> Ended | None:
     return Ended(folder, submit, started or {}, outcome, environment or {}, after)
 
 
-def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str, str], patience_s: float) -> Recorded:
-    """Write the run as a commit and remove its folder. The caller holds record.lock. `settings` is git's configuration.
+def record(
+    repo: Repo, ended: Ended, results: Results, *, data: Laid, settings: Mapping[str, str], patience_s: float
+) -> Recorded:
+    """Write the run as a commit. The caller holds record.lock, and removes the folder. `settings` is git's.
 
     Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
     stored; the run then waits in its folder.
     """
     folder = ended.folder
-    store = object_store(repo, settings)
+    store = Place(repo.root, repo.common_dir, settings).store
     artifacts, unreadable = build_readable(folder / runfolder.SAVED)
     for entry in parse_manifest(artifacts.manifest):
         store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
@@ -107,7 +110,8 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
 
     def write() -> Written:
         snapshot = release(repo, folder / runfolder.OBJECTS)
-        tree, objects = write_files(repo, files, trees={"code": ended.submit["code_tree"]})
+        trees = {"code": ended.submit["code_tree"], **data.trees}
+        tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
         return Written(tree, (*snapshot, *objects))
 
     commit = append(
@@ -118,7 +122,6 @@ def record(repo: Repo, ended: Ended, results: Results, *, settings: Mapping[str,
         settings=settings,
         patience_s=patience_s,
     )
-    runfolder.remove(str(folder))
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
 
@@ -133,13 +136,6 @@ def _secrets(folder: Path) -> list[str]:
 
 def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
     return redact_toml(text, secrets=secrets) if name.endswith(".toml") else redact(text, secrets=secrets)
-
-
-def object_store(repo: Repo, settings: Mapping[str, str]) -> ObjectStore:
-    """Where the bytes of artifacts and long histories lie: git config gitexp.store, else in the git common dir."""
-    configured = settings.get("gitexp.store")
-    root = Path(configured).expanduser() if configured else repo.common_dir / "gitexp" / "objects"
-    return ObjectStore(repo.root / root)
 
 
 def _keep_history(folder: Path, results: Results, store: ObjectStore) -> History | None:
@@ -247,9 +243,4 @@ def _lay_out(folder: Path, texts: Mapping[str, bytes]) -> dict[str, Path]:
     for name, text in texts.items():
         (target / name).write_bytes(text)
         files[name] = target / name
-    data = folder / runfolder.DATA
-    for path in data.rglob("*"):
-        if path.is_file():
-            name = str(path.relative_to(data))
-            files[name if name == "data.toml" else f"data/{name}"] = path
     return files

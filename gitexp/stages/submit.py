@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.model.config import Config
-from gitexp.model.manifest import DatasetRecord, dump_data, split_parts
+from gitexp.model.datarecord import DatasetRecord, dump_data
+from gitexp.model.manifest import dataset_digest
 from gitexp.model.recipe import Recipe
 from gitexp.model.run import Code, RunId, as_plain, new_run_id
 
@@ -38,6 +39,16 @@ class Program(NamedTuple):
     streams: Streams
 
 
+class DataToRecord(NamedTuple):
+    """A dataset that the program will read. `manifests`: by algorithm, none where they stay out of the record."""
+
+    record: DatasetRecord
+    path: Path  # absolute
+    manifests: Mapping[str, bytes]
+    kept: Mapping[str, Path]  # files with the same content that nobody writes to, as far as there are any
+    indices: Mapping[str, bytes]  # the row numbers of each split and sample, as lines
+
+
 class Submitted(NamedTuple):
     """A run folder that is ready for its worker. `lock` keeps other recorders away while we live."""
 
@@ -61,12 +72,12 @@ def submit(
     config: Config,
     code: Code,
     code_tree: str,
-    datasets: Mapping[str, tuple[DatasetRecord, Path, bytes]],
+    datasets: Mapping[str, DataToRecord],
 ) -> None:
-    """Write recipe, data, job and, last, submit.json. `datasets`: record, absolute path and manifest by name."""
+    """Write recipe, data, job and, last, submit.json."""
     folder, recipe = str(submitted.folder), program.recipe
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
-    _write_data(submitted.folder / runfolder.DATA, datasets)
+    _write_data(submitted.folder, datasets)
     runfolder.write_json(folder, runfolder.JOB, _job(submitted, program, config, datasets))
     relative = os.path.relpath(program.cwd, root)
     document: dict[str, Any] = {
@@ -91,7 +102,12 @@ def submit(
         "history_limit": config.policy.history_limit_bytes,
         "metric_files": _metric_files(program.cwd, recipe.metrics.files),
         "resources": recipe.values.get("resources", {}),
-        "data": {name: str(path) for name, (_, path, _) in datasets.items()},
+        "manifests": {
+            f"{name}.{algorithm}": dataset_digest(manifest)
+            for name, data in datasets.items()
+            for algorithm, manifest in data.manifests.items()
+        },
+        "data": {name: str(data.path) for name, data in datasets.items()},
     }
     runfolder.write_json(folder, runfolder.SUBMIT, document)
 
@@ -134,7 +150,7 @@ def _job(
     submitted: Submitted,
     program: Program,
     config: Config,
-    datasets: Mapping[str, tuple[DatasetRecord, Path, bytes]],
+    datasets: Mapping[str, DataToRecord],
 ) -> dict[str, Any]:
     folder, recipe = submitted.folder, program.recipe
     env = {
@@ -145,8 +161,10 @@ def _job(
     }
     if recipe.seed is not None:
         env["GITEXP_SEED"] = str(recipe.seed)
-    for name, (_, path, _) in datasets.items():
-        env[f"GITEXP_DATA_{name.upper().replace('-', '_')}"] = str(path)
+    for name, data in datasets.items():
+        env[f"GITEXP_DATA_{name.upper().replace('-', '_')}"] = str(data.path)
+    if any(data.indices for data in datasets.values()):
+        env["GITEXP_SPLITS"] = str(folder / runfolder.SPLITS)
     return {
         "format": runfolder.FORMAT,
         "id": submitted.id,
@@ -164,18 +182,26 @@ def _job(
     }
 
 
-def _write_data(folder: Path, datasets: Mapping[str, tuple[DatasetRecord, Path, bytes]]) -> None:
-    """data.toml and the manifests, in parts where they are long, just as the record will hold them."""
-    (folder / "data.toml").write_text(dump_data([record for record, _, _ in datasets.values()]), encoding="utf-8")
-    for name, (_, _, manifest) in datasets.items():
-        parts = split_parts(manifest)
-        target = folder / f"{name}.xxh128"
-        if parts is None:
-            target.write_bytes(manifest)
-            continue
-        target.mkdir()
-        for number, part in enumerate(parts):
-            (target / f"{number:06d}").write_bytes(part)
+def _write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> None:
+    """data.toml, the manifests and, for the program, the row numbers of splits and samples."""
+    records = [data.record for data in datasets.values()]
+    (folder / runfolder.DATA / "data.toml").write_text(dump_data(records), encoding="utf-8")
+    for name, data in datasets.items():
+        for algorithm, manifest in data.manifests.items():
+            _write_manifest(folder / runfolder.DATA / f"{name}.{algorithm}", manifest, data.kept.get(algorithm))
+        for part, lines in data.indices.items():
+            (folder / runfolder.SPLITS / name).mkdir(parents=True, exist_ok=True)
+            (folder / runfolder.SPLITS / name / part).write_bytes(lines)
+
+
+def _write_manifest(target: Path, manifest: bytes, kept: Path | None) -> None:
+    """A second name of the file that is there already: a million files' manifest has 60 MB."""
+    if kept is not None:
+        try:
+            return os.link(kept, target)
+        except OSError:
+            pass  # another file system, or removed by now
+    target.write_bytes(manifest)
 
 
 def _user() -> str | None:

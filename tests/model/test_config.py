@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gitexp.errors import Refused
-from gitexp.model.config import Config, DatasetRef, Policy, load_config, parse_duration, parse_size
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config, Policy, load_config, parse_duration, parse_size
 from gitexp.model.template import CONFIG_TEMPLATE
 
 DIGEST = "xxh128:00112233445566778899aabbccddeeff"
@@ -40,7 +41,7 @@ def test_what_the_template_shows_commented_out_is_accepted() -> None:
     lines = [line.removeprefix("# ") for line in CONFIG_TEMPLATE.splitlines()[3:]]
     config = load_config("\n".join(lines).replace("xxh128:…", DIGEST))
     assert config.goal == {"val.acc": "max"}
-    assert config.datasets == {"digits": DatasetRef("digits", path="data/digits.csv.gz", digest=DIGEST)}
+    assert config.datasets == {"digits": DatasetRef("digits", path="data/digits.csv.gz", digest=DIGEST, entry="digits")}
 
 
 def test_every_setting_is_read() -> None:
@@ -52,13 +53,13 @@ def test_every_setting_is_read() -> None:
     assert config.branch == "lab/runs"
     assert config.policy == Policy("allow", 2**30, 1000, ("MY_VAR",))
     assert config.goal == {"val.acc": "max"}
-    assert config.datasets == {"digits": DatasetRef("digits", path="../data/digits", digest=DIGEST)}
+    assert config.datasets == {"digits": DatasetRef("digits", path="../data/digits", digest=DIGEST, entry="digits")}
 
 
 def test_all_problems_are_named_at_once_with_their_lines() -> None:
     text = (
         'brnch = "x"\n[policy]\ndirty = "alow"\nuntracked_limit = "10 XB"\nvariables = "A"\n[metrics]\n'
-        'goal = { "step" = "max", loss = "down" }\n[datasets.con]\npath = "x"\n[datasets.a]\nurl = "s3://b"\n'
+        'goal = { "step" = "max", loss = "down" }\n[datasets.con]\npath = "x"\n[datasets.a]\nurl = "s4://b"\n'
     )
     assert problems(text) == (
         "gitexp.toml:1: brnch: unknown key; did you mean branch?",
@@ -68,12 +69,12 @@ def test_all_problems_are_named_at_once_with_their_lines() -> None:
         "gitexp.toml:7: metrics.goal.step: not a metric's name: this name is reserved",
         'gitexp.toml:7: metrics.goal.loss: expected "max" or "min", got "down"',
         "gitexp.toml:8: datasets.con: not a dataset's name: Windows keeps it for a device",
-        "gitexp.toml:11: datasets.a.url: url sources are not available yet; download it and give its path",
+        "gitexp.toml:11: datasets.a.url: cannot fetch from s4://; known: s3, https, http, hf",
     )
 
 
-def test_a_dataset_needs_a_path() -> None:
-    assert problems("[datasets.a]\n") == ('gitexp.toml:1: datasets.a: missing: path = "…"',)
+def test_a_dataset_needs_a_place() -> None:
+    assert problems("[datasets.a]\n") == ('gitexp.toml:1: datasets.a: missing: path = "…", or url = "…"',)
 
 
 def test_a_digest_must_be_one() -> None:

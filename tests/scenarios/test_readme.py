@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,37 @@ def test_every_command_of_the_users_guide_works(project: Lab) -> None:
     assert len(project.runs()) == 4
 
 
+def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    lab.write("data/digits/a.csv", "label,pixel\n" + "".join(f"{row % 3},{row}\n" for row in range(30)))
+    lab.write("data/clean.csv", "1\n")
+    lab.write(".gitignore", "data/\nout/\nweights.pt\n")
+    catalogue = README.split("### Data")[1].split("```toml\n")[1].split("```")[0]
+    for shown, ours in (
+        ('url = "s3://bucket/digits/v3/"', ""),
+        ('digest = "xxh128:…"', ""),
+        ("rows = { min = 1000 }", "rows = { min = 10 }"),
+        ("s3://bucket/lab", str(bucket)),
+    ):
+        assert shown in catalogue
+        catalogue = catalogue.replace(shown, ours)
+    lab.write("gitexp.toml", catalogue + '[datasets.clean]\npath = "data/clean.csv"\n')
+    lab.write("recipes/x.toml", '[run]\ncommand = ["sh", "x.sh", "{data.digits}"]\n[data]\ndigits = "digits"\n')
+    lab.write("x.sh", 'cp "$1/a.csv" "$GITEXP_OUTPUT/weights.pt"\n')
+    lab.commit("a catalogue")
+    lab.git("init", "--bare", "-q", str(tmp_path / "hub.git"))
+    lab.git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    typed = commands("### Data")
+    assert typed[1] == "gitexp data pin digits"
+    type_in(lab, typed[:3])
+    lab.commit("pinned")
+    assert lab.gitexp("run", "x").exit_code == 0
+    digest = tomllib.loads(lab.git("show", "experiments:data.toml"))["digits"]["digest"]
+    type_in(lab, [line.replace("xxh128:8f3a…", digest) for line in typed[3:]])
+    assert (lab.path / "out" / "weights.pt").read_bytes() == (lab.path / "data" / "digits" / "a.csv").read_bytes()
+
+
 def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
     lab.write("log.sh", 'echo \'{"val.acc": 0.5}\' >> "$GITEXP_METRICS"\n')
     lab.write("gitexp.toml", '[metrics]\ngoal = { "val.acc" = "max" }\n')
@@ -80,7 +112,7 @@ def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
 
 def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
     listed = re.findall(r"^  ([a-z]+) ", lab.gitexp("--help").stdout.split("Commands:")[1], re.MULTILINE)
-    assert listed == ["init", "run", "check", "log", "show", "diff", "status", "push", "pull"]
+    assert listed == ["init", "run", "check", "log", "show", "diff", "status", "push", "pull", "data", "get"]
     for name in listed:
         assert f"gitexp {name}" in README
         assert lab.gitexp(name, "--help").stdout.startswith(f"Usage: gitexp {name}")

@@ -140,6 +140,65 @@ def test_a_manifest_in_parts_is_read_as_one(fresh: Lab, compared: Compare) -> No
     assert (change.added, change.removed, change.changed) == ((), (), ("b.csv",))
 
 
+def in_parts(digest: str, *parts: str) -> dict[str, str | bytes | None]:
+    return {
+        "data.toml": data_toml(digest),
+        **{f"data/digits.xxh128/{number:06}": part for number, part in enumerate(parts)},
+    }
+
+
+def forget(lab: Lab, name: str) -> None:
+    """Remove one object, as from a clone that never had it."""
+    oid = lab.git("rev-parse", name).strip()
+    (lab.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+def test_parts_of_a_manifest_that_both_runs_have_are_not_read(fresh: Lab, compared: Compare) -> None:
+    same = f"{ONE}  a.csv\n"
+    a = write_run(fresh, A, files=in_parts(ONE, same, f"{ONE}  b.csv\n", f"{ONE}  d.csv\n"))
+    b = write_run(fresh, B, files=in_parts(TWO, same, f"{TWO}  b.csv\n{ONE}  c.csv\n{ONE}  d.csv\n"))
+    forget(fresh, f"{a}:data/digits.xxh128/000000")
+    [change] = compared(a, b).data
+    assert (change.added, change.removed, change.changed) == (("c.csv",), (), ("b.csv",))
+
+
+def test_a_part_that_is_not_there_is_a_problem_and_not_a_removed_file(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = write_run(fresh, A, files=in_parts(ONE, f"{ONE}  a.csv\n", f"{ONE}  b.csv\n"))
+    b = write_run(fresh, B, files=in_parts(TWO, f"{ONE}  a.csv\n", f"{TWO}  b.csv\n"))
+    missing = fresh.git("rev-parse", f"{b}:data/digits.xxh128/000001").strip()
+    forget(fresh, f"{b}:data/digits.xxh128/000001")
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    repo = find_repo(fresh.path)
+    with ObjectReader(repo) as reader:
+        old, new = read_run(reader, a), read_run(reader, b)
+        [change] = compare(repo, reader, old, b=new, goals={}).data
+    assert (change.added, change.removed, change.changed) == (None, None, None)
+    assert new.problems == [
+        f"data/digits.xxh128: the part {missing} is too large to be read, or missing from this clone"
+    ]
+
+
+def test_rows_of_each_kind_and_split_are_compared(fresh: Lab, compared: Compare) -> None:
+    counts = "[digits.counts]\nrows = {}\n'label=3' = {}\n'label=4' = 1\n"
+    split = f"[digits.split.train]\nrows = {{}}\ndigest = 'xxh128:{ONE}'\n"
+    a = write_run(fresh, A, files={"data.toml": data_toml(ONE) + counts.format(10, 4) + split.format(8)})
+    b = write_run(fresh, B, files={"data.toml": data_toml(TWO) + counts.format(12, 6) + split.format(9)})
+    [change] = compared(a, b).data
+    assert change.counts == (("rows", 10, 12), ("label=3", 4, 6), ("split.train", 8, 9))
+
+
+def test_another_split_of_the_same_files_is_another_input(fresh: Lab, compared: Compare) -> None:
+    split = "[digits.split.train]\nrows = 8\ndigest = 'xxh128:{}'\n"
+    a = write_run(fresh, A, files={"data.toml": data_toml(ONE) + split.format(ONE)})
+    b = write_run(fresh, B, files={"data.toml": data_toml(ONE) + split.format(TWO)})
+    found = compared(a, b)
+    assert (found.data[0].state, found.identical_inputs) == ("changed", False)
+    assert found.unfair == ("different data: digits",)
+
+
 def test_data_without_a_recorded_manifest_is_changed_and_its_files_unknown(fresh: Lab, compared: Compare) -> None:
     a = write_run(fresh, A, files={"data.toml": data_toml(ONE)})
     b = write_run(fresh, B, files={"data.toml": data_toml(TWO)})

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitexp.errors import GitexpError, RecipeErrors, Refused
-from gitexp.model.config import Config, DatasetRef, load_config
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config, load_config
 from gitexp.model.recipe import MetricRules, Recipe, flatten, program_argv
 from gitexp.stages.resolve import command_name, resolve, resolve_command
 
@@ -388,7 +389,7 @@ CATALOGUE = f'[datasets.digits]\npath = "data/digits"\ndigest = "{DIGEST}"\n'
 def test_a_plain_name_means_the_catalogues_dataset(tmp_path: Path) -> None:
     write(tmp_path, "recipes/x.toml", RUN + '[data]\nd = "digits"\n')
     recipe = resolved(tmp_path, config=CATALOGUE)
-    assert recipe.data == {"d": DatasetRef("d", path="data/digits", digest=DIGEST)}
+    assert recipe.data == {"d": DatasetRef("d", path="data/digits", digest=DIGEST, entry="digits")}
     assert '[data.d]\nname = "digits"\n' in recipe.text
 
 
@@ -417,7 +418,7 @@ def test_what_is_wrong_with_data_is_said(tmp_path: Path) -> None:
     text = (
         '[data]\nA = "x"\nnul = "x"\na-b = "x"\na_b = "x"\nc = { digest = "xxh128:0" }\n'
         'd = { path = "x", name = "digits" }\n'
-        'e = { name = "digit" }\nf = { url = "s3://x" }\ng = 3\nh = ""\ni = { pth = "x" }\n'
+        'e = { name = "digit" }\nf = { url = "ftp://x" }\ng = 3\nh = ""\ni = { pth = "x" }\n'
     )
     write(tmp_path, "recipes/x.toml", RUN + text)
     found = problems(tmp_path, config=CATALOGUE)
@@ -431,7 +432,7 @@ def test_what_is_wrong_with_data_is_said(tmp_path: Path) -> None:
     )
     assert "recipes/x.toml:9: data.d: expected one of path, url and name, got path and name" in found
     assert 'recipes/x.toml:10: data.e.name: no dataset "digit" in gitexp.toml; did you mean digits?' in found
-    assert "recipes/x.toml:11: data.f.url: url sources are not available yet; download it and give its path" in found
+    assert "recipes/x.toml:11: data.f.url: cannot fetch from ftp://; known: s3, https, http, hf" in found
     assert "recipes/x.toml:12: data.g: expected a path, got 3" in found
     assert "recipes/x.toml:13: data.h: expected a path, got an empty one" in found
     assert "recipes/x.toml:14: data.i.pth: unknown key; did you mean path?" in found

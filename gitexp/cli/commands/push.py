@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gitexp.cli.render import safe
+from gitexp.errors import GitexpError
+
+if TYPE_CHECKING:
+    from gitexp.git.repo import Repo
+    from gitexp.git.transport import Remote
+    from gitexp.model.config import Config
 
 
 @click.command("push", short_help="Share the runs: push the experiments branch")
 @click.argument("remote", required=False)
-def command(remote: str | None) -> int:
+@click.option("--no-objects", is_flag=True, help="Push the branch alone, not the bytes that its runs need.")
+def command(remote: str | None, no_objects: bool) -> int:
     """Push the experiments branch to REMOTE, a remote's name or a URL.
 
     Without REMOTE: `git config gitexp.remote`, else the branch's upstream, else origin, else the only remote.
     Runs that others have pushed meanwhile are merged in. Nothing is ever overwritten there.
+
+    Where gitexp.toml names a remote for bytes, the data and artifacts of the new runs are sent there first. What is
+    not here is named and left out; where sending fails, nothing is pushed.
     """
     from gitexp.cli.opened import settle_what_waits
     from gitexp.git.repo import find_repo, git_config
@@ -28,8 +40,14 @@ def command(remote: str | None) -> int:
     repo = find_repo(cwd)
     settings = git_config(repo)
     settle_what_waits(repo, settings)
-    branch = read_config(repo, settings).branch
+    config = read_config(repo, settings)
+    branch = config.branch
     there = choose_remote(settings, remote, branch=branch, cwd=cwd)
+    if config.remotes and not no_objects and not _send_objects(repo, config, settings, there):
+        raise GitexpError(
+            "Nothing was pushed, because the bytes that the runs need could not all be sent",
+            fix="gitexp push    again, or gitexp push --no-objects",
+        )
     done = push_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.waiting:
@@ -41,6 +59,22 @@ def command(remote: str | None) -> int:
         moved = span(safe(branch), done.before, done.after)
         click.echo(f"pushed {runs(done.sent)} to {name}{taken} ({moved})", err=True)
     return 0
+
+
+def _send_objects(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> bool:
+    """Send what the runs need that the remote's branch, as last seen, does not have."""
+    from gitexp.cli.commands.data.push import tell
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.pipelines.send import choose_remote, new_runs, send_runs
+
+    commits = new_runs(repo, branch=config.branch, known=there.tracking_ref(config.branch))
+    if not commits:
+        return True
+    to = choose_remote(config, None)
+    sent = send_runs(repo, commits, config=config, settings=settings, remote=to, watch=ProgressBar)
+    if sent.sent or sent.failures or sent.absent or sent.withheld:
+        tell(sent)
+    return not sent.failures
 
 
 def show(piece: bytes) -> None:

@@ -11,6 +11,7 @@ import click
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
+    from gitexp.cli.progressbar import ProgressBar
     from gitexp.pipelines.run import Checked, Done
     from gitexp.stages.execute import Screen
     from gitexp.stages.submit import Submitted
@@ -82,13 +83,19 @@ def command(
         seed=seed,
         timeout=timeout,
     )
-    checked = check(request, survey=survey, verify=not no_verify)
+    checked = check(request, survey=survey, verify=not no_verify, watch=_watch)
     if dry_run:
         return _tell_dry_run(checked, as_json=as_json)
     done = _execute(checked, message, stdout_fd=2 if as_json else 1)
     if as_json:
         _print_json(done)
     return _exit_code(done)
+
+
+def _watch(what: str) -> ProgressBar:
+    from gitexp.cli.progressbar import ProgressBar
+
+    return ProgressBar(what)
 
 
 def _stood_after_dashes(words: tuple[str, ...]) -> bool:

@@ -1,0 +1,66 @@
+"""`gitexp data check [NAME…]`: datasets, held against their contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(names: tuple[str, ...], as_json: bool) -> int:
+    """Check what is there against its contract, [datasets.NAME.contract] in the catalogue.
+
+    Prints every violation with its file, line and column, at most ten for each rule and column; exits with 3 where
+    there is one. Without a NAME, every dataset that has a contract. `gitexp data describe NAME` writes a first one.
+    """
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.errors import GitexpError, Refused
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.examine import check_dataset
+    from gitexp.pipelines.keep import entries_of
+    from gitexp.stages.configure import read_config
+
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    refs = [ref for ref in entries_of(config, names) if names or ref.contract is not None or ref.contract_file]
+    if not refs:
+        raise GitexpError("No dataset has a contract", fix="gitexp data describe NAME    (writes a first one)")
+    checked = [check_dataset(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
+    if as_json:
+        from gitexp.cli.page import write
+        from gitexp.cli.shapes import document
+
+        write(
+            document(datasets=[
+                {
+                    "name": one.name,
+                    "digest": one.digest,
+                    "found": one.result.found,
+                    "violations": one.result.violations,
+                    "counts": one.result.counts,
+                }
+                for one in checked
+            ])
+        )  # fmt: skip
+    for one in checked:
+        if not as_json:
+            for violation in one.result.violations:
+                click.echo(safe(f"{one.name}: {violation.text}"))
+        if not one.result.found:
+            click.echo(f"{safe(one.name)} keeps its contract ({one.result.counts['rows']:,} rows)", err=True)
+    broken = [one for one in checked if one.result.found]
+    if broken:
+        found = sum(one.result.found for one in broken)
+        shown = ", ".join(one.name for one in broken)
+        raise Refused(
+            f"{'1 violation' if found == 1 else f'{found:,} violations'} of the contract of {shown}",
+            why="A run on this data would be refused.",
+            fix="correct the data, or the contract",
+        )
+    return 0

@@ -1,0 +1,53 @@
+"""`gitexp data describe NAME`: what a dataset looks like, as a first contract for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+
+
+@click.command("describe")
+@click.argument("name")
+@click.option("-o", "--output", "output", metavar="FILE", help="Write the contract into this new file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
+def command(name: str, output: str | None, as_json: bool) -> int:
+    """Describe a dataset, and write a first contract for it from what is there.
+
+    The contract is TOML for gitexp.toml. Its comments show each distribution, outliers with their places, and the rows
+    by label, also in each split. With -o it goes to a file of its own, for `contract = "FILE"`.
+    """
+    from gitexp.cli.page import write
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.datasets.contracts.describe import contract_toml
+    from gitexp.errors import GitexpError
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.examine import describe_dataset
+    from gitexp.pipelines.keep import entries_of
+    from gitexp.stages.configure import read_config
+
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    (ref,) = entries_of(config, [name])
+    found = describe_dataset(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+    if as_json:
+        from gitexp.cli.shapes import document
+
+        write(document(name=found.name, digest=found.digest, description=found.description))
+    if output is not None:
+        path = Path(output)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(contract_toml(found.description))
+        except FileExistsError as error:
+            raise GitexpError(f"{output} exists", fix="name another file, or remove it first") from error
+        except OSError as error:
+            raise GitexpError(f"{output} cannot be written: {error.strerror}") from error
+        click.echo(f'wrote {safe(output)}; in [datasets.{name}] say: contract = "{safe(output)}"', err=True)
+    elif not as_json:
+        write(safe(contract_toml(found.description, name), lines="kept"))
+    return 0

@@ -1,0 +1,50 @@
+"""`gitexp data gc`: stored bytes that no run needs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+
+
+@click.command("gc")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(dry_run: bool, as_json: bool) -> int:
+    """Remove objects from the store that no run on any branch needs, unpushed runs and remotes' runs included.
+
+    What the catalogue pins stays, and so does all that was stored in the last two weeks. Nothing is removed from a
+    store that other clones may use (git config gitexp.store), nor from any remote.
+    """
+    from gitexp.cli.opened import settle_what_waits
+    from gitexp.cli.page import write
+    from gitexp.cli.render import size
+    from gitexp.cli.shapes import document
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.prune import find_prunable, prune
+    from gitexp.stages.configure import read_config
+
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    settle_what_waits(repo, settings)
+    config = read_config(repo, settings)
+    if dry_run:
+        found = find_prunable(repo, config=config, settings=settings, now=time.time())
+    else:
+        found = prune(repo, config=config, settings=settings)
+    if as_json:
+        write(document(objects=dict(found.unneeded), kept=found.kept, young=found.young, removed=not dry_run))
+        return 0
+    for sentence in found.unreadable:
+        click.echo(f"note: {safe(sentence)}", err=True)
+    if dry_run:
+        for digest, size_bytes in found.unneeded.items():
+            click.echo(f"{digest}  {size(size_bytes)}")
+    verb = "would be removed" if dry_run else "removed"
+    total = size(sum(found.unneeded.values()))
+    young = f"; {found.young:,} not needed but younger than two weeks" if found.young else ""
+    click.echo(f"{len(found.unneeded):,} objects ({total}) {verb}; {found.kept:,} are needed{young}", err=True)
+    return 0

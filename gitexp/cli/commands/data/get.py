@@ -1,0 +1,33 @@
+"""`gitexp data get DIGEST --to DIR`: a dataset or a file, brought back by its digest alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+
+
+@click.command("get")
+@click.argument("digest")
+@click.option("--to", "folder", required=True, metavar="DIR", help="The folder to put it in; made if need be.")
+def command(digest: str, folder: str) -> int:
+    """Bring back bytes by their digest: a dataset's files, or a single file under the 32 digits of its digest.
+
+    They come from the object store, else from the remotes of gitexp.toml, and are checked.
+    """
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.render import size
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.get import get_digest
+    from gitexp.stages.configure import read_config
+
+    cwd = Path.cwd()
+    repo = find_repo(cwd)
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    got = get_digest(repo, digest, folder=cwd / folder, config=config, settings=settings, watch=ProgressBar)
+    files = "1 file" if got.files == 1 else f"{got.files:,} files"
+    click.echo(f"{safe(digest)}: {files}, {size(got.size_bytes)}, in {safe(folder)}", err=True)
+    return 0

@@ -1,0 +1,46 @@
+"""`gitexp data lineage NAME`: what a dataset was made of, back to the sources."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("lineage")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the tree as JSON.")
+def command(name: str, as_json: bool) -> int:
+    """Draw what a dataset was made of, by which recipe, command or run, back to its sources.
+
+    A parent is marked stale where it is no longer the version that was used: by its pinned digest, else by what lies
+    at its path.
+    """
+    from gitexp.cli.opened import opened_here
+    from gitexp.cli.page import show, write
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.render import screen
+    from gitexp.cli.shapes import document
+    from gitexp.datasets.place import Place
+    from gitexp.model.catalogue import DatasetRef
+    from gitexp.stages.look import look
+    from gitexp.stages.trace import trace
+
+    with opened_here() as here:
+        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+
+        def present(ref: DatasetRef) -> str | None:
+            if ref.digest is not None:
+                return ref.digest
+            with ProgressBar(f"data {ref.name}") as progress:
+                return look(ref, place, progress=progress).digest
+
+        top = trace(name, here.config.datasets, history=here.history, reader=here.reader, present=present)
+        if as_json:
+            from gitexp.cli.datashapes import ancestor_shape
+
+            write(document(lineage=ancestor_shape(top)))
+        else:
+            from gitexp.cli.datapage import lineage_tree
+
+            on = screen(here.settings)
+            show(lineage_tree(top, on=on), repo=here.repo, on=on)
+    return 0

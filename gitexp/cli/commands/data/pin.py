@@ -1,0 +1,123 @@
+"""`gitexp data pin NAME`: the digest of what is there, written into the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitexp.errors import GitexpError, UsageError
+
+if TYPE_CHECKING:
+    from gitexp.pipelines.pin import NotedParent, Pinned
+
+SHOWN = 20
+
+
+@click.command("pin")
+@click.argument("names", nargs=-1, metavar="NAME…")
+@click.option("--all", "everything", is_flag=True, help="Every dataset of the catalogue.")
+@click.option("--digest", metavar="DIGEST", help="Pin this version, whatever is there.")
+@click.option("--parents", is_flag=True, help="Of derived datasets, note the parents' present versions too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was pinned as JSON.")
+def command(names: tuple[str, ...], everything: bool, digest: str | None, parents: bool, as_json: bool) -> int:
+    """Write the digest of a dataset, as it is now at its path or URL, into the catalogue.
+
+    Only that one value of the file changes; commit it. A run on other data is refused from then on.
+
+    \b
+    gitexp data pin digits
+    gitexp data pin clean --parents       it was just made again, of the parents as they are now
+    """
+    from gitexp.cli.main import print_error
+    from gitexp.cli.page import write
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.shapes import document
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.keep import entries_of
+    from gitexp.pipelines.pin import made_of, note_parents, pin
+    from gitexp.stages.configure import read_config
+
+    if bool(names) == everything or (digest is not None and len(names) != 1):
+        raise UsageError(
+            "Name the datasets to pin, or give --all" if digest is None else "--digest takes one NAME",
+            fix="gitexp data pin NAME    or    gitexp data pin --all",
+        )
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    wanted = _whole(digest) if digest is not None else None
+    pinned: list[Pinned] = []
+    noted: list[NotedParent] = []
+    failed = 0
+    for ref in entries_of(config, names):
+        try:
+            pinned.append(pin(ref, wanted, repo=repo, config=config, settings=settings, watch=ProgressBar))
+        except GitexpError as error:  # one that is out of reach is no reason to leave out the others
+            print_error(error)
+            failed = failed or error.exit_code
+    config = read_config(repo, settings)
+    for one in pinned if parents else ():
+        noted += note_parents(config.datasets[one.name], repo=repo, config=config, settings=settings)
+    if as_json:
+        write(document(pinned=[_shape(one) for one in pinned], parents=[one._asdict() for one in noted]))
+        return failed
+    config = read_config(repo, settings)
+    for one in pinned:
+        click.echo("\n".join(_words(one, [parent for parent in noted if parent.name == one.name])))
+        if one.old != one.new:
+            for child in made_of(one.name, one.new, config):
+                click.echo(f"note: {child} was made of another version of {one.name}", err=True)
+    return failed
+
+
+def _words(one: Pinned, noted: Iterable[NotedParent]) -> list[str]:
+    from gitexp.cli.render import safe
+
+    name, where = safe(one.name), safe(one.file)
+    if one.old == one.new:
+        lines = [f"{name}  {one.new}  as pinned in {where}"]
+    else:
+        lines = [f"{name}  {one.old or 'not pinned'} → {one.new}  in {where}"]
+    if one.differences is not None:
+        found = one.differences
+        lines.append(f"  {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed")
+        paths = [(mark, path) for mark, paths in zip("+-~", found, strict=True) for path in paths]
+        lines += [f"  {mark} {safe(path)}" for mark, path in paths[:SHOWN]]
+        lines += [f"  … and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+    elif one.old not in (None, one.new):
+        lines.append("  what differs is not known: the manifest of one of the two is not here")
+    for parent in noted:
+        if parent.new is None:
+            lines.append(f"  parent {safe(parent.parent)}  {parent.old}  kept: what it is now is not known")
+        elif parent.new != parent.old:
+            lines.append(f"  parent {safe(parent.parent)}  {parent.old} → {parent.new}")
+    return lines
+
+
+def _shape(one: Pinned) -> dict[str, object]:
+    differences = one.differences
+    return {
+        "dataset": one.name,
+        "file": one.file,
+        "old": one.old,
+        "new": one.new,
+        "files": one.files,
+        "size_bytes": one.size_bytes,
+        "differences": None if differences is None else differences._asdict(),
+    }
+
+
+def _whole(digest: str) -> str:
+    from gitexp.model.catalogue import pinned_digest
+
+    whole = digest if digest.startswith("xxh128:") else f"xxh128:{digest}"
+    if pinned_digest(whole) is not None:
+        raise GitexpError(
+            f"{digest!r} is no whole digest",
+            why='A pin is "xxh128:" and 32 hexadecimal digits.',
+            fix="gitexp data history NAME --json    has them whole",
+        )
+    return whole

@@ -1,0 +1,45 @@
+"""`gitexp data pull [NAME…]`: datasets, brought to where the catalogue says that they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+from gitexp.errors import GitexpError
+
+
+@click.command("pull")
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+def command(names: tuple[str, ...]) -> int:
+    """Bring datasets to their paths: those named, else all of the catalogue that have a path.
+
+    The pinned version comes from the object store, from the remotes, or from the dataset's URL. What lies there
+    already and is the pinned version stays; anything else there is left alone, and is an error.
+    """
+    from gitexp.cli.commands.data.save import count
+    from gitexp.cli.main import print_error
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.render import size
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.keep import entries_of, pull
+    from gitexp.stages.configure import read_config
+
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    worst = 0
+    for ref in entries_of(config, names):
+        if ref.path is None and not names:
+            continue
+        try:
+            done = pull(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+        except GitexpError as error:  # one that is out of reach is no reason to leave out the others
+            print_error(error)
+            worst = max(worst, error.exit_code)
+            continue
+        how = "brought to" if done.placed else "already at"
+        amount = f"{count(done.files)}, {size(done.size_bytes)}"
+        click.echo(f"{safe(done.name)}  {how} {safe(done.path)}  ({amount})", err=True)
+    return worst

@@ -1,0 +1,62 @@
+"""`gitexp data push [NAME…]`: bytes, sent to a remote of gitexp.toml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitexp.cli.render import safe
+
+if TYPE_CHECKING:
+    from gitexp.pipelines.send import Sent
+
+
+@click.command("push")
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.option("--remote", metavar="REMOTE", help="One of [remotes]; the first one without a word.")
+def command(names: tuple[str, ...], remote: str | None) -> int:
+    """Send bytes to a remote: those of the datasets named, else all that the runs here need.
+
+    Only what the remote lacks is sent, and nothing there is ever overwritten. `gitexp push` does the same for the runs
+    that it shares.
+    """
+    from gitexp.cli.opened import opened_here
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.datasets.place import Place
+    from gitexp.pipelines.keep import entries_of, save
+    from gitexp.pipelines.send import choose_remote, send_datasets, send_runs
+    from gitexp.stages.configure import read_config
+
+    with opened_here() as here:
+        config = read_config(here.repo, here.settings)
+        there = choose_remote(config, remote)
+        commits = [] if names else [row.commit for row in here.history.runs.all()]
+    repo, settings = here.repo, here.settings
+    if names:
+        refs = entries_of(config, names)
+        kept = [save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
+        place = Place(repo.root, repo.common_dir, settings)
+        manifests = {saved.name: saved.manifest for saved in kept}
+        sent = send_datasets(manifests, place=place, config=config, remote=there, watch=ProgressBar)
+    else:
+        sent = send_runs(repo, commits, config=config, settings=settings, remote=there, watch=ProgressBar)
+    told = tell(sent)
+    return 1 if names and sent.withheld else told
+
+
+def tell(sent: Sent) -> int:
+    """Say what went where, and what did not; the exit code."""
+    from gitexp.cli.render import coloured, size
+
+    for line in (*sent.withheld, *sent.absent):
+        click.echo(f"{coloured('note: ', 'yellow')}{safe(line)}", err=True)
+    shown = 20
+    for failure in sent.failures[:shown]:
+        click.echo(f"{coloured('error: ', 'red')}{safe(failure.key)}: {safe(failure.words)}", err=True)
+    if len(sent.failures) > shown:
+        click.echo(f"… and {len(sent.failures) - shown} more", err=True)
+    objects = "1 object" if sent.sent == 1 else f"{sent.sent:,} objects"
+    there = f"; {sent.already_there:,} were there" if sent.already_there else ""
+    click.echo(f"sent {objects} ({size(sent.size_bytes)}) to {safe(sent.remote.name)}{there}", err=True)
+    return 1 if sent.failures else 0

@@ -1,0 +1,41 @@
+"""`gitexp data runs DIGEST`: the runs that used these bytes."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+
+@click.command("runs")
+@click.argument("digest")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def command(digest: str, as_json: bool) -> int:
+    """List the runs that read or wrote the bytes of DIGEST: a dataset, a single file of one, an artifact.
+
+    DIGEST is `xxh128:` and 32 digits, as `gitexp data history` and manifests have it, or its first 6 where they are
+    unique; `sha256:…` works where the policy records those too. Of restricted data, the digest is enough where this
+    clone has the lab's key.
+    """
+    from gitexp.cli.opened import opened_here
+    from gitexp.cli.page import show, write
+    from gitexp.cli.render import screen
+    from gitexp.cli.shapes import document
+    from gitexp.pipelines.recount import runs_with
+
+    with opened_here() as here:
+        hits = runs_with(digest, history=here.history, reader=here.reader, settings=here.settings)
+        if as_json:
+            from gitexp.cli.datashapes import hit_shape
+
+            write(document(digest=hits[0].digest if hits else None, uses=[hit_shape(hit) for hit in hits]))
+        elif hits:
+            from gitexp.cli.datapage import hits_table
+
+            on = screen(here.settings)
+            show(hits_table(hits, on=on, now=time.time()), repo=here.repo, on=on)
+        else:
+            from gitexp.cli.render import safe
+
+            click.echo(f"No run has used {safe(digest)}", err=True)
+    return 0

@@ -1,0 +1,38 @@
+"""`gitexp data save [NAME…]`: a dataset's bytes, put into the object store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.render import safe
+
+
+@click.command("save")
+@click.argument("names", nargs=-1, metavar="[NAME]…")
+def command(names: tuple[str, ...]) -> int:
+    """Put datasets of the catalogue into the object store: all of them, or those named.
+
+    The store is .git/gitexp/objects, or where `git config gitexp.store` says. Every file is stored once, whatever its
+    name, shares its blocks with yours where the file system can, and is checked on the way in.
+    """
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.render import size
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.keep import entries_of, save
+    from gitexp.stages.configure import read_config
+
+    repo = find_repo(Path.cwd())
+    settings = git_config(repo)
+    config = read_config(repo, settings)
+    for ref in entries_of(config, names):
+        done = save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+        new = f"{done.added:,} new" if done.added else "all stored before"
+        click.echo(f"{safe(done.name)}  {done.digest}  {count(done.files)}, {size(done.size_bytes)}, {new}", err=True)
+    return 0
+
+
+def count(files: int) -> str:
+    """`1 file`, `3 files`."""
+    return "1 file" if files == 1 else f"{files:,} files"

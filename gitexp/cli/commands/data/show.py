@@ -1,0 +1,60 @@
+"""`gitexp data show NAME`: one dataset, or the rows of one of its splits."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--rows", "split", metavar="SPLIT", help="Print the row numbers of a split or sample, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(name: str, split: str | None, as_json: bool) -> int:
+    """Show a dataset of the catalogue: what it is, where its bytes are, whose it is, how it is divided.
+
+    \b
+    gitexp data show digits
+    gitexp data show digits --rows train     what gitexp.split("digits", "train") returns
+    """
+    from gitexp.cli.opened import opened_here
+    from gitexp.cli.page import show, write
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.render import screen
+    from gitexp.cli.shapes import document
+    from gitexp.datasets.place import Place
+    from gitexp.datasets.sources.holding import held
+    from gitexp.history.datause import uses_of
+    from gitexp.pipelines.keep import entries_of
+    from gitexp.stages.look import look
+
+    with opened_here() as here:
+        [ref] = entries_of(here.config, [name])
+        if split is not None:
+            from gitexp.pipelines.divide import rows_of
+
+            drawn = rows_of(ref, split, repo=here.repo, config=here.config, settings=here.settings, watch=ProgressBar)
+            lines = drawn.lines.decode()
+            write(
+                document(dataset=name, split=split, digest=drawn.digest, rows=list(drawn.indices)) if as_json else lines
+            )
+            return 0
+        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        with ProgressBar(f"data {name}") as progress:
+            one = look(ref, place, progress=progress)
+        stored = ref.digest is not None and held(place.store, ref.digest) is not None
+        runs = list(
+            {use.row.commit: use.row for use in uses_of(here.repo, here.reader, here.history.runs.all(), name)}.values()
+        )
+        if as_json:
+            from gitexp.cli.datashapes import look_shape
+
+            write(document(dataset={**look_shape(one), "stored": stored, "runs": [row.id for row in runs]}))
+        else:
+            from gitexp.cli.datapage import dataset_page
+
+            on = screen(here.settings)
+            page = dataset_page(one, runs, stored=stored, remotes=list(here.config.remotes), on=on, now=time.time())
+            show(page, repo=here.repo, on=on)
+    return 0

@@ -1,0 +1,252 @@
+"""Datasets as pages: the catalogue as a table, one dataset, its versions, the runs that used bytes, its ancestors.
+
+Names, paths and addresses came with a repository or a record: all of them are escaped.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table
+from gitexp.cli.runpage import Fact, fact_table, heading
+from gitexp.cli.runtable import STATUS_STYLE, id_letters
+from gitexp.history.cache import Row
+from gitexp.history.datause import Hit
+from gitexp.history.versions import Version
+from gitexp.model.catalogue import DatasetRef, Derived, DrawRule
+from gitexp.model.lineage import Ancestor
+from gitexp.stages.look import STATES, Look
+
+SHORT = 12  # digits of a digest in tables
+STATE_STYLE = {
+    "pinned": "green", "stored": "green", "changed": "red", "missing": "red", "unreadable": "red", "unpinned": "yellow",
+}  # fmt: skip
+STATE_WORDS = {
+    "pinned": "pinned", "changed": "changed", "unpinned": "not pinned", "stored": "in the store",
+    "remote": "only its URL", "missing": "missing", "unreadable": "unreadable",
+}  # fmt: skip
+LISTED = 40  # runs of one page; JSON has all of them
+
+
+def short(digest: str | None) -> str:
+    """The beginning of a digest: enough to tell versions apart, and for `gitexp data runs`."""
+    if digest is None:
+        return "-"
+    algorithm, _, digits = digest.rpartition(":")
+    return safe(digits[:SHORT] if algorithm in ("", "xxh128") else f"{algorithm}:{digits[:SHORT]}")
+
+
+def catalogue_table(looks: Sequence[Look], *, on: Screen) -> str:
+    """A line for each dataset of the catalogue."""
+    columns = [
+        Column("dataset", least=10), Column("kind"), Column("access"), Column("files", True), Column("size", True),
+        Column("digest"), Column("state"), Column("where", least=12),
+    ]  # fmt: skip
+    columns = _fitting(columns, {90: ("kind", "access"), 66: ("files", "size")}, on=on)
+    rows = []
+    for one in looks:
+        ref = one.ref
+        cells = {
+            "dataset": Cell(safe(ref.name), "bold"),
+            "kind": Cell(ref.kind),
+            "access": Cell(ref.access, "yellow" if ref.access == "restricted" else ""),
+            "files": Cell("-" if one.files is None else f"{one.files:,}"),
+            "size": Cell(size(one.size_bytes)),
+            "digest": Cell(short(one.digest or ref.digest), "dim"),
+            "state": Cell(STATE_WORDS[one.state], STATE_STYLE.get(one.state, "")),
+            "where": Cell(safe((ref.path or ref.url or "")[:VALUE_LIMIT])),
+        }
+        rows.append([cells[column.name] for column in columns])
+    return table(columns, rows, on=on)
+
+
+def _fitting(columns: Sequence[Column], least: Mapping[int, Sequence[str]], *, on: Screen) -> list[Column]:
+    """The columns without those that a terminal must be so and so wide for."""
+    gone = {name for width, names in least.items() if on.width is not None and on.width < width for name in names}
+    return [column for column in columns if column.name not in gone]
+
+
+def dataset_page(
+    one: Look, runs: Sequence[Row], *, stored: bool, remotes: Sequence[str], on: Screen, now: float
+) -> str:
+    """Everything that is known of a dataset of the catalogue. `stored`: the store has the pinned version whole."""
+    ref = one.ref
+    head = f"{on.paint(f'dataset {safe(ref.name)}', 'bold yellow')}  "
+    head += f"{on.paint(STATES[one.state], STATE_STYLE.get(one.state, ''))}\n"
+    facts = [*_identity(one), *_whose(ref), *_where(one, stored=stored, remotes=remotes), *_used(runs, now=now)]
+    sections = [head, fact_table(facts, on=on), _divided(ref, on=on)]
+    return "\n".join(section for section in sections if section)
+
+
+def _identity(one: Look) -> Iterator[Fact]:
+    ref = one.ref
+    yield "kind", ref.kind, ""
+    if one.problem is not None:
+        yield "problem", safe(one.problem[:VALUE_LIMIT]), "red"
+    yield "pinned", ref.digest or "no; gitexp data pin " + safe(ref.name), "" if ref.digest else "yellow"
+    if one.digest is not None:
+        if one.digest != ref.digest:
+            yield "here", one.digest, STATE_STYLE.get(one.state, "")
+        files = "1 file" if one.files == 1 else f"{one.files:,} files"
+        yield "size", f"{files}, {size(one.size_bytes)}", ""
+
+
+def _whose(ref: DatasetRef) -> Iterator[Fact]:
+    yield "access", ref.access, "yellow" if ref.access == "restricted" else ""
+    for name, value in (
+        ("source", ref.source), ("auth", ref.auth), ("license", ref.license), ("owner", ref.owner),
+        ("tags", ", ".join(ref.tags) or None), ("fetched", ref.fetched), ("contract", _contract(ref)),
+        ("made of", _making(ref.derived)),
+    ):  # fmt: skip
+        if value is not None:
+            yield name, safe(value[:VALUE_LIMIT]), ""
+
+
+def _contract(ref: DatasetRef) -> str | None:
+    return ref.contract_file or (None if ref.contract is None else "in the catalogue")
+
+
+def _making(derived: Derived | None) -> str | None:
+    """`raw, by recipe clean`."""
+    if derived is None:
+        return None
+    by = f", by {_by(derived)}" if _by(derived) else ""
+    return (", ".join(derived.parents) or "no dataset that is named") + by
+
+
+def _by(derived: Derived) -> str:
+    if derived.recipe is not None:
+        return f"recipe {derived.recipe}"
+    return shlex.join(derived.command) if derived.command else f"run {derived.run}" if derived.run else ""
+
+
+def _where(one: Look, *, stored: bool, remotes: Sequence[str]) -> Iterator[Fact]:
+    ref = one.ref
+    if ref.path is not None:
+        yield "path", safe(ref.path[:VALUE_LIMIT]) + ("" if one.path is not None else "  (not there)"), ""
+    if ref.url is not None:
+        yield "url", safe(ref.url[:VALUE_LIMIT]), ""
+    yield "store", "holds it whole" if stored else "does not hold it", ""
+    if ref.access == "restricted":
+        yield "remotes", safe(", ".join(ref.remotes)) or "none may have it", ""
+    elif remotes:
+        yield "remotes", safe(", ".join(remotes)), ""
+
+
+def _used(runs: Sequence[Row], *, now: float) -> Iterator[Fact]:
+    if not runs:
+        yield "runs", "none has used it", "dim"
+        return
+    newest = runs[0]
+    count = "1 run" if len(runs) == 1 else f"{len(runs):,} runs"
+    yield "runs", f"{count}, the last {safe(newest.id)} ({ago(newest.finished, now=now)})", ""
+
+
+def _divided(ref: DatasetRef, *, on: Screen) -> str:
+    rules = [("split", rule) for rule in ref.splits.values()] + [("sample", rule) for rule in ref.samples.values()]
+    if not rules:
+        return ""
+    rows = [[Cell(safe(rule.name), "bold"), Cell(kind), Cell(safe(rule_in_words(rule)))] for kind, rule in rules]
+    note = f"gitexp data show {safe(ref.name)} --rows NAME lists its rows"
+    return heading("splits and samples", note, on=on) + table(
+        [Column(""), Column(""), Column("", least=20)], rows, on=on, indent="  "
+    )
+
+
+def rule_in_words(rule: DrawRule) -> str:
+    """`0.8 of the rows, stratified by label, seed 1`."""
+    among = f"split {rule.of}" if rule.of else "the rows"
+    if rule.rest:
+        return "the rows that no other split has"
+    if rule.indices is not None:
+        return f"the rows in {rule.indices}"
+    amount = f"{rule.number:,} of {among}" if rule.number is not None else f"{rule.fraction} of {among}"
+    by = f", stratified by {rule.stratify}" if rule.stratify else ""
+    return f"{amount}{by}, seed {rule.seed}"
+
+
+def history_table(versions: Sequence[Version], *, on: Screen, now: float) -> str:
+    """A line for each version of a dataset, the newest first."""
+    columns = [
+        Column("digest"), Column("since"), Column("files", True), Column("size", True), Column("runs", True),
+        Column("first run"), Column("last run"), Column(""),
+    ]  # fmt: skip
+    columns = _fitting(columns, {84: ("first run",), 66: ("files", "size")}, on=on)
+    rows = []
+    for one in versions:
+        since = "-" if one.since is None else stamp(one.since) if on.width is None else ago(one.since, now=now)
+        marks = [word for word, is_so in (("pinned", one.is_pinned), ("here", one.is_here)) if is_so]
+        cells = {
+            "digest": Cell(short(one.digest), "yellow"),
+            "since": Cell(since, "dim"),
+            "files": Cell("-" if one.files is None else f"{one.files:,}"),
+            "size": Cell(size(one.size_bytes)),
+            "runs": Cell(f"{len(one.runs):,}"),
+            "first run": Cell(_id(one.runs[-1]) if one.runs else "-"),
+            "last run": Cell(_id(one.runs[0]) if one.runs else "-"),
+            "": Cell(", ".join(marks), "green"),
+        }
+        rows.append([cells[column.name] for column in columns])
+    return table(columns, rows, on=on)
+
+
+def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
+    """A line for each use of some bytes, the newest run first."""
+    shown = hits[:LISTED] if on.width is not None else hits
+    letters = id_letters([hit.row for hit in hits], [hit.row for hit in shown])
+    columns = [
+        Column("run"),
+        Column("when"),
+        Column("recipe", least=10),
+        Column("status", least=9),
+        Column("as", least=16),
+    ]
+    rows = [
+        [
+            Cell(hit.row.id[:letters], "yellow"),
+            Cell(stamp(hit.row.finished) if on.width is None else ago(hit.row.finished, now=now), "dim"),
+            Cell(safe(hit.row.recipe) or "-", "bold"),
+            Cell(safe(hit.row.status), STATUS_STYLE.get(hit.row.status, "")),
+            Cell(safe(role_in_words(hit)[:VALUE_LIMIT])),
+        ]
+        for hit in shown
+    ]
+    more = f"and {len(hits) - len(shown):,} more; --json has all of them\n" if len(hits) > len(shown) else ""
+    return table(columns, rows, on=on) + more
+
+
+def role_in_words(hit: Hit) -> str:
+    """What the bytes were to the run."""
+    if hit.role == "file":
+        return f"{hit.path} in dataset {hit.name}"
+    return f"{hit.role} {hit.name}" + (", which it wrote" if hit.role == "artifact" else "")
+
+
+def lineage_tree(top: Ancestor, *, on: Screen) -> str:
+    """A dataset, and below it, indented by lines, what it was made of."""
+    return "".join(f"{line}\n" for line in _branch(top, "", "", on=on))
+
+
+def _branch(one: Ancestor, first: str, others: str, *, on: Screen) -> Iterator[str]:
+    digest = one.noted or one.present or (one.ref.digest if one.ref else None)
+    parts = [on.paint(safe(one.name), "bold"), on.paint(short(digest), "dim")]
+    derived = one.ref.derived if one.ref else None
+    if derived is not None and _by(derived):
+        parts.append(f"by {safe(_by(derived)[:VALUE_LIMIT])}")
+    elif derived is None and one.ref is not None:
+        origin = filter(None, (one.ref.source, one.ref.url or one.ref.path))
+        parts.append(safe(", ".join(origin)[:VALUE_LIMIT]))
+    if one.stale:
+        parts.append(on.paint(f"stale: now {short(one.present)}", "bold red"))
+    if one.again:
+        parts.append(on.paint("(as above)", "dim"))
+    yield first + "  ".join(part for part in parts if part)
+    for parent in one.parents:
+        is_last = parent is one.parents[-1]
+        mark, below = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
+        yield from _branch(parent, others + mark, others + below, on=on)
+
+
+def _id(row: Row) -> str:
+    return safe(row.id[:8])

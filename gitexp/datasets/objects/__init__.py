@@ -1,0 +1,7 @@
+"""Objects by digest: written once, read-only, never changed; the same in every store and on every remote.
+
+store.py      files → objects; names.py: a digest to its name; copies.py: the cheapest copy that is safe
+checkout.py   a dataset in the store → files in a folder
+transfer.py   objects to a remote, and from remotes; arrivals.py: one on its way in
+threads.py    many at once; watch.py: how far it is, and when to give up
+"""

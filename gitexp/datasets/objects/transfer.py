@@ -1,0 +1,244 @@
+"""Objects to a remote, and from remotes to the store: only what is missing, many at once, each verified.
+
+What fails is told object by object. A remote that is out of reach is not asked again for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from gitexp.datasets.objects.arrivals import Arrival, WrongBytes
+from gitexp.datasets.objects.names import Name, name_of
+from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.objects.threads import Item, in_threads
+from gitexp.datasets.objects.watch import Breaker, Watch
+from gitexp.datasets.progress import Progress
+from gitexp.datasets.remotes.protocol import Kind, Parcel, Remote, Sent, Trouble, Wanted, local_trouble
+from gitexp.errors import GitexpError
+
+Answer = TypeVar("Answer")
+
+
+class Failure(NamedTuple):
+    """An object that could not be moved: its digest, words that name the remote and say why, a kind of protocol.py."""
+
+    key: str
+    words: str
+    kind: Kind
+
+
+class SendReport(NamedTuple):
+    """How many objects were sent (with that many bytes) or found there, and each that was neither."""
+
+    sent: int
+    already_there: int
+    failures: tuple[Failure, ...]
+    size_bytes: int
+
+
+class FetchReport(NamedTuple):
+    """How many objects were fetched (with that many bytes) or found in the store, and each that was neither."""
+
+    fetched: int
+    already_there: int
+    failures: tuple[Failure, ...]
+    size_bytes: int
+
+
+def send_objects(
+    remote: Remote,
+    digests: Iterable[str],
+    holdings: Callable[[str], Path | None],
+    progress: Progress | None = None,
+    *,
+    lab_key: bytes | None = None,
+) -> SendReport:
+    """Send what the remote lacks. `holdings` finds a file with an object's bytes, in the store or where it first lay;
+    they are verified. `lab_key`: for keyed digests. Raises GitexpError for a remote that can only be read."""
+    names = _names(digests, lab_key)
+    if not remote.writable:
+        raise GitexpError(f"Nothing can be sent to {remote.name} ({remote.shown}): it can only be read")
+    try:
+        known = remote.present([name.key for name in names])
+        parcels: list[Parcel] = []
+        failures: list[Failure] = []
+        for name in names:
+            if name.key in known.there:
+                continue
+            trouble, path = known.unsure.get(name.key), holdings(name.digest)
+            if trouble is not None and trouble.kind != "forbidden":  # who may write may not always ask
+                failures.append(_failure(remote, name, trouble))
+            elif path is None:
+                failures.append(Failure(name.digest, "it is neither in the object store nor at its place", "local"))
+            elif not name.can_be_checked:
+                failures.append(_no_key(name))
+            else:
+                parcels.append(Parcel(name, path))
+        sizes = {parcel.name: _size(parcel.path) for parcel in parcels}
+        watch = Watch(progress)
+        watch.expect(len(parcels), sum(sizes.values()))
+        answers = _send(remote, parcels, watch)
+    finally:
+        remote.close()
+    failures += [_failure(remote, name, answer) for name, answer in answers if isinstance(answer, Trouble)]
+    sent = [name for name, answer in answers if answer == "sent"]
+    existing = len(names) - len(sent) - len(failures)
+    return SendReport(len(sent), existing, _in_order(failures, names), sum(sizes[name] for name in sent))
+
+
+def _send(remote: Remote, parcels: Sequence[Parcel], watch: Watch) -> list[tuple[Name, Trouble | Sent]]:
+    breaker = Breaker()
+
+    def batch(some: Sequence[Parcel]) -> list[tuple[Name, Trouble | Sent]]:
+        answers: list[Trouble | Sent] = []
+        if breaker.trouble is not None:
+            answers += [breaker.trouble] * len(some)
+        else:
+            try:
+                answers += remote.send(some, watch.told)
+            except OSError as error:
+                answers += [local_trouble(error)] * len(some)
+        for answer in answers:
+            breaker.note(answer if isinstance(answer, Trouble) else None)
+        watch.done(len(some))
+        return [(parcel.name, answer) for parcel, answer in zip(some, answers, strict=True)]
+
+    return _all_of(batch, _batches(parcels, remote), remote, watch)
+
+
+def fetch_objects(
+    remotes: Sequence[Remote],
+    digests: Iterable[str],
+    store: ObjectStore,
+    progress: Progress | None = None,
+    *,
+    lab_key: bytes | None = None,
+) -> FetchReport:
+    """Fetch what the store lacks from the first remote that has it. `lab_key`: for keyed digests."""
+    names = _names(digests, lab_key)
+    missing = [name for name in names if not store.has(name.digest)]
+    wanted = [name for name in missing if name.can_be_checked]
+    watch = Watch(progress)
+    watch.expect(len(wanted), 0)
+    sizes: dict[Name, int] = {}
+    met: dict[Name, list[tuple[Remote, Trouble]]] = {name: [] for name in wanted}
+    for remote in remotes:
+        left = [name for name in wanted if name not in sizes]
+        if not left:
+            break
+        try:
+            for name, answer in _fetch(remote, left, store, watch):
+                if isinstance(answer, Trouble):
+                    met[name].append((remote, answer))
+                else:
+                    sizes[name] = answer
+        finally:
+            remote.close()
+    failures = [_no_key(name) for name in missing if not name.can_be_checked]
+    failures += [_everywhere(name, troubles) for name, troubles in met.items() if name not in sizes]
+    return FetchReport(len(sizes), len(names) - len(missing), _in_order(failures, names), sum(sizes.values()))
+
+
+def _fetch(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Watch) -> list[tuple[Name, Trouble | int]]:
+    breaker = Breaker()
+
+    def batch(some: Sequence[Name]) -> list[tuple[Name, Trouble | int]]:
+        answers: list[Trouble | int] = []
+        if breaker.trouble is not None:
+            answers += [breaker.trouble] * len(some)
+        else:
+            try:
+                answers += _arrive(remote, some, store, watch)
+            except OSError as error:  # the disk is full, or worse
+                breaker.trip(local_trouble(error))
+                answers += [local_trouble(error)] * len(some)
+        for answer in answers:
+            breaker.note(answer if isinstance(answer, Trouble) else None)
+        watch.done(sum(isinstance(answer, int) for answer in answers))
+        return list(zip(some, answers, strict=True))
+
+    return _all_of(batch, _batches(names, remote), remote, watch)
+
+
+def _arrive(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Watch) -> list[Trouble | int]:
+    """Fetch, verify, keep; what was continued and turned out wrong is fetched once again, whole."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        arrivals = [stack.enter_context(Arrival(store, name)) for name in names]
+        continued = {number for number, arrival in enumerate(arrivals) if arrival.size_bytes}
+        answers = _once(remote, arrivals, watch)
+        wrong = [number for number, answer in enumerate(answers) if _is_wrong(answer)]
+        for number in wrong:
+            arrivals[number].restart()
+        again = [number for number in wrong if number in continued]
+        if again:
+            for number, answer in zip(again, _once(remote, [arrivals[n] for n in again], watch), strict=True):
+                answers[number] = answer
+                if _is_wrong(answer):
+                    arrivals[number].restart()
+        return answers
+
+
+def _once(remote: Remote, arrivals: Sequence[Arrival], watch: Watch) -> list[Trouble | int]:
+    troubles = remote.fetch([Wanted(arrival.name.key, arrival.path) for arrival in arrivals], watch.told)
+    answers: list[Trouble | int] = []
+    for arrival, trouble in zip(arrivals, troubles, strict=True):
+        try:
+            answers.append(trouble if trouble is not None else arrival.keep())
+        except WrongBytes as error:
+            words = f"it has other bytes under this name: {error.size_bytes} of them, {error.found}"
+            answers.append(Trouble("wrong", words))
+        except GitexpError as error:
+            answers.append(Trouble("local", error.what))
+    return answers
+
+
+def _is_wrong(answer: Trouble | int) -> bool:
+    return isinstance(answer, Trouble) and answer.kind == "wrong"
+
+
+def _all_of(
+    batch: Callable[[Sequence[Item]], list[Answer]], batches: Iterable[Sequence[Item]], remote: Remote, watch: Watch
+) -> list[Answer]:
+    with watch:
+        return [answer for some in in_threads(batch, batches, threads=remote.at_once) for answer in some]
+
+
+def _names(digests: Iterable[str], lab_key: bytes | None) -> list[Name]:
+    return list(dict.fromkeys(name_of(digest, lab_key) for digest in digests))
+
+
+def _batches(items: Sequence[Item], remote: Remote) -> list[Sequence[Item]]:
+    return [items[at : at + remote.together] for at in range(0, len(items), remote.together)]
+
+
+def _in_order(failures: Iterable[Failure], names: Iterable[Name]) -> tuple[Failure, ...]:
+    of = {failure.key: failure for failure in failures}
+    return tuple(of[name.digest] for name in names if name.digest in of)
+
+
+def _failure(remote: Remote, name: Name, trouble: Trouble) -> Failure:
+    return Failure(name.digest, f"{remote.name} ({remote.shown}): {trouble.words}", trouble.kind)
+
+
+def _everywhere(name: Name, troubles: Sequence[tuple[Remote, Trouble]]) -> Failure:
+    """One failure of an object that no remote could give; the kind is of the first that did not just lack it."""
+    if not troubles:
+        return Failure(name.digest, "it is not in the object store, and there is no remote to ask", "missing")
+    words = "; ".join(f"{remote.name} ({remote.shown}): {trouble.words}" for remote, trouble in troubles)
+    telling = (trouble.kind for _, trouble in troubles if trouble.kind != "missing")
+    return Failure(name.digest, words, next(telling, "missing"))
+
+
+def _no_key(name: Name) -> Failure:
+    return Failure(name.digest, "only who has the lab's key can verify it (git config gitexp.key)", "local")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,15 @@
+"""How long work on bytes tells whoever watches how far it is. Drawn elsewhere; nothing here prints."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A watcher. Both are called from any thread."""
+
+    def expect(self, *, files: int, size_bytes: int) -> None:
+        """So much there is to do in all, as far as is known by now; 0: not known."""
+
+    def advance(self, *, files: int, size_bytes: int) -> None:
+        """So much more is done."""

@@ -1,0 +1,215 @@
+"""Which runs used which bytes: datasets by digest or name, single files by theirs, artifacts. Reads git alone.
+
+What several runs share (data.toml, manifests) is read once, however many runs there are; ids are asked for in one go.
+Records may come from anybody: what is damaged was used by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo, output
+from gitexp.history.cache import Row
+from gitexp.history.read import PART_LIMIT, parse_tree
+from gitexp.history.walk import Runs, find_tips, tip_to_read
+from gitexp.model.datarecord import DatasetRecord, load_data
+from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
+from gitexp.model.run import Unreadable
+
+_KEYED = "hmac-sha256"
+_DIGITS = {"xxh128": 32, "sha256": 64, _KEYED: 64}
+SHORTEST = 6  # digits of a digest that are enough, where they are unique
+_HEX = "0123456789abcdef"
+
+
+class Use(NamedTuple):
+    """A dataset that a run read."""
+
+    row: Row
+    record: DatasetRecord
+
+
+class Hit(NamedTuple):
+    """Bytes that a run used. `role`: dataset, file (of a dataset) or artifact; `name`: the dataset, or the artifact."""
+
+    row: Row
+    digest: str  # with its algorithm
+    role: str
+    name: str
+    path: str | None = None  # of a file in the dataset
+
+
+class Wanted(NamedTuple):
+    """A digest as somebody typed it, whole or its beginning. `algorithm` None: any."""
+
+    algorithm: str | None
+    digits: str
+
+    def fits(self, digest: str) -> bool:
+        """Whether a digest with its algorithm may be the one that is meant."""
+        algorithm, _, digits = digest.partition(":")
+        return self.algorithm in (None, algorithm) and digits.startswith(self.digits)
+
+
+def wanted_digest(text: str) -> Wanted:
+    """What is meant by `xxh128:8f3a…`, `8f3a…` or `8f3ab2`. Raises GitexpError."""
+    algorithm, _, digits = text.strip().lower().rstrip("….").rpartition(":")
+    longest = _DIGITS.get(algorithm, max(_DIGITS.values()) if not algorithm else 0)
+    if not longest or digits.strip(_HEX) or not SHORTEST <= len(digits) <= longest:
+        raise GitexpError(
+            f"{text!r} is no digest",
+            why=f'A digest is "xxh128:" and 32 hexadecimal digits; the first {SHORTEST} are enough where unique.',
+            fix="gitexp data history NAME    lists the digests of a dataset",
+        )
+    return Wanted(algorithm or None, digits)
+
+
+def uses(repo: Repo, reader: ObjectReader, rows: Sequence[Row]) -> Iterator[Use]:
+    """Every dataset that these runs read, in their order."""
+    parsed: dict[str, Mapping[str, DatasetRecord]] = {}
+    for row, oid in zip(rows, _ids(repo, [f"{row.commit}:data.toml" for row in rows]), strict=True):
+        if oid is None:
+            continue
+        if oid not in parsed:
+            parsed[oid] = _records(reader.read(oid))
+        for record in parsed[oid].values():
+            yield Use(row, record)
+
+
+def uses_of(repo: Repo, reader: ObjectReader, rows: Sequence[Row], name: str) -> list[Use]:
+    """The uses of a dataset by its name in the catalogue, or in the recipe."""
+    return [use for use in uses(repo, reader, rows) if name in (use.record.entry, use.record.name)]
+
+
+def find_bytes(repo: Repo, reader: ObjectReader, rows: Sequence[Row], wanted: Sequence[Wanted]) -> list[Hit]:
+    """Where runs used the bytes of these digests: as a dataset, as a file of one, as an artifact. In order of the rows.
+
+    Costs one look at each distinct manifest: a few seconds where they have gigabytes.
+    """
+    hits = [
+        Hit(use.row, digest, "dataset", use.record.name)
+        for use in uses(repo, reader, rows)
+        for digest in (use.record.digest, use.record.sha256)
+        if digest is not None and any(one.fits(digest) for one in wanted)
+    ]
+    searched = _Searched(reader, wanted)
+    asked = [f"{row.commit}:{part}" for row in rows for part in ("artifacts.xxh128", "data")]
+    ids = iter(_ids(repo, asked))
+    for row in rows:
+        artifacts, data = next(ids), next(ids)
+        for entry in searched.manifest(artifacts, XXH128) if artifacts is not None else ():
+            hits.append(Hit(row, f"xxh128:{entry.digest}", "artifact", display(entry.path)))
+        for name, algorithm, oid in searched.manifests_in(data) if data is not None else ():
+            for entry in searched.manifest(oid, algorithm):
+                hits.append(Hit(row, f"{algorithm.name}:{entry.digest}", "file", name, display(entry.path)))
+    place = {row.commit: number for number, row in enumerate(rows)}
+    return sorted(hits, key=lambda hit: place[hit.row.commit])
+
+
+def manifest_at(reader: ObjectReader, commit: str, name: str, *, digest: str) -> bytes | None:
+    """The manifest of a dataset in a run's record, its parts joined; None where it is not there or is not `digest`."""
+    found = reader.find(f"{commit}:data/{name}.xxh128")
+    if found is None or found[1] is None:
+        return None
+    manifest = b"".join(reader.read(part) or b"" for part in _parts(found[1], len(commit) // 2)) or found[1]
+    return manifest if dataset_digest(manifest) == digest else None
+
+
+def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
+    """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
+    rows = Runs(repo, tip_to_read(find_tips(repo, branch), remote=None), reader=reader).all()
+    tried = set()
+    for use in uses(repo, reader, rows):
+        if use.record.digest == digest:
+            found = reader.find(f"{use.row.commit}:data/{use.record.name}.xxh128")
+            if found is not None and found[0] not in tried:
+                tried.add(found[0])
+                manifest = manifest_at(reader, use.row.commit, use.record.name, digest=digest)
+                if manifest is not None:
+                    return manifest
+    return None
+
+
+class _Searched:
+    """Manifests by object id, each read and searched once. The lines that were looked for are kept, nothing else."""
+
+    def __init__(self, reader: ObjectReader, wanted: Sequence[Wanted]) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._entries: dict[tuple[str, Algorithm], Sequence[Entry]] = {}
+        self._folders: dict[str, list[tuple[str, Algorithm, str]]] = {}
+
+    def manifests_in(self, folder: str) -> list[tuple[str, Algorithm, str]]:
+        """Dataset, algorithm and object id of each manifest in a record's `data` folder."""
+        if folder not in self._folders:
+            tree = parse_tree(self._reader.read(folder) or b"", id_bytes=len(folder) // 2)
+            self._folders[folder] = [
+                (name.removesuffix(f".{algorithm.name}"), algorithm, oid)
+                for name, oid in tree.items()
+                for algorithm in (XXH128, SHA256)
+                if name.endswith(f".{algorithm.name}")
+            ]
+        return self._folders[folder]
+
+    def manifest(self, oid: str, algorithm: Algorithm) -> Sequence[Entry]:
+        """The entries of a manifest, or of its parts, whose digest is wanted."""
+        key = (oid, algorithm)
+        if key not in self._entries:
+            content = self._reader.read(oid) or b""
+            parts = _parts(content, len(oid) // 2)
+            self._entries[key] = (
+                [entry for part in parts for entry in self.manifest(part, algorithm)]
+                if parts
+                else list(self._lines(content, algorithm))
+            )
+        return self._entries[key]
+
+    def _lines(self, manifest: bytes, algorithm: Algorithm) -> Iterator[Entry]:
+        for one in self._wanted:
+            if one.algorithm not in (None, algorithm.name):
+                continue
+            for mark in (b"", b"\\"):  # of a line whose path is escaped
+                for at in _line_starts(manifest, mark + one.digits.encode()):
+                    end = manifest.find(b"\n", at) + 1 or len(manifest)
+                    try:
+                        yield from parse_manifest(manifest[at:end], algorithm=algorithm)
+                    except Unreadable:
+                        continue
+
+
+def _line_starts(content: bytes, beginning: bytes) -> Iterator[int]:
+    """Where lines that begin like this start."""
+    if content.startswith(beginning):
+        yield 0
+    at = content.find(b"\n" + beginning)
+    while at >= 0:
+        yield at + 1
+        at = content.find(b"\n" + beginning, at + 1)
+
+
+def _parts(content: bytes, id_bytes: int) -> list[str]:
+    """The object ids of a manifest's parts, where `content` is the folder of them; none where it is a manifest."""
+    if b"\0" not in content[:64]:
+        return []
+    tree = parse_tree(content, id_bytes=id_bytes)
+    return [tree[name] for name in sorted(tree)] if tree and all(name.isdigit() for name in tree) else []
+
+
+def _records(content: bytes | None) -> Mapping[str, DatasetRecord]:
+    if content is None or len(content) > PART_LIMIT:
+        return {}
+    try:
+        return load_data(content.decode())
+    except (GitexpError, UnicodeDecodeError):
+        return {}
+
+
+def _ids(repo: Repo, names: Iterable[str]) -> list[str | None]:
+    """The object id of each name; None where there is no such object."""
+    feed = "".join(f"{name}\n" for name in names).encode()
+    if not feed:
+        return []
+    listing = output(repo, "cat-file", "--batch-check=%(objectname)", feed=feed).decode("utf-8", "replace")
+    return [None if " " in line else line for line in listing.splitlines()]

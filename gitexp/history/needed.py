@@ -1,0 +1,143 @@
+"""The bytes that runs need and their records do not hold: data, artifacts, whole histories, by digest. Reads git alone.
+
+Records may come from anybody: what cannot be read needs nothing, and no digest is believed to be more than a name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from gitexp.datasets.objects.names import name_of
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader
+from gitexp.model.catalogue import dataset_name
+from gitexp.model.datarecord import DatasetRecord, load_data
+from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
+
+_PARTS = ("data.toml", "artifacts.xxh128", "run.toml")
+KEYED = "hmac-sha256:"
+
+
+class DatasetNeed(NamedTuple):
+    """A dataset that runs read, and the first run that it was met in."""
+
+    commit: str
+    record: DatasetRecord
+
+    @property
+    def digest(self) -> str:
+        """`xxh128:…`, or `hmac-sha256:…` where the manifest is not recorded."""
+        assert self.record.digest is not None
+        return self.record.digest
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the record tells neither its digest nor its manifest."""
+        return self.digest.startswith(KEYED)
+
+
+class FileNeed(NamedTuple):
+    """A file that runs wrote: an artifact, or the whole of a history that the record holds a sample of."""
+
+    kind: str  # artifact, history
+    name: str
+
+
+class Needed(NamedTuple):
+    """Files by their digest, and datasets: each version once for each place and access that it was recorded with."""
+
+    files: dict[str, FileNeed]
+    datasets: list[DatasetNeed]
+
+
+def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
+    """What these runs need. A part that several runs share is read once."""
+    files: dict[str, FileNeed] = {}
+    datasets: dict[tuple[str | None, ...], DatasetNeed] = {}
+    met = set[str]()
+    runs = list(commits)
+    asked = (f"{commit}:{part}" for commit in runs for part in _PARTS)
+    for number, answer in enumerate(reader.find_many(asked)):
+        if answer is None or answer[1] is None or answer[0] in met:
+            continue
+        met.add(answer[0])
+        commit, part = runs[number // len(_PARTS)], _PARTS[number % len(_PARTS)]
+        try:
+            if part == "data.toml":
+                for one in _datasets(commit, answer[1]):
+                    of = one.record
+                    datasets.setdefault((of.digest, of.name, of.entry, of.path, of.access), one)
+            elif part == "artifacts.xxh128":
+                for entry in parse_manifest(answer[1]):
+                    files.setdefault(f"{ALGORITHM}:{entry.digest}", FileNeed("artifact", display(entry.path)))
+            else:
+                for digest in sampled_history(answer[1]):
+                    files.setdefault(digest, FileNeed("history", "history.csv"))
+        except (GitexpError, UnicodeDecodeError):
+            continue
+    return Needed(files, list(datasets.values()))
+
+
+def _datasets(commit: str, data_toml: bytes) -> Iterator[DatasetNeed]:
+    for record in load_data(data_toml.decode()).values():
+        if record.digest is not None and _is_digest(record.digest) and dataset_name(record.name) is None:
+            yield DatasetNeed(commit, record)
+
+
+def _is_digest(text: str) -> bool:
+    try:
+        return name_of(text).digest == text
+    except GitexpError:
+        return False
+
+
+def sampled_history(run_toml: bytes) -> Iterator[str]:
+    """The digest of the whole history, where the record holds only a sample of it."""
+    _, there, rest = run_toml.partition(b"\n[history]\n")
+    if not there:
+        return
+    try:
+        history: dict[str, Any] = tomllib.loads(rest.partition(b"\n[")[0].decode())
+    except (ValueError, RecursionError):
+        return
+    rows, kept, digest = (history.get(key) for key in ("rows", "kept", "digest"))
+    is_sample = isinstance(rows, int) and isinstance(kept, int) and kept < rows
+    if is_sample and isinstance(digest, str) and digest.startswith(f"{ALGORITHM}:") and _is_digest(digest):
+        yield digest
+
+
+def is_in_code(reader: ObjectReader, need: DatasetNeed, entries: Sequence[Entry]) -> bool:
+    """Whether git itself holds all of a dataset's bytes, as files of the code that ran (not as pointers to them)."""
+    # The first one alone tells most that are not; a reader's answers must be used up, so the rest is all or none.
+    return all(
+        sum(content is None for _, content in from_code(reader, need, some)) == 0 for some in (entries[:1], entries[1:])
+    )
+
+
+def from_code(
+    reader: ObjectReader, need: DatasetNeed, entries: Iterable[Entry]
+) -> Iterator[tuple[Entry, bytes | None]]:
+    """Each file with its bytes, as far as the code that ran holds them; None: it does not, or they are others there."""
+    from xxhash import xxh3_128_hexdigest
+
+    path = posixpath.normpath(need.record.path or "/")
+    there = None if path.startswith(("/", "..")) else reader.find(f"{need.commit}:code/{path.removeprefix('.')}")
+    if there is None:
+        yield from ((entry, None) for entry in entries)
+        return
+    # The dataset is that file itself, or a folder, or everything.
+    lone, asked = there[1], list(entries)
+    lone_digest = xxh3_128_hexdigest(lone) if lone is not None else None
+    below = "" if path == "." else f"{path}/"
+    names = (f"{need.commit}:code/{below}{entry.path.decode('utf-8', 'surrogateescape')}" for entry in asked)
+    for entry, found in zip(asked, reader.find_many(names), strict=True):
+        content = found[1] if found is not None else None
+        if content is not None and xxh3_128_hexdigest(content) == entry.digest:
+            yield entry, content
+        elif lone_digest == entry.digest:
+            yield entry, lone
+        else:
+            yield entry, None

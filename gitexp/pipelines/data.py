@@ -1,0 +1,201 @@
+"""From the datasets that a recipe names to data that is here, proven and described: provide → vet → describe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitexp.datasets.manifest import Built, changed_since
+from gitexp.datasets.place import Place
+from gitexp.errors import GitexpError, Refused
+from gitexp.git.repo import ObjectReader, Repo
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config
+from gitexp.model.datarecord import DatasetRecord
+from gitexp.model.manifest import dataset_digest
+from gitexp.stages.provide import Access, Provided, provide
+from gitexp.stages.submit import DataToRecord
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+    from gitexp.stages.vet import Vetted
+
+LONG = 1 << 16  # bytes of a manifest from which a second name is cheaper than a second copy
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+
+
+class Dataset(NamedTuple):
+    """A dataset that a run may read. `indices`: the row numbers of its splits and samples, as lines."""
+
+    record: DatasetRecord
+    path: Path  # absolute
+    built: Built
+    indices: Mapping[str, bytes] = {}
+    hidden: bool = False  # restricted: its manifest stays out of the record
+    warnings: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+def ready_data(
+    refs: Mapping[str, DatasetRef], *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
+) -> dict[str, Dataset]:
+    """Every dataset of a recipe. Raises Refused for what is missing, out of reach, not as pinned or not as promised."""
+    if not refs:
+        return {}
+    place = Place(repo.root, repo.common_dir, settings)
+    for ref in refs.values():
+        _by_its_name(ref, repo.root, config)
+        if _is_hidden(ref, config):
+            _require_key(place)  # before gigabytes are fetched
+    provided = {name: _provided(ref, repo, config, settings, watch) for name, ref in refs.items()}
+    present = {name: ref.digest for name, ref in config.datasets.items() if ref.digest is not None}
+    present |= {one.ref.entry: one.built.digest for one in provided.values() if one.ref.entry is not None}
+    return {name: _described(one, place, config, present, watch) for name, one in provided.items()}
+
+
+def _provided(ref: DatasetRef, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Provided:
+    with watch(f"data {ref.name}") as progress:
+        return provide(ref, access_to(repo, config, settings, progress))
+
+
+def access_to(repo: Repo, config: Config, settings: Mapping[str, str], progress: Progress | None) -> Access:
+    """What it takes to get at this repository's data."""
+
+    def find_manifest(digest: str) -> bytes | None:
+        from gitexp.history.datause import manifest_of
+
+        with ObjectReader(repo) as reader:
+            return manifest_of(repo, reader, branch=config.branch, digest=digest)
+
+    place = Place(repo.root, repo.common_dir, settings)
+    return Access(place, config.remotes, config.policy.digests, find_manifest, progress)
+
+
+def _by_its_name(ref: DatasetRef, root: Path, config: Config) -> None:
+    """Refuse restricted data that is named by its path: it would pass for open data."""
+    if ref.entry is not None or ref.path is None:
+        return
+    path = Path(os.path.normpath(root / ref.path))
+    for entry in config.datasets.values():
+        if entry.access == "restricted" and entry.path is not None:
+            theirs = Path(os.path.normpath(root / entry.path))
+            if path.is_relative_to(theirs) or theirs.is_relative_to(path):
+                raise Refused(
+                    f"Dataset {ref.name}: {ref.path} is restricted data, {entry.name} in the catalogue",
+                    why="Named by its path alone, it would be recorded and shared as if it were open.",
+                    fix=f'{ref.name} = "{entry.name}"    in the recipe, under [data]',
+                )
+
+
+def _is_hidden(ref: DatasetRef, config: Config) -> bool:
+    return ref.access == "restricted" and config.policy.restricted_manifests == "hide"
+
+
+def _require_key(place: Place) -> None:
+    try:
+        place.key()
+    except GitexpError as error:
+        raise Refused(error.what, why=error.why, fix=error.fix) from error
+
+
+def _described(one: Provided, place: Place, config: Config, present: Mapping[str, str], watch: Watch) -> Dataset:
+    ref = one.ref
+    if ref.contract is None and ref.contract_file is None and not ref.splits and not ref.samples and not ref.derived:
+        return _dataset(one, None, place, config)
+    from gitexp.stages.vet import vet
+
+    with watch(f"checking {ref.name}") as progress:
+        vetted = vet(ref, one.path, one.built.digest, place=place, present=present, progress=progress)
+    return _dataset(one, vetted, place, config)
+
+
+def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config) -> Dataset:
+    ref, built, hidden = one.ref, one.built, _is_hidden(one.ref, config)
+    record = DatasetRecord(
+        name=ref.name,
+        entry=ref.entry,
+        path=ref.path,
+        url=ref.url,
+        kind=ref.kind,
+        digest=place.keyed(built.digest) if hidden else built.digest,
+        source=ref.source,
+        license=ref.license,
+        owner=ref.owner,
+        access=ref.access if ref.entry is not None else None,
+        tags=ref.tags,
+        fetched=ref.fetched,
+    )
+    if one.resolution is not None:
+        record = record._replace(resolved=one.resolution.resolved, mirror=one.resolution.mirror)
+    if not hidden:  # sizes tell much of small data, and an ETag may be its md5
+        record = record._replace(
+            sha256=_sha256(built), files=built.files, size_bytes=built.size_bytes, fetched_bytes=one.fetched_bytes
+        )
+        record = record._replace(version=one.resolution.version if one.resolution is not None else None)
+    if vetted is None:
+        return Dataset(record, one.path, built, hidden=hidden, place=place)
+    record = record._replace(contract=vetted.contract, lineage=_keyed_parents(vetted.lineage, place, config))
+    if not hidden:
+        record = record._replace(counts=vetted.counts, split=vetted.splits, sampling=vetted.samples)
+    return Dataset(record, one.path, built, vetted.indices, hidden, vetted.warnings, place)
+
+
+def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> Mapping[str, Any]:
+    """Lineage for the record: of a restricted parent, too, it tells no digest that others could guess at."""
+    if "parents" not in lineage:
+        return lineage
+    parents = {
+        name: place.keyed(digest) if name in config.datasets and _is_hidden(config.datasets[name], config) else digest
+        for name, digest in lineage["parents"].items()
+    }
+    return {**lineage, "parents": parents}
+
+
+def _sha256(built: Built) -> str | None:
+    if built.sha256 is None:
+        return None
+    import hashlib
+
+    return f"sha256:{hashlib.sha256(built.sha256).hexdigest()}"
+
+
+def data_to_record(dataset: Dataset) -> DataToRecord:
+    """What the run folder gets of a dataset."""
+    built, place = dataset.built, dataset.place
+    if dataset.hidden and place is not None and dataset.record.digest is not None:
+        # No record will hold it: without this, nobody could bring the data back by what is recorded.
+        place.store.put_keyed(built.manifest, digest=dataset.record.digest)
+    manifests = {} if dataset.hidden else {"xxh128": built.manifest}
+    if built.sha256 is not None and not dataset.hidden:
+        manifests["sha256"] = built.sha256
+    cache = place.cache if place is not None else None
+    kept = {}
+    for algorithm, manifest in manifests.items():
+        file = cache.manifest_file(dataset_digest(manifest)) if cache and len(manifest) > LONG else None
+        if file is not None:
+            kept[algorithm] = file
+    return DataToRecord(dataset.record, dataset.path, manifests, kept, dataset.indices)
+
+
+def data_paths(datasets: Mapping[str, Dataset], *, root: Path) -> dict[str, str]:
+    """What `{data.NAME}` stands for: relative to the root when inside it, else absolute."""
+    paths = {}
+    for name, dataset in datasets.items():
+        inside = dataset.path.is_relative_to(root)
+        paths[name] = str(dataset.path.relative_to(root)) if inside else str(dataset.path)
+    return paths
+
+
+def changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
+    """A sentence for each dataset that is no longer what it was before the run."""
+    sentences = []
+    for name, dataset in datasets.items():
+        differing = changed_since(dataset.built)
+        if differing:
+            shown = ", ".join(str(path) for path in differing[:3]) + (", …" if len(differing) > 3 else "")
+            sentences.append(f"dataset {name} changed while the program ran: {shown}")
+    return tuple(sentences)

@@ -1,0 +1,38 @@
+"""From a dataset to the rows of one of its splits or samples: provide → draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from gitexp.errors import GitexpError
+from gitexp.git.repo import Repo
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config
+from gitexp.model.schema import near
+from gitexp.pipelines.data import access_to
+from gitexp.stages.provide import provide
+from gitexp.stages.vet import draw_rows
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.rows.splits import Drawn
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+
+
+def rows_of(
+    ref: DatasetRef, split: str, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
+) -> Drawn:
+    """The rows of a split or a sample. Raises GitexpError for an unknown one, Refused for what cannot be drawn."""
+    rules = {**ref.splits, **ref.samples}
+    if split not in rules:
+        known = ", ".join(rules) or "none"
+        raise GitexpError(
+            f"Dataset {ref.name} has no split or sample {split}{near(split, rules)} (there are: {known})",
+            fix=f"[datasets.{ref.name}.splits.{split}]    in the catalogue",
+        )
+    with watch(f"data {ref.name}") as progress:
+        access = access_to(repo, config, settings, progress)
+        return draw_rows(ref, provide(ref, access).path, access.place)[split]

@@ -1,0 +1,89 @@
+"""Hold what lies there against its contract, or describe it: here, or fetched first. Pinned or not does not matter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.datasets.contracts.contract import CheckResult, check_contract
+from gitexp.datasets.contracts.describe import describe
+from gitexp.datasets.contracts.description import Description
+from gitexp.errors import Refused
+from gitexp.git.repo import Repo
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config
+from gitexp.model.contract import Contract, load_contract
+from gitexp.pipelines.data import access_to
+from gitexp.stages.provide import Access, Provided, provide
+from gitexp.stages.vet import contract_table
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+
+
+class Checked(NamedTuple):
+    """A dataset that was held against its contract."""
+
+    name: str
+    digest: str
+    result: CheckResult
+
+
+class Described(NamedTuple):
+    """A dataset that was looked at."""
+
+    name: str
+    digest: str
+    description: Description
+
+
+def check_dataset(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Checked:
+    """All violations of the contract. Raises Refused: there is none, or the data is not to be had."""
+    with watch(f"checking {ref.name}") as progress:
+        access = access_to(repo, config, settings, progress)
+        contract = _contract(ref, access)
+        if contract is None:
+            raise Refused(
+                f"Dataset {ref.name} has no contract",
+                fix=f"gitexp data describe {ref.name}    (writes a first one from the data)",
+            )
+        here = _here(ref, access)
+        return Checked(ref.name, here.built.digest, check_contract(here.path, contract, progress=progress))
+
+
+def describe_dataset(
+    ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
+) -> Described:
+    """What the data looks like, also in each split. Raises Refused: it is no table, or not to be had."""
+    with watch(f"describing {ref.name}") as progress:
+        access = access_to(repo, config, settings, progress)
+        written = ref.contract_file is None or (access.place.root / ref.contract_file).exists()
+        contract = (_contract(ref, access) if written else None) or Contract()
+        here = _here(ref, access)
+        kind, header = contract.format, contract.header
+        splits = {}
+        if ref.splits:
+            from gitexp.datasets.rows.splits import draw_from
+
+            drawn = draw_from(
+                here.path, ref.splits, {}, root=access.place.root, what=ref.name, kind=kind, header=header
+            )
+            splits = {name: one.indices for name, one in drawn.items()}
+        found = describe(here.path, kind=kind, header=header, splits=splits, progress=progress)
+        return Described(ref.name, here.built.digest, found)
+
+
+def _contract(ref: DatasetRef, access: Access) -> Contract | None:
+    table = contract_table(ref, access.place)
+    return None if table is None else load_contract(table)
+
+
+def _here(ref: DatasetRef, access: Access) -> Provided:
+    """What lies at its path, whichever version that is; else the pinned one."""
+    there = ref.path is not None and Path(os.path.normpath(access.place.root / ref.path)).exists()
+    return provide(ref._replace(digest=None) if there else ref, access)

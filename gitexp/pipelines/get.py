@@ -1,0 +1,235 @@
+"""From a run, or a digest, to the bytes it names in a folder of the user's: find → fetch what is missing → place.
+
+Bytes come from the object store, from git where they are part of the code that ran, and from the remotes in their
+order. All are checked by digest. Nothing that is there already is overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.datasets.objects.checkout import place_copies
+from gitexp.datasets.obtain import Obtained, obtain_files, obtain_objects
+from gitexp.datasets.place import Place
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo
+from gitexp.history.datause import manifest_at
+from gitexp.history.needed import KEYED, DatasetNeed, from_code, sampled_history
+from gitexp.history.read import Run
+from gitexp.model.catalogue import dataset_name
+from gitexp.model.config import Config, RemoteSettings
+from gitexp.model.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.model.schema import near
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+HISTORY = "history.csv"
+SHOWN = 20
+
+
+class Wanted(NamedTuple):
+    """One thing that a run read or wrote. `under`: its folder below the user's, when several things are brought."""
+
+    name: str
+    kind: str  # dataset, artifact, history
+    under: str
+    entries: Sequence[Entry] | None  # None: hidden, only its digest is recorded
+    need: DatasetNeed | None = None
+
+
+class Got(NamedTuple):
+    """What is now in the folder."""
+
+    names: Sequence[str]
+    files: int
+    size_bytes: int
+    fetched_bytes: int
+
+
+def what_run_has(reader: ObjectReader, run: Run) -> list[Wanted]:
+    """Everything that the run's record names and does not hold. Raises GitexpError for a damaged record."""
+    found = []
+    data = run.data
+    if run.problems:
+        raise GitexpError(f"The record of {run.commit[:7]} is damaged", details=[f"  {one}" for one in run.problems])
+    for name, record in data.items():
+        if record.digest is None:
+            continue
+        if dataset_name(name) is not None:  # it becomes a folder's name
+            raise GitexpError(f"The record of {run.commit[:7]} is damaged: {name!r} is not a dataset's name")
+        need = DatasetNeed(run.commit, record)
+        manifest = None if need.hidden else manifest_at(reader, run.commit, name, digest=record.digest)
+        if manifest is None and not need.hidden:
+            raise GitexpError(f"The manifest of dataset {name} is damaged in this record: it is not {record.digest}")
+        entries = None if manifest is None else parse_manifest(manifest, where=f"data/{name}.xxh128")
+        found.append(Wanted(name, "dataset", f"data/{name}", entries, need))
+    for entry in parse_manifest(reader.read(f"{run.commit}:artifacts.xxh128") or b"", where="artifacts.xxh128"):
+        found.append(Wanted(display(entry.path), "artifact", "artifacts", [entry]))
+    for digest in sampled_history(reader.read(f"{run.commit}:run.toml") or b""):
+        found.append(Wanted(HISTORY, "history", "", [Entry(HISTORY.encode(), digest.removeprefix("xxh128:"))]))
+    return found
+
+
+def choose(everything: Sequence[Wanted], name: str) -> list[Wanted]:
+    """The dataset or artifact of this name, or the artifacts in this folder. Raises GitexpError."""
+    exact = [one for one in everything if one.name == name]
+    below = [one for one in everything if one.kind == "artifact" and one.name.startswith(name.rstrip("/") + "/")]
+    if exact or below:
+        return exact[:1] or below
+    names = [one.name for one in everything]
+    raise GitexpError(
+        f"The run has no dataset or artifact {name}{near(name, names)}",
+        details=[f"  {one.kind:<9} {one.name}" for one in everything[:SHOWN]],
+        why="" if names else "It read no dataset and saved nothing.",
+    )
+
+
+def get(
+    repo: Repo,
+    wanted: Sequence[Wanted],
+    *,
+    folder: Path,
+    config: Config,
+    settings: Mapping[str, str],
+    watch: Watch,
+    apart: bool,
+) -> Got:
+    """Bring things into a folder; `apart`: each below its own folder there. Raises GitexpError, and places nothing."""
+    place = Place(repo.root, repo.common_dir, settings)
+    with watch("fetching") as progress:
+        whole, fetched_bytes = _all_here(repo, wanted, place, config, progress)
+        together: dict[bytes, Entry] = {}
+        for one, entries in whole:
+            below = f"{one.under}/".encode() if apart and one.under else b""
+            for entry in entries:
+                path = below + entry.path
+                if together.setdefault(path, entry._replace(path=path)).digest != entry.digest:
+                    raise GitexpError(
+                        f"Several of these have a file {display(path)}, with other bytes",
+                        fix="bring one at a time, each into a folder of its own",
+                    )
+        placed = place_copies(dump_manifest(together.values()), store=place.store, target=folder, progress=progress)
+    return Got([one.name for one in wanted], len(together), placed, fetched_bytes)
+
+
+def get_digest(
+    repo: Repo, digest: str, *, folder: Path, config: Config, settings: Mapping[str, str], watch: Watch
+) -> Got:
+    """Bring a dataset, or a single file, into a folder by its digest. Raises GitexpError."""
+    full = digest if ":" in digest else f"xxh128:{digest}"
+    place = Place(repo.root, repo.common_dir, settings)
+    remotes = list(config.remotes.values())
+    path = place.store.path_of(full)  # refuses what is no digest
+    with watch("fetching") as progress:
+        lab_key = place.key() if full.startswith(KEYED) else None
+        fetched_bytes, failures = obtain_objects([full], place.store, remotes, repo.root, lab_key=lab_key)
+        if failures:
+            raise GitexpError(f"{full} is not to be had", details=[f"  {failure}" for failure in failures[:SHOWN]])
+        digits = full.partition(":")[2]
+        entries = _dataset_at(path) or [Entry(digits.encode(), digits)]
+        files = obtain_files(entries, store=place.store, remotes=remotes, root=place.root, progress=progress)
+        if files.failures:
+            raise GitexpError(f"{full} is not whole", details=[f"  {failure}" for failure in files.failures[:SHOWN]])
+        placed = place_copies(dump_manifest(entries), store=place.store, target=folder, progress=progress)
+    return Got([full], len(entries), placed, fetched_bytes + files.fetched_bytes)
+
+
+def _dataset_at(path: Path) -> list[Entry] | None:
+    """The files of a manifest; None: these bytes are none, but are meant themselves."""
+    try:
+        with path.open("rb") as file:
+            if re.match(rb"\\?[0-9a-f]{32}  ", file.read(35)) is None:
+                return None
+        return parse_manifest(path.read_bytes())
+    except GitexpError:
+        return None
+
+
+def _all_here(
+    repo: Repo, wanted: Sequence[Wanted], place: Place, config: Config, progress: Progress | None
+) -> tuple[list[tuple[Wanted, Sequence[Entry]]], int]:
+    remotes = list(config.remotes.values())
+    whole: list[tuple[Wanted, Sequence[Entry]]] = []
+    files: dict[str, Entry] = {}  # those without a dataset, fetched in one go
+    failures: list[str] = []
+    fetched_bytes = 0
+    for one in wanted:
+        entries = one.entries
+        if one.need is None:
+            files |= {entry.digest: entry for entry in entries or ()}
+        else:
+            obtained = _obtained(repo, one.need, entries, place, remotes, progress)
+            fetched_bytes += obtained.fetched_bytes
+            failures += [f"{one.name}: {failure}" for failure in obtained.failures]
+            entries = parse_manifest(obtained.manifest or b"") if entries is None else entries
+        whole.append((one, entries or ()))
+    others = obtain_files(files.values(), store=place.store, remotes=remotes, root=place.root, progress=progress)
+    failures += [_named(failure, files) for failure in others.failures]
+    if failures:
+        more = [f"  … and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
+        raise GitexpError(
+            "Not everything could be brought here",
+            details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more],
+            why="Nothing was placed."
+            if remotes
+            else "gitexp.toml names no [remotes.NAME], so only this clone's object store was searched.",
+            fix="ask who ran it for:  gitexp data push" if remotes else "",
+        )
+    return whole, fetched_bytes + others.fetched_bytes
+
+
+def _obtained(
+    repo: Repo,
+    need: DatasetNeed,
+    entries: Sequence[Entry] | None,
+    place: Place,
+    remotes: Sequence[RemoteSettings],
+    progress: Progress | None,
+) -> Obtained:
+    """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from remotes."""
+    fetched_bytes, manifest = 0, None
+    if entries is None:
+        fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
+        if failures:
+            return Obtained(None, fetched_bytes, failures)
+        manifest = place.store.read_bytes(need.digest)
+        entries = parse_manifest(manifest)
+    lacking = [entry for entry in entries if not place.store.has(entry.digest)]
+    if lacking:
+        _take_from_its_place(need, lacking, place, progress)
+        with ObjectReader(repo) as reader:
+            for _, content in from_code(reader, need, lacking):
+                if content is not None:
+                    place.store.put_bytes(content)
+    files = obtain_files(lacking, store=place.store, remotes=remotes, root=place.root, progress=progress)
+    return Obtained(manifest, fetched_bytes + files.fetched_bytes, files.failures)
+
+
+def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Place, progress: Progress | None) -> None:
+    found = place.lies_at(need.record.path)
+    if found is None:
+        return
+    if progress:
+        progress.expect(files=len(lacking), size_bytes=0)
+    for entry in lacking:
+        file = found / os.fsdecode(entry.path) if found.is_dir() else found
+        try:
+            if file.is_file():
+                place.store.put(file, digest=entry.digest)
+        except GitexpError:
+            continue  # it has other bytes by now
+        if progress:
+            progress.advance(files=1, size_bytes=0)
+
+
+def _named(failure: str, files: Mapping[str, Entry]) -> str:
+    """A failure begins with the digest; people know the file by its name."""
+    entry = files.get(failure.partition(": ")[0].partition(":")[2])
+    return failure if entry is None else f"{display(entry.path)}: {failure}"

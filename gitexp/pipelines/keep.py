@@ -1,0 +1,104 @@
+"""Datasets of the catalogue into the object store, and from there to where the catalogue says that they lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.datasets.manifest import build_manifest
+from gitexp.errors import GitexpError, Refused
+from gitexp.git.repo import Repo
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config
+from gitexp.model.schema import near
+from gitexp.pipelines.data import access_to
+from gitexp.stages.provide import provide
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+
+
+class Saved(NamedTuple):
+    """A dataset that the store holds whole. `added`: files that it did not have before."""
+
+    name: str
+    digest: str
+    manifest: bytes
+    files: int
+    size_bytes: int
+    added: int
+
+
+class Pulled(NamedTuple):
+    """A dataset that lies where the catalogue says. `placed` False: it did before."""
+
+    name: str
+    path: str
+    files: int
+    size_bytes: int
+    placed: bool
+
+
+def entries_of(config: Config, names: Sequence[str]) -> list[DatasetRef]:
+    """The entries of these names, all of them without a name. Raises GitexpError for an unknown one."""
+    unknown = next((name for name in names if name not in config.datasets), None)
+    if unknown is not None:
+        raise GitexpError(
+            f"There is no dataset {unknown} in the catalogue{near(unknown, config.datasets)}",
+            fix="gitexp data list    (the catalogue is [datasets.NAME] in gitexp.toml)",
+        )
+    if not config.datasets:
+        raise GitexpError("The catalogue is empty", fix='name a dataset in gitexp.toml:  [datasets.NAME]  path = "…"')
+    return [config.datasets[name] for name in names or config.datasets]
+
+
+def save(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Saved:
+    """Put a dataset into the store, wherever it comes from. Raises Refused: not to be had, or not as pinned."""
+    with watch(f"saving {ref.name}") as progress:
+        access = access_to(repo, config, settings, progress)
+        provided = provide(ref, access)
+        store, built = access.place.store, provided.built
+        folder = provided.path if provided.path.is_dir() else provided.path.parent
+        missing = [entry for entry in built.entries() if not store.has(entry.digest)]
+        progress.expect(files=len(missing), size_bytes=sum(entry.size or 0 for entry in missing))
+        added = 0
+        for entry in missing:
+            added += store.put(folder / os.fsdecode(entry.path), digest=entry.digest)
+            progress.advance(files=1, size_bytes=entry.size or 0)
+        store.put_bytes(built.manifest)
+    return Saved(ref.name, built.digest, built.manifest, built.files, built.size_bytes, added)
+
+
+def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Pulled:
+    """Bring the pinned version of a dataset to its path. Raises Refused where something else is there."""
+    if ref.path is None:
+        raise Refused(
+            f"Dataset {ref.name} has no path in the catalogue, so there is no place to bring it to",
+            why="A run fetches it by itself.",
+            fix=f'path = "data/{ref.name}"    in [datasets.{ref.name}]',
+        )
+    from gitexp.datasets.objects.checkout import place_copies
+
+    with watch(f"pulling {ref.name}") as progress:
+        access = access_to(repo, config, settings, progress)
+        path = Path(os.path.normpath(access.place.root / ref.path))
+        provided = provide(ref, access)  # raises where something else lies there
+        if provided.path == path:
+            return Pulled(ref.name, ref.path, provided.built.files, provided.built.size_bytes, placed=False)
+        if os.path.lexists(path):
+            raise Refused(
+                f"Dataset {ref.name}: what lies at {ref.path} only points to the data, and is left as it is",
+                why=f"Runs read it from {provided.path}",
+                fix=f"gitexp data get {provided.built.digest} --to DIR    (for a copy)",
+            )
+        single = provided.path.is_file()
+        size_bytes = place_copies(
+            provided.built.manifest, store=access.place.store, target=path.parent if single else path
+        )
+        built = build_manifest(path, cache=access.place.cache)
+    return Pulled(ref.name, ref.path, built.files, size_bytes, placed=True)

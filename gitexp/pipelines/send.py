@@ -1,0 +1,238 @@
+"""From runs to their bytes on a remote: what they need → what the remote lacks → where it is here → sent.
+
+Bytes that git holds as part of the code stay there. Restricted data goes only to remotes that its entry lists, under
+whatever name a run met it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.datasets.objects.transfer import Failure, send_objects
+from gitexp.datasets.place import Place
+from gitexp.datasets.remotes import open_remote
+from gitexp.errors import GitexpError
+from gitexp.git.branch import branch_tip
+from gitexp.git.repo import ObjectReader, Repo, output, ref_id
+from gitexp.history.datause import manifest_at
+from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed
+from gitexp.model.catalogue import DatasetRef
+from gitexp.model.config import Config, RemoteSettings
+from gitexp.model.manifest import dataset_digest, display, parse_manifest
+from gitexp.model.schema import near
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+
+Watch = Callable[[str], "AbstractContextManager[Progress]"]
+SHOWN = 3
+EMPTY_FILE = "xxh128:99aa06d3014798d86001c324468d497f"
+
+
+class Sent(NamedTuple):
+    """What went to a remote. `absent`: sentences on bytes that are not here; `withheld`: on what may not go there."""
+
+    remote: RemoteSettings
+    sent: int
+    already_there: int
+    size_bytes: int
+    failures: Sequence[Failure]
+    absent: Sequence[str]
+    withheld: Sequence[str]
+
+
+class _Label(NamedTuple):
+    """What an object is to people: part of what, and under which name."""
+
+    what: str
+    name: str
+
+
+class _Load:
+    """What is to be sent, while it is put together."""
+
+    def __init__(self, place: Place, remote: RemoteSettings) -> None:
+        self.place, self.remote = place, remote
+        self.labels: dict[str, _Label] = {}
+        self.elsewhere: dict[str, Path] = {}  # digest → a file outside of the store that should have it
+        self.forbidden: set[str] = set()  # digests of restricted data that may not go there
+        self.absent: list[str] = []
+        self.withheld: list[str] = []
+
+    def find(self, digest: str) -> Path | None:
+        """The file that should have these bytes here; whoever sends it sees whether it does."""
+        stored = self.place.store.path_of(digest)
+        if stored.is_file():
+            return stored
+        path = self.elsewhere.get(digest)
+        return path if path is not None and path.is_file() else None
+
+    def add_dataset(self, manifest: bytes, *, what: str, path: str | None, keyed: str | None = None) -> None:
+        """Send a dataset: its files, from the store or from where they lie, then its manifest."""
+        place = self.place.lies_at(path)
+        folder = place if place is None or place.is_dir() else place.parent
+        for entry in parse_manifest(manifest):
+            digest = f"xxh128:{entry.digest}"
+            self.labels.setdefault(digest, _Label(what, display(entry.path)))
+            if folder is not None:
+                self.elsewhere.setdefault(digest, folder / os.fsdecode(entry.path))
+        self.place.store.put_bytes(manifest)
+        self.labels.setdefault(dataset_digest(manifest), _Label(what, "its manifest"))
+        if keyed is not None:
+            self.place.store.put_keyed(manifest, digest=keyed)
+            self.labels.setdefault(keyed, _Label(what, "its manifest"))
+
+    def withhold(self, name: str, manifest: bytes | None) -> None:
+        """Send no byte of a restricted dataset, whatever else needs it."""
+        words = f"dataset {name} is restricted, and its entry does not list {self.remote.name}"
+        if words not in self.withheld:
+            self.withheld.append(words)
+        if manifest is not None:
+            self.forbidden.add(dataset_digest(manifest))
+            self.forbidden |= {f"xxh128:{entry.digest}" for entry in parse_manifest(manifest)}
+
+    def send(self, progress: Progress | None) -> Sent:
+        """Bring it all there."""
+        self._leave_out_forbidden()
+        remote = open_remote(self.remote, root=self.place.root)
+        hidden = any(digest.startswith(KEYED) for digest in self.labels)
+        lab_key = self.place.key() if hidden else None
+        report = send_objects(remote, list(self.labels), self.find, progress, lab_key=lab_key)
+        lacking = [failure for failure in report.failures if failure.kind == "local"]
+        return Sent(
+            self.remote,
+            report.sent,
+            report.already_there,
+            report.size_bytes,
+            [failure for failure in report.failures if failure.kind != "local"],
+            [*self.absent, *self._not_here(lacking)],
+            self.withheld,
+        )
+
+    def _leave_out_forbidden(self) -> None:
+        self.forbidden.discard(EMPTY_FILE)  # tells nothing, and many datasets have one
+        for digest in sorted(self.forbidden & self.labels.keys()):
+            label = self.labels.pop(digest)
+            if label.name != "its manifest":
+                self.withheld.append(f"{label.what}: {label.name} has the bytes of restricted data")
+
+    def _not_here(self, lacking: Sequence[Failure]) -> list[str]:
+        """A sentence for each dataset, and for the artifacts, of which bytes are gone or are others by now."""
+        grouped: dict[str, list[str]] = {}
+        for failure in lacking:
+            label = self.labels[failure.key]
+            grouped.setdefault(label.what, []).append(label.name)
+        sentences = []
+        for what, names in grouped.items():
+            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+            count = "1 object is" if len(names) == 1 else f"{len(names):,} objects are"
+            sentences.append(f"{what}: {count} not here, or changed: {', '.join(names[:SHOWN])}{more}")
+        return sentences
+
+
+def choose_remote(config: Config, asked: str | None) -> RemoteSettings:
+    """The remote asked for, else the first of gitexp.toml. Raises GitexpError where there is none."""
+    if asked is None and config.remotes:
+        return next(iter(config.remotes.values()))
+    if asked is not None and asked in config.remotes:
+        return config.remotes[asked]
+    fix = 'add to gitexp.toml:  [remotes.lab]  url = "s3://bucket/lab"'
+    if asked is None:
+        raise GitexpError("gitexp.toml names no remote for bytes", fix=fix)
+    raise GitexpError(
+        f"There is no [remotes.{asked}] in gitexp.toml{near(asked, config.remotes)}", fix="" if config.remotes else fix
+    )
+
+
+def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
+    """The runs of the local branch that are not on `known`, a remote-tracking ref; all where that is not there."""
+    tip = branch_tip(repo, branch)
+    if tip is None:
+        return []
+    seen = ref_id(repo, known) if known is not None else None
+    without = [f"^{seen}"] if seen is not None else []
+    return output(repo, "rev-list", "--grep=^Gitexp-Run: ", "--no-merges", tip, *without).decode().split()
+
+
+def send_runs(
+    repo: Repo,
+    commits: Iterable[str],
+    *,
+    config: Config,
+    settings: Mapping[str, str],
+    remote: RemoteSettings,
+    watch: Watch,
+) -> Sent:
+    """Send what these runs need. Raises GitexpError where the remote cannot be opened at all."""
+    load = _Load(Place(repo.root, repo.common_dir, settings), remote)
+    _withhold_pinned(load, config)
+    with ObjectReader(repo) as reader:
+        needs = needed(reader, commits)
+        for need in needs.datasets:
+            try:
+                _add_need(load, reader, need, config)
+            except GitexpError as error:  # a record of a stranger's stands in nobody's way
+                load.absent.append(f"dataset {need.record.name}: {error.what}")
+    for digest, file in needs.files.items():
+        label = _Label("artifacts", file.name) if file.kind == "artifact" else _Label("histories", file.name)
+        load.labels.setdefault(digest, label)
+    with watch(f"sending to {remote.name}") as progress:
+        return load.send(progress)
+
+
+def send_datasets(
+    manifests: Mapping[str, bytes], *, place: Place, config: Config, remote: RemoteSettings, watch: Watch
+) -> Sent:
+    """Send datasets of the catalogue, by name, whose files the store has."""
+    load = _Load(place, remote)
+    _withhold_pinned(load, config)
+    for name, manifest in manifests.items():
+        ref = config.datasets[name]
+        if not _may_go(ref, remote):
+            load.withhold(name, manifest)
+            continue
+        hidden = ref.access == "restricted" and config.policy.restricted_manifests == "hide"
+        keyed = place.keyed(dataset_digest(manifest)) if hidden else None
+        load.add_dataset(manifest, what=f"dataset {name}", path=ref.path, keyed=keyed)
+    with watch(f"sending to {remote.name}") as progress:
+        return load.send(progress)
+
+
+def _may_go(ref: DatasetRef, remote: RemoteSettings) -> bool:
+    return ref.access != "restricted" or remote.name in ref.remotes
+
+
+def _withhold_pinned(load: _Load, config: Config) -> None:
+    """What the catalogue pins and holds back may also be an artifact, or a dataset by another name."""
+    for ref in config.datasets.values():
+        if ref.digest is not None and not _may_go(ref, load.remote):
+            try:
+                manifest = load.place.store.read_bytes(ref.digest)
+                load.forbidden |= {f"xxh128:{entry.digest}" for entry in parse_manifest(manifest)}
+            except GitexpError:
+                load.forbidden.add(ref.digest)  # not here, so its files are not known
+
+
+def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, config: Config) -> None:
+    record, store = need.record, load.place.store
+    ref = config.datasets.get(record.entry or record.name)
+    if need.hidden:
+        manifest = store.path_of(need.digest).read_bytes() if store.has(need.digest) else None
+    else:
+        manifest = manifest_at(reader, need.commit, record.name, digest=need.digest)
+    # Restricted is what was so when it ran, and what is so by now.
+    restricted = record.access == "restricted" or (ref is not None and ref.access == "restricted")
+    if restricted and (ref is None or load.remote.name not in ref.remotes):
+        return load.withhold(record.name, manifest)
+    if manifest is None:
+        raise GitexpError("its manifest is not here")
+    if need.hidden and load.place.keyed(dataset_digest(manifest)) != need.digest:
+        raise GitexpError("it was recorded under another key than gitexp.key has now")
+    if need.hidden or not is_in_code(reader, need, parse_manifest(manifest)):
+        keyed = need.digest if need.hidden else None
+        load.add_dataset(manifest, what=f"dataset {record.name}", path=record.path, keyed=keyed)
+    return None

@@ -1,0 +1,57 @@
+"""Write a digest into the catalogue: one value of one TOML file, every other character of it kept."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from gitexp.errors import GitexpError
+from gitexp.model.config import Config
+from gitexp.model.keylines import KeyPath
+from gitexp.model.schema import dotted
+from gitexp.model.tomledit import set_string
+
+
+def write_pin(root: Path, config: Config, name: str, digest: str) -> str:
+    """Pin a dataset; the file that was written, relative to the root. Raises GitexpError."""
+    return _write(root, config, ("datasets", name, "digest"), digest)
+
+
+def write_parent(root: Path, config: Config, name: str, parent: str, digest: str) -> str:
+    """Note which version of a parent a derived dataset was made of."""
+    return _write(root, config, ("datasets", name, "derived", "parents", parent), digest)
+
+
+def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
+    for file in filter(None, (config.where, config.catalogue)):
+        try:
+            text = (root / file).read_bytes().decode()
+        except FileNotFoundError:
+            continue
+        if path[1] not in tomllib.loads(text).get("datasets", {}):
+            continue
+        edited = set_string(text, path, value)
+        if edited is None:
+            raise GitexpError(
+                f"{file} is written in a way that gitexp does not know how to change", fix=f'{dotted(path)} = "{value}"'
+            )
+        if edited != text:
+            _replace(root / file, edited.encode())
+        return file
+    raise GitexpError(f"There is no dataset {path[1]} in {config.where}")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The whole new file or the whole old one, with its permissions, also where the path is a link."""
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(target.stat().st_mode & 0o7777)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

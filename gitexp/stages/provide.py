@@ -1,0 +1,277 @@
+"""Make a dataset available at a path here, wherever it comes from, and prove that it is the one that is meant.
+
+In this order: what lies at its path; what git-lfs or DVC say lies there; the object store and the remotes, by the
+pinned digest; the URL. What lies in the user's own folders is left where it is; all else goes to gitexp's own cache.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.datasets.manifest import Built, build_manifest
+from gitexp.datasets.place import Place
+from gitexp.errors import Refused
+from gitexp.model.catalogue import DatasetRef
+
+if TYPE_CHECKING:
+    from gitexp.datasets.obtain import Obtained
+    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.sources.resolution import Fetched, Resolution
+    from gitexp.model.config import RemoteSettings
+
+SHOWN = 20
+
+
+class Access(NamedTuple):
+    """What it takes to get at data. `find_manifest`: the manifest of a digest, where some record holds it."""
+
+    place: Place
+    remotes: Mapping[str, RemoteSettings] = {}
+    algorithms: tuple[str, ...] = ("xxh128",)
+    find_manifest: Callable[[str], bytes | None] | None = None
+    progress: Progress | None = None
+
+
+class Provided(NamedTuple):
+    """A dataset that is here."""
+
+    ref: DatasetRef
+    path: Path  # absolute
+    built: Built
+    resolution: Resolution | None = None  # what its URL stood for when it came from there, now or earlier
+    fetched_bytes: int | None = None  # over the network, now; None: it lay at its path
+
+
+class _Brought(NamedTuple):
+    """A dataset that the store holds by now."""
+
+    digest: str
+    resolution: Resolution | None = None
+    fetched_bytes: int = 0
+
+
+class _OutOfReach(Exception):
+    """Neither the store nor a remote has all of it."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        super().__init__()
+        self.failures = failures
+
+
+def provide(ref: DatasetRef, access: Access) -> Provided:
+    """The dataset at a local path, hashed. Raises Refused: it is missing, out of reach, or not what is pinned."""
+    if ref.path is not None:
+        found = _at_path(ref, Path(os.path.normpath(access.place.root / ref.path)), access)
+        if found is not None:
+            return found
+    failures: Sequence[str] = ()
+    if ref.digest is not None:
+        found, failures = _by_digest(ref, ref.digest, access)
+        if found is not None:
+            return found
+    if ref.url is not None:
+        return _from_url(ref, ref.url, access)
+    raise _missing(ref, access, failures)
+
+
+def _at_path(ref: DatasetRef, path: Path, access: Access) -> Provided | None:
+    """What lies at the path, or what git-lfs or DVC say lies there; None where nothing does."""
+    fetched = _pointed(path, access)
+    if fetched is not None:
+        _require_pinned(ref, fetched.digest, access, manifest=fetched.manifest)
+
+        def bring() -> _Brought:
+            return _Brought((_pointed(path, access) or fetched).digest)
+
+        return _checked_out(ref, bring, access)._replace(fetched_bytes=None)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Refused(
+            f"Dataset {ref.name}: {ref.path} cannot be read: {error.strerror}", why=f"Looked for {path}"
+        ) from error
+    built = build_manifest(path, cache=access.place.cache, algorithms=access.algorithms, progress=access.progress)
+    _require_pinned(ref, built.digest, access, manifest=built.manifest)
+    return Provided(ref, path, built)
+
+
+def _pointed(path: Path, access: Access) -> Fetched | None:
+    """What git-lfs pointers or a .dvc file at this path stand for."""
+    from gitexp.datasets.sources.looks import looks_pointed
+
+    place = access.place
+    if not looks_pointed(path, place.root):
+        return None
+    from gitexp.datasets.sources.pointed import open_pointed
+
+    storage = place.settings.get("lfs.storage")
+    return open_pointed(
+        path,
+        root=place.root,
+        common_dir=place.common_dir,
+        store=place.store,
+        workspace=place.sources,
+        lfs_storage=place.common_dir / Path(storage).expanduser() if storage else None,
+        progress=access.progress,
+    )
+
+
+def _by_digest(ref: DatasetRef, digest: str, access: Access) -> tuple[Provided | None, Sequence[str]]:
+    """The pinned version from the store, else from the remotes; and what stood in the way."""
+
+    def bring() -> _Brought:
+        obtained = _obtained(digest, access)
+        if not obtained.complete:
+            raise _OutOfReach(obtained.failures)
+        origin = None
+        if ref.url is not None:
+            from gitexp.datasets.sources.known import known_origin
+
+            origin = known_origin(access.place.sources, ref.url, digest)
+        return _Brought(digest, origin, obtained.fetched_bytes)
+
+    try:
+        return _checked_out(ref, bring, access), ()
+    except _OutOfReach as error:
+        return None, error.failures
+
+
+def _obtained(digest: str, access: Access) -> Obtained:
+    from gitexp.datasets.obtain import obtain
+
+    return obtain(
+        digest,
+        store=access.place.store,
+        remotes=access.remotes.values(),
+        root=access.place.root,
+        find_manifest=access.find_manifest,
+        progress=access.progress,
+    )
+
+
+def _from_url(ref: DatasetRef, url: str, access: Access) -> Provided:
+    from gitexp.datasets.sources.known import note_origin
+    from gitexp.datasets.sources.open import fetch, resolve
+    from gitexp.datasets.sources.resolution import SourceSettings
+
+    place = access.place
+    settings = SourceSettings(
+        name=ref.name,
+        source=ref.source,
+        auth=ref.auth,
+        access=ref.access,
+        owner=ref.owner,
+        endpoint=ref.endpoint,
+        region=ref.region,
+        anonymous=ref.anonymous,
+        plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
+    )
+
+    def bring() -> _Brought:
+        found = resolve(url, settings=settings)
+        got = fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=access.progress)
+        _require_pinned(ref, got.digest, access, manifest=got.manifest)
+        note_origin(place.sources, got.digest, found)  # once it is pinned, it is found in the store, and nobody asked
+        return _Brought(got.digest, found, got.bytes_fetched)
+
+    return _checked_out(ref, bring, access)
+
+
+def _checked_out(ref: DatasetRef, bring: Callable[[], _Brought], access: Access) -> Provided:
+    """A dataset that the store holds, laid out in our own cache, and hashed there like any other."""
+    for _ in range(2):
+        brought = bring()
+        path, built = _laid_out(ref, brought.digest, access)
+        if built.digest == brought.digest:
+            return Provided(ref, path, built, brought.resolution, brought.fetched_bytes)
+        # Somebody wrote to what was laid out, and so perhaps to the stored objects: bring what is lost once more.
+        from gitexp.datasets.objects.checkout import mend
+
+        mend(brought.digest, store=access.place.store, folder=access.place.checkouts)
+    raise Refused(
+        f"Dataset {ref.name} is damaged as soon as it is brought here",
+        details=[f"  {path}"],
+        why="A program that still runs may be writing to it, or the disk is failing.",
+        fix=f"stop that program; if there is none:  rm -r {path}",
+    )
+
+
+def _laid_out(ref: DatasetRef, digest: str, access: Access) -> tuple[Path, Built]:
+    from gitexp.datasets.objects.checkout import check_out
+
+    place = access.place
+    path = check_out(digest, store=place.store, folder=place.checkouts, name=_file_name(ref))
+    return path, build_manifest(path, cache=place.cache, algorithms=access.algorithms, progress=access.progress)
+
+
+def _file_name(ref: DatasetRef) -> str | None:
+    """The name that the dataset has if it is a single file."""
+    place = ref.path or (ref.url or "").partition("://")[2].partition("?")[0]
+    return None if place.endswith("/") else place.rpartition("/")[2].removesuffix(".dvc") or None
+
+
+def _require_pinned(ref: DatasetRef, digest: str, access: Access, *, manifest: bytes) -> None:
+    """Refuse what is not the pinned version, and say in what they differ where the pinned manifest is to be had."""
+    if ref.digest is None or ref.digest == digest:
+        return
+    raise Refused(
+        f"Dataset {ref.name} is not the one that is pinned",
+        details=[
+            f"  pinned  {ref.digest}",
+            f"  found   {digest}  ({ref.path or ref.url})",
+            *_differences(ref.digest, manifest, access),
+        ],
+        why="A run on other data would not be comparable with the runs before it.",
+        fix=f"bring back the pinned data, or pin what is there:  gitexp data pin {ref.entry}"
+        if ref.entry
+        else f'bring back the pinned data, or pin what is there: digest = "{digest}"',
+    )
+
+
+def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
+    from gitexp.datasets.obtain import known_manifest
+    from gitexp.model.manifest import manifest_differences
+
+    before = known_manifest(pinned, store=access.place.store, find_manifest=access.find_manifest)
+    if before is None:
+        return []
+    found = manifest_differences(before, manifest)
+    named = [(mark, path) for mark, paths in zip("+-~", found, strict=True) for path in paths]
+    lines = [f"  {mark} {path}" for mark, path in named[:SHOWN]]
+    if len(named) > SHOWN:
+        lines.append(f"  … and {len(named) - SHOWN} more")
+    counts = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
+    return [f"  {counts}:", *lines]
+
+
+def _missing(ref: DatasetRef, access: Access, failures: Sequence[str]) -> Refused:
+    assert ref.path is not None
+    path = Path(os.path.normpath(access.place.root / ref.path))
+    if failures:
+        return Refused(
+            f"Dataset {ref.name}: {ref.path} does not exist, and its pinned version could not be fetched",
+            details=[f"  {failure}" for failure in failures[:SHOWN]],
+            why=_whom_to_ask(ref),
+            fix=f"put it there, or where a remote has it:  gitexp data pull {ref.entry or ref.name}",
+        )
+    return Refused(
+        f"Dataset {ref.name}: {ref.path} does not exist",
+        why=f"Looked for {path}{_whom_to_ask(ref, before='. ')}",
+        fix=f"put it there, or set data.{ref.name} in the recipe",
+    )
+
+
+def _whom_to_ask(ref: DatasetRef, *, before: str = "") -> str:
+    stated = [
+        f"{name} {value}"
+        for name, value in (("source", ref.source), ("auth", ref.auth), ("owner", ref.owner))
+        if value is not None
+    ]
+    if ref.access == "restricted":
+        stated.insert(0, "access restricted")
+    return f"{before}The catalogue says: {', '.join(stated)}" if stated else ""

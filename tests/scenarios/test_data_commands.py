@@ -1,0 +1,125 @@
+"""A dataset from its first pin to its second version, with real runs between: what each command then knows."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Lab
+
+ROWS = "x,label\n" + "".join(f"{row},{'ab'[row % 2]}\n" for row in range(10))
+CATALOGUE = """\
+[datasets.pets]
+path = "data"   # as it came
+splits.train = { fraction = 0.8, stratify = "label", seed = 1 }
+splits.test = { rest = true }
+
+[datasets.clean]
+path = "clean.csv"
+[datasets.clean.derived]
+parents = { pets = "xxh128:00000000000000000000000000000000" }
+command = ["python", "clean.py"]
+"""
+RECIPE = '[run]\ncommand = ["python", "train.py"]\n[data]\npets = "pets"\ntidy = "clean"\n'
+TRAIN = "import gitexp\nprint('test rows', gitexp.split('pets', 'test'))\n"
+
+
+@pytest.fixture
+def pets(lab: Lab) -> Lab:
+    """A repository whose catalogue has two datasets, both pinned, one made of the other."""
+    config = lab.path / "gitexp.toml"
+    lab.write("gitexp.toml", f"{config.read_text()}\n{CATALOGUE}")
+    lab.write("data/a.csv", ROWS)
+    lab.write("clean.csv", ROWS)
+    lab.write("recipes/pets.toml", RECIPE)
+    lab.write("train.py", TRAIN)
+    assert lab.gitexp("data", "pin", "--all", "--parents").exit_code == 0
+    lab.commit("pets")
+    return lab
+
+
+def test_pinning_changes_the_digests_and_nothing_else_and_a_run_on_other_data_is_refused(pets: Lab) -> None:
+    text = (pets.path / "gitexp.toml").read_text()
+    assert CATALOGUE.splitlines()[1] in text and CATALOGUE.splitlines()[2] in text
+    assert "00000000" not in text
+    assert pets.gitexp("run", "pets").exit_code == 0
+    pets.write("data/b.csv", ROWS)
+    pets.commit("more data")
+    before = pets.state()
+    result = pets.gitexp("run", "pets")
+    assert result.exit_code == 3
+    assert "1 added, 0 removed, 0 changed" in result.stderr and "+ b.csv" in result.stderr
+    assert "gitexp data pin pets" in result.stderr
+    assert len(pets.runs()) == 1
+    assert pets.state() == before
+
+
+def test_two_versions_have_their_history_their_runs_and_a_stale_child(pets: Lab) -> None:
+    first = pets.gitexp("run", "pets")
+    assert first.exit_code == 0, first.stderr
+    old = pets.gitexp("data", "list", "--json").json["datasets"][0]["digest"]
+    pets.write("data/b.csv", ROWS)
+    pinned = pets.gitexp("data", "pin", "pets")
+    assert "  + b.csv" in pinned.stdout.splitlines()
+    assert pinned.stderr == "note: clean was made of another version of pets\n"
+    pets.commit("more pets")
+    second = pets.gitexp("run", "pets")
+    assert second.exit_code == 0, second.stderr
+    before = pets.state()
+
+    new, then = pets.gitexp("data", "history", "pets", "--json").json["versions"]
+    assert (then["digest"], then["files"], len(then["runs"]), then["pinned"]) == (old, 1, 1, False)
+    assert (new["files"], len(new["runs"]), new["pinned"], new["here"]) == (2, 1, True, True)
+    assert [use["run"] for use in pets.gitexp("data", "runs", old, "--json").json["uses"]] == then["runs"]
+    lines = pets.show("experiments:data/pets.xxh128").splitlines()
+    in_both = pets.gitexp("data", "runs", lines[0][:32], "--json").json["uses"]
+    assert [(use["run"], use["path"]) for use in in_both if use["dataset"] == "pets"] == [
+        (new["runs"][0], "a.csv"), (new["runs"][0], "b.csv"), (then["runs"][0], "a.csv"),
+    ]  # fmt: skip
+    tree = pets.gitexp("data", "lineage", "tidy").stdout.splitlines()
+    assert tree[0].endswith("by python clean.py")
+    assert tree[1].endswith(f"stale: now {new['digest'][7:19]}")
+    assert pets.state() == before
+
+
+def test_a_program_gets_the_same_split_in_a_run_outside_of_one_and_from_the_shell(pets: Lab) -> None:
+    in_run = pets.gitexp("run", "pets")
+    assert in_run.exit_code == 0, in_run.stderr
+    outside = pets.command("python", "train.py")
+    assert outside.stdout == "test rows [4, 5]\n"
+    assert outside.stdout in pets.show("experiments:output.log")
+    assert pets.gitexp("data", "show", "pets", "--rows", "test").stdout == "4\n5\n"
+    assert "rows = 2" in pets.show("experiments:data.toml")
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("'pets', 'tset'", "LookupError: the dataset 'pets' has no split 'tset'; did you mean 'test'?"),
+        ("'pet', 'test'", "LookupError: no dataset of this run has splits and is called 'pet'; did you mean 'pets'?"),
+        ("'../pets', 'test'", "LookupError: no dataset of this run has splits"),
+    ],
+)
+def test_a_split_that_the_run_does_not_have_is_an_error_that_names_the_nearest(
+    pets: Lab, call: str, error: str
+) -> None:
+    pets.write("train.py", f"import gitexp\ngitexp.split({call})\n")
+    pets.commit("a slip")
+    result = pets.gitexp("run", "pets")
+    assert result.exit_code == 4
+    assert error in pets.show("experiments:output.log")
+
+
+def test_a_split_that_the_catalogue_does_not_have_is_a_lookup_error_outside_of_a_run(pets: Lab) -> None:
+    pets.write("train.py", "import gitexp\ngitexp.split('pets', 'tset')\n")
+    result = pets.command("python", "train.py")
+    assert result.exit_code == 1
+    assert "LookupError: no split 'tset' of 'pets': Dataset pets has no split or sample tset" in result.stderr
+
+
+def test_a_split_that_cannot_be_drawn_refuses_the_run_and_is_a_value_error_outside(pets: Lab) -> None:
+    config = pets.path / "gitexp.toml"
+    config.write_text(config.read_text().replace('stratify = "label"', 'stratify = "colour"'))
+    pets.commit("a slip")
+    result = pets.gitexp("run", "pets")
+    assert result.exit_code == 3
+    assert "The splits of pets cannot be drawn" in result.stderr and "colour" in result.stderr
+    assert "ValueError: no split 'test' of 'pets'" in pets.command("python", "train.py").stderr
