@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table, text_width
 from gitexp.cli.runpage import Fact, fact_table, heading
 from gitexp.cli.runtable import STATUS_STYLE, id_letters
 from gitexp.history.cache import Row
@@ -21,11 +21,13 @@ from gitexp.stages.look import STATES, Look
 SHORT = 12  # digits of a digest in tables
 STATE_STYLE = {
     "pinned": "green", "stored": "green", "changed": "red", "missing": "red", "unreadable": "red", "unpinned": "yellow",
+    "keyless": "yellow",
 }  # fmt: skip
 STATE_WORDS = {
     "pinned": "pinned", "changed": "changed", "unpinned": "not pinned", "stored": "in the store",
-    "remote": "only its URL", "missing": "missing", "unreadable": "unreadable",
+    "remote": "only its URL", "missing": "missing", "unreadable": "unreadable", "keyless": "needs the key",
 }  # fmt: skip
+NARROW = 50  # columns of a screen below which a table rather lacks a column than has words cut
 LISTED = 40  # runs of one page; JSON has all of them
 
 
@@ -58,7 +60,19 @@ def catalogue_table(looks: Sequence[Look], *, on: Screen) -> str:
             "where": Cell(safe((ref.path or ref.url or "")[:VALUE_LIMIT])),
         }
         rows.append([cells[column.name] for column in columns])
-    return table(columns, rows, on=on)
+    return _whole_words(columns, rows, ("where", "digest"), on=on)
+
+
+def _whole_words(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], spare: Sequence[str], *, on: Screen) -> str:
+    """The table; on a narrow screen without the first of the spare columns that make it too wide."""
+    kept = list(range(len(columns)))
+    wide = [max(text_width(text) for text in (column.name, *(row[i].text for row in rows)))
+            for i, column in enumerate(columns)]  # fmt: skip
+    for name in spare:
+        if on.width is None or on.width >= NARROW or sum(wide[i] + 2 for i in kept) - 2 <= on.width:
+            break
+        kept = [i for i in kept if columns[i].name != name]
+    return table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], on=on)
 
 
 def _fitting(columns: Sequence[Column], least: Mapping[int, Sequence[str]], *, on: Screen) -> list[Column]:
@@ -86,7 +100,7 @@ def _identity(one: Look) -> Iterator[Fact]:
         yield "problem", safe(one.problem[:VALUE_LIMIT]), "red"
     yield "pinned", ref.digest or "no; gitexp data pin " + safe(ref.name), "" if ref.digest else "yellow"
     if one.digest is not None:
-        if one.digest != ref.digest:
+        if one.state not in ("pinned", "stored"):
             yield "here", one.digest, STATE_STYLE.get(one.state, "")
         files = "1 file" if one.files == 1 else f"{one.files:,} files"
         yield "size", f"{files}, {size(one.size_bytes)}", ""
@@ -188,7 +202,7 @@ def history_table(versions: Sequence[Version], *, on: Screen, now: float) -> str
             "": Cell(", ".join(marks), "green"),
         }
         rows.append([cells[column.name] for column in columns])
-    return table(columns, rows, on=on)
+    return _whole_words(columns, rows, ("last run", "since"), on=on)
 
 
 def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
@@ -213,7 +227,7 @@ def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
         for hit in shown
     ]
     more = f"and {len(hits) - len(shown):,} more; --json has all of them\n" if len(hits) > len(shown) else ""
-    return table(columns, rows, on=on) + more
+    return _whole_words(columns, rows, ("status", "when", "recipe"), on=on) + more
 
 
 def role_in_words(hit: Hit) -> str:
@@ -230,7 +244,7 @@ def lineage_tree(top: Ancestor, *, on: Screen) -> str:
 
 def _branch(one: Ancestor, first: str, others: str, *, on: Screen) -> Iterator[str]:
     digest = one.noted or one.present or (one.ref.digest if one.ref else None)
-    parts = [on.paint(safe(one.name), "bold"), on.paint(short(digest), "dim")]
+    parts = [on.paint(safe(one.name), "bold"), on.paint(short(digest) if one.is_noted else "not noted", "dim")]
     derived = one.ref.derived if one.ref else None
     if derived is not None and _by(derived):
         parts.append(f"by {safe(_by(derived)[:VALUE_LIMIT])}")

@@ -45,7 +45,7 @@ def ancestor_shape(one: Ancestor) -> dict[str, object]:
     origin = {"path": one.ref.path, "url": one.ref.url, "source": one.ref.source} if one.ref else {}
     return {
         "dataset": one.name,
-        "digest": one.noted or one.present,
+        "digest": one.noted or (one.present if one.is_noted else None),
         "present": one.present,
         "stale": one.stale,
         **making,

@@ -27,6 +27,7 @@ from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
+from gitexp.model.catalogue import is_keyed
 from gitexp.stages.compare import Comparison, DataChange, KeyChange
 
 NAMED = 30  # files, packages, keys; JSON has all of them
@@ -182,7 +183,11 @@ def _data(found: Comparison, *, on: Screen) -> str:
     text = heading("data", on=on)
     for change in found.data[:NAMED]:
         style = {"identical": "dim", "added": "green", "removed": "red"}.get(change.state, "yellow")
-        text += f"  {safe(change.name)}  {on.paint(change.state, style)}{_count(change)}\n"
+        why = ""
+        if change.state == "not comparable":
+            one_key = not (is_keyed(change.a or "") and is_keyed(change.b or ""))
+            why = ": one of them is recorded under a key" if one_key else ": recorded under another key"
+        text += f"  {safe(change.name)}  {on.paint(change.state + why, style)}{_count(change)}\n"
         for sign, paths in (("+", change.added), ("-", change.removed), ("~", change.changed)):
             for path in (paths or ())[:NAMED]:
                 text += f"    {on.paint(sign, {'+': 'green', '-': 'red'}.get(sign, 'yellow'))} {safe(path)}\n"

@@ -123,4 +123,7 @@ def print_error(error: GitexpError) -> None:
     if error.why:
         click.echo(safe(error.why), err=True)
     if error.fix:
-        click.echo(coloured("fix:   ", "green") + safe(error.fix), err=True)
+        first, *others = error.fix.split("\n")
+        click.echo(coloured("fix:   ", "green") + safe(first), err=True)
+        for line in others:
+            click.echo("       " + safe(line), err=True)

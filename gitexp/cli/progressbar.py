@@ -18,7 +18,9 @@ _ERASE = "\r\x1b[2K"
 
 
 class ProgressBar:
-    """A datasets.progress.Progress that draws itself on stderr. Use as a context manager."""
+    """A datasets.progress.Progress that draws itself on stderr. Use as a context manager, one for each phase."""
+
+    unit = "file"
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -58,10 +60,9 @@ class ProgressBar:
         parts = [safe(self.what)]
         if self._all_bytes:
             parts.append(f"{min(100, 100 * self._bytes // self._all_bytes):3d} %")
-        elif self._all_files:
+        elif self._all_files > 1:
             parts.append(f"{min(100, 100 * self._files // self._all_files):3d} %")
-        of_all = f" of {self._all_files:,}" if self._all_files else ""
-        parts.append(f"{self._files:,}{of_all} files")
+        parts.append(self._count())
         if self._bytes:
             parts.append(f"{size(self._bytes)}  {size(int(self._bytes / elapsed_s))}/s")
         left_s = self._left(elapsed_s)
@@ -69,7 +70,19 @@ class ProgressBar:
             parts.append(f"{duration(left_s)} left")
         return "  ".join(parts)
 
+    def _count(self) -> str:
+        if self._all_files == 1 or (not self._all_files and self._files == 1):
+            return f"1 {self.unit}"
+        of_all = f" of {self._all_files:,}" if self._all_files >= self._files else ""
+        return f"{self._files:,}{of_all} {self.unit}s"
+
     def _left(self, elapsed_s: float) -> float | None:
         """Seconds that the rest will take at the rate so far; None where the whole is not known."""
         done, whole = (self._bytes, self._all_bytes) if self._all_bytes else (self._files, self._all_files)
         return elapsed_s * (whole - done) / done if 0 < done < whole else None
+
+
+class ObjectsBar(ProgressBar):
+    """The same for what has no file's name any more."""
+
+    unit = "object"

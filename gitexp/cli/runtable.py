@@ -191,8 +191,9 @@ def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
         words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
     if before.code != run.code:
         words.append("code")
-    different = [name for name, state in data_states(before, run).items() if state != "identical"]
-    words += [f"data {safe(name)}" for name in different[:CHANGED_KEPT]]
+    different = [(name, state) for name, state in data_states(before, run).items() if state != "identical"]
+    for name, state in different[:CHANGED_KEPT]:
+        words.append(f"data {safe(name)}" + (" (not comparable)" if state == "not comparable" else ""))
     return words + ([f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else [])
 
 

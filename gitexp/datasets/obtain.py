@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import ALGORITHM, Entry, parse_manifest
+from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
 from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from gitexp.model.config import RemoteSettings
 
 FindManifest = Callable[[str], "bytes | None"]
+SHOWN = 3
 
 
 class Obtained(NamedTuple):
-    """What is in the store now. `failures`: sentences, one for each object that is not."""
+    """What is in the store now. `failures`: sentences on what is not, one for each cause."""
 
     manifest: bytes | None
     fetched_bytes: int
     failures: Sequence[str]
+    lost: Mapping[str, str] = {}  # each object that is not, by digest, and why
 
     @property
     def complete(self) -> bool:
@@ -35,8 +37,11 @@ def known_manifest(digest: str, *, store: ObjectStore, find_manifest: FindManife
     """The manifest of a dataset's digest, from the store or from a record; None where neither has it."""
     try:
         return store.read_bytes(digest)
+    except Damaged:
+        store.remove(digest)  # so that it can come from elsewhere
     except GitexpError:
-        return find_manifest(digest) if find_manifest is not None else None
+        pass
+    return find_manifest(digest) if find_manifest is not None else None
 
 
 def obtain(
@@ -73,11 +78,12 @@ def obtain_files(
     progress: Progress | None = None,
 ) -> Obtained:
     """Bring files into the store."""
-    missing = [f"{ALGORITHM}:{digest}" for digest in {entry.digest: None for entry in entries} if not store.has(digest)]
+    missing = {entry.digest: display(entry.path) for entry in entries if not store.has(entry.digest)}
     if not missing:
         return Obtained(b"", 0, ())
-    fetched_bytes, failures = obtain_objects(missing, store, remotes, root, progress)
-    return Obtained(b"", fetched_bytes, failures)
+    names = {f"{ALGORITHM}:{digest}": name for digest, name in missing.items()}
+    fetched_bytes, lost = _brought(list(names), store, list(remotes), root, progress)
+    return Obtained(b"", fetched_bytes, by_cause(lost.items(), names), lost)
 
 
 def obtain_objects(
@@ -89,13 +95,23 @@ def obtain_objects(
     *,
     lab_key: bytes | None = None,
 ) -> tuple[int, list[str]]:
-    """Bring objects into the store: the bytes that were fetched, and a sentence for each object that is not there."""
-    digests = [digest for digest in digests if not store.has(digest)]
-    if not digests:
-        return 0, []
-    places = list(remotes)
+    """Bring objects into the store: the bytes that were fetched, and sentences on what is not there."""
+    missing = [digest for digest in digests if not store.has(digest)]
+    fetched_bytes, lost = _brought(missing, store, list(remotes), root, progress, lab_key) if missing else (0, {})
+    return fetched_bytes, by_cause(lost.items())
+
+
+def _brought(
+    digests: Sequence[str],
+    store: ObjectStore,
+    places: Sequence[RemoteSettings],
+    root: Path,
+    progress: Progress | None,
+    lab_key: bytes | None = None,
+) -> tuple[int, dict[str, str]]:
+    """The bytes that were fetched, and why which objects are still not there."""
     if not places:
-        return 0, [f"{digest} is not in the object store {store.root}" for digest in digests]
+        return 0, dict.fromkeys(digests, f"it is not in the object store {store.root}")
     from gitexp.datasets.objects.transfer import fetch_objects
     from gitexp.datasets.remotes import open_remote
 
@@ -104,8 +120,25 @@ def obtain_objects(
         try:
             opened.append(open_remote(place, root=root))
         except GitexpError as error:
-            failures.append(f"{place.name}: {error.what}")
+            failures.append(f"{place.name}: {error.what}" + (f" ({error.fix})" if error.fix else ""))
+    if not opened:
+        return 0, dict.fromkeys(digests, "; ".join(failures))
     report = fetch_objects(opened, digests, store, progress, lab_key=lab_key)
-    if not report.failures:
-        return report.size_bytes, []
-    return report.size_bytes, [*failures, *(f"{failure.key}: {failure.words}" for failure in report.failures)]
+    return report.size_bytes, {failure.key: "; ".join([*failures, failure.words]) for failure in report.failures}
+
+
+def by_cause(lost: Iterable[tuple[str, str]], names: Mapping[str, str] = {}) -> list[str]:
+    """A sentence for each reason why objects, by digest, did not get where they should; `names`: what people say."""
+    causes: dict[str, list[str]] = {}
+    for digest, words in lost:
+        causes.setdefault(words, []).append(digest)
+    sentences = []
+    for words, digests in causes.items():
+        if len(digests) == 1:
+            name = names.get(digests[0])
+            sentences.append(f"{name} ({digests[0]}): {words}" if name else f"{digests[0]}: {words}")
+            continue
+        shown = [names.get(digest, digest) for digest in digests[:SHOWN]]
+        more = f" and {len(digests) - SHOWN:,} more" if len(digests) > SHOWN else ""
+        sentences.append(f"{words}: {len(digests):,} objects ({', '.join(shown)}{more})")
+    return sentences

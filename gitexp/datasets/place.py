@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.errors import GitexpError
+from gitexp.model.catalogue import is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.objects.store import ObjectStore
     from gitexp.datasets.statcache import StatCache
 
 STORE, STATCACHE, KEY = "gitexp.store", "gitexp.statcache", "gitexp.key"
+KEY_LEAST = 16  # characters; what is shorter is guessed, and then the digests of restricted data are
 
 
 class Place(NamedTuple):
@@ -25,9 +27,21 @@ class Place(NamedTuple):
 
     @property
     def store_folder(self) -> Path:
-        """The object store: git config gitexp.store, else in the git common dir."""
+        """The object store: git config gitexp.store, else in the git common dir. Raises GitexpError."""
         configured = self.settings.get(STORE)
-        return self.root / Path(configured).expanduser() if configured else self.common_dir / "gitexp" / "objects"
+        if not configured:
+            return self.common_dir / "gitexp" / "objects"
+        folder = Path(configured).expanduser()
+        if folder.is_absolute():
+            return folder
+        folder = Path(os.path.normpath(self.root / folder))
+        if folder.is_relative_to(self.root) and not folder.is_relative_to(self.common_dir):
+            raise GitexpError(
+                f"git config {STORE} is {configured}, a folder of the working tree",
+                why="Stored objects would lie there as untracked files, and in every worktree there would be others.",
+                fix=f"git config --unset {STORE}    or name a folder elsewhere, by its whole path",
+            )
+        return folder
 
     @property
     def store(self) -> ObjectStore:
@@ -78,10 +92,70 @@ class Place(NamedTuple):
                 why="The lab's key lies in git config, never in a record: who has it can tell which data a run used.",
                 fix="git config --global gitexp.key KEY    (a new lab's first key: openssl rand -hex 32)",
             )
+        if len(key) < KEY_LEAST:
+            raise GitexpError(
+                f"The lab's key in git config gitexp.key has {len(key)} characters; it takes at least {KEY_LEAST}",
+                why="Who guesses the key can tell which restricted data the runs used.",
+                fix='git config gitexp.key "$(openssl rand -hex 32)"    (a new lab\'s first key)',
+            )
         return key.encode()
+
+    def fingerprint(self) -> str:
+        """What tells the lab's key from others, and nothing more. Raises GitexpError without a key."""
+        return _keyed("gitexp key", self.key()).rpartition(":")[2][:8]
+
+    @property
+    def has_key(self) -> bool:
+        """Whether this clone can tell what is behind keyed digests."""
+        return bool(self.settings.get(KEY))
 
     def keyed(self, digest: str) -> str:
         """`hmac-sha256:…` of a digest, under the lab's key."""
-        import hmac
+        return _keyed(digest, self.key())
 
-        return "hmac-sha256:" + hmac.new(self.key(), digest.encode(), "sha256").hexdigest()
+    def as_keyed(self, digest: str) -> str:
+        """The same, where it is not keyed yet."""
+        return digest if is_keyed(digest) else self.keyed(digest)
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two digests, each of which may be keyed, are of the same data. Raises GitexpError without a key."""
+        if is_keyed(one) == is_keyed(other):
+            return one == other
+        plain, keyed = (other, one) if is_keyed(one) else (one, other)
+        return self.keyed(plain) == keyed
+
+    def plain(self, digest: str) -> str | None:
+        """The digest behind a keyed one, where the store has its manifest; a plain one as it is. Raises GitexpError."""
+        if not is_keyed(digest):
+            return digest
+        self.key()
+        if not self.store.has(digest):
+            return None
+        from gitexp.model.manifest import dataset_digest
+
+        manifest = self.store.read_bytes(digest)
+        found = dataset_digest(manifest)
+        if not self.same(digest, found):
+            raise GitexpError(
+                f"What the object store has under {digest} does not fit this clone's key",
+                details=[f"  {self.store.path_of(digest)}"],
+                why="The pin was made with another key, or the object is damaged.",
+                fix="ask your lab for the key:  git config gitexp.key KEY    (if it is right: remove that file)",
+            )
+        self.store.put_bytes(manifest)
+        return found
+
+    def search(self, digest: str) -> str | None:
+        """The digest behind a keyed one, where the store has its manifest under that alone. Looks at every object."""
+        key = self.key()
+        for stored in self.store.objects():
+            if not is_keyed(stored.digest) and _keyed(stored.digest, key) == digest:
+                self.store.put_keyed(self.store.read_bytes(stored.digest), digest=digest)
+                return stored.digest
+        return None
+
+
+def _keyed(digest: str, key: bytes) -> str:
+    import hmac
+
+    return "hmac-sha256:" + hmac.new(key, digest.encode(), "sha256").hexdigest()

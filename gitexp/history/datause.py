@@ -117,6 +117,42 @@ def manifest_at(reader: ObjectReader, commit: str, name: str, *, digest: str) ->
     return manifest if dataset_digest(manifest) == digest else None
 
 
+def manifest_among(repo: Repo, reader: ObjectReader, commits: Iterable[str], name: str, *, digest: str) -> bytes | None:
+    """The manifest of a dataset from the first of these records that holds it whole: others may be forged."""
+    runs, tried = list(commits), set[str]()
+    for commit, oid in zip(runs, _ids(repo, [f"{commit}:data/{name}.xxh128" for commit in runs]), strict=True):
+        if oid is not None and oid not in tried:
+            tried.add(oid)
+            manifest = manifest_at(reader, commit, name, digest=digest)
+            if manifest is not None:
+                return manifest
+    return None
+
+
+class Lacking(Exception):
+    """This clone does not have all of a record's objects: it is a partial one, or damaged."""
+
+
+def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
+    """The bytes of a record's file, or of the parts in a folder of that name, whatever they are; none where it has
+    none, or one that no honest record has. Raises Lacking."""
+    found = reader.find(f"{commit}^{{tree}}")
+    for name in part.split("/"):
+        if found is None:
+            raise Lacking
+        below = parse_tree(found[1] or b"", id_bytes=len(commit) // 2)
+        if name not in below:
+            return b""
+        found = reader.find(below[name])
+    if found is None:
+        raise Lacking
+    parts = _parts(found[1] or b"", len(commit) // 2)
+    contents = [reader.find(oid) for oid in parts] if parts else [found]
+    if None in contents:
+        raise Lacking
+    return b"".join(one[1] or b"" for one in contents if one is not None)
+
+
 def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
     """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
     rows = Runs(repo, tip_to_read(find_tips(repo, branch), remote=None), reader=reader).all()

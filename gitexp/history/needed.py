@@ -47,10 +47,15 @@ class FileNeed(NamedTuple):
 
 
 class Needed(NamedTuple):
-    """Files by their digest, and datasets: each version once for each place and access that it was recorded with."""
+    """Files by their digest, and datasets: each version once for each place and access that it was recorded with.
+
+    What is not known: parts of records (commit and name) that are not there, and those that make no sense.
+    """
 
     files: dict[str, FileNeed]
     datasets: list[DatasetNeed]
+    absent: list[tuple[str, str]]
+    damaged: list[tuple[str, str]]
 
 
 def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
@@ -58,13 +63,21 @@ def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
     files: dict[str, FileNeed] = {}
     datasets: dict[tuple[str | None, ...], DatasetNeed] = {}
     met = set[str]()
+    absent: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str]] = []
     runs = list(commits)
     asked = (f"{commit}:{part}" for commit in runs for part in _PARTS)
     for number, answer in enumerate(reader.find_many(asked)):
-        if answer is None or answer[1] is None or answer[0] in met:
+        commit, part = runs[number // len(_PARTS)], _PARTS[number % len(_PARTS)]
+        if answer is None:
+            absent.append((commit, part))
+            continue
+        if answer[0] in met:
             continue
         met.add(answer[0])
-        commit, part = runs[number // len(_PARTS)], _PARTS[number % len(_PARTS)]
+        if answer[1] is None:  # too long to be honest
+            damaged.append((commit, part))
+            continue
         try:
             if part == "data.toml":
                 for one in _datasets(commit, answer[1]):
@@ -77,8 +90,8 @@ def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
                 for digest in sampled_history(answer[1]):
                     files.setdefault(digest, FileNeed("history", "history.csv"))
         except (GitexpError, UnicodeDecodeError):
-            continue
-    return Needed(files, list(datasets.values()))
+            damaged.append((commit, part))
+    return Needed(files, list(datasets.values()), absent, damaged)
 
 
 def _datasets(commit: str, data_toml: bytes) -> Iterator[DatasetNeed]:

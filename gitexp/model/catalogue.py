@@ -19,7 +19,9 @@ SCHEMES = ("s3", "https", "http", "hf")
 _NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 _WINDOWS_DEVICE = r"con|prn|aux|nul|(?:com|lpt)[0-9]"
 _DIGEST = r"xxh128:[0-9a-f]{32}"
+_KEYED = r"hmac-sha256:[0-9a-f]{64}"  # of restricted data: of its digest, under the lab's key
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_KEYED_FOR_NOTHING = 'only restricted data is pinned by a keyed digest; pin it again, or add access = "restricted"'
 _FIELD = {"count": "number"}  # every tuple has a method of that name
 
 
@@ -39,7 +41,7 @@ class DrawRule(NamedTuple):
 class Derived(NamedTuple):
     """What a dataset was made of, and by what."""
 
-    parents: Mapping[str, str]  # name in the catalogue → digest
+    parents: Mapping[str, str | None]  # name in the catalogue → digest; None: not noted yet, "" in the file
     recipe: str | None = None
     command: tuple[str, ...] = ()
     run: str | None = None
@@ -51,7 +53,7 @@ class DatasetRef(NamedTuple):
     name: str
     path: str | None = None  # relative to the repository's root, or absolute
     url: str | None = None
-    digest: str | None = None  # "xxh128:…": refuse anything else; None: not pinned
+    digest: str | None = None  # "xxh128:…", of restricted data "hmac-sha256:…": refuse anything else; None: not pinned
     kind: str = "data"
     entry: str | None = None  # its name in the catalogue; None: a recipe's own
     source: str | None = None
@@ -105,8 +107,18 @@ def source_url(value: Any) -> str | None:
 
 
 def pinned_digest(value: Any) -> str | None:
-    right = isinstance(value, str) and re.fullmatch(_DIGEST, value)
+    """A digest that a dataset must have; a keyed one only where the data is restricted, which is asked elsewhere."""
+    right = isinstance(value, str) and re.fullmatch(f"{_DIGEST}|{_KEYED}", value)
     return None if right else expected('a digest such as "xxh128:" and 32 hexadecimal digits', value)
+
+
+def _noted_digest(value: Any) -> str | None:
+    return None if value == "" else pinned_digest(value)
+
+
+def is_keyed(digest: str) -> bool:
+    """Whether a digest is one under the lab's key."""
+    return digest.startswith("hmac-sha256:")
 
 
 def _fraction(value: Any) -> str | None:
@@ -168,7 +180,7 @@ def _shape() -> Shape:
             "splits": Each(draw, name=dataset_name),
             "samples": Each({**draw, "of": text}, name=dataset_name),
             "derived": {
-                "parents": Each(pinned_digest, name=dataset_name),
+                "parents": Each(_noted_digest, name=dataset_name),
                 "recipe": text,
                 "command": _argv,
                 "run": text,
@@ -199,7 +211,10 @@ def catalogue_problems(tables: Any) -> Iterator[Problem]:
     if not isinstance(tables, dict):
         yield ("datasets",), expected("a table", tables)
         return
-    found = list(problems_in(tables, _shape(), ("datasets",)))
+    found = [
+        (path, "unknown key; did you mean derived?" if path[2:] == ("lineage",) else what)  # as records call it
+        for path, what in problems_in(tables, _shape(), ("datasets",))
+    ]
     yield from found
     if found:
         return
@@ -213,9 +228,13 @@ def catalogue_problems(tables: Any) -> Iterator[Problem]:
             yield from (((*at, "contract", *path), what) for path, what in contract_problems(table["contract"]))
         if table.get("remotes") and table.get("access") != "restricted":
             yield (*at, "remotes"), 'only restricted data is held to some remotes; add access = "restricted"'
-        for parent in table.get("derived", {}).get("parents", {}):
+        if is_keyed(table.get("digest", "")) and table.get("access") != "restricted":
+            yield (*at, "digest"), _KEYED_FOR_NOTHING
+        for parent, digest in table.get("derived", {}).get("parents", {}).items():
             if parent not in tables:
                 yield (*at, "derived", "parents", parent), f"no dataset of this name{near(parent, tables)}"
+            elif is_keyed(digest) and tables[parent].get("access") != "restricted":
+                yield (*at, "derived", "parents", parent), _KEYED_FOR_NOTHING
         yield from _draw_problems(at, table)
 
 
@@ -268,7 +287,7 @@ def _load(name: str, table: Mapping[str, Any]) -> DatasetRef:
         derived=None
         if derived is None
         else Derived(
-            parents=derived.get("parents", {}),
+            parents={parent: digest or None for parent, digest in derived.get("parents", {}).items()},
             recipe=derived.get("recipe"),
             command=tuple(derived.get("command", ())),
             run=derived.get("run"),

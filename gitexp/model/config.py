@@ -18,6 +18,7 @@ from gitexp.model.schema import (
     anything,
     dotted,
     expected,
+    near,
     one_of,
     problems_in,
     spell,
@@ -26,6 +27,7 @@ from gitexp.model.schema import (
 )
 
 BRANCH = "experiments"
+REMOTE_SCHEMES = ("file", "s3", "gs", "az", "https", "http", "ssh")
 UNTRACKED_LIMIT_BYTES = 10_000_000
 HISTORY_LIMIT_BYTES = 256 * 1024
 
@@ -80,7 +82,7 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
     if "datasets" in table:
         problems += catalogue_problems(table["datasets"])
     if problems:
-        raise _wrong(_located(problems, text, where), where)
+        raise _wrong(_located([_below_a_table(*problem) for problem in problems], text, where), where)
     policy = table.get("policy", {})
     return Config(
         branch=table.get("branch", BRANCH),
@@ -205,6 +207,12 @@ def _digests(value: Any) -> str | None:
 def _remote_url(value: Any) -> str | None:
     if not isinstance(value, str) or not value or not value.isprintable():
         return expected('a URL such as "s3://bucket/folder", or a folder', value)
+    scheme, there, _ = value.partition("://")
+    if there and scheme.lower() not in REMOTE_SCHEMES:
+        known = ", ".join(f"{one}://" for one in REMOTE_SCHEMES)
+        meant = near(f"{scheme.lower()}:", [f"{one}:" for one in REMOTE_SCHEMES])  # two letters alone are never near
+        hint = meant.replace(":?", "://?") or f"; known: {known}, and folders"
+        return f"{spell(f'{scheme}://')} is no kind of remote{hint}"
     return None
 
 
@@ -225,6 +233,14 @@ _SHAPE: Shape = {
         {"url": _remote_url, "endpoint": text, "region": text, "anonymous": yes_or_no, "auth": text}, name=dataset_name
     ),
 }
+
+
+def _below_a_table(path: KeyPath, what: str) -> Problem:
+    """In TOML, what is written below a table belongs to it."""
+    is_lost = len(path) > 1 and path[-1] in ("branch", "catalogue")
+    if is_lost and what.startswith(("unknown key", "expected a table")):
+        return path, f"unknown key; {path[-1]} stands before the first [table]"
+    return path, what
 
 
 def _located(problems: list[Problem], text: str, where: str) -> list[str]:

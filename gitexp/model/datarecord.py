@@ -23,6 +23,7 @@ class DatasetRecord(NamedTuple):
     url: str | None = None
     kind: str = "data"  # or "model", "binary"
     digest: str | None = None  # of restricted data: "hmac-sha256:…"
+    key: str | None = None  # fingerprint of the key that `digest` was made with
     sha256: str | None = None  # "sha256:…" of the sha256 manifest
     files: int | None = None
     size_bytes: int | None = None

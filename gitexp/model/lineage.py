@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import eq
 from typing import NamedTuple
 
 from gitexp.errors import Refused
@@ -20,23 +21,33 @@ class Ancestor(NamedTuple):
     present: str | None  # what it is now
     parents: tuple[Ancestor, ...] = ()
     again: bool = False  # drawn before; its parents stand there
-
-    @property
-    def stale(self) -> bool:
-        """Whether it has moved on since its child was made of it."""
-        return self.noted is not None and self.present is not None and self.noted != self.present
+    stale: bool = False  # it has moved on since its child was made of it
+    is_noted: bool = True  # False: a parent of which nobody has noted the version yet
 
 
-def ancestors(name: str, datasets: Mapping[str, DatasetRef], present: Callable[[str], str | None]) -> Ancestor:
-    """A dataset with everything that it comes from. `present`: a dataset's digest now. Raises Refused for a cycle."""
-    return _ancestor(name, None, datasets, present, (), set())
+def ancestors(
+    name: str,
+    datasets: Mapping[str, DatasetRef],
+    present: Callable[[str], str | None],
+    same: Callable[[str, str], bool] = eq,
+) -> Ancestor:
+    """A dataset with everything that it comes from. Raises Refused for a cycle.
+
+    `present`: a dataset's digest now; `same`: whether two digests, which may be keyed, are of the same data.
+    """
+    return _ancestor(name, None, datasets, _Now(present, same), (), set())._replace(is_noted=True)
+
+
+class _Now(NamedTuple):
+    present: Callable[[str], str | None]
+    same: Callable[[str, str], bool]
 
 
 def _ancestor(
     name: str,
     noted: str | None,
     datasets: Mapping[str, DatasetRef],
-    present: Callable[[str], str | None],
+    now: _Now,
     below: tuple[str, ...],
     met: set[str],
 ) -> Ancestor:
@@ -50,14 +61,15 @@ def _ancestor(
     if len(below) >= GENERATIONS:
         raise Refused(f"Dataset {below[0]} has more than {GENERATIONS} generations of ancestors")
     ref = datasets.get(name)
-    node = Ancestor(name, ref, noted, present(name))
+    present = now.present(name)
+    stale = noted is not None and present is not None and not now.same(noted, present)
+    node = Ancestor(name, ref, noted, present, stale=stale, is_noted=noted is not None)
     if ref is None or ref.derived is None or not ref.derived.parents:
         return node
     if name in met:
         return node._replace(again=True)
     parents = tuple(
-        _ancestor(parent, digest, datasets, present, (*below, name), met)
-        for parent, digest in ref.derived.parents.items()
+        _ancestor(parent, digest, datasets, now, (*below, name), met) for parent, digest in ref.derived.parents.items()
     )
     met.add(name)
     return node._replace(parents=parents)

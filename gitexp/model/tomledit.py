@@ -51,10 +51,12 @@ def _parses_to(text: str, wanted: str) -> bool:
 
 
 def _replacements(text: str, path: KeyPath, old: str, value: str) -> Iterator[str]:
-    at = text.find(old, _start_of_line(text, key_lines(text)[path]))
-    while at >= 0:
-        yield text[:at] + value + text[at + len(old) :]
-        at = text.find(old, at + 1)
+    start = _start_of_line(text, key_lines(text)[path])
+    for quote in ("",) if old else ('"', "'"):
+        at = text.find(quote + old + quote, start)
+        while at >= 0:
+            yield text[:at] + quote + value + quote + text[at + len(quote + old + quote) :]
+            at = text.find(quote + old + quote, at + 1)
 
 
 def _additions(text: str, path: KeyPath, value: str) -> Iterator[str]:

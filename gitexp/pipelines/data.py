@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.datasets.manifest import Built, changed_since
 from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import Refused
 from gitexp.git.repo import ObjectReader, Repo
-from gitexp.model.catalogue import DatasetRef
+from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord
 from gitexp.model.manifest import dataset_digest
-from gitexp.stages.provide import Access, Provided, provide
+from gitexp.stages.provide import Access, Provided, provide, require_key
 from gitexp.stages.submit import DataToRecord
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ def ready_data(
     place = Place(repo.root, repo.common_dir, settings)
     for ref in refs.values():
         _by_its_name(ref, repo.root, config)
-        if _is_hidden(ref, config):
-            _require_key(place)  # before gigabytes are fetched
+        parents = ref.derived.parents if ref.derived else ()
+        if is_hidden(ref, config) or any(is_hidden(config.datasets.get(parent), config) for parent in parents):
+            require_key(place)  # before gigabytes are fetched
     provided = {name: _provided(ref, repo, config, settings, watch) for name, ref in refs.items()}
     present = {name: ref.digest for name, ref in config.datasets.items() if ref.digest is not None}
     present |= {one.ref.entry: one.built.digest for one in provided.values() if one.ref.entry is not None}
@@ -91,15 +92,9 @@ def _by_its_name(ref: DatasetRef, root: Path, config: Config) -> None:
                 )
 
 
-def _is_hidden(ref: DatasetRef, config: Config) -> bool:
-    return ref.access == "restricted" and config.policy.restricted_manifests == "hide"
-
-
-def _require_key(place: Place) -> None:
-    try:
-        place.key()
-    except GitexpError as error:
-        raise Refused(error.what, why=error.why, fix=error.fix) from error
+def is_hidden(ref: DatasetRef | None, config: Config) -> bool:
+    """Whether neither records nor the catalogue may tell which data it is."""
+    return ref is not None and ref.access == "restricted" and config.policy.restricted_manifests == "hide"
 
 
 def _described(one: Provided, place: Place, config: Config, present: Mapping[str, str], watch: Watch) -> Dataset:
@@ -109,12 +104,23 @@ def _described(one: Provided, place: Place, config: Config, present: Mapping[str
     from gitexp.stages.vet import vet
 
     with watch(f"checking {ref.name}") as progress:
-        vetted = vet(ref, one.path, one.built.digest, place=place, present=present, progress=progress)
+        alike = _as_noted(ref, present, place)
+        vetted = vet(ref, one.path, one.built.digest, place=place, present=alike, progress=progress)
     return _dataset(one, vetted, place, config)
 
 
+def _as_noted(ref: DatasetRef, present: Mapping[str, str], place: Place) -> dict[str, str]:
+    """What the parents are now, as their child notes it: the same data by the same digest, keyed where either is."""
+    alike = {}
+    for name, noted in (ref.derived.parents if ref.derived else {}).items():
+        now = present.get(name)
+        if now is not None and noted is not None:
+            alike[name] = noted if place.same(noted, now) else place.as_keyed(now) if is_keyed(noted) else now
+    return alike
+
+
 def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config) -> Dataset:
-    ref, built, hidden = one.ref, one.built, _is_hidden(one.ref, config)
+    ref, built, hidden = one.ref, one.built, is_hidden(one.ref, config)
     record = DatasetRecord(
         name=ref.name,
         entry=ref.entry,
@@ -122,6 +128,7 @@ def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config)
         url=ref.url,
         kind=ref.kind,
         digest=place.keyed(built.digest) if hidden else built.digest,
+        key=place.fingerprint() if hidden else None,
         source=ref.source,
         license=ref.license,
         owner=ref.owner,
@@ -149,7 +156,7 @@ def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> 
     if "parents" not in lineage:
         return lineage
     parents = {
-        name: place.keyed(digest) if name in config.datasets and _is_hidden(config.datasets[name], config) else digest
+        name: place.as_keyed(digest) if digest != "unknown" and is_hidden(config.datasets.get(name), config) else digest
         for name, digest in lineage["parents"].items()
     }
     return {**lineage, "parents": parents}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.datasets.contracts.describe import describe
 from gitexp.datasets.contracts.description import Description
-from gitexp.errors import Refused
+from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
@@ -43,12 +43,12 @@ class Described(NamedTuple):
 
 
 def check_dataset(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Checked:
-    """All violations of the contract. Raises Refused: there is none, or the data is not to be had."""
+    """All violations of the contract. Raises GitexpError: there is none; Refused: the data is not to be had."""
     with watch(f"checking {ref.name}") as progress:
         access = access_to(repo, config, settings, progress)
         contract = _contract(ref, access)
         if contract is None:
-            raise Refused(
+            raise GitexpError(
                 f"Dataset {ref.name} has no contract",
                 fix=f"gitexp data describe {ref.name}    (writes a first one from the data)",
             )
@@ -71,7 +71,7 @@ def describe_dataset(
             from gitexp.datasets.rows.splits import draw_from
 
             drawn = draw_from(
-                here.path, ref.splits, {}, root=access.place.root, what=ref.name, kind=kind, header=header
+                here.path, ref.splits, {}, root=access.place.root, what=f"dataset {ref.name}", kind=kind, header=header
             )
             splits = {name: one.indices for name, one in drawn.items()}
         found = describe(here.path, kind=kind, header=header, splits=splits, progress=progress)

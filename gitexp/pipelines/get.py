@@ -1,30 +1,31 @@
-"""From a run, or a digest, to the bytes it names in a folder of the user's: find → fetch what is missing → place.
+"""From a run to the bytes it names in a folder of the user's: find → fetch what is missing → place.
 
-Bytes come from the object store, from git where they are part of the code that ran, and from the remotes in their
-order. All are checked by digest. Nothing that is there already is overwritten.
+Bytes come from the object store, from git where they are part of the code that ran, from the remotes in their order,
+and of datasets from their source. All are checked by digest. Nothing that is there already is overwritten.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.objects.checkout import place_copies
-from gitexp.datasets.obtain import Obtained, obtain_files, obtain_objects
+from gitexp.datasets.objects.store import Damaged, ObjectStore
+from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.datause import manifest_at
-from gitexp.history.needed import KEYED, DatasetNeed, from_code, sampled_history
+from gitexp.history.needed import DatasetNeed, from_code, sampled_history
 from gitexp.history.read import Run
 from gitexp.model.catalogue import dataset_name
-from gitexp.model.config import Config, RemoteSettings
-from gitexp.model.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.model.config import Config
+from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
 from gitexp.model.schema import near
+from gitexp.pipelines.refetch import refetch, whom_to_ask
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -51,6 +52,7 @@ class Got(NamedTuple):
     files: int
     size_bytes: int
     fetched_bytes: int
+    was_there: bool = False  # all of it, before
 
 
 def what_run_has(reader: ObjectReader, run: Run) -> list[Wanted]:
@@ -103,53 +105,67 @@ def get(
 ) -> Got:
     """Bring things into a folder; `apart`: each below its own folder there. Raises GitexpError, and places nothing."""
     place = Place(repo.root, repo.common_dir, settings)
-    with watch("fetching") as progress:
-        whole, fetched_bytes = _all_here(repo, wanted, place, config, progress)
-        together: dict[bytes, Entry] = {}
-        for one, entries in whole:
-            below = f"{one.under}/".encode() if apart and one.under else b""
-            for entry in entries:
-                path = below + entry.path
-                if together.setdefault(path, entry._replace(path=path)).digest != entry.digest:
-                    raise GitexpError(
-                        f"Several of these have a file {display(path)}, with other bytes",
-                        fix="bring one at a time, each into a folder of its own",
-                    )
-        placed = place_copies(dump_manifest(together.values()), store=place.store, target=folder, progress=progress)
-    return Got([one.name for one in wanted], len(together), placed, fetched_bytes)
+    fetched_bytes = 0
+
+    def bring() -> list[Entry]:
+        nonlocal fetched_bytes
+        with watch("fetching") as progress:
+            whole, more_bytes = _all_here(repo, wanted, place, config, progress)
+        fetched_bytes += more_bytes
+        return _together(whole, apart=apart)
+
+    placed = bring_and_place(bring, folder, place.store, watch)
+    return Got([one.name for one in wanted], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
 
 
-def get_digest(
-    repo: Repo, digest: str, *, folder: Path, config: Config, settings: Mapping[str, str], watch: Watch
-) -> Got:
-    """Bring a dataset, or a single file, into a folder by its digest. Raises GitexpError."""
-    full = digest if ":" in digest else f"xxh128:{digest}"
-    place = Place(repo.root, repo.common_dir, settings)
-    remotes = list(config.remotes.values())
-    path = place.store.path_of(full)  # refuses what is no digest
-    with watch("fetching") as progress:
-        lab_key = place.key() if full.startswith(KEYED) else None
-        fetched_bytes, failures = obtain_objects([full], place.store, remotes, repo.root, lab_key=lab_key)
-        if failures:
-            raise GitexpError(f"{full} is not to be had", details=[f"  {failure}" for failure in failures[:SHOWN]])
-        digits = full.partition(":")[2]
-        entries = _dataset_at(path) or [Entry(digits.encode(), digits)]
-        files = obtain_files(entries, store=place.store, remotes=remotes, root=place.root, progress=progress)
-        if files.failures:
-            raise GitexpError(f"{full} is not whole", details=[f"  {failure}" for failure in files.failures[:SHOWN]])
-        placed = place_copies(dump_manifest(entries), store=place.store, target=folder, progress=progress)
-    return Got([full], len(entries), placed, fetched_bytes + files.fetched_bytes)
+def _together(whole: Sequence[tuple[Wanted, Sequence[Entry]]], *, apart: bool) -> list[Entry]:
+    """Where each file goes below the user's folder."""
+    together: dict[bytes, Entry] = {}
+    for one, entries in whole:
+        below = f"{one.under}/".encode() if apart and one.under else b""
+        for entry in entries:
+            path = below + entry.path
+            if together.setdefault(path, entry._replace(path=path)).digest != entry.digest:
+                raise GitexpError(
+                    f"Several of these have a file {display(path)}, with other bytes",
+                    fix="bring one at a time, each into a folder of its own",
+                )
+    return list(together.values())
 
 
-def _dataset_at(path: Path) -> list[Entry] | None:
-    """The files of a manifest; None: these bytes are none, but are meant themselves."""
+class Placed(NamedTuple):
+    """Files in the user's folder; `was_there`: all of them, before."""
+
+    files: int
+    size_bytes: int
+    was_there: bool
+
+
+def bring_and_place(bring: Callable[[], list[Entry]], folder: Path, store: ObjectStore, watch: Watch) -> Placed:
+    """Place what `bring` has brought into the store; what proves damaged there is brought once more, from elsewhere."""
+    entries = bring()
+    was_there = bool(entries) and all(os.path.lexists(folder / os.fsdecode(entry.path)) for entry in entries)
+
+    def place() -> int:
+        with watch("placing") as progress:
+            return place_copies(dump_manifest(entries), store=store, target=folder, progress=progress)
+
     try:
-        with path.open("rb") as file:
-            if re.match(rb"\\?[0-9a-f]{32}  ", file.read(35)) is None:
-                return None
-        return parse_manifest(path.read_bytes())
-    except GitexpError:
-        return None
+        size_bytes = place()
+    except Damaged as error:
+        for digest in error.digests:
+            store.remove(digest)
+        bring()
+        size_bytes = place()
+    return Placed(len(entries), size_bytes, was_there)
+
+
+def what_helps(digest: str, place: Place, config: Config) -> str:
+    """Where bytes could come from that neither the store nor a remote has."""
+    for ref in config.datasets.values():
+        if ref.digest == digest and place.lies_at(ref.path) is not None:
+            return f"gitexp data save {ref.name}"
+    return "ask who has it for:  gitexp data push" if config.remotes else ""
 
 
 def _all_here(
@@ -159,28 +175,34 @@ def _all_here(
     whole: list[tuple[Wanted, Sequence[Entry]]] = []
     files: dict[str, Entry] = {}  # those without a dataset, fetched in one go
     failures: list[str] = []
+    sources: list[str] = []
+    here: list[str] = []  # datasets whose fix is to save what lies here
     fetched_bytes = 0
     for one in wanted:
         entries = one.entries
         if one.need is None:
             files |= {entry.digest: entry for entry in entries or ()}
         else:
-            obtained = _obtained(repo, one.need, entries, place, remotes, progress)
+            obtained = _obtained(repo, one.need, entries, place, config, progress)
             fetched_bytes += obtained.fetched_bytes
             failures += [f"{one.name}: {failure}" for failure in obtained.failures]
+            if obtained.failures and (asked := whom_to_ask(one.need, config)):
+                sources.append(f"{one.name}: {asked}")
+            if obtained.failures and (fix := what_helps(one.need.digest, place, config)).startswith("gitexp data save"):
+                here.append(fix)
             entries = parse_manifest(obtained.manifest or b"") if entries is None else entries
         whole.append((one, entries or ()))
     others = obtain_files(files.values(), store=place.store, remotes=remotes, root=place.root, progress=progress)
-    failures += [_named(failure, files) for failure in others.failures]
+    failures += others.failures
     if failures:
         more = [f"  … and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
         raise GitexpError(
             "Not everything could be brought here",
-            details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more],
+            details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more, *(f"  {one}" for one in sources)],
             why="Nothing was placed."
-            if remotes
+            if remotes or any(one.need is not None and one.need.record.url for one in wanted)
             else "gitexp.toml names no [remotes.NAME], so only this clone's object store was searched.",
-            fix="ask who ran it for:  gitexp data push" if remotes else "",
+            fix=here[0] if here else "ask who ran it for:  gitexp data push" if remotes else "",
         )
     return whole, fetched_bytes + others.fetched_bytes
 
@@ -190,15 +212,18 @@ def _obtained(
     need: DatasetNeed,
     entries: Sequence[Entry] | None,
     place: Place,
-    remotes: Sequence[RemoteSettings],
+    config: Config,
     progress: Progress | None,
 ) -> Obtained:
-    """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from remotes."""
-    fetched_bytes, manifest = 0, None
+    """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
+    fetched_bytes, manifest, remotes = 0, None, list(config.remotes.values())
     if entries is None:
         fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
         if failures:
-            return Obtained(None, fetched_bytes, failures)
+            more_bytes, why_not = refetch(need, place, config, progress)
+            fetched_bytes += more_bytes
+            if not place.store.has(need.digest):
+                return Obtained(None, fetched_bytes, [*failures, *why_not])
         manifest = place.store.read_bytes(need.digest)
         entries = parse_manifest(manifest)
     lacking = [entry for entry in entries if not place.store.has(entry.digest)]
@@ -209,7 +234,15 @@ def _obtained(
                 if content is not None:
                     place.store.put_bytes(content)
     files = obtain_files(lacking, store=place.store, remotes=remotes, root=place.root, progress=progress)
-    return Obtained(manifest, fetched_bytes + files.fetched_bytes, files.failures)
+    fetched_bytes += files.fetched_bytes
+    if not files.failures:
+        return Obtained(manifest, fetched_bytes, ())
+    more_bytes, why_not = refetch(need, place, config, progress)
+    left = {
+        f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
+    }
+    failures = by_cause([(digest, words) for digest, words in files.lost.items() if digest in left], left)
+    return Obtained(manifest, fetched_bytes + more_bytes, [*failures, *why_not] if left else ())
 
 
 def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Place, progress: Progress | None) -> None:
@@ -227,9 +260,3 @@ def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Pla
             continue  # it has other bytes by now
         if progress:
             progress.advance(files=1, size_bytes=0)
-
-
-def _named(failure: str, files: Mapping[str, Entry]) -> str:
-    """A failure begins with the digest; people know the file by its name."""
-    entry = files.get(failure.partition(": ")[0].partition(":")[2])
-    return failure if entry is None else f"{display(entry.path)}: {failure}"

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
 from gitexp.model.schema import near
-from gitexp.pipelines.data import access_to
-from gitexp.stages.provide import provide
+from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.stages.provide import Provided, provide, require_key
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -53,24 +54,30 @@ def entries_of(config: Config, names: Sequence[str]) -> list[DatasetRef]:
             fix="gitexp data list    (the catalogue is [datasets.NAME] in gitexp.toml)",
         )
     if not config.datasets:
-        raise GitexpError("The catalogue is empty", fix='name a dataset in gitexp.toml:  [datasets.NAME]  path = "…"')
+        raise GitexpError("The catalogue is empty", fix='name a dataset in gitexp.toml:\n[datasets.NAME]\npath = "…"')
     return [config.datasets[name] for name in names or config.datasets]
 
 
 def save(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Saved:
     """Put a dataset into the store, wherever it comes from. Raises Refused: not to be had, or not as pinned."""
-    with watch(f"saving {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
-        provided = provide(ref, access)
-        store, built = access.place.store, provided.built
-        folder = provided.path if provided.path.is_dir() else provided.path.parent
-        missing = [entry for entry in built.entries() if not store.has(entry.digest)]
+    place = Place(repo.root, repo.common_dir, settings)
+    if is_hidden(ref, config):
+        require_key(place)
+    with watch(f"hashing {ref.name}") as progress:
+        provided = provide(ref, access_to(repo, config, settings, progress))
+    store, built = place.store, provided.built
+    folder = provided.path if provided.path.is_dir() else provided.path.parent
+    # An object of another size than the file is damaged, and replaced.
+    missing = [entry for entry in built.entries() if not store.holds(entry.digest, entry.size)]
+    added = 0
+    with watch(f"storing {ref.name}") as progress:
         progress.expect(files=len(missing), size_bytes=sum(entry.size or 0 for entry in missing))
-        added = 0
         for entry in missing:
             added += store.put(folder / os.fsdecode(entry.path), digest=entry.digest)
             progress.advance(files=1, size_bytes=entry.size or 0)
         store.put_bytes(built.manifest)
+        if is_hidden(ref, config):
+            store.put_keyed(built.manifest, digest=place.keyed(built.digest))
     return Saved(ref.name, built.digest, built.manifest, built.files, built.size_bytes, added)
 
 
@@ -80,25 +87,36 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
         raise Refused(
             f"Dataset {ref.name} has no path in the catalogue, so there is no place to bring it to",
             why="A run fetches it by itself.",
-            fix=f'path = "data/{ref.name}"    in [datasets.{ref.name}]',
+            fix=f'give it one in gitexp.toml:\n[datasets.{ref.name}]\npath = "data/{ref.name}"',
         )
-    from gitexp.datasets.objects.checkout import place_copies
+    from gitexp.datasets.objects.checkout import mend, place_copies
+    from gitexp.datasets.objects.store import Damaged
 
-    with watch(f"pulling {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
-        path = Path(os.path.normpath(access.place.root / ref.path))
-        provided = provide(ref, access)  # raises where something else lies there
-        if provided.path == path:
-            return Pulled(ref.name, ref.path, provided.built.files, provided.built.size_bytes, placed=False)
-        if os.path.lexists(path):
-            raise Refused(
-                f"Dataset {ref.name}: what lies at {ref.path} only points to the data, and is left as it is",
-                why=f"Runs read it from {provided.path}",
-                fix=f"gitexp data get {provided.built.digest} --to DIR    (for a copy)",
-            )
-        single = provided.path.is_file()
-        size_bytes = place_copies(
-            provided.built.manifest, store=access.place.store, target=path.parent if single else path
+    place = Place(repo.root, repo.common_dir, settings)
+    path = Path(os.path.normpath(place.root / ref.path))
+
+    def bring() -> Provided:
+        with watch(f"pulling {ref.name}") as progress:
+            return provide(ref, access_to(repo, config, settings, progress))  # raises where something else lies there
+
+    def placed(provided: Provided) -> int:
+        target = path.parent if provided.path.is_file() else path
+        with watch(f"placing {ref.name}") as progress:
+            return place_copies(provided.built.manifest, store=place.store, target=target, progress=progress)
+
+    provided = bring()
+    if provided.path == path:
+        return Pulled(ref.name, ref.path, provided.built.files, provided.built.size_bytes, placed=False)
+    if os.path.lexists(path):
+        raise Refused(
+            f"Dataset {ref.name}: what lies at {ref.path} only points to the data, and is left as it is",
+            why=f"Runs read it from {provided.path}",
+            fix=f"gitexp data get {provided.built.digest} --to DIR    (for a copy)",
         )
-        built = build_manifest(path, cache=access.place.cache)
+    try:
+        size_bytes = placed(provided)
+    except Damaged:
+        mend(provided.built.digest, store=place.store, folder=place.checkouts)
+        size_bytes = placed(bring())
+    built = build_manifest(path, cache=place.cache)
     return Pulled(ref.name, ref.path, built.files, size_bytes, placed=True)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitexp.datasets.obtain import known_manifest
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
-from gitexp.model.catalogue import DatasetRef
+from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.config import Config
 from gitexp.model.manifest import ManifestDifferences, manifest_differences
-from gitexp.pipelines.data import access_to
+from gitexp.pipelines.data import access_to, is_hidden
 from gitexp.stages.look import look
 from gitexp.stages.pin import write_parent, write_pin
-from gitexp.stages.provide import Access, provide
+from gitexp.stages.provide import Access, manifest_behind, provide
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -34,36 +33,52 @@ class Pinned(NamedTuple):
     files: int | None
     size_bytes: int | None
     differences: ManifestDifferences | None
+    is_known: bool = True  # False: neither the store nor a record has the manifest of the digest that was typed
 
 
 class NotedParent(NamedTuple):
-    """A parent of a derived dataset. `new` None: what it is now is not known, so nothing was written."""
+    """A parent of a derived dataset. `old` None: none was noted; `new` None: not known, so nothing was written."""
 
     name: str
     parent: str
-    old: str
+    old: str | None
     new: str | None
 
 
 def pin(
     ref: DatasetRef, digest: str | None, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
 ) -> Pinned:
-    """Pin a dataset to `digest`; None: to what is at its path, or else at its URL. Raises GitexpError."""
+    """Pin a dataset to `digest`; None: to what is at its path, or else at its URL. Raises GitexpError.
+
+    Of hidden restricted data the pin is keyed: a plain digest tells everybody who knows the data which it is.
+    """
     files = size_bytes = manifest = None
+    place, hidden = Place(repo.root, repo.common_dir, settings), is_hidden(ref, config)
+    if hidden or is_keyed(digest or ""):
+        place.key()  # before gigabytes are hashed
+    if is_keyed(digest or "") and ref.access != "restricted":
+        raise GitexpError(
+            f"Dataset {ref.name} is not restricted, so its pin is a plain digest",
+            fix=f"gitexp data pin {ref.name} --digest xxh128:…",
+        )
     with watch(f"data {ref.name}") as progress:
         access = access_to(repo, config, settings, progress)
         before = _manifest(ref.digest, access) if ref.digest is not None else None  # hashing may drop it from the cache
         if digest is None:
             built = provide(ref._replace(digest=None), access).built
             digest, manifest, files, size_bytes = built.digest, built.manifest, built.files, built.size_bytes
-            access.place.store.put_bytes(manifest)  # so that what differs from it can be told, whatever becomes of it
+            place.store.put_bytes(manifest)  # so that what differs from it can be told, whatever becomes of it
         else:
             manifest = _manifest(digest, access)
+    if hidden:
+        digest = place.as_keyed(digest)
+        if manifest is not None:
+            place.store.put_keyed(manifest, digest=digest)  # else nobody could go from the pin to the bytes
     differences = None
     if ref.digest != digest and before is not None and manifest is not None:
         differences = manifest_differences(before, manifest)
     file = write_pin(repo.root, config, ref.name, digest)
-    return Pinned(ref.name, file, ref.digest, digest, files, size_bytes, differences)
+    return Pinned(ref.name, file, ref.digest, digest, files, size_bytes, differences, manifest is not None)
 
 
 def note_parents(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str]) -> list[NotedParent]:
@@ -73,26 +88,46 @@ def note_parents(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mappi
     for parent, old in ref.derived.parents.items() if ref.derived else ():
         entry = config.datasets[parent]
         new = entry.digest or look(entry, place).digest
+        if new is not None and is_hidden(entry, config):
+            new = place.as_keyed(new)
         if new is not None and new != old:
             write_parent(repo.root, config, ref.name, parent, new)
         noted.append(NotedParent(ref.name, parent, old, new))
     return noted
 
 
-def made_of(name: str, digest: str, config: Config) -> list[str]:
+def made_of(name: str, digest: str, config: Config, place: Place) -> list[str]:
     """The datasets that note another version of this one as their parent."""
     return [
         other.name
         for other in config.datasets.values()
-        if other.derived and other.derived.parents.get(name, digest) != digest
+        if other.derived and not place.same(other.derived.parents.get(name) or digest, digest)
     ]
+
+
+def doubts(refs: Iterable[DatasetRef], config: Config, place: Place) -> Iterator[str]:
+    """Sentences on pins that tell strangers too much, or this clone too little."""
+    for ref in refs:
+        if ref.digest is not None and is_keyed(ref.digest) and not place.has_key:
+            yield (
+                f"{ref.name}: without the lab's key it cannot be told whether this is the data that is pinned; "
+                "git config --global gitexp.key KEY"
+            )
+        if ref.digest is not None and not is_keyed(ref.digest) and is_hidden(ref, config):
+            yield f"{ref.name}: its plain digest in the catalogue tells which data it is; gitexp data pin {ref.name}"
+        for parent, digest in ref.derived.parents.items() if ref.derived else ():
+            if digest is not None and not is_keyed(digest) and is_hidden(config.datasets[parent], config):
+                yield (
+                    f"{ref.name}: the plain digest of its parent {parent} tells which data that is; "
+                    f"gitexp data pin {ref.name} --parents"
+                )
 
 
 def _manifest(digest: str, access: Access) -> bytes | None:
     """From the store, from a run's record, or from the last time that it was hashed here."""
     try:
-        manifest = known_manifest(digest, store=access.place.store, find_manifest=access.find_manifest)
+        manifest = manifest_behind(digest, access)
     except GitexpError:
         manifest = None
     cache = access.place.cache
-    return manifest if manifest is not None or cache is None else cache.read_manifest(digest)
+    return manifest if manifest is not None or cache is None or is_keyed(digest) else cache.read_manifest(digest)

@@ -2,10 +2,14 @@
 
 Kept are the bytes of every run on every branch, remote-tracking ones and reflogs included, and of runs that are going
 on, of every version that the catalogue pins, and all that is younger than two weeks: somebody may be about to use it.
+
+A record that is forged or damaged, which it will be for ever, stands in nobody's way: what it lists is kept, be it
+nonsense. Where this clone lacks a part of a record (it is a partial one), nothing is removed: that part may be honest.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,13 +19,15 @@ from gitexp import runfolder
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import ObjectReader, Repo, output
-from gitexp.history.datause import manifest_at
+from gitexp.history.datause import Lacking, manifest_among, manifest_at, part_as_it_is
 from gitexp.history.needed import needed
+from gitexp.model.catalogue import is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import load_data
 from gitexp.model.manifest import ALGORITHM, dataset_digest, parse_manifest
 
 YOUNG_S = 14 * 86_400
+SHOWN = 20
 
 
 class Prunable(NamedTuple):
@@ -30,15 +36,24 @@ class Prunable(NamedTuple):
     unneeded: Mapping[str, int]
     young: int  # not needed either, but stored in the last two weeks
     kept: int
-    unreadable: tuple[str, ...]  # sentences: datasets whose manifest is not to be had, so that nothing is known of them
+    damaged: tuple[str, ...]  # sentences: what is known in part, because a record is damaged or forged
+    lacking: tuple[str, ...]  # sentences: what is not known, because this clone lacks a part of a record
+
+
+class _Unknown:
+    """What could not be found out, in sentences."""
+
+    def __init__(self) -> None:
+        self.damaged: list[str] = []
+        self.lacking: list[str] = []
 
 
 def find_prunable(repo: Repo, *, config: Config, settings: Mapping[str, str], now: float) -> Prunable:
     """What the store holds and no run needs. Removes nothing. `now`: seconds since the epoch."""
     place = Place(repo.root, repo.common_dir, settings)
     wanted: set[str] = set()
-    unreadable: list[str] = []
-    for digest in _needed(repo, place, config, unreadable):
+    unknown = _Unknown()
+    for digest in _needed(repo, place, config, unknown):
         wanted.add(digest)
     unneeded, young, kept = {}, 0, 0
     for stored in place.store.objects():
@@ -48,7 +63,7 @@ def find_prunable(repo: Repo, *, config: Config, settings: Mapping[str, str], no
             young += 1
         else:
             unneeded[stored.digest] = stored.size_bytes
-    return Prunable(unneeded, young, kept, tuple(unreadable))
+    return Prunable(unneeded, young, kept, tuple(unknown.damaged), tuple(unknown.lacking))
 
 
 def prune(repo: Repo, *, config: Config, settings: Mapping[str, str]) -> Prunable:
@@ -61,11 +76,13 @@ def prune(repo: Repo, *, config: Config, settings: Mapping[str, str]) -> Prunabl
             fix="gitexp data gc --dry-run    (to see what this clone does not need)",
         )
     found = find_prunable(repo, config=config, settings=settings, now=time.time())
-    if found.unreadable:
+    if found.lacking:
+        more = [f"  … and {len(found.lacking) - SHOWN} more"] if len(found.lacking) > SHOWN else []
         raise GitexpError(
-            "Nothing is removed, because it is not known what some runs need",
-            details=[f"  {sentence}" for sentence in found.unreadable[:20]],
-            fix="gitexp pull    (or git fetch), then again",
+            "Nothing is removed, because this clone lacks parts of some records",
+            details=[*(f"  {sentence}" for sentence in found.lacking[:SHOWN]), *more],
+            why="What these runs need is not known without them.",
+            fix="git fetch --refetch    (or git fsck, where git says that objects are damaged), then again",
         )
     for digest in found.unneeded:
         place.store.remove(digest)
@@ -93,23 +110,47 @@ def _sweep(place: Place, *, before: float) -> None:
             continue  # continued meanwhile, or done
 
 
-def _needed(repo: Repo, place: Place, config: Config, unreadable: list[str]) -> Iterator[str]:
+def _needed(repo: Repo, place: Place, config: Config, unknown: _Unknown) -> Iterator[str]:
     # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
     runs = output(repo, "rev-list", "--all", "--reflog", "--grep=^Gitexp-Run: ", "--no-merges").decode().split()
     with ObjectReader(repo) as reader:
         needs = needed(reader, runs)
         yield from needs.files
+        for commit, part in (*needs.absent, *needs.damaged):
+            yield from _listed(reader, commit, part, f"{part} of run {commit[:7]}: it is", unknown)
         for need in needs.datasets:
-            manifest = None if need.hidden else manifest_at(reader, need.commit, need.record.name, digest=need.digest)
+            name = need.record.name
+            manifest = None if need.hidden else manifest_at(reader, need.commit, name, digest=need.digest)
             if manifest is None:
                 manifest = _stored(place, need.digest)
             if manifest is None and not need.hidden:
-                unreadable.append(f"dataset {need.record.name} of run {need.commit[:7]}: its manifest cannot be read")
+                manifest = manifest_among(repo, reader, runs, name, digest=need.digest)
+            if manifest is None and not need.hidden:
+                what = f"dataset {name} of run {need.commit[:7]}: its manifest is"
+                yield from _listed(reader, need.commit, f"data/{name}.{ALGORITHM}", what, unknown)
             yield from _with_files(need.digest, manifest)
     yield from _of_runs_going_on(place)
     for ref in config.datasets.values():
         if ref.digest is not None:
-            yield from _with_files(ref.digest, _stored(place, ref.digest))
+            manifest = _stored(place, ref.digest)
+            if manifest is None and is_keyed(ref.digest) and place.has_key:
+                plain = place.search(ref.digest)
+                manifest = _stored(place, plain) if plain is not None else None
+            elif manifest is None and is_keyed(ref.digest):
+                unknown.damaged.append(f"dataset {ref.name}: without git config gitexp.key its bytes cannot be told")
+            yield from _with_files(ref.digest, manifest)
+
+
+def _listed(reader: ObjectReader, commit: str, part: str, what: str, unknown: _Unknown) -> Iterator[str]:
+    """All that looks like a digest at the beginning of a line: keeping too much costs nothing but space."""
+    try:
+        content = part_as_it_is(reader, commit, part)
+    except Lacking:
+        unknown.lacking.append(f"{part} of run {commit[:7]}")
+        return
+    unknown.damaged.append(f"{what} damaged or forged; what it lists is kept")
+    for found in re.finditer(rb"^\\?([0-9a-f]{32}) ", content, re.MULTILINE):
+        yield f"{ALGORITHM}:{found[1].decode()}"
 
 
 def _of_runs_going_on(place: Place) -> Iterator[str]:

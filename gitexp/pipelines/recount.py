@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from gitexp.datasets.place import KEY, Place
+from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
 from gitexp.history.datause import Hit, Wanted, find_bytes, uses, wanted_digest
 from gitexp.history.select import History
 from gitexp.history.versions import Version, versions_of
+from gitexp.model.catalogue import is_keyed
 from gitexp.model.config import Config
 from gitexp.model.manifest import HEX_DIGITS
 from gitexp.model.schema import near
 from gitexp.stages.look import Look, look
+
+
+class BytesUsed(NamedTuple):
+    """The runs that used some bytes, and how many used restricted data of which nobody here can tell that.
+
+    `for_a_key`: without their lab's key. `for_a_whole_digest`: by the beginning of a digest.
+    """
+
+    hits: list[Hit]
+    for_a_key: int
+    for_a_whole_digest: int
 
 
 def versions(
@@ -33,7 +46,9 @@ def versions(
         return found
     place = _place(history, settings)
     here = look(ref, place)
-    pinned, lying = _as_recorded(ref.digest, found, place), _as_recorded(here.digest, found, place)
+    stated = [ref.digest] if ref.digest is not None else []
+    pinned = _as_recorded(ref.digest, [version.digest for version in found], place)
+    lying = _as_recorded(here.digest, [*(version.digest for version in found), *stated], place)
     known = {version.digest for version in found}
     unused = [digest for digest in dict.fromkeys((lying, pinned)) if digest is not None and digest not in known]
     return [
@@ -42,32 +57,48 @@ def versions(
     ]
 
 
-def runs_with(digest: str, *, history: History, reader: ObjectReader, settings: Mapping[str, str]) -> list[Hit]:
+def runs_with(digest: str, *, history: History, reader: ObjectReader, settings: Mapping[str, str]) -> BytesUsed:
     """The runs that used the bytes of a digest, or of the only one that begins so. Raises GitexpError."""
     wanted = wanted_digest(digest)
-    asked = [wanted]
-    if wanted.algorithm in (None, "xxh128") and len(wanted.digits) == HEX_DIGITS and settings.get(KEY):
-        keyed = _place(history, settings).keyed(f"xxh128:{wanted.digits}")
-        asked.append(Wanted(*keyed.split(":")))
+    asked, place = [wanted], _place(history, settings)
+    is_whole = wanted.algorithm in (None, "xxh128") and len(wanted.digits) == HEX_DIGITS
+    if is_whole and place.has_key:
+        asked.append(Wanted(*place.keyed(f"xxh128:{wanted.digits}").split(":")))
     hits = find_bytes(history.repo, reader, history.runs.all(), asked)
     meant = sorted({hit.digest for hit in hits})
     if len(meant) > 1 and len(asked) == 1:
         raise GitexpError(
             f"{digest} may be {len(meant)} digests", details=[f"  {one}" for one in meant[:10]], fix="type more digits"
         )
-    return hits
+    if wanted.algorithm not in (None, "xxh128"):
+        return BytesUsed(hits, 0, 0)
+    ours = place.fingerprint() if place.has_key else None
+    hit = {one.row.commit for one in hits}
+    others, begun = set[str](), set[str]()
+    for use in uses(history.repo, reader, history.runs.all()):
+        if use.record.digest is None or not is_keyed(use.record.digest) or use.row.commit in hit:
+            continue
+        if ours is None or use.record.key not in (None, ours):
+            others.add(use.row.commit)
+        elif not is_whole:
+            begun.add(use.row.commit)
+    return BytesUsed(hits, len(others), len(begun - others))
 
 
 def _place(history: History, settings: Mapping[str, str]) -> Place:
     return Place(history.repo.root, history.repo.common_dir, settings)
 
 
-def _as_recorded(digest: str | None, found: list[Version], place: Place) -> str | None:
-    """The digest as records of this dataset have it: keyed, where they hide it and this clone has the key."""
-    if digest is None or any(version.digest == digest for version in found) or not place.settings.get(KEY):
+def _as_recorded(digest: str | None, found: Sequence[str], place: Place) -> str | None:
+    """The digest as it stands in records, or in the catalogue: keyed, where it is hidden there; None: not known.
+
+    Without the lab's key, what is keyed is the same as nothing but itself.
+    """
+    if digest is None or digest in found:
         return digest
-    keyed = place.keyed(digest)
-    return keyed if any(version.digest == keyed for version in found) else digest
+    if not place.has_key:
+        return None if not is_keyed(digest) and any(map(is_keyed, found)) else digest
+    return next((one for one in found if place.same(one, digest)), digest)
 
 
 def _unused(digest: str, here: Look) -> Version:

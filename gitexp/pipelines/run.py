@@ -15,7 +15,7 @@ from gitexp.git.worktree import Survey, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, program_argv
 from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, data_to_record, ready_data
-from gitexp.stages.check import check_branch, check_hook, check_program
+from gitexp.stages.check import check_branch, check_hook, check_program, check_store
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
@@ -94,6 +94,7 @@ def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Ch
     check_branch(surveyed, config)
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
     check_snapshot(surveyed, config.policy)
+    check_store(surveyed)
     datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
     argv = program_argv(recipe, data_paths=data_paths(datasets, root=root))
     check_program(argv, cwd=cwd)

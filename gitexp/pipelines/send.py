@@ -12,18 +12,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.datasets.digest import digest_file
+from gitexp.datasets.objects.names import name_of
 from gitexp.datasets.objects.transfer import Failure, send_objects
+from gitexp.datasets.obtain import by_cause
 from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
 from gitexp.errors import GitexpError
 from gitexp.git.branch import branch_tip
 from gitexp.git.repo import ObjectReader, Repo, output, ref_id
-from gitexp.history.datause import manifest_at
+from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, RemoteSettings
 from gitexp.model.manifest import dataset_digest, display, parse_manifest
 from gitexp.model.schema import near
+from gitexp.pipelines.data import is_hidden
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -34,13 +38,14 @@ EMPTY_FILE = "xxh128:99aa06d3014798d86001c324468d497f"
 
 
 class Sent(NamedTuple):
-    """What went to a remote. `absent`: sentences on bytes that are not here; `withheld`: on what may not go there."""
+    """What went to a remote. Sentences: `failures`, on what it did not take, `absent`, on bytes that are not here,
+    `withheld`, on what may not go there."""
 
     remote: RemoteSettings
     sent: int
     already_there: int
     size_bytes: int
-    failures: Sequence[Failure]
+    failures: Sequence[str]
     absent: Sequence[str]
     withheld: Sequence[str]
 
@@ -102,16 +107,36 @@ class _Load:
         hidden = any(digest.startswith(KEYED) for digest in self.labels)
         lab_key = self.place.key() if hidden else None
         report = send_objects(remote, list(self.labels), self.find, progress, lab_key=lab_key)
-        lacking = [failure for failure in report.failures if failure.kind == "local"]
+        failures = list(report.failures)
+        sent, size_bytes = report.sent, report.size_bytes
+        healed = [failure.key for failure in failures if failure.kind == "local" and self._healed(failure.key)]
+        if healed:
+            again = send_objects(remote, healed, self.find, progress, lab_key=lab_key)
+            failures = [failure for failure in failures if failure.key not in healed] + list(again.failures)
+            sent, size_bytes = sent + again.sent, size_bytes + again.size_bytes
+        names = {digest: f"{label.what}: {label.name}" for digest, label in self.labels.items()}
         return Sent(
             self.remote,
-            report.sent,
+            sent,
             report.already_there,
-            report.size_bytes,
-            [failure for failure in report.failures if failure.kind != "local"],
-            [*self.absent, *self._not_here(lacking)],
+            size_bytes,
+            by_cause([(failure.key, failure.words) for failure in failures if failure.kind != "local"], names),
+            [*self.absent, *self._not_here([failure for failure in failures if failure.kind == "local"])],
             self.withheld,
         )
+
+    def _healed(self, digest: str) -> bool:
+        """Whether a damaged object of the store was replaced by the bytes that lie where the dataset does."""
+        path, store = self.elsewhere.get(digest), self.place.store
+        if path is None or not store.has(digest) or store.is_whole(digest):
+            return False
+        try:
+            if not name_of(digest).fits(digest_file(os.fsencode(path)).digest):
+                return False
+            store.remove(digest)
+            return store.put(path, digest=digest)
+        except (OSError, GitexpError):
+            return False
 
     def _leave_out_forbidden(self) -> None:
         self.forbidden.discard(EMPTY_FILE)  # tells nothing, and many datasets have one
@@ -140,11 +165,13 @@ def choose_remote(config: Config, asked: str | None) -> RemoteSettings:
         return next(iter(config.remotes.values()))
     if asked is not None and asked in config.remotes:
         return config.remotes[asked]
-    fix = 'add to gitexp.toml:  [remotes.lab]  url = "s3://bucket/lab"'
+    fix = 'add to gitexp.toml:\n[remotes.lab]\nurl = "s3://bucket/lab"'
     if asked is None:
         raise GitexpError("gitexp.toml names no remote for bytes", fix=fix)
     raise GitexpError(
-        f"There is no [remotes.{asked}] in gitexp.toml{near(asked, config.remotes)}", fix="" if config.remotes else fix
+        f"There is no [remotes.{asked}] in gitexp.toml"
+        + (near(asked, config.remotes) or (f"; there are {', '.join(config.remotes)}" if config.remotes else "")),
+        fix="" if config.remotes else fix,
     )
 
 
@@ -170,11 +197,13 @@ def send_runs(
     """Send what these runs need. Raises GitexpError where the remote cannot be opened at all."""
     load = _Load(Place(repo.root, repo.common_dir, settings), remote)
     _withhold_pinned(load, config)
+    runs = list(commits)
     with ObjectReader(repo) as reader:
-        needs = needed(reader, commits)
+        needs = needed(reader, runs)
         for need in needs.datasets:
             try:
-                _add_need(load, reader, need, config)
+                manifest = _manifest(load, repo, reader, need, runs)
+                _add_need(load, reader, need, manifest, config)
             except GitexpError as error:  # a record of a stranger's stands in nobody's way
                 load.absent.append(f"dataset {need.record.name}: {error.what}")
     for digest, file in needs.files.items():
@@ -195,8 +224,7 @@ def send_datasets(
         if not _may_go(ref, remote):
             load.withhold(name, manifest)
             continue
-        hidden = ref.access == "restricted" and config.policy.restricted_manifests == "hide"
-        keyed = place.keyed(dataset_digest(manifest)) if hidden else None
+        keyed = place.keyed(dataset_digest(manifest)) if is_hidden(ref, config) else None
         load.add_dataset(manifest, what=f"dataset {name}", path=ref.path, keyed=keyed)
     with watch(f"sending to {remote.name}") as progress:
         return load.send(progress)
@@ -217,13 +245,19 @@ def _withhold_pinned(load: _Load, config: Config) -> None:
                 load.forbidden.add(ref.digest)  # not here, so its files are not known
 
 
-def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, config: Config) -> None:
-    record, store = need.record, load.place.store
-    ref = config.datasets.get(record.entry or record.name)
+def _manifest(load: _Load, repo: Repo, reader: ObjectReader, need: DatasetNeed, runs: Sequence[str]) -> bytes | None:
+    """The manifest of what a run read; None: no record of these runs has it, nor, of hidden data, the store."""
     if need.hidden:
-        manifest = store.path_of(need.digest).read_bytes() if store.has(need.digest) else None
-    else:
-        manifest = manifest_at(reader, need.commit, record.name, digest=need.digest)
+        store = load.place.store
+        return store.path_of(need.digest).read_bytes() if store.has(need.digest) else None
+    name, digest = need.record.name, need.digest
+    found = manifest_at(reader, need.commit, name, digest=digest)
+    return found if found is not None else manifest_among(repo, reader, runs, name, digest=digest)
+
+
+def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, manifest: bytes | None, config: Config) -> None:
+    record = need.record
+    ref = config.datasets.get(record.entry or record.name)
     # Restricted is what was so when it ran, and what is so by now.
     restricted = record.access == "restricted" or (ref is not None and ref.access == "restricted")
     if restricted and (ref is None or load.remote.name not in ref.remotes):

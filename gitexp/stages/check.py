@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitexp.errors import Refused
+from gitexp.datasets.place import Place
+from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import checked_out_in
 from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
 from gitexp.git.worktree import Change, Surveyed
@@ -55,6 +56,15 @@ def describe(change: Change) -> str:
     shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in change.path)
     # `git add` in this repository would not help: the line has to say where to go.
     return f"{change.code} {shown}" + ("  (a submodule: commit inside it first)" if change.submodule else "")
+
+
+def check_store(surveyed: Surveyed) -> None:
+    """There must be a place for the bytes that a run writes: once it has ended, it would wait for one."""
+    repo = surveyed.repo
+    try:
+        _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
+    except GitexpError as error:
+        raise Refused(error.what, why=error.why, fix=error.fix) from error
 
 
 def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:

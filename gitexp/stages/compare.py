@@ -13,6 +13,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.read import Run, goal_of, manifest_parts
+from gitexp.model.catalogue import is_keyed
 from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class DataChange(NamedTuple):
     """A dataset; other splits of the same files are a change too. The paths are None where there is no manifest."""
 
     name: str
-    state: str  # identical, added, removed, changed
+    state: str  # identical, added, removed, changed, not comparable (their digests are under different keys or none)
     a: str | None  # digest
     b: str | None
     added: tuple[str, ...] | None = None
@@ -165,7 +166,7 @@ def _option(argument: Any) -> str:
 
 
 def data_states(a: Run, b: Run) -> dict[str, str]:
-    """identical, added, removed or changed for each dataset of two runs, by digest."""
+    """identical, added, removed, changed or not comparable for each dataset of two runs, by digest."""
     if a.tree.get("data.toml") == b.tree.get("data.toml"):
         return dict.fromkeys(sorted(b.data), "identical")
     return {name: _data_state(a.data.get(name), b.data.get(name)) for name in sorted({*a.data, *b.data})}
@@ -179,6 +180,9 @@ def _equal(a: Any, b: Any) -> bool:
 def _data_state(a: Any, b: Any) -> str:
     if a is None or b is None:
         return "added" if a is None else "removed"
+    keyed = [is_keyed(one.digest or "") for one in (a, b)]
+    if None not in (a.digest, b.digest) and (a.key != b.key if all(keyed) else any(keyed)):
+        return "not comparable"
     same = a.digest == b.digest and a.digest is not None and _drawn(a) == _drawn(b)
     return "identical" if same else "changed"
 
@@ -290,9 +294,13 @@ def _unfair(a: Run, b: Run, *, data: tuple[DataChange, ...]) -> Iterator[str]:
         yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
     if _seed(a) != _seed(b):
         yield f"different seeds: {_seed_text(a)} and {_seed_text(b)}"
-    different = [change.name for change in data if change.state != "identical"]
+    different = [change.name for change in data if change.state not in ("identical", "not comparable")]
     if different:
         yield f"different data: {', '.join(different)}"
+    untold = [change.name for change in data if change.state == "not comparable"]
+    if untold:
+        words = "data that cannot be compared, as its digests are under different keys or none"
+        yield f"{words}: {', '.join(untold)}"
     yield from _other_hardware(a, b)
     for side, run in (("A", a), ("B", b)):
         yield from _remarks(side, run)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef
+from gitexp.model.catalogue import DatasetRef, is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
+    from gitexp.datasets.sources.resolution import Fetched
 
 STATES = {
     "pinned": "the pinned version is there",
@@ -23,6 +24,7 @@ STATES = {
     "stored": "the pinned version is in the object store",
     "remote": "not here; to be fetched from its URL",
     "missing": "not here",
+    "keyless": "only who has the lab's key (git config gitexp.key) can tell whether it is the pinned version",
     "unreadable": "it cannot be hashed",
 }
 
@@ -60,24 +62,39 @@ def _at(ref: DatasetRef, path: Path, place: Place, progress: Progress | None) ->
             path, root=place.root, common_dir=place.common_dir, store=place.store, workspace=place.sources
         )
         if fetched is not None:
-            return Look(ref, _state(ref, fetched.digest), path, fetched.digest, fetched.files, fetched.size_bytes)
+            return Look(
+                ref, _state(ref, fetched.digest, place), path, fetched.digest, fetched.files, fetched.size_bytes
+            )
     if not path.exists():
         return None
     from gitexp.datasets.manifest import build_manifest
 
     built = build_manifest(path, cache=place.cache, progress=progress)
-    return Look(ref, _state(ref, built.digest), path, built.digest, built.files, built.size_bytes)
+    return Look(ref, _state(ref, built.digest, place), path, built.digest, built.files, built.size_bytes)
 
 
-def _state(ref: DatasetRef, digest: str) -> str:
-    return "unpinned" if ref.digest is None else "pinned" if ref.digest == digest else "changed"
+def _state(ref: DatasetRef, digest: str, place: Place) -> str:
+    if ref.digest is None:
+        return "unpinned"
+    if is_keyed(ref.digest) and not place.has_key:
+        return "keyless"
+    return "pinned" if place.same(ref.digest, digest) else "changed"
 
 
 def _elsewhere(ref: DatasetRef, place: Place) -> Look:
-    if ref.digest is not None:
-        from gitexp.datasets.sources.holding import held
-
-        kept = held(place.store, ref.digest)
-        if kept is not None:
-            return Look(ref, "stored", None, ref.digest, kept.files, kept.size_bytes)
+    kept = stored(ref, place)
+    if kept is not None:
+        return Look(ref, "stored", None, kept.digest, kept.files, kept.size_bytes)
     return Look(ref, "remote" if ref.url is not None else "missing")
+
+
+def stored(ref: DatasetRef, place: Place, *, here: str | None = None) -> Fetched | None:
+    """The pinned version, else the one that is `here`, if the store has it whole, as far as this clone can tell."""
+    from gitexp.datasets.sources.holding import held
+
+    try:
+        digest = ref.digest or here
+        plain = place.plain(digest) if digest is not None else None
+    except GitexpError:  # no key, or another one
+        return None
+    return held(place.store, plain) if plain is not None else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from gitexp.errors import GitexpError
 from gitexp.model.config import Config
 from gitexp.model.keylines import KeyPath
-from gitexp.model.schema import dotted
+from gitexp.model.schema import dotted, quote_key
 from gitexp.model.tomledit import set_string
 
 
@@ -34,7 +34,8 @@ def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
         edited = set_string(text, path, value)
         if edited is None:
             raise GitexpError(
-                f"{file} is written in a way that gitexp does not know how to change", fix=f'{dotted(path)} = "{value}"'
+                f"{file} is written in a way that gitexp does not know how to change",
+                fix=f'write it there yourself, in [{dotted(path[:-1])}]:\n{quote_key(path[-1])} = "{value}"',
             )
         if edited != text:
             _replace(root / file, edited.encode())

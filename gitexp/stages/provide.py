@@ -7,19 +7,20 @@ pinned digest; the URL. What lies in the user's own folders is left where it is;
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import Built, build_manifest
 from gitexp.datasets.place import Place
-from gitexp.errors import Refused
-from gitexp.model.catalogue import DatasetRef
+from gitexp.errors import GitexpError, Refused
+from gitexp.model.catalogue import DatasetRef, is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.obtain import Obtained
     from gitexp.datasets.progress import Progress
-    from gitexp.datasets.sources.resolution import Fetched, Resolution
+    from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceSettings
     from gitexp.model.config import RemoteSettings
 
 SHOWN = 20
@@ -63,6 +64,8 @@ class _OutOfReach(Exception):
 
 def provide(ref: DatasetRef, access: Access) -> Provided:
     """The dataset at a local path, hashed. Raises Refused: it is missing, out of reach, or not what is pinned."""
+    if ref.digest is not None and is_keyed(ref.digest):
+        require_key(access.place)  # before gigabytes are hashed or fetched
     if ref.path is not None:
         found = _at_path(ref, Path(os.path.normpath(access.place.root / ref.path)), access)
         if found is not None:
@@ -125,20 +128,48 @@ def _by_digest(ref: DatasetRef, digest: str, access: Access) -> tuple[Provided |
     """The pinned version from the store, else from the remotes; and what stood in the way."""
 
     def bring() -> _Brought:
-        obtained = _obtained(digest, access)
+        plain, fetched_bytes = _behind(digest, access)
+        obtained = _obtained(plain, access)
         if not obtained.complete:
             raise _OutOfReach(obtained.failures)
         origin = None
         if ref.url is not None:
             from gitexp.datasets.sources.known import known_origin
 
-            origin = known_origin(access.place.sources, ref.url, digest)
-        return _Brought(digest, origin, obtained.fetched_bytes)
+            origin = known_origin(access.place.sources, ref.url, plain)
+        return _Brought(plain, origin, fetched_bytes + obtained.fetched_bytes)
 
     try:
         return _checked_out(ref, bring, access), ()
     except _OutOfReach as error:
         return None, error.failures
+
+
+def _behind(pinned: str, access: Access) -> tuple[str, int]:
+    """The plain digest that is pinned, and what was fetched to learn it. Raises _OutOfReach."""
+    if not is_keyed(pinned):
+        return pinned, 0
+    from gitexp.datasets.obtain import obtain_objects
+
+    place = access.place
+    fetched_bytes, failures = obtain_objects(
+        [pinned], place.store, access.remotes.values(), place.root, lab_key=place.key()
+    )
+    try:
+        plain = place.plain(pinned) or place.search(pinned)
+    except GitexpError as error:
+        raise _OutOfReach([f"{error.what}: {place.store.path_of(pinned)}", error.fix]) from error
+    if plain is None:
+        raise _OutOfReach(failures)
+    return plain, fetched_bytes
+
+
+def require_key(place: Place) -> None:
+    """Refuse what takes the lab's key, where this clone has none."""
+    try:
+        place.key()
+    except GitexpError as error:
+        raise Refused(error.what, why=error.why, fix=error.fix) from error
 
 
 def _obtained(digest: str, access: Access) -> Obtained:
@@ -157,10 +188,25 @@ def _obtained(digest: str, access: Access) -> Obtained:
 def _from_url(ref: DatasetRef, url: str, access: Access) -> Provided:
     from gitexp.datasets.sources.known import note_origin
     from gitexp.datasets.sources.open import fetch, resolve
-    from gitexp.datasets.sources.resolution import SourceSettings
 
     place = access.place
-    settings = SourceSettings(
+    settings = source_settings(ref, place)
+
+    def bring() -> _Brought:
+        found = resolve(url, settings=settings)
+        got = fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=access.progress)
+        _require_pinned(ref, got.digest, access, manifest=got.manifest)
+        note_origin(place.sources, got.digest, found)  # once it is pinned, it is found in the store, and nobody asked
+        return _Brought(got.digest, found, got.bytes_fetched)
+
+    return _checked_out(ref, bring, access)
+
+
+def source_settings(ref: DatasetRef, place: Place) -> SourceSettings:
+    """What the catalogue says of a dataset's source, for whoever asks it."""
+    from gitexp.datasets.sources.resolution import SourceSettings
+
+    return SourceSettings(
         name=ref.name,
         source=ref.source,
         auth=ref.auth,
@@ -171,15 +217,6 @@ def _from_url(ref: DatasetRef, url: str, access: Access) -> Provided:
         anonymous=ref.anonymous,
         plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
     )
-
-    def bring() -> _Brought:
-        found = resolve(url, settings=settings)
-        got = fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=access.progress)
-        _require_pinned(ref, got.digest, access, manifest=got.manifest)
-        note_origin(place.sources, got.digest, found)  # once it is pinned, it is found in the store, and nobody asked
-        return _Brought(got.digest, found, got.bytes_fetched)
-
-    return _checked_out(ref, bring, access)
 
 
 def _checked_out(ref: DatasetRef, bring: Callable[[], _Brought], access: Access) -> Provided:
@@ -217,27 +254,39 @@ def _file_name(ref: DatasetRef) -> str | None:
 
 def _require_pinned(ref: DatasetRef, digest: str, access: Access, *, manifest: bytes) -> None:
     """Refuse what is not the pinned version, and say in what they differ where the pinned manifest is to be had."""
-    if ref.digest is None or ref.digest == digest:
+    if ref.digest is None:
         return
+    if access.place.same(ref.digest, digest):
+        if is_keyed(ref.digest):  # the way from the pin to the bytes, which nobody could go back without it
+            access.place.store.put_keyed(manifest, digest=ref.digest)
+        return
+    shown = access.place.keyed(digest) if is_keyed(ref.digest) else digest
     raise Refused(
         f"Dataset {ref.name} is not the one that is pinned",
         details=[
             f"  pinned  {ref.digest}",
-            f"  found   {digest}  ({ref.path or ref.url})",
+            f"  found   {shown}  ({ref.path or ref.url})",
             *_differences(ref.digest, manifest, access),
         ],
         why="A run on other data would not be comparable with the runs before it.",
-        fix=f"bring back the pinned data, or pin what is there:  gitexp data pin {ref.entry}"
+        fix=_back_or_pinned(ref, ref.entry)
         if ref.entry
-        else f'bring back the pinned data, or pin what is there: digest = "{digest}"',
+        else f'bring back the pinned data, or pin what is there: digest = "{shown}"',
     )
 
 
+def _back_or_pinned(ref: DatasetRef, entry: str) -> str:
+    pin = f"gitexp data pin {entry}"
+    if ref.path is None:
+        return f"if the new version is the right one:  {pin}"
+    path = ref.path.rstrip("/")
+    return f"{shlex.join(['mv', path, f'{path}.old'])} && gitexp data pull {entry}    or    {pin}"
+
+
 def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
-    from gitexp.datasets.obtain import known_manifest
     from gitexp.model.manifest import manifest_differences
 
-    before = known_manifest(pinned, store=access.place.store, find_manifest=access.find_manifest)
+    before = manifest_behind(pinned, access)
     if before is None:
         return []
     found = manifest_differences(before, manifest)
@@ -249,6 +298,18 @@ def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
     return [f"  {counts}:", *lines]
 
 
+def manifest_behind(pinned: str, access: Access) -> bytes | None:
+    """The manifest of a digest, which may be keyed, from the store or from a record; None where neither has it."""
+    if not is_keyed(pinned):
+        from gitexp.datasets.obtain import known_manifest
+
+        return known_manifest(pinned, store=access.place.store, find_manifest=access.find_manifest)
+    try:
+        return access.place.store.read_bytes(pinned) if access.place.plain(pinned) is not None else None
+    except GitexpError:
+        return None
+
+
 def _missing(ref: DatasetRef, access: Access, failures: Sequence[str]) -> Refused:
     assert ref.path is not None
     path = Path(os.path.normpath(access.place.root / ref.path))
@@ -257,12 +318,14 @@ def _missing(ref: DatasetRef, access: Access, failures: Sequence[str]) -> Refuse
             f"Dataset {ref.name}: {ref.path} does not exist, and its pinned version could not be fetched",
             details=[f"  {failure}" for failure in failures[:SHOWN]],
             why=_whom_to_ask(ref),
-            fix=f"put it there, or where a remote has it:  gitexp data pull {ref.entry or ref.name}",
+            fix=f"put it at {ref.path}, or ask who has it for:  gitexp data push {ref.entry or ref.name}",
         )
     return Refused(
         f"Dataset {ref.name}: {ref.path} does not exist",
         why=f"Looked for {path}{_whom_to_ask(ref, before='. ')}",
-        fix=f"put it there, or set data.{ref.name} in the recipe",
+        fix=f"put it there, or correct path in [datasets.{ref.entry}]"
+        if ref.entry
+        else f"put it there, or set data.{ref.name} in the recipe",
     )
 
 

@@ -22,8 +22,12 @@ def trace(
     history: History,
     reader: ObjectReader,
     present: Callable[[DatasetRef], str | None],
+    same: Callable[[str, str], bool],
 ) -> Ancestor:
-    """The dataset and all that it comes from. `present`: what an entry of the catalogue is now. Raises GitexpError."""
+    """The dataset and all that it comes from. Raises GitexpError.
+
+    `present`: what an entry of the catalogue is now; `same`: whether two digests, which may be keyed, are of one.
+    """
     known = dict(datasets)
     if name not in known:
         entries, known = _recorded(history, reader)
@@ -42,7 +46,7 @@ def trace(
             digests[one] = present(datasets[one]) if one in datasets else None
         return digests[one]
 
-    return ancestors(name, known, digest_now)
+    return ancestors(name, known, digest_now, same)
 
 
 def _recorded(history: History, reader: ObjectReader) -> tuple[dict[str, str], dict[str, DatasetRef]]:
@@ -59,9 +63,8 @@ def _recorded(history: History, reader: ObjectReader) -> tuple[dict[str, str], d
 
 def _as_ref(record: DatasetRecord) -> DatasetRef:
     lineage = record.lineage
-    derived = Derived(
-        lineage.get("parents", {}), lineage.get("recipe"), tuple(lineage.get("command", ())), lineage.get("run")
-    )
+    parents = {name: None if digest == "unknown" else digest for name, digest in lineage.get("parents", {}).items()}
+    derived = Derived(parents, lineage.get("recipe"), tuple(lineage.get("command", ())), lineage.get("run"))
     return DatasetRef(
         record.entry or record.name,
         path=record.path,
@@ -80,6 +83,6 @@ def _with_inputs(ref: DatasetRef, history: History, reader: ObjectReader) -> Dat
         data = read_run(reader, history.select(ref.derived.run).commit).data
     except GitexpError:
         return ref  # not a run of this clone
-    parents = {one.entry or one.name: one.digest for one in data.values() if one.digest is not None}
+    parents: dict[str, str | None] = {one.entry or one.name: one.digest for one in data.values() if one.digest}
     parents.pop(ref.name, None)
     return ref._replace(derived=ref.derived._replace(parents=parents))

@@ -146,7 +146,8 @@ def draw_rows(ref: DatasetRef, path: Path, place: Place) -> Mapping[str, Drawn]:
 
     table = contract_table(ref, place) or {}
     kind, header = table.get("format"), table.get("header")
-    return draw_from(path, ref.splits, ref.samples, root=place.root, what=ref.name, kind=kind, header=header)
+    what = f"dataset {ref.name}"
+    return draw_from(path, ref.splits, ref.samples, root=place.root, what=what, kind=kind, header=header)
 
 
 def _draw(ref: DatasetRef, path: Path, digest: str, place: Place) -> Mapping[str, _Rows]:
@@ -193,14 +194,14 @@ def _stated(rule: DrawRule, drawn: _Rows) -> dict[str, Any]:
     return {**kept, "rows": drawn.rows, "digest": drawn.digest}
 
 
-def _moved(noted: str, present: Mapping[str, str], name: str) -> bool:
-    return name in present and present[name] != noted
+def _moved(noted: str | None, present: Mapping[str, str], name: str) -> bool:
+    return noted is not None and name in present and present[name] != noted
 
 
 def _lineage(ref: DatasetRef, stale: Sequence[str]) -> dict[str, Any]:
     if ref.derived is None:
         return {}
-    lineage: dict[str, Any] = {"parents": dict(ref.derived.parents)}
+    lineage: dict[str, Any] = {"parents": {name: noted or "unknown" for name, noted in ref.derived.parents.items()}}
     for key, value in (
         ("recipe", ref.derived.recipe),
         ("command", list(ref.derived.command)),

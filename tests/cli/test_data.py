@@ -247,11 +247,19 @@ def test_a_beginning_that_may_be_several_digests_is_asked_about(pets: Lab, gitex
 
 
 def test_runs_on_restricted_data_are_found_by_who_has_the_key(pets: Lab, gitexp: Gitexp) -> None:
-    keyed = "hmac-sha256:66d619393a3d5f7f4fd711e4f27df6196068adfbb85ba2791cba0c4dc772396e"
-    write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{keyed}"\naccess = "restricted"\n'})
-    assert gitexp("runs", PETS).stdout == ""
-    pets.git("config", "gitexp.key", "secret")
-    assert gitexp("runs", PETS).stdout.splitlines()[1].endswith("dataset pets")
+    keyed = "hmac-sha256:a034ac575c5a5ae4e09ccfb8164d21de025d3c8c3d2e61cb7fc86fa21a75e6ca"
+    write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{keyed}"\naccess = "restricted"\nkey = "6f37a364"\n'})
+    untold = "note: 1 run used restricted data that cannot be told without its lab's key (git config gitexp.key)\n"
+    result = gitexp("runs", PETS)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"No run has used {PETS}\n{untold}")
+    assert gitexp("runs", keyed).stderr == ""
+    pets.git("config", "gitexp.key", "the key of another lab")
+    assert gitexp("runs", PETS).stderr == f"No run has used {PETS}\n{untold}"
+    assert gitexp("runs", PETS, "--json").json["untold"] == 1
+    pets.git("config", "gitexp.key", "the key of the lab")
+    result = gitexp("runs", PETS)
+    assert (result.stdout.splitlines()[1].endswith("dataset pets"), result.stderr) == (True, "")
+    assert "1 run used restricted data that only a whole digest can tell" in gitexp("runs", "123456").stderr
     assert gitexp("history", "pets", "--json").json["versions"][0]["here"] is True
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pexpect
+import pytest
 
 SLOW = (
     "import time\nfrom gitexp.cli.progressbar import ProgressBar\n"
@@ -34,3 +35,30 @@ def test_a_narrow_terminal_gets_one_line() -> None:
 def test_no_terminal_sees_no_bar() -> None:
     done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("after\n", "")
+
+
+ONE = (
+    "import time\nfrom gitexp.cli.progressbar import ObjectsBar, ProgressBar\n"
+    "with {bar}('storing') as bar:\n"
+    "    bar.expect(files={expected}, size_bytes=0)\n"
+    "    time.sleep(0.6)\n"
+    "    bar.advance(files={done}, size_bytes=0)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("bar", "expected", "done", "line"),
+    [
+        ("ProgressBar", 1, 0, "storing  1 file"),
+        ("ProgressBar", 3, 3, "storing  100 %  3 of 3 files"),
+        ("ProgressBar", 3, 5, "storing  100 %  5 files"),
+        ("ObjectsBar", 0, 1, "storing  1 object"),
+        ("ObjectsBar", 2, 2, "storing  100 %  2 of 2 objects"),
+    ],
+)
+def test_the_bar_counts_as_people_do(bar: str, expected: int, done: int, line: str) -> None:
+    script = ONE.format(bar=bar, expected=expected, done=done)
+    child = pexpect.spawn(sys.executable, ["-c", script], encoding="utf-8", timeout=20, dimensions=(24, 120))
+    child.expect(r"\r\x1b\[2K([^\r]*)\r\x1b\[2K")
+    assert child.match is not None
+    assert child.match[1] == line

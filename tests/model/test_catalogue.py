@@ -9,6 +9,7 @@ from gitexp.model.catalogue import DatasetRef, Derived, DrawRule
 from gitexp.model.config import RemoteSettings, load_catalogue_file, load_config
 
 DIGEST = "xxh128:00112233445566778899aabbccddeeff"
+KEYED = "hmac-sha256:" + "ab" * 32
 
 WHOLE = f"""
 [datasets.raw]
@@ -94,6 +95,14 @@ def test_such_a_file_holds_nothing_else() -> None:
         ('path = "x"\nfetched = "today"', '3: datasets.a.fetched: expected a date, got "today"'),
         ('path = "x"\nremotes = ["lab"]', "3: datasets.a.remotes: only restricted data is held to some remotes"),
         (f'path = "x"\nderived.parents.b = "{DIGEST}"', "3: datasets.a.derived.parents.b: no dataset of this name"),
+        (f'path = "x"\ndigest = "{KEYED}"', "3: datasets.a.digest: only restricted data is pinned by a keyed digest"),
+        (
+            f'path = "x"\n[datasets.b]\npath = "y"\nderived.parents.a = "{KEYED}"',
+            "5: datasets.b.derived.parents.a: only restricted data is pinned by a keyed digest",
+        ),
+        ('path = "x"\ndigest = "hmac-sha256:ab"', '3: datasets.a.digest: expected a digest such as "xxh128:" and 32'),
+        ('path = "x"\nlineage.run = "k"', "3: datasets.a.lineage: unknown key; did you mean derived?"),
+        ('path = "x"\ndigest = ""', '3: datasets.a.digest: expected a digest such as "xxh128:" and 32'),
         ('path = "x"\nsplits.train = {}', "3: datasets.a.splits.train: expected one of fraction, count, rest and"),
         ('path = "x"\nsplits.t = { count = 1, rest = true }', "3: datasets.a.splits.t: expected one of"),
         ('path = "x"\nsplits.t = { fraction = 1.5 }', "3: datasets.a.splits.t.fraction: expected a fraction above 0"),
@@ -113,6 +122,20 @@ def test_such_a_file_holds_nothing_else() -> None:
 def test_what_is_wrong_with_a_dataset_is_said_with_its_line(text: str, complaint: str) -> None:
     (problem,) = problems(f"[datasets.a]\n{text}\n")
     assert problem.startswith(f"gitexp.toml:{complaint}")
+
+
+def test_restricted_data_and_its_children_may_state_a_keyed_digest() -> None:
+    datasets = load_config(
+        f'[datasets.a]\npath = "x"\naccess = "restricted"\ndigest = "{KEYED}"\n'
+        f'[datasets.b]\npath = "y"\nderived.parents.a = "{KEYED}"\n'
+    ).datasets
+    assert datasets["a"].digest == KEYED
+    assert datasets["b"].derived == Derived({"a": KEYED})
+
+
+def test_a_parent_whose_version_is_not_noted_yet_is_an_empty_string() -> None:
+    datasets = load_config('[datasets.a]\npath = "x"\n[datasets.b]\npath = "y"\nderived.parents.a = ""\n').datasets
+    assert datasets["b"].derived == Derived({"a": None})
 
 
 def test_remotes_keep_their_order() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from gitexp.datasets.remotes import _SCHEMES
 from gitexp.errors import Refused
 from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config, Policy, load_config, parse_duration, parse_size
+from gitexp.model.config import REMOTE_SCHEMES, Config, Policy, load_config, parse_duration, parse_size
 from gitexp.model.template import CONFIG_TEMPLATE
 
 DIGEST = "xxh128:00112233445566778899aabbccddeeff"
@@ -142,3 +143,39 @@ def test_what_is_no_duration_is_refused(text: Any) -> None:
 
 def test_a_config_made_without_a_file_has_the_defaults() -> None:
     assert Config() == load_config("")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            '[remotes.lab]\nurl = "s4://bucket"\n',
+            '2: remotes.lab.url: "s4://" is no kind of remote; did you mean s3://?',
+        ),
+        (
+            '[remotes.lab]\nurl = "rsync://host/x"\n',
+            '2: remotes.lab.url: "rsync://" is no kind of remote; known: file://, s3://, gs://, az://, https://, '
+            "http://, ssh://, and folders",
+        ),
+        (
+            '[policy]\ndirty = "allow"\ncatalogue = "c.toml"\n',
+            "3: policy.catalogue: unknown key; catalogue stands before the first [table]",
+        ),
+        (
+            '[remotes]\ncatalogue = "c.toml"\n',
+            "2: remotes.catalogue: unknown key; catalogue stands before the first [table]",
+        ),
+        (
+            '[datasets.a]\npath = "x"\ncatalogue = "c.toml"\n',
+            "3: datasets.a.catalogue: unknown key; catalogue stands before the first [table]",
+        ),
+    ],
+)
+def test_slips_in_remotes_and_below_tables_are_found_where_they_stand(text: str, complaint: str) -> None:
+    with pytest.raises(Refused) as caught:
+        load_config(text)
+    assert caught.value.details == (f"gitexp.toml:{complaint}",)
+
+
+def test_the_kinds_of_remotes_that_gitexp_toml_may_name_are_those_that_there_are() -> None:
+    assert tuple(_SCHEMES) == REMOTE_SCHEMES

@@ -46,3 +46,9 @@ def test_ancestors_without_end_are_refused() -> None:
     known = catalogue(*(dataset(f"d{n}", **{f"d{n + 1}": "1"}) for n in range(2000)))
     with pytest.raises(Refused, match=r"^Dataset d0 has more than 100 generations of ancestors$"):
         ancestors("d0", known, lambda _: None)
+
+
+def test_a_parent_whose_version_nobody_has_noted_is_drawn_and_is_not_stale() -> None:
+    known = catalogue(DatasetRef("clean", path="c", derived=Derived({"raw": None})), dataset("raw"))
+    (raw,) = ancestors("clean", known, {"raw": "r1"}.get).parents
+    assert (raw.is_noted, raw.noted, raw.present, raw.stale) == (False, None, "r1", False)

@@ -121,5 +121,37 @@ def test_a_split_that_cannot_be_drawn_refuses_the_run_and_is_a_value_error_outsi
     pets.commit("a slip")
     result = pets.gitexp("run", "pets")
     assert result.exit_code == 3
-    assert "The splits of pets cannot be drawn" in result.stderr and "colour" in result.stderr
+    assert "The splits of dataset pets cannot be drawn" in result.stderr and "colour" in result.stderr
     assert "ValueError: no split 'test' of 'pets'" in pets.command("python", "train.py").stderr
+
+
+def test_parents_may_be_noted_later_and_until_then_nothing_is_said_of_them(lab: Lab) -> None:
+    catalogue = CATALOGUE.replace("xxh128:00000000000000000000000000000000", "")
+    lab.write("gitexp.toml", catalogue)
+    lab.write("data/a.csv", ROWS)
+    lab.write("clean.csv", ROWS)
+    lab.write("recipes/tidy.toml", '[run]\ncommand = ["cat", "{data.clean}"]\n[data]\nclean = "clean"\n')
+    lab.commit("a catalogue")
+    run = lab.gitexp("run", "tidy")
+    assert run.exit_code == 0, run.stderr
+    assert "warning" not in run.stderr
+    assert 'pets = "unknown"' in lab.show("experiments:data.toml")
+    before = lab.gitexp("data", "lineage", "clean")
+    assert before.stdout.splitlines()[1] == "└─ pets  not noted  data"
+    assert lab.gitexp("data", "lineage", "clean", "--json").json["lineage"]["parents"][0]["digest"] is None
+    assert lab.gitexp("data", "pin", "clean").stderr == ""
+    pinned = lab.gitexp("data", "pin", "clean", "--parents")
+    assert "  parent pets  not noted → xxh128:" in pinned.stdout
+    assert 'parents = { pets = "xxh128:' in (lab.path / "gitexp.toml").read_text()
+    assert "not noted" not in lab.gitexp("data", "lineage", "clean").stdout
+
+
+def test_the_record_of_a_parent_that_was_not_noted_is_read_back_as_that(lab: Lab) -> None:
+    lab.write("gitexp.toml", CATALOGUE.replace("xxh128:00000000000000000000000000000000", ""))
+    lab.write("data/a.csv", ROWS)
+    lab.write("clean.csv", ROWS)
+    lab.write("recipes/tidy.toml", '[run]\ncommand = ["cat", "{data.clean}"]\n[data]\nclean = "clean"\n')
+    lab.commit("a catalogue")
+    assert lab.gitexp("run", "tidy").exit_code == 0
+    lab.write("gitexp.toml", "")
+    assert lab.gitexp("data", "lineage", "clean").stdout.splitlines()[1] == "└─ pets  not noted"

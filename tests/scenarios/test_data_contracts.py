@@ -78,7 +78,7 @@ def test_a_dataset_without_a_contract_is_told_how_to_get_one(lab: Lab) -> None:
     lab.write("data/pets.csv", PETS)
     catalogue(lab)
     result = lab.gitexp("data", "check", "pets")
-    assert result.exit_code == 3
+    assert result.exit_code == 1
     assert "Dataset pets has no contract" in result.stderr
     assert "gitexp data describe pets" in result.stderr
 
@@ -218,7 +218,7 @@ def test_splits_that_share_rows_are_refused_and_an_index_file_that_changed_is_re
     lab.commit()
     result = lab.gitexp("run", "pets")
     assert result.exit_code == 3
-    assert "The splits of animals cannot be drawn: 1 problem" in result.stderr
+    assert "The splits of dataset animals cannot be drawn: 1 problem" in result.stderr
     assert len(lab.runs()) == 1
 
 

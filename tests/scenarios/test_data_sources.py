@@ -173,7 +173,7 @@ def test_a_dataset_that_is_nowhere_says_where_it_was_looked_for_and_whom_to_ask(
     result = a.gitexp("run", "count")
     assert result.exit_code == 3
     assert "data/none.csv does not exist, and its pinned version could not be fetched" in result.stderr
-    assert f"{digest} is not in the object store" in result.stderr
+    assert f"{digest}: it is not in the object store" in result.stderr
     assert "source the vet, owner Jo" in result.stderr
 
 
@@ -231,10 +231,12 @@ def test_what_a_program_damaged_in_gitexps_own_copy_is_mended_from_its_source(a:
     catalogue(a, f'url = "s3://{bucket.name}/pets.csv"\nendpoint = "{bucket.endpoint}"')
     ran(a)
     (copy,) = (a.path / ".git/gitexp/data").rglob("pets.csv")
-    copy.chmod(0o644)
-    with copy.open("r+") as file:
-        file.write("LABEL")
-    copy.chmod(0o444)
+    (stored,) = (path for path in (a.path / ".git/gitexp/objects").rglob("*/*/*") if path.read_text() == PETS)
+    for path in (copy, stored):  # one file by two names, unless root made them
+        path.chmod(0o644)
+        with path.open("r+") as file:
+            file.write("LABEL")
+        path.chmod(0o444)
     assert ran(a)["fetched_bytes"] == 611
     assert copy.read_text() == PETS
 
@@ -311,6 +313,98 @@ def test_a_long_manifest_is_written_to_git_once(a: Lab) -> None:
     assert int(a.git("count-objects").split()[0]) - before <= 4  # run.toml, history.csv, the record's tree, the commit
 
 
+# ---- gitexp get, back to the source
+
+
+def forget(lab: Lab) -> None:
+    """Lose everything that was ever brought here."""
+    for name in ("objects", "data", "sources"):
+        shutil.rmtree(lab.path / ".git/gitexp" / name)
+
+
+def test_what_neither_store_nor_remotes_have_is_got_from_its_url(
+    a: Lab, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    catalogue(a, f'url = "{address}/pets.csv"')
+    ran(a)
+    forget(a)
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "got/pets.csv").read_text() == PETS
+    assert "611 B fetched" in result.stderr
+
+
+def test_the_exact_version_is_got_though_its_source_has_moved_on(a: Lab, bucket: Bucket, tmp_path: Path) -> None:
+    bucket.client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    bucket.put("pets.csv", PETS.encode())
+    catalogue(a, f'url = "s3://{bucket.name}/pets.csv"\nendpoint = "{bucket.endpoint}"')
+    ran(a)
+    bucket.put("pets.csv", b"others")
+    forget(a)
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "got/pets.csv").read_text() == PETS
+
+
+def test_a_source_with_other_bytes_places_nothing_and_says_whom_to_ask(
+    a: Lab, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    catalogue(
+        a,
+        f'url = "{address}/pets.csv"\nsource = "the vet\'s archive"\nauth = "vpn"\nowner = "Jo <jo@vet.example>"',
+    )
+    ran(a)
+    forget(a)
+    (folder / "pets.csv").write_text("others")
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert result.exit_code == 1
+    assert f"animals: {address}/pets.csv: it has another version by now" in result.stderr
+    assert "animals: source the vet's archive, access open, auth vpn, owner Jo <jo@vet.example>\n" in result.stderr
+    assert not (tmp_path / "got").exists()
+    (folder / "pets.csv").unlink()
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert f"animals: {address}/pets.csv: pets is not at {address}/pets.csv" in result.stderr
+
+
+def test_what_opens_the_source_of_the_catalogue_goes_to_no_address_of_a_record(
+    a: Lab, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    catalogue(a, f'url = "{address}/pets.csv"')
+    ran(a)
+    forget(a)
+    catalogue(a, 'url = "https://data.example/pets.csv"\nauth = "env:TOKEN"')
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"), TOKEN="secret")
+    assert result.exit_code == 1
+    assert "the record names it and the catalogue does not, so it is asked over https:// alone" in result.stderr
+
+
+def test_restricted_data_comes_back_from_its_url_to_who_has_the_key(
+    a: Lab, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    catalogue(a, f'url = "{address}/pets.csv"\naccess = "restricted"')
+    a.git("config", "gitexp.key", "the key of the lab")
+    ran(a)
+    forget(a)
+    a.git("config", "--unset", "gitexp.key")
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert (result.exit_code, "this clone has no key" in result.stderr) == (1, True)
+    a.git("config", "gitexp.key", "the key of another lab")
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert (result.exit_code, "it has another version by now" in result.stderr) == (1, True)
+    a.git("config", "gitexp.key", "the key of the lab")
+    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "got/pets.csv").read_text() == PETS
+
+
 # ---- git-lfs and DVC
 
 
@@ -361,7 +455,7 @@ def secret(a: Lab, hub: Lab, tmp_path: Path) -> Lab:
     for name in ("lab", "vault"):
         (tmp_path / "remotes" / name).mkdir(parents=True)
     catalogue(a, RESTRICTED, REMOTES.format(tmp_path / "remotes"))
-    a.git("config", "gitexp.key", "the lab's key")
+    a.git("config", "gitexp.key", "the key of the lab")
     a.git("remote", "add", "origin", str(hub.path))
     a.git("push", "-q", "origin", "main")
     return a
@@ -375,7 +469,7 @@ def held(folder: Path) -> set[str]:
 def test_the_record_of_restricted_data_tells_no_more_than_a_digest_under_the_labs_key(secret: Lab) -> None:
     found = ran(secret)
     assert found["digest"].startswith("hmac-sha256:")
-    assert sorted(found) == ["access", "digest", "entry", "kind", "path"]
+    assert sorted(found) == ["access", "digest", "entry", "key", "kind", "path"]
     assert secret.git("ls-tree", "-r", "--name-only", "experiments", "data/") == ""
     assert ran(secret)["digest"] == found["digest"]
 
@@ -456,11 +550,11 @@ def test_who_has_the_key_gets_restricted_data_and_nobody_else(secret: Lab, hub: 
     result = b.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert result.exit_code != 0
     assert "this clone has no key" in result.stderr
-    b.git("config", "gitexp.key", "another key")
+    b.git("config", "gitexp.key", "the key of another lab")
     result = b.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert result.exit_code == 1
     assert not (tmp_path / "got").exists()
-    b.git("config", "gitexp.key", "the lab's key")
+    b.git("config", "gitexp.key", "the key of the lab")
     result = b.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "got/pets.csv").read_text() == PETS
@@ -468,7 +562,7 @@ def test_who_has_the_key_gets_restricted_data_and_nobody_else(secret: Lab, hub: 
 
 def test_after_the_key_has_changed_old_restricted_data_stays_and_is_named(secret: Lab, tmp_path: Path) -> None:
     ran(secret)
-    secret.git("config", "gitexp.key", "a new key")
+    secret.git("config", "gitexp.key", "a new key of the lab")
     result = secret.gitexp("data", "push", "--remote", "vault")
     assert result.exit_code == 0
     assert "dataset animals: it was recorded under another key than gitexp.key has now" in result.stderr

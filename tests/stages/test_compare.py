@@ -206,6 +206,32 @@ def test_data_without_a_recorded_manifest_is_changed_and_its_files_unknown(fresh
     assert (change.state, change.added) == ("changed", None)
 
 
+def hidden_toml(digits: str, key: str) -> str:
+    return f'[digits]\npath = "digits"\ndigest = "hmac-sha256:{digits * 2}"\naccess = "restricted"\nkey = "{key}"\n'
+
+
+def test_data_recorded_under_two_keys_is_neither_the_same_nor_different(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, files={"data.toml": hidden_toml(ONE, "11111111")})
+    b = write_run(fresh, B, files={"data.toml": hidden_toml(TWO, "22222222")})
+    found = compared(a, b)
+    assert (found.data[0].state, found.identical_inputs) == ("not comparable", False)
+    assert found.unfair == ("data that cannot be compared, as its digests are under different keys or none: digits",)
+
+
+def test_data_recorded_under_a_key_and_under_none_is_neither_the_same_nor_different(
+    fresh: Lab, compared: Compare
+) -> None:
+    a = write_run(fresh, A, files={"data.toml": hidden_toml(ONE, "11111111")})
+    b = write_run(fresh, B, files={"data.toml": data_toml(ONE)})
+    assert [change.state for change in compared(a, b).data] == ["not comparable"]
+
+
+def test_data_recorded_under_one_key_is_told_apart(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, files={"data.toml": hidden_toml(ONE, "11111111")})
+    b = write_run(fresh, B, files={"data.toml": hidden_toml(TWO, "11111111")})
+    assert compared(a, b).unfair == ("different data: digits",)
+
+
 def test_what_makes_a_comparison_unfair_is_said(fresh: Lab, compared: Compare) -> None:
     a = write_run(fresh, A, recipe="digits")
     b = write_run(fresh, B, recipe="other", seed=2, status="failed", clean=False, defects=["metrics.json: no"])

@@ -48,6 +48,15 @@ def test_what_lies_at_its_path_is_used_there(access: Access) -> None:
     assert (found.fetched_bytes, found.resolution) == (None, None)
 
 
+def write_through(copy: Path, access: Access) -> None:
+    """Write to the copy and the stored object: one file by two names, unless root made them."""
+    for path in (copy, access.place.store.path_of("df3ce784d856334d65cd25028f98f158")):
+        path.chmod(0o644)
+        with path.open("r+") as file:
+            file.write("9")
+        path.chmod(0o444)
+
+
 def test_a_pinned_version_comes_from_the_store_into_a_read_only_copy(access: Access, pinned: DatasetRef) -> None:
     found = provide(pinned, access)
     assert found.path.parent == access.place.checkouts
@@ -68,19 +77,13 @@ def test_what_the_store_lacks_is_fetched_by_digest(access: Access, pinned: Datas
 def test_a_copy_that_was_written_to_is_mended_from_a_remote(access: Access, pinned: DatasetRef, tmp_path: Path) -> None:
     shutil.copytree(access.place.store_folder, tmp_path / "remote", dirs_exist_ok=True)
     copy = provide(pinned, access).path / "one"
-    copy.chmod(0o644)
-    with copy.open("r+") as file:
-        file.write("9")
-    copy.chmod(0o444)
+    write_through(copy, access)
     assert (provide(pinned, access).path / "one").read_text() == "1"
 
 
 def test_a_copy_that_was_written_to_and_is_nowhere_else_is_refused_by_name(access: Access, pinned: DatasetRef) -> None:
     copy = provide(pinned, access).path / "one"
-    copy.chmod(0o644)
-    with copy.open("r+") as file:
-        file.write("9")
-    copy.chmod(0o444)
+    write_through(copy, access)
     with pytest.raises(Refused, match="data does not exist, and its pinned version could not be fetched"):
         provide(pinned, access)
 

@@ -17,8 +17,8 @@ def command(run: str, names: tuple[str, ...], folder: str) -> int:
     """Bring back what RUN read or wrote: a dataset, an artifact, a folder of artifacts, history.csv.
 
     Without a name: everything, in DIR/data/NAME and DIR/artifacts. Bytes come from the object store, from git where
-    the data is part of the code, and from the remotes of gitexp.toml; all are checked by digest. A file that is in
-    the way is left as it is, and the command stops before it places anything.
+    the data is part of the code, from the remotes of gitexp.toml, and from the URL that a dataset came from; all are
+    checked by digest. A file that is in the way is left as it is, and the command stops before it places anything.
 
     \b
     gitexp get latest digits --to data/digits
@@ -46,5 +46,6 @@ def command(run: str, names: tuple[str, ...], folder: str) -> int:
     what = ", ".join(map(safe, got.names[:3])) + (f" and {len(got.names) - 3} more" if len(got.names) > 3 else "")
     files = "1 file" if got.files == 1 else f"{got.files:,} files"
     fetched = f"; {size(got.fetched_bytes)} fetched" if got.fetched_bytes else ""
-    click.echo(f"{what} of {row.id}: {files}, {size(got.size_bytes)}, in {safe(folder)}{fetched}", err=True)
+    where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
+    click.echo(f"{what} of {row.id}: {files}, {where}{fetched}", err=True)
     return 0

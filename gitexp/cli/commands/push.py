@@ -64,14 +64,14 @@ def command(remote: str | None, no_objects: bool) -> int:
 def _send_objects(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> bool:
     """Send what the runs need that the remote's branch, as last seen, does not have."""
     from gitexp.cli.commands.data.push import tell
-    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.progressbar import ObjectsBar
     from gitexp.pipelines.send import choose_remote, new_runs, send_runs
 
     commits = new_runs(repo, branch=config.branch, known=there.tracking_ref(config.branch))
     if not commits:
         return True
     to = choose_remote(config, None)
-    sent = send_runs(repo, commits, config=config, settings=settings, remote=to, watch=ProgressBar)
+    sent = send_runs(repo, commits, config=config, settings=settings, remote=to, watch=ObjectsBar)
     if sent.sent or sent.failures or sent.absent or sent.withheld:
         tell(sent)
     return not sent.failures

@@ -46,7 +46,8 @@ def sparkline(histogram: tuple[int, ...]) -> str:
 def _head(description: Description, name: str) -> Iterator[str]:
     files = "1 file" if description.files == 1 else f"{description.files:,} files"
     of = f" of {escaped(name)}" if name else ""
-    yield f"# A first contract{of}, from {description.rows:,} rows in {files}."
+    amount = "1 row" if description.rows == 1 else f"{description.rows:,} rows"
+    yield f"# A first contract{of}, from {amount} in {files}."
     yield "# Tighten what must hold, drop what need not."
     if description.faults:
         faults = "1 row or cell" if description.faults == 1 else f"{description.faults:,} rows or cells"

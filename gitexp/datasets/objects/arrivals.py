@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gitexp.datasets.digest import digest_file
+from gitexp.datasets.objects.batch import Batch, make_folder
 from gitexp.datasets.objects.names import Name
 from gitexp.datasets.objects.store import PARTIAL, ObjectStore
 from gitexp.model.manifest import ALGORITHM
@@ -24,15 +25,17 @@ class WrongBytes(Exception):
 class Arrival:
     """One object. `path` is ours alone while this is open; who fetches appends to it. Raises OSError."""
 
-    def __init__(self, store: ObjectStore, name: Name) -> None:
+    def __init__(self, store: ObjectStore, batch: Batch, name: Name) -> None:
         self.name = name
-        self._store = store
+        self._batch = batch
         shared = store.root / PARTIAL / f"{name.algorithm}-{name.digits}"
-        store.make_folder(shared.parent)
+        aside = batch.unnamed()
+        make_folder(store.root, shared.parent)
         fd = _locked(shared)
-        self.path = shared if fd is not None else store.unnamed()  # held by another process: do not wait for it
+        self.path = shared if fd is not None else aside  # held by another process: do not wait for it
         self._fd = fd if fd is not None else os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
         self._continues = fd is not None
+        self._kept = False
 
     def __enter__(self) -> Arrival:
         return self
@@ -51,12 +54,13 @@ class Arrival:
         os.ftruncate(self._fd, 0)
 
     def keep(self) -> int:
-        """Verify what arrived and give it its name; its size. Raises WrongBytes, and GitexpError where it cannot be."""
+        """Verify what arrived and leave it to the batch, to be named; its size. Raises WrongBytes, and OSError."""
         found = digest_file(os.fsencode(self.path))
         if not self.name.fits(found.digest):
             raise WrongBytes(f"{ALGORITHM}:{found.digest}", found.size)
-        self._store.adopt(self.path, digest=self.name.digest, lab_key=self.name.lab_key)
-        self.path.unlink(missing_ok=True)
+        # Under the lock: whoever waits for it finds the path gone, and does not go on writing to the file.
+        self._batch.move(self.path, self.name)
+        self._kept = True
         return found.size
 
     def close(self) -> None:
@@ -64,7 +68,7 @@ class Arrival:
         if self._fd < 0:
             return
         try:
-            if not self._continues or self.size_bytes == 0:
+            if not self._kept and (not self._continues or self.size_bytes == 0):
                 self.path.unlink(missing_ok=True)
         finally:
             os.close(self._fd)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.copies import copy, share
 from gitexp.datasets.objects.names import name_of
-from gitexp.datasets.objects.store import ObjectStore, damaged
+from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.model.manifest import Entry, display, parse_manifest
 
@@ -68,7 +68,7 @@ def place_copies(manifest: bytes, *, store: ObjectStore, target: Path, progress:
     """Copy a dataset's files into the folder `target` of the user's; the bytes of those that were not there.
 
     Files that are there and the same stay. Raises GitexpError, having written nothing, where something else is in the
-    way or the store lacks something; a damaged object is an error too.
+    way or the store lacks something, and Damaged for all objects whose bytes are others by now.
     """
     entries = parse_manifest(manifest)
     _refuse_repositories(entries)
@@ -210,13 +210,16 @@ def _is_same(path: Path, entry: Entry) -> bool:
 def _copy(entries: Sequence[Entry], folder: Path, store: ObjectStore, progress: Progress | None) -> None:
     folder.mkdir()
     made = {b""}
+    wrong: dict[str, Path] = {}
     for entry in entries:
         _make_parents(entry.path, folder, made)
         source = store.path_of(entry.digest)
         if copy(source, folder / os.fsdecode(entry.path)) != entry.digest:
-            raise damaged(f"xxh128:{entry.digest}", source)
+            wrong[f"xxh128:{entry.digest}"] = source
         if progress:
             progress.advance(files=1, size_bytes=entry.size or 0)
+    if wrong:
+        raise Damaged(list(wrong), list(wrong.values()))
 
 
 def _move_in(entries: Sequence[Entry], beside: Path, target: Path) -> None:

@@ -10,39 +10,22 @@ from gitexp.datasets.digest import BLOCK, digest_file
 _FICLONE = 0x40049409  # share the blocks of another file, where the file system can (btrfs, XFS)
 
 
-def copy_synced(source: Path, target: Path) -> str:
-    """Copy to a new file that is safely on disk; the xxh128 of what arrived there. Raises OSError."""
-    digest, fd = _copied(source, target)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    return digest
-
-
 def copy(source: Path, target: Path) -> str:
     """Copy to a new file; the xxh128 of what arrived there. Raises OSError."""
-    digest, fd = _copied(source, target)
-    os.close(fd)
-    return digest
-
-
-def _copied(source: Path, target: Path) -> tuple[str, int]:
     from xxhash import xxh3_128
 
     with source.open("rb", buffering=0) as reader:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             if clone(reader.fileno(), fd):
-                return digest_file(os.fsencode(target)).digest, fd
+                return digest_file(os.fsencode(target)).digest
             state = xxh3_128()
             while block := reader.read(BLOCK):
                 state.update(block)
                 write_all(fd, block)
-            return state.hexdigest(), fd
-        except BaseException:
+            return state.hexdigest()
+        finally:
             os.close(fd)
-            raise
 
 
 def clone(source: int, target: int) -> bool:
@@ -61,6 +44,8 @@ def share(source: Path, target: Path) -> None:
     if _cloned(source, target):
         return
     try:
+        if os.geteuid() == 0:  # whose programs may write to read-only files, and so through a second name
+            raise PermissionError
         os.link(source, target)
     except FileExistsError:
         raise
@@ -105,6 +90,20 @@ def sync(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def sync_file_system(fd: int) -> None:
+    """All of the file system that holds the open `fd`, safely on disk. Raises OSError, also where nothing can do it.
+
+    Linux from 5.8 on tells of writes that failed since `fd` was opened.
+    """
+    import ctypes
+    import errno
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    number = errno.ENOSYS if call is None else ctypes.get_errno() if call(fd) != 0 else 0
+    if number:
+        raise OSError(number, os.strerror(number))
 
 
 def nobody_writes(path: Path) -> bool:

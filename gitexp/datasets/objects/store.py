@@ -8,18 +8,19 @@ A lab may share the folder: what is made in it takes over its mode, as with git'
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.digest import digest_file
-from gitexp.datasets.objects.copies import copy_synced, nobody_writes, sync, write_all
+from gitexp.datasets.objects.batch import INCOMING, READ_ONLY, Batch, Healing, changed, has_size, make_folder, unnamed
+from gitexp.datasets.objects.copies import nobody_writes, sync
 from gitexp.datasets.objects.names import Name, digest_at, name_of
 from gitexp.errors import GitexpError
 from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
 
-READ_ONLY = 0o444
-INCOMING, PARTIAL = "incoming", "partial"
+PARTIAL = "partial"
+SHOWN = 20
 LARGEST_READ = 1 << 30  # bytes: what is read whole into memory is a manifest, not data
 
 
@@ -46,6 +47,17 @@ class ObjectStore:
     def has(self, digest: str) -> bool:
         return self.path_of(digest).is_file()
 
+    def holds(self, digest: str, size_bytes: int | None) -> bool:
+        """Whether the object is there, as long as it should be; None: not known."""
+        return self.has(digest) if size_bytes is None else has_size(self.path_of(digest), size_bytes)
+
+    def beginning_with(self, digits: str) -> list[str]:
+        """The digests that begin so; at least two digits. For people, who do not type 32."""
+        folder = self.root / ALGORITHM / digits[:2]
+        names = (entry.name for entry in folder.iterdir()) if folder.is_dir() else ()
+        found = (digest_at(f"{ALGORITHM}/{digits[:2]}/{name}") for name in names if name.startswith(digits[2:]))
+        return sorted(digest for digest in found if digest is not None)
+
     def size_bytes(self, digest: str) -> int | None:
         """None: it is not there."""
         try:
@@ -67,7 +79,7 @@ class ObjectStore:
         if len(content) > LARGEST_READ:
             raise GitexpError(f"{digest} has more than {LARGEST_READ} bytes: no manifest is so long")
         if name.can_be_checked and not name.fits(_digits(content)):
-            raise damaged(digest, path)
+            raise Damaged([digest], [path])
         return content
 
     def is_whole(self, digest: str, *, lab_key: bytes | None = None) -> bool:
@@ -94,36 +106,30 @@ class ObjectStore:
 
     # ---- ways in
 
+    def batch(self) -> Batch:
+        """Many objects for one wait: `with store.batch() as batch: batch.put(…)`; they have names once it is left."""
+        return Healing(self.root)
+
     def put(self, path: Path, *, digest: str, lab_key: bytes | None = None) -> bool:
         """Copy a file that may still be written to; False: it was there. Raises GitexpError if the bytes are others.
 
+        An object that is longer or shorter than the file is damaged, and replaced.
         The user's own files come in this way: never as a second name, because they may be written to in place later.
         """
-        name = name_of(digest, lab_key)
-        if (self.root / name.key).is_file():
-            return False
-        unnamed = None
-        try:
-            unnamed = self.unnamed()
-            found = copy_synced(path, unnamed)
-            if not name.fits(found):
-                raise _changed(path, name, found)
-            return self._name(unnamed, name)
-        except OSError as error:
-            raise self._full(str(path), error) from error
-        finally:
-            if unnamed is not None:
-                unnamed.unlink(missing_ok=True)
+        with self.batch() as batch:
+            return batch.put(path, digest=digest, lab_key=lab_key)
 
     def put_bytes(self, content: bytes) -> str:
         """Store bytes; their digest."""
         name = Name(ALGORITHM, _digits(content))
-        self._put_content(content, name)
+        with self.batch() as batch:
+            batch.put_content(content, name)
         return name.digest
 
     def put_keyed(self, content: bytes, digest: str) -> None:
         """Store bytes under the keyed digest that the caller has made of theirs."""
-        self._put_content(content, name_of(digest))
+        with self.batch() as batch:
+            batch.put_content(content, name_of(digest))
 
     def take(self, path: Path, *, digest: str) -> None:
         """Store a file that is done with, without copying where that is safe. Raises GitexpError for other bytes.
@@ -133,10 +139,10 @@ class ObjectStore:
         outlived its program may still write to it.
         """
         name = name_of(digest)
-        if (self.root / name.key).is_file():
-            return
         try:
             found = path.lstat()
+            if has_size(self.root / name.key, found.st_size):
+                return
             if os.path.realpath(path) == os.path.abspath(path) and found.st_nlink == 1:
                 path.chmod(READ_ONLY)  # before the question, so that nobody opens it for writing after the answer
                 if nobody_writes(path):
@@ -153,15 +159,24 @@ class ObjectStore:
             sync(path)
             found = digest_file(os.fsencode(path)).digest
             if not name.fits(found):
-                raise _changed(path, name, found)
+                raise changed(path, name, found)
             path.chmod(READ_ONLY)
-            self.make_folder((self.root / name.key).parent)
-            os.link(path, self.root / name.key)
+            make_folder(self.root, (self.root / name.key).parent)
+            self._link(path, self.root / name.key)
             sync((self.root / name.key).parent)
-        except FileExistsError:
-            return  # another writer was first
         except OSError:  # another file system, or one without links
             self.put(path, digest=digest, lab_key=lab_key)
+
+    def _link(self, path: Path, target: Path) -> None:
+        try:
+            os.link(path, target)
+        except FileExistsError:
+            if has_size(target, path.stat().st_size):
+                return  # another writer was first
+            second = unnamed(self.root)  # what is there is damaged
+            make_folder(self.root, second.parent)
+            os.link(path, second)
+            second.replace(target)
 
     # ---- ways out
 
@@ -179,83 +194,15 @@ class ObjectStore:
             if (self.root / folder).is_dir():
                 yield from (self.root / folder).iterdir()
 
-    # ---- how
 
-    def unnamed(self) -> Path:
-        """A path for a new file on its way in. Raises OSError."""
-        folder = self.root / INCOMING
-        self.make_folder(folder)
-        return folder / f"{os.getpid()}-{os.urandom(8).hex()}"
+class Damaged(GitexpError):
+    """Somebody, or the disk, has changed objects: those of `digests`, which lie at `paths`."""
 
-    def make_folder(self, folder: Path) -> None:
-        """A folder of the store, with the mode of its root. Raises OSError."""
-        if folder.is_dir():
-            return
-        if folder == self.root:
-            return folder.mkdir(parents=True, exist_ok=True)
-        self.make_folder(folder.parent)
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            return
-        try:
-            folder.chmod(self.root.stat().st_mode & 0o7777)
-        except OSError:
-            pass  # a file system without modes
-
-    def _put_content(self, content: bytes, name: Name) -> None:
-        if (self.root / name.key).is_file():
-            return
-        try:
-            unnamed = self.unnamed()
-            fd = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                write_all(fd, content)
-                os.fsync(fd)
-                self._name(unnamed, name)
-            finally:
-                os.close(fd)
-                unnamed.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._full(name.digest, error) from error
-
-    def _name(self, unnamed: Path, name: Name) -> bool:
-        """Whether it was us who gave the object its name: nothing is ever overwritten."""
-        target = self.root / name.key
-        unnamed.chmod(READ_ONLY)
-        self.make_folder(target.parent)
-        try:
-            os.link(unnamed, target)
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without links
-            if target.exists():
-                return False
-            unnamed.rename(target)
-        sync(target.parent)
-        return True
-
-    def _full(self, what: str, error: OSError) -> GitexpError:
-        import errno
-
-        no_space = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return GitexpError(
-            f"{what} could not be stored: {error.strerror}",
-            why=f"The object store is {self.root}",
-            fix="free some space, or git config gitexp.store DIR    (then run the command again)" if no_space else "",
-        )
-
-
-def damaged(digest: str, path: Path) -> GitexpError:
-    """Somebody, or the disk, has changed an object."""
-    return GitexpError(f"The object {digest} is damaged: its bytes are others by now", details=[f"  {path}"])
-
-
-def _changed(path: Path, name: Name, found: str) -> GitexpError:
-    return GitexpError(
-        f"{path} changed while it was being stored",
-        details=[f"  expected  {name.digest}", f"  found     {ALGORITHM}:{found}"],
-    )
+    def __init__(self, digests: Sequence[str], paths: Sequence[Path]) -> None:
+        what = f"The object {digests[0]} is" if len(digests) == 1 else f"{len(digests)} objects are"
+        whose = "its bytes are" if len(digests) == 1 else "their bytes are"
+        super().__init__(f"{what} damaged: {whose} others by now", details=[f"  {path}" for path in paths[:SHOWN]])
+        self.digests = tuple(digests)
 
 
 def _digits(content: bytes) -> str:

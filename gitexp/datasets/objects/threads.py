@@ -15,12 +15,19 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], *, threads
     if len(every) <= 1 or threads <= 1:
         yield from map(work, every)
         return
-    from concurrent.futures import ThreadPoolExecutor, as_completed
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+    from itertools import islice
 
+    waiting = iter(every)
     with ThreadPoolExecutor(min(threads, len(every))) as pool:
         try:
-            for done in as_completed([pool.submit(work, item) for item in every]):
-                yield done.result()
+            # Not all at once: a future takes a kilobyte or two.
+            running = {pool.submit(work, item) for item in islice(waiting, 2 * threads)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(work, item) for item in islice(waiting, len(done))}
+                for one in done:
+                    yield one.result()
         except BaseException:  # also the caller's break
             pool.shutdown(wait=False, cancel_futures=True)
             raise

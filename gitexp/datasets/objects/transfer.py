@@ -5,11 +5,15 @@ What fails is told object by object. A remote that is out of reach is not asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.arrivals import Arrival, WrongBytes
+from gitexp.datasets.objects.batch import Batch
 from gitexp.datasets.objects.names import Name, name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.objects.threads import Item, in_threads
@@ -19,6 +23,9 @@ from gitexp.datasets.remotes.protocol import Kind, Parcel, Remote, Sent, Trouble
 from gitexp.errors import GitexpError
 
 Answer = TypeVar("Answer")
+
+TOGETHER_BYTES = 1 << 25  # objects that are sent by one call
+MOST_OPEN = 256  # files that are on their way in at once: a process may have 1,024 open, or fewer
 
 
 class Failure(NamedTuple):
@@ -65,9 +72,11 @@ def send_objects(
         parcels: list[Parcel] = []
         failures: list[Failure] = []
         for name in names:
-            if name.key in known.there:
-                continue
             trouble, path = known.unsure.get(name.key), holdings(name.digest)
+            if name.key in known.there:
+                if (cut := _other_size(name, path, known.size_bytes.get(name.key))) is not None:
+                    failures.append(_failure(remote, name, cut))
+                continue
             if trouble is not None and trouble.kind != "forbidden":  # who may write may not always ask
                 failures.append(_failure(remote, name, trouble))
             elif path is None:
@@ -79,7 +88,7 @@ def send_objects(
         sizes = {parcel.name: _size(parcel.path) for parcel in parcels}
         watch = Watch(progress)
         watch.expect(len(parcels), sum(sizes.values()))
-        answers = _send(remote, parcels, watch)
+        answers = _send(remote, _loads(parcels, sizes, remote), watch)
     finally:
         remote.close()
     failures += [_failure(remote, name, answer) for name, answer in answers if isinstance(answer, Trouble)]
@@ -88,10 +97,10 @@ def send_objects(
     return SendReport(len(sent), existing, _in_order(failures, names), sum(sizes[name] for name in sent))
 
 
-def _send(remote: Remote, parcels: Sequence[Parcel], watch: Watch) -> list[tuple[Name, Trouble | Sent]]:
+def _send(remote: Remote, loads: Iterable[Sequence[Parcel]], watch: Watch) -> list[tuple[Name, Trouble | Sent]]:
     breaker = Breaker()
 
-    def batch(some: Sequence[Parcel]) -> list[tuple[Name, Trouble | Sent]]:
+    def send(some: Sequence[Parcel]) -> list[tuple[Name, Trouble | Sent]]:
         answers: list[Trouble | Sent] = []
         if breaker.trouble is not None:
             answers += [breaker.trouble] * len(some)
@@ -105,7 +114,7 @@ def _send(remote: Remote, parcels: Sequence[Parcel], watch: Watch) -> list[tuple
         watch.done(len(some))
         return [(parcel.name, answer) for parcel, answer in zip(some, answers, strict=True)]
 
-    return _all_of(batch, _batches(parcels, remote), remote, watch)
+    return _all_of(send, loads, remote, watch)
 
 
 def fetch_objects(
@@ -144,13 +153,13 @@ def fetch_objects(
 def _fetch(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Watch) -> list[tuple[Name, Trouble | int]]:
     breaker = Breaker()
 
-    def batch(some: Sequence[Name]) -> list[tuple[Name, Trouble | int]]:
+    def fetch(some: Sequence[Name]) -> list[tuple[Name, Trouble | int]]:
         answers: list[Trouble | int] = []
         if breaker.trouble is not None:
             answers += [breaker.trouble] * len(some)
         else:
             try:
-                answers += _arrive(remote, some, store, watch)
+                answers += _arrive(remote, some, store, batch, watch)
             except OSError as error:  # the disk is full, or worse
                 breaker.trip(local_trouble(error))
                 answers += [local_trouble(error)] * len(some)
@@ -159,15 +168,22 @@ def _fetch(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Wat
         watch.done(sum(isinstance(answer, int) for answer in answers))
         return list(zip(some, answers, strict=True))
 
-    return _all_of(batch, _batches(names, remote), remote, watch)
+    with store.batch() as batch:
+        answers = _all_of(fetch, _batches(names, remote), remote, watch)
+        lost = batch.settle()
+    if not lost:
+        return answers
+    return [(name, local_trouble(lost[name.digest]) if name.digest in lost else answer) for name, answer in answers]
 
 
-def _arrive(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Watch) -> list[Trouble | int]:
+def _arrive(
+    remote: Remote, names: Sequence[Name], store: ObjectStore, batch: Batch, watch: Watch
+) -> list[Trouble | int]:
     """Fetch, verify, keep; what was continued and turned out wrong is fetched once again, whole."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
-        arrivals = [stack.enter_context(Arrival(store, name)) for name in names]
+        arrivals = [stack.enter_context(Arrival(store, batch, name)) for name in names]
         continued = {number for number, arrival in enumerate(arrivals) if arrival.size_bytes}
         answers = _once(remote, arrivals, watch)
         wrong = [number for number, answer in enumerate(answers) if _is_wrong(answer)]
@@ -191,8 +207,8 @@ def _once(remote: Remote, arrivals: Sequence[Arrival], watch: Watch) -> list[Tro
         except WrongBytes as error:
             words = f"it has other bytes under this name: {error.size_bytes} of them, {error.found}"
             answers.append(Trouble("wrong", words))
-        except GitexpError as error:
-            answers.append(Trouble("local", error.what))
+        except OSError as error:
+            answers.append(local_trouble(error))
     return answers
 
 
@@ -201,18 +217,34 @@ def _is_wrong(answer: Trouble | int) -> bool:
 
 
 def _all_of(
-    batch: Callable[[Sequence[Item]], list[Answer]], batches: Iterable[Sequence[Item]], remote: Remote, watch: Watch
+    move: Callable[[Sequence[Item]], list[Answer]], batches: Iterable[Sequence[Item]], remote: Remote, watch: Watch
 ) -> list[Answer]:
     with watch:
-        return [answer for some in in_threads(batch, batches, threads=remote.at_once) for answer in some]
+        return [answer for some in in_threads(move, batches, threads=remote.at_once) for answer in some]
 
 
 def _names(digests: Iterable[str], lab_key: bytes | None) -> list[Name]:
     return list(dict.fromkeys(name_of(digest, lab_key) for digest in digests))
 
 
-def _batches(items: Sequence[Item], remote: Remote) -> list[Sequence[Item]]:
-    return [items[at : at + remote.together] for at in range(0, len(items), remote.together)]
+def _loads(parcels: Sequence[Parcel], sizes: Mapping[Name, int], remote: Remote) -> Iterator[Sequence[Parcel]]:
+    """Objects that go together: not many, and not large ones, which are better sent beside each other."""
+    load: list[Parcel] = []
+    size_bytes = 0
+    for parcel in parcels:
+        if load and (len(load) >= remote.together or size_bytes + sizes[parcel.name] > TOGETHER_BYTES):
+            yield load
+            load, size_bytes = [], 0
+        load.append(parcel)
+        size_bytes += sizes[parcel.name]
+    if load:
+        yield load
+
+
+def _batches(names: Sequence[Name], remote: Remote) -> Iterator[Sequence[Name]]:
+    """Objects to ask for together. How large they are is not known: few ones are shared out among all threads."""
+    each = min(remote.together, MOST_OPEN // remote.at_once, math.ceil(len(names) / remote.at_once))
+    return (names[at : at + each] for at in range(0, len(names), each))
 
 
 def _in_order(failures: Iterable[Failure], names: Iterable[Name]) -> tuple[Failure, ...]:
@@ -221,20 +253,37 @@ def _in_order(failures: Iterable[Failure], names: Iterable[Name]) -> tuple[Failu
 
 
 def _failure(remote: Remote, name: Name, trouble: Trouble) -> Failure:
-    return Failure(name.digest, f"{remote.name} ({remote.shown}): {trouble.words}", trouble.kind)
+    return Failure(name.digest, _said(remote, trouble), trouble.kind)
+
+
+def _said(remote: Remote, trouble: Trouble) -> str:
+    words = trouble.words.replace("[remotes.NAME]", f"[remotes.{remote.name}]")
+    return f"{remote.name} ({remote.shown}): {words}"
 
 
 def _everywhere(name: Name, troubles: Sequence[tuple[Remote, Trouble]]) -> Failure:
     """One failure of an object that no remote could give; the kind is of the first that did not just lack it."""
     if not troubles:
         return Failure(name.digest, "it is not in the object store, and there is no remote to ask", "missing")
-    words = "; ".join(f"{remote.name} ({remote.shown}): {trouble.words}" for remote, trouble in troubles)
+    words = "; ".join(_said(remote, trouble) for remote, trouble in troubles)
     telling = (trouble.kind for _, trouble in troubles if trouble.kind != "missing")
     return Failure(name.digest, words, next(telling, "missing"))
 
 
 def _no_key(name: Name) -> Failure:
     return Failure(name.digest, "only who has the lab's key can verify it (git config gitexp.key)", "local")
+
+
+def _other_size(name: Name, path: Path | None, there_bytes: int | None) -> Trouble | None:
+    """What is wrong with an object that is there, as far as its size tells; the file here must be the right one."""
+    if path is None or there_bytes is None or there_bytes == (size_bytes := _size(path)):
+        return None
+    try:
+        if not name.fits(digest_file(os.fsencode(path)).digest):
+            return None
+    except OSError:
+        return None
+    return Trouble("wrong", f"{name.key} has {there_bytes} of {size_bytes} bytes; remove it there, then push again")
 
 
 def _size(path: Path) -> int:

@@ -7,9 +7,9 @@ import re
 from gitexp.datasets.remotes.protocol import Trouble
 
 _NAMES = {
-    "NoSuchBucket": Trouble("bucket", "there is no such bucket"),
-    "NoSuchContainer": Trouble("bucket", "there is no such container"),
-    "ContainerNotFound": Trouble("bucket", "there is no such container"),
+    "NoSuchBucket": Trouble("bucket", "there is no such bucket: create it, or correct url in [remotes.NAME]"),
+    "NoSuchContainer": Trouble("bucket", "there is no such container: create it, or correct url in [remotes.NAME]"),
+    "ContainerNotFound": Trouble("bucket", "there is no such container: create it, or correct url in [remotes.NAME]"),
     "PermanentRedirect": Trouble("bucket", "the bucket is in another region (say region = … in [remotes.NAME])"),
     "AuthorizationHeaderMalformed": Trouble("bucket", "the bucket is in another region (say region = …)"),
     "InvalidAccessKeyId": Trouble("credentials", "it does not know the access key"),

@@ -138,11 +138,14 @@ def _profile(settings: RemoteSettings) -> Profile | None:
         if not settings.auth.startswith(_PROFILE):
             raise _unknown_method(settings)
         return read_profile(settings.auth.removeprefix(_PROFILE).strip())
-    if os.environ.get("AWS_ACCESS_KEY_ID"):
+    if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
         return None
     if os.environ.get("AWS_PROFILE"):
         return read_profile(os.environ["AWS_PROFILE"])
     found = find_profile("default")
+    halves = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if os.environ.get(name)]
+    if found is None and halves:  # obstore would not look further
+        raise no_credentials(settings)
     if found is None and not any(map(os.environ.get, _ELSEWHERE)) and not _is_on_a_cloud_machine():
         raise no_credentials(settings)
     return found
@@ -151,7 +154,7 @@ def _profile(settings: RemoteSettings) -> Profile | None:
 def no_credentials(settings: RemoteSettings) -> GitexpError:
     return GitexpError(
         f"No credentials for {shown_url(settings.url)}",
-        why="Looked for AWS_ACCESS_KEY_ID, AWS_PROFILE, and [default] in ~/.aws/credentials.",
+        why="Looked for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, [default] in ~/.aws/credentials.",
         fix="export AWS_PROFILE=NAME    (a public bucket: anonymous = true in "
         f"[remotes.{settings.name}] of gitexp.toml)",
     )

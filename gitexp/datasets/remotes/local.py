@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gitexp.datasets.digest import BLOCK
+from gitexp.datasets.objects.batch import Batch
 from gitexp.datasets.objects.copies import clone, write_all
 from gitexp.datasets.objects.names import name_of
 from gitexp.datasets.objects.store import ObjectStore
@@ -29,7 +31,7 @@ class LocalRemote:
 
     writable = True
     at_once = 4
-    together = 1
+    together = 256
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
@@ -40,16 +42,15 @@ class LocalRemote:
     def present(self, keys: Sequence[str]) -> Present:
         if trouble := self._absent():
             return Present(frozenset(), dict.fromkeys(keys, trouble))
-        there, unsure = set(), {}
+        there, unsure = {}, {}
         for key in keys:
             try:
-                (self._root / key).stat()
-                there.add(key)
+                there[key] = (self._root / key).stat().st_size
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:
                 unsure[key] = _trouble(error)
-        return Present(frozenset(there), unsure)
+        return Present(frozenset(there), unsure, there)
 
     def fetch(self, wanted: Sequence[Wanted], told: Told) -> list[Trouble | None]:
         return [self._fetch(one, told) for one in wanted]
@@ -79,22 +80,15 @@ class LocalRemote:
                 told(len(block))
 
     def send(self, parcels: Sequence[Parcel], told: Told) -> list[Trouble | Sent]:
-        return [self._send(parcel, told) for parcel in parcels]
-
-    def _send(self, parcel: Parcel, told: Told) -> Trouble | Sent:
         if trouble := self._absent():
-            return trouble
-        try:
-            size_bytes = parcel.path.stat().st_size
-            sent = self._store.put(parcel.path, digest=parcel.name.digest, lab_key=parcel.name.lab_key)
-            told(size_bytes)
-        except GitexpError as error:
-            if isinstance(error.__cause__, OSError):
-                return _trouble(error.__cause__)
-            return Trouble("local", error.what)
-        except OSError as error:
-            return local_trouble(error)
-        return "sent" if sent else "there"
+            return [trouble] * len(parcels)
+        with Batch(self._root) as batch:
+            answers = [_send(parcel, batch, told) for parcel in parcels]
+            lost = batch.settle()
+        for number, parcel in enumerate(parcels):
+            if (error := lost.get(parcel.name.digest)) is not None:
+                answers[number] = _trouble(error)
+        return answers
 
     def listing(self) -> Iterator[Listed]:
         if trouble := self._absent():
@@ -108,7 +102,22 @@ class LocalRemote:
     def _absent(self) -> Trouble | None:
         if self._root.is_dir():
             return None
-        return Trouble("bucket", "the folder does not exist (is it mounted? a new one: mkdir -p it)")
+        fix = f"mkdir -p {shlex.quote(str(self._root))}"
+        return Trouble("bucket", f"the folder does not exist (is it mounted? a new one: {fix})")
+
+
+def _send(parcel: Parcel, batch: Batch, told: Told) -> Trouble | Sent:
+    try:
+        size_bytes = parcel.path.stat().st_size
+        sent = batch.put(parcel.path, digest=parcel.name.digest, lab_key=parcel.name.lab_key)
+        told(size_bytes)
+    except GitexpError as error:
+        if isinstance(error.__cause__, OSError):
+            return _trouble(error.__cause__)
+        return Trouble("local", error.what)
+    except OSError as error:
+        return local_trouble(error)
+    return "sent" if sent else "there"
 
 
 def _trouble(error: OSError) -> Trouble:

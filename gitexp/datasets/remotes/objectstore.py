@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ LARGE_AT_ONCE = 4
 PIECE = 1 << 16
 TRIES = 4
 PAGE = 1000
+_NAMELESS = Trouble("bucket", "there is no such bucket: create it, or correct url in [remotes.NAME]")
 KEYS_FOR_A_PAGE = 20  # a page of a listing costs less than so many questions
 
 
@@ -53,7 +54,7 @@ class _WrongSource(Exception):
 
 
 class _Known(NamedTuple):
-    there: frozenset[str]
+    there: Mapping[str, int]  # to their sizes
     absent: frozenset[str]
 
 
@@ -73,27 +74,26 @@ class ObjectStoreRemote:
         self._large = threading.Semaphore(LARGE_AT_ONCE)
 
     def present(self, keys: Sequence[str]) -> Present:
-        there: set[str] = set()
         unsure: dict[str, Trouble] = {}
         listed = self._listed(keys)
         if isinstance(listed, Trouble):
             return Present(frozenset(), dict.fromkeys(keys, listed))
-        there |= listed.there
+        there = dict(listed.there)
         unknown = [key for key in keys if key not in there and key not in listed.absent]
         for key, answer in in_threads(self._head, unknown, threads=self.at_once):
             if isinstance(answer, Trouble):
                 unsure[key] = answer
-            elif answer:
-                there.add(key)
-        return Present(frozenset(there), unsure)
+            elif answer is not None:
+                there[key] = answer
+        return Present(frozenset(there), unsure, there)
 
-    def _head(self, key: str) -> tuple[str, bool | Trouble]:
+    def _head(self, key: str) -> tuple[str, int | Trouble | None]:
+        """The object's size; None: it is not there."""
         try:
-            self._bucket.head(key)
+            return key, self._bucket.head(key)["size"]
         except _errors() as error:
             trouble = trouble_of(error)
-            return key, False if trouble.kind == "missing" else trouble
-        return key, True
+            return key, None if trouble.kind == "missing" else trouble
 
     def fetch(self, wanted: Sequence[Wanted], told: Told) -> list[Trouble | None]:
         return [self._fetch(one, told) for one in wanted]
@@ -145,7 +145,7 @@ class ObjectStoreRemote:
         except _errors() as error:
             trouble = trouble_of(error)
             # Of a key that does not exist only reading can say that it is missing.
-            return Trouble("bucket", "there is no such bucket") if trouble.kind == "missing" else trouble
+            return _NAMELESS if trouble.kind == "missing" else trouble
         return "sent"
 
     def _send_small(self, parcel: Parcel, told: Told) -> None:
@@ -186,24 +186,24 @@ class ObjectStoreRemote:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(self._head, key).result()[1] is True
+            return isinstance(pool.submit(self._head, key).result()[1], int)
 
     def _listed(self, keys: Sequence[str]) -> _Known | Trouble:
         """What a listing that costs less than asking for each key tells: all, where it comes to its end."""
         pages = len(keys) // KEYS_FOR_A_PAGE if self.writable else 0
-        asked, there = set(keys), set[str]()
+        asked, there = set(keys), dict[str, int]()
         if not pages:
-            return _Known(frozenset(), frozenset())
+            return _Known({}, frozenset())
         try:
             for number, page in enumerate(self._bucket.list(f"{ALGORITHM}/", chunk_size=PAGE), 1):
-                there |= asked & {meta["path"] for meta in page}
+                there |= {meta["path"]: meta["size"] for meta in page if meta["path"] in asked}
                 if number == pages and len(page) == PAGE:
-                    return _Known(frozenset(there), frozenset())
+                    return _Known(there, frozenset())
         except _errors() as error:
             trouble = trouble_of(error)
             # Who may read objects may not always list them.
-            return trouble if trouble.kind in WHOLE else _Known(frozenset(there), frozenset())
-        return _Known(frozenset(there), frozenset(key for key in asked - there if key.startswith(f"{ALGORITHM}/")))
+            return trouble if trouble.kind in WHOLE else _Known(there, frozenset())
+        return _Known(there, frozenset(key for key in asked - there.keys() if key.startswith(f"{ALGORITHM}/")))
 
     def listing(self) -> Iterator[Listed]:
         try:

@@ -68,6 +68,7 @@ class Present(NamedTuple):
 
     there: frozenset[str]
     unsure: Mapping[str, Trouble]
+    size_bytes: Mapping[str, int] = {}  # of those that are there, where that is known
 
 
 class Listed(NamedTuple):

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gitexp.datasets.digest import digest_file
+from gitexp.datasets.objects.batch import INCOMING
 from gitexp.datasets.objects.names import digest_at
-from gitexp.datasets.objects.store import INCOMING
 from gitexp.datasets.remotes.protocol import (
     Failed,
     Listed,
@@ -58,11 +58,12 @@ class SftpRemote:
         folders = sorted({key.rpartition("/")[0] for key in keys})
         try:
             with self._session(Path(tempfile.gettempdir())) as session:
-                answers = session.ask([f"-ls -1 {folder}" for folder in folders])
+                answers = session.ask([f"-ls -ln {folder}" for folder in folders])
         except Failed as error:
             return Present(frozenset(), dict.fromkeys(keys, error.trouble))
-        there = {line.strip() for lines in answers for line in lines}
-        return Present(frozenset(key for key in keys if key in there), {})
+        there = {one.key: one.size_bytes for lines in answers for one in _listed(lines)}
+        sizes = {key: size_bytes for key, size_bytes in there.items() if size_bytes is not None}
+        return Present(frozenset(key for key in keys if key in there), {}, sizes)
 
     def fetch(self, wanted: Sequence[Wanted], told: Told) -> list[Trouble | None]:
         folder = wanted[0].path.parent.parent  # of the store: below it no name needs quoting

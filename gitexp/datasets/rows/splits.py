@@ -89,9 +89,7 @@ def draw(
         raise Refused(
             f"The splits of {what} cannot be drawn: {count}",
             details=[f"  {problem}" for problem in problems],
-            why=f"{what[:1].upper()}{what[1:]} has {rows:,} row{'' if rows == 1 else 's'}."
-            if rows
-            else "It has no rows.",
+            why=f"{what} has {rows:,} row{'' if rows == 1 else 's'}." if rows else "It has no rows.",
         )
     # One by one: a million rows as text and as a list are much larger than the numbers themselves.
     rules = {**splits, **samples}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitexp.datasets.objects.checkout import check_out, mend, place_copies
-from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError
 
 ONE, TWO = "df3ce784d856334d65cd25028f98f158", "cb358fcee0dfde56fb95a7322f5da314"
@@ -71,6 +71,23 @@ def test_damage_that_reached_the_store_is_removed_and_named(store: ObjectStore, 
     assert mend(TREE_DIGEST, store=store, folder=cache) == [f"xxh128:{ONE}"]
     assert not path.exists()
     assert (store.has(ONE), store.has(TWO)) == (False, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can write to a read-only file")
+def test_what_root_writes_to_a_layout_does_not_reach_the_store(store: ObjectStore, cache: Path) -> None:
+    path = check_out(TREE_DIGEST, store=store, folder=cache)
+    (path / "one").write_bytes(b"X")
+    assert store.read_bytes(ONE) == b"1"
+
+
+def test_all_damaged_objects_are_named_and_nothing_is_placed(store: ObjectStore, tmp_path: Path) -> None:
+    for digest in (ONE, TWO):
+        store.path_of(digest).chmod(0o644)
+        store.path_of(digest).write_bytes(b"X")
+    with pytest.raises(Damaged, match="2 objects are damaged") as raised:
+        place_copies(TREE, store=store, target=tmp_path / "mine")
+    assert raised.value.digests == (f"xxh128:{ONE}", f"xxh128:{TWO}")
+    assert not (tmp_path / "mine").exists()
 
 
 def test_a_lacking_object_is_named_and_leaves_no_folder(store: ObjectStore, cache: Path) -> None:

@@ -44,6 +44,45 @@ def test_what_is_there_is_never_written_again(store: ObjectStore, one: Path) -> 
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+@pytest.mark.parametrize("how", [ObjectStore.put, ObjectStore.take, ObjectStore.adopt])
+def test_an_object_of_another_size_is_damaged_and_gives_way_to_verified_bytes(
+    store: ObjectStore, one: Path, how: object
+) -> None:
+    store.put_bytes(b"1")
+    store.path_of(DIGEST).chmod(0o644)
+    store.path_of(DIGEST).write_bytes(b"longer than it should be")
+    how(store, one, digest=DIGEST)  # type: ignore[operator]
+    assert store.path_of(DIGEST).read_bytes() == b"1"
+    assert store.path_of(DIGEST).stat().st_mode & 0o777 == 0o444
+    assert list(store.leftovers()) == []
+
+
+def test_a_damaged_object_stays_until_the_bytes_are_verified(store: ObjectStore, one: Path) -> None:
+    store.put_bytes(b"1")
+    store.path_of(DIGEST).chmod(0o644)
+    store.path_of(DIGEST).write_bytes(b"")
+    one.write_bytes(b"2")
+    with pytest.raises(GitexpError, match="changed while it was being stored"):
+        store.put(one, digest=DIGEST)
+    assert store.path_of(DIGEST).read_bytes() == b""
+
+
+def test_bytes_replace_an_object_of_another_size(store: ObjectStore) -> None:
+    store.put_bytes(b"1")
+    store.path_of(DIGEST).chmod(0o644)
+    store.path_of(DIGEST).write_bytes(b"")
+    assert [store.holds(DIGEST, 0), store.holds(DIGEST, 1), store.holds(DIGEST, None)] == [True, False, True]
+    store.put_bytes(b"1")
+    assert store.read_bytes(DIGEST) == b"1"
+
+
+def test_digests_are_found_by_their_beginning(store: ObjectStore) -> None:
+    store.put_bytes(b"1")
+    assert store.beginning_with("df3ce7") == [f"xxh128:{DIGEST}"]
+    assert store.beginning_with("df3ce8") == []
+    assert store.beginning_with("aa3ce7") == []
+
+
 def test_wrong_bytes_are_refused_and_leave_nothing(store: ObjectStore, one: Path) -> None:
     one.write_bytes(b"2")
     with pytest.raises(GitexpError, match="changed while it was being stored"):

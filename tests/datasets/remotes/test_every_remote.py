@@ -133,6 +133,32 @@ def test_a_remote_tells_which_objects_it_has(any_remote) -> None:
     assert (found.there, found.unsure) == (frozenset([ONE_KEY]), {})
 
 
+def test_a_remote_tells_how_long_its_objects_are(any_remote) -> None:
+    any_remote.write(ONE_KEY, b"12345")
+    found = any_remote.remote.present([ONE_KEY, TWO_KEY])
+    any_remote.remote.close()
+    assert found.size_bytes == {ONE_KEY: 5}
+
+
+def test_an_object_that_is_cut_off_there_is_a_failure_and_stays(writable, files: Path) -> None:
+    (files / "large").write_bytes(TEN_MEGABYTES)
+    writable.write(LARGE_KEY, b"x" * 500)
+    report = send_objects(writable.remote, [LARGE, ONE], {LARGE: files / "large", ONE: files / "one"}.get)
+    assert (report.sent, report.already_there) == (1, 0)
+    assert [(one.key, one.kind) for one in report.failures] == [(LARGE, "wrong")]
+    assert report.failures[0].words.startswith("lab (")
+    assert report.failures[0].words.endswith(
+        f": {LARGE_KEY} has 500 of 10000000 bytes; remove it there, then push again"
+    )
+    assert writable.read(LARGE_KEY) == b"x" * 500
+
+
+def test_a_damaged_file_here_accuses_no_remote(writable, files: Path) -> None:
+    writable.write(ONE_KEY, b"1")
+    (files / "one").write_bytes(b"damaged")
+    assert send_objects(writable.remote, [ONE], {ONE: files / "one"}.get) == SendReport(0, 1, (), 0)
+
+
 def test_a_remote_tells_which_of_many_objects_it_has(any_remote) -> None:
     any_remote.write(ONE_KEY, b"1")
     found = any_remote.remote.present([ONE_KEY, *(f"xxh128/ab/{number:030x}" for number in range(100))])

@@ -25,7 +25,7 @@ LIES = [
     ("broken", "server", "the server answered 500 Internal Server Error"),
     ("forbidden", "forbidden", "access is forbidden (403 Forbidden); a bucket that may not be listed says so too"),
     ("stranger", "forbidden", "it asks for credentials (401 Unauthorized)"),
-    ("no-bucket", "bucket", "there is no such bucket"),
+    ("no-bucket", "bucket", "there is no such bucket: create it, or correct url in [remotes.liar]"),
     ("expired", "credentials", "the credentials have expired"),
     ("silent", "timeout", "it did not answer in time"),
     ("stalls", "timeout", "it did not answer in time"),
@@ -115,6 +115,15 @@ def test_a_key_that_ssh_does_not_take_is_told(ssh, sshd, store: ObjectStore, tmp
 
 def test_without_credentials_nothing_is_asked(no_cloud, tmp_path: Path) -> None:
     pytest.importorskip("obstore")
+    with pytest.raises(GitexpError, match="No credentials for s3://bucket/x") as raised:
+        open_remote(RemoteSettings("lab", "s3://bucket/x"), root=tmp_path)
+    assert raised.value.fix.startswith("export AWS_PROFILE=NAME")
+
+
+@pytest.mark.parametrize("half", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_of_the_credentials_are_none(no_cloud, monkeypatch, tmp_path: Path, half: str) -> None:
+    pytest.importorskip("obstore")
+    monkeypatch.setenv(half, "x")
     with pytest.raises(GitexpError, match="No credentials for s3://bucket/x") as raised:
         open_remote(RemoteSettings("lab", "s3://bucket/x"), root=tmp_path)
     assert raised.value.fix.startswith("export AWS_PROFILE=NAME")

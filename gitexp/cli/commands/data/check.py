@@ -13,7 +13,7 @@ from gitexp.cli.render import safe
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(names: tuple[str, ...], as_json: bool) -> int:
-    """Check what is there against its contract, [datasets.NAME.contract] in the catalogue.
+    """Check what is there against its contract, [datasets.NAME.contract] in the catalogue; what is not is fetched.
 
     Prints every violation with its file, line and column, at most ten for each rule and column; exits with 3 where
     there is one. Without a NAME, every dataset that has a contract. `gitexp data describe NAME` writes a first one.

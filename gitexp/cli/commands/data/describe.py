@@ -14,7 +14,7 @@ from gitexp.cli.render import safe
 @click.option("-o", "--output", "output", metavar="FILE", help="Write the contract into this new file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 def command(name: str, output: str | None, as_json: bool) -> int:
-    """Describe a dataset, and write a first contract for it from what is there.
+    """Describe a dataset, and write a first contract for it from what is there; what is not is fetched.
 
     The contract is TOML for gitexp.toml. Its comments show each distribution, outliers with their places, and the rows
     by label, also in each split. With -o it goes to a file of its own, for `contract = "FILE"`.

@@ -17,7 +17,8 @@ def command(dry_run: bool, as_json: bool) -> int:
     """Remove objects from the store that no run on any branch needs, unpushed runs and remotes' runs included.
 
     What the catalogue pins stays, and so does all that was stored in the last two weeks. Nothing is removed from a
-    store that other clones may use (git config gitexp.store), nor from any remote.
+    store that other clones may use (git config gitexp.store), nor from any remote. Of a damaged or forged record,
+    what it lists is kept; where this clone lacks a part of one, nothing is removed.
     """
     from gitexp.cli.opened import settle_what_waits
     from gitexp.cli.page import write
@@ -38,8 +39,10 @@ def command(dry_run: bool, as_json: bool) -> int:
     if as_json:
         write(document(objects=dict(found.unneeded), kept=found.kept, young=found.young, removed=not dry_run))
         return 0
-    for sentence in found.unreadable:
+    for sentence in found.damaged:
         click.echo(f"note: {safe(sentence)}", err=True)
+    for sentence in found.lacking:
+        click.echo(f"note: this clone lacks {safe(sentence)}; gc removes nothing before it is here", err=True)
     if dry_run:
         for digest, size_bytes in found.unneeded.items():
             click.echo(f"{digest}  {size(size_bytes)}")

@@ -15,12 +15,14 @@ from gitexp.cli.render import safe
 def command(digest: str, folder: str) -> int:
     """Bring back bytes by their digest: a dataset's files, or a single file under the 32 digits of its digest.
 
+    DIGEST may be cut to a beginning of 6 digits or more, of an object that the store here has.
+
     They come from the object store, else from the remotes of gitexp.toml, and are checked.
     """
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
     from gitexp.git.repo import find_repo, git_config
-    from gitexp.pipelines.get import get_digest
+    from gitexp.pipelines.getdigest import get_digest
     from gitexp.stages.configure import read_config
 
     cwd = Path.cwd()
@@ -29,5 +31,6 @@ def command(digest: str, folder: str) -> int:
     config = read_config(repo, settings)
     got = get_digest(repo, digest, folder=cwd / folder, config=config, settings=settings, watch=ProgressBar)
     files = "1 file" if got.files == 1 else f"{got.files:,} files"
-    click.echo(f"{safe(digest)}: {files}, {size(got.size_bytes)}, in {safe(folder)}", err=True)
+    where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
+    click.echo(f"{safe(got.names[0])}: {files}, {where}", err=True)
     return 0

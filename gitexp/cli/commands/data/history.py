@@ -19,6 +19,8 @@ def command(name: str, as_json: bool) -> int:
     from gitexp.cli.page import show, write
     from gitexp.cli.render import safe, screen
     from gitexp.cli.shapes import document
+    from gitexp.datasets.place import Place
+    from gitexp.pipelines.pin import doubts
     from gitexp.pipelines.recount import versions
 
     with opened_here() as here:
@@ -34,4 +36,8 @@ def command(name: str, as_json: bool) -> int:
             show(history_table(found, on=on, now=time.time()), repo=here.repo, on=on)
         else:
             click.echo(f"No run has used {safe(name)} yet, and it is not pinned", err=True)
+        ref = here.config.datasets.get(name)
+        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        for doubt in doubts([ref] if ref is not None else [], here.config, place):
+            click.echo(f"note: {safe(doubt)}", err=True)
     return 0

@@ -15,8 +15,9 @@ def command(as_json: bool) -> int:
     from gitexp.cli.opened import opened_here
     from gitexp.cli.page import show, write
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import screen
+    from gitexp.cli.render import safe, screen
     from gitexp.datasets.place import Place
+    from gitexp.pipelines.pin import doubts
     from gitexp.stages.look import look
 
     with opened_here() as here:
@@ -35,6 +36,8 @@ def command(as_json: bool) -> int:
 
             on = screen(here.settings)
             show(catalogue_table(looks, on=on), repo=here.repo, on=on)
-        else:
-            click.echo('No datasets are named yet; in gitexp.toml:  [datasets.NAME]  path = "…"', err=True)
+        for doubt in doubts(here.config.datasets.values(), here.config, place):
+            click.echo(f"note: {safe(doubt)}", err=True)
+        if not looks:
+            click.echo('No datasets are named yet; in gitexp.toml:\n[datasets.NAME]\npath = "…"', err=True)
     return 0

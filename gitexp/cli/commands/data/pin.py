@@ -25,7 +25,8 @@ SHOWN = 20
 def command(names: tuple[str, ...], everything: bool, digest: str | None, parents: bool, as_json: bool) -> int:
     """Write the digest of a dataset, as it is now at its path or URL, into the catalogue.
 
-    Only that one value of the file changes; commit it. A run on other data is refused from then on.
+    Only that one value of the file changes; commit it. A run on other data is refused from then on. The pin of
+    restricted data is keyed (git config gitexp.key), so that it tells nobody else which data it is.
 
     \b
     gitexp data pin digits
@@ -35,14 +36,19 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     from gitexp.cli.page import write
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.shapes import document
+    from gitexp.datasets.place import Place
     from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.keep import entries_of
-    from gitexp.pipelines.pin import made_of, note_parents, pin
+    from gitexp.pipelines.pin import doubts, made_of, note_parents, pin
     from gitexp.stages.configure import read_config
 
     if bool(names) == everything or (digest is not None and len(names) != 1):
         raise UsageError(
-            "Name the datasets to pin, or give --all" if digest is None else "--digest takes one NAME",
+            "--digest takes one NAME"
+            if digest is not None
+            else "Give names or --all, not both"
+            if names
+            else "Name the datasets to pin, or give --all",
             fix="gitexp data pin NAME    or    gitexp data pin --all",
         )
     repo = find_repo(Path.cwd())
@@ -65,11 +71,18 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
         write(document(pinned=[_shape(one) for one in pinned], parents=[one._asdict() for one in noted]))
         return failed
     config = read_config(repo, settings)
+    place = Place(repo.root, repo.common_dir, settings)
     for one in pinned:
+        if one.files == 0:
+            click.echo(f"note: {one.name} has no files", err=True)
+        if not one.is_known:
+            click.echo(f"note: {one.new} is known neither to this clone's store nor to a run", err=True)
         click.echo("\n".join(_words(one, [parent for parent in noted if parent.name == one.name])))
         if one.old != one.new:
-            for child in made_of(one.name, one.new, config):
+            for child in made_of(one.name, one.new, config, place):
                 click.echo(f"note: {child} was made of another version of {one.name}", err=True)
+    for doubt in doubts([config.datasets[one.name] for one in pinned], config, place):
+        click.echo(f"note: {doubt}", err=True)
     return failed
 
 
@@ -90,10 +103,11 @@ def _words(one: Pinned, noted: Iterable[NotedParent]) -> list[str]:
     elif one.old not in (None, one.new):
         lines.append("  what differs is not known: the manifest of one of the two is not here")
     for parent in noted:
+        old = parent.old or "not noted"
         if parent.new is None:
-            lines.append(f"  parent {safe(parent.parent)}  {parent.old}  kept: what it is now is not known")
+            lines.append(f"  parent {safe(parent.parent)}  {old}  kept: what it is now is not known")
         elif parent.new != parent.old:
-            lines.append(f"  parent {safe(parent.parent)}  {parent.old} → {parent.new}")
+            lines.append(f"  parent {safe(parent.parent)}  {old} → {parent.new}")
     return lines
 
 
@@ -113,11 +127,11 @@ def _shape(one: Pinned) -> dict[str, object]:
 def _whole(digest: str) -> str:
     from gitexp.model.catalogue import pinned_digest
 
-    whole = digest if digest.startswith("xxh128:") else f"xxh128:{digest}"
+    whole = digest if ":" in digest else f"xxh128:{digest}"
     if pinned_digest(whole) is not None:
         raise GitexpError(
             f"{digest!r} is no whole digest",
-            why='A pin is "xxh128:" and 32 hexadecimal digits.',
+            why='A pin is "xxh128:" and 32 hexadecimal digits, of restricted data "hmac-sha256:" and 64.',
             fix="gitexp data history NAME --json    has them whole",
         )
     return whole

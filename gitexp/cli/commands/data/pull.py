@@ -32,6 +32,7 @@ def command(names: tuple[str, ...]) -> int:
     worst = 0
     for ref in entries_of(config, names):
         if ref.path is None and not names:
+            click.echo(f"{safe(ref.name)}  has no path in the catalogue; a run fetches it by itself", err=True)
             continue
         try:
             done = pull(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)

@@ -22,7 +22,7 @@ def command(names: tuple[str, ...], remote: str | None) -> int:
     that it shares.
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.progressbar import ObjectsBar, ProgressBar
     from gitexp.datasets.place import Place
     from gitexp.pipelines.keep import entries_of, save
     from gitexp.pipelines.send import choose_remote, send_datasets, send_runs
@@ -38,11 +38,11 @@ def command(names: tuple[str, ...], remote: str | None) -> int:
         kept = [save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
         place = Place(repo.root, repo.common_dir, settings)
         manifests = {saved.name: saved.manifest for saved in kept}
-        sent = send_datasets(manifests, place=place, config=config, remote=there, watch=ProgressBar)
+        sent = send_datasets(manifests, place=place, config=config, remote=there, watch=ObjectsBar)
     else:
-        sent = send_runs(repo, commits, config=config, settings=settings, remote=there, watch=ProgressBar)
+        sent = send_runs(repo, commits, config=config, settings=settings, remote=there, watch=ObjectsBar)
     told = tell(sent)
-    return 1 if names and sent.withheld else told
+    return 1 if names and (sent.withheld or sent.absent) else told
 
 
 def tell(sent: Sent) -> int:
@@ -53,7 +53,7 @@ def tell(sent: Sent) -> int:
         click.echo(f"{coloured('note: ', 'yellow')}{safe(line)}", err=True)
     shown = 20
     for failure in sent.failures[:shown]:
-        click.echo(f"{coloured('error: ', 'red')}{safe(failure.key)}: {safe(failure.words)}", err=True)
+        click.echo(f"{coloured('error: ', 'red')}{safe(failure)}", err=True)
     if len(sent.failures) > shown:
         click.echo(f"… and {len(sent.failures) - shown} more", err=True)
     objects = "1 object" if sent.sent == 1 else f"{sent.sent:,} objects"

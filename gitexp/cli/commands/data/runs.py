@@ -24,11 +24,13 @@ def command(digest: str, as_json: bool) -> int:
     from gitexp.pipelines.recount import runs_with
 
     with opened_here() as here:
-        hits = runs_with(digest, history=here.history, reader=here.reader, settings=here.settings)
+        found = runs_with(digest, history=here.history, reader=here.reader, settings=here.settings)
+        hits, untold = found.hits, found.for_a_key + found.for_a_whole_digest
         if as_json:
             from gitexp.cli.datashapes import hit_shape
 
-            write(document(digest=hits[0].digest if hits else None, uses=[hit_shape(hit) for hit in hits]))
+            shown = [hit_shape(hit) for hit in hits]
+            write(document(digest=hits[0].digest if hits else None, uses=shown, untold=untold))
         elif hits:
             from gitexp.cli.datapage import hits_table
 
@@ -38,4 +40,11 @@ def command(digest: str, as_json: bool) -> int:
             from gitexp.cli.render import safe
 
             click.echo(f"No run has used {safe(digest)}", err=True)
+        for count, why in (
+            (found.for_a_key, "cannot be told without its lab's key (git config gitexp.key)"),
+            (found.for_a_whole_digest, "only a whole digest can tell"),
+        ):
+            if count:
+                runs = "1 run" if count == 1 else f"{count:,} runs"
+                click.echo(f"note: {runs} used restricted data that {why}", err=True)
     return 0

@@ -21,13 +21,13 @@ def command(name: str, split: str | None, as_json: bool) -> int:
     from gitexp.cli.opened import opened_here
     from gitexp.cli.page import show, write
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import screen
+    from gitexp.cli.render import safe, screen
     from gitexp.cli.shapes import document
     from gitexp.datasets.place import Place
-    from gitexp.datasets.sources.holding import held
     from gitexp.history.datause import uses_of
     from gitexp.pipelines.keep import entries_of
-    from gitexp.stages.look import look
+    from gitexp.pipelines.pin import doubts
+    from gitexp.stages.look import look, stored
 
     with opened_here() as here:
         [ref] = entries_of(here.config, [name])
@@ -43,18 +43,20 @@ def command(name: str, split: str | None, as_json: bool) -> int:
         place = Place(here.repo.root, here.repo.common_dir, here.settings)
         with ProgressBar(f"data {name}") as progress:
             one = look(ref, place, progress=progress)
-        stored = ref.digest is not None and held(place.store, ref.digest) is not None
+        is_stored = stored(ref, place, here=one.digest) is not None
         runs = list(
             {use.row.commit: use.row for use in uses_of(here.repo, here.reader, here.history.runs.all(), name)}.values()
         )
         if as_json:
             from gitexp.cli.datashapes import look_shape
 
-            write(document(dataset={**look_shape(one), "stored": stored, "runs": [row.id for row in runs]}))
+            write(document(dataset={**look_shape(one), "stored": is_stored, "runs": [row.id for row in runs]}))
         else:
             from gitexp.cli.datapage import dataset_page
 
             on = screen(here.settings)
-            page = dataset_page(one, runs, stored=stored, remotes=list(here.config.remotes), on=on, now=time.time())
+            page = dataset_page(one, runs, stored=is_stored, remotes=list(here.config.remotes), on=on, now=time.time())
             show(page, repo=here.repo, on=on)
+        for doubt in doubts([ref], here.config, place):
+            click.echo(f"note: {safe(doubt)}", err=True)
     return 0

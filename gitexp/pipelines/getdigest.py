@@ -1,0 +1,84 @@
+"""From a digest to the dataset, or the single file, that it names, in a folder of the user's: find → fetch → place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.obtain import obtain_files, obtain_objects
+from gitexp.datasets.place import Place
+from gitexp.errors import GitexpError
+from gitexp.git.repo import Repo
+from gitexp.history.needed import KEYED
+from gitexp.model.config import Config
+from gitexp.model.manifest import ALGORITHM, HEX_DIGITS, Entry, parse_manifest
+from gitexp.pipelines.get import SHOWN, Got, Watch, bring_and_place, what_helps
+
+FEWEST_DIGITS = 6  # of a digest, to be looked up
+
+
+def get_digest(
+    repo: Repo, digest: str, *, folder: Path, config: Config, settings: Mapping[str, str], watch: Watch
+) -> Got:
+    """Bring a dataset, or a single file, into a folder by its digest. Raises GitexpError."""
+    place = Place(repo.root, repo.common_dir, settings)
+    full = _full(digest, place.store)
+    remotes = list(config.remotes.values())
+    path = place.store.path_of(full)  # refuses what is no digest
+    lab_key = place.key() if full.startswith(KEYED) else None
+    digits, fix = full.partition(":")[2], what_helps(full, place, config)
+    fetched_bytes = 0
+
+    def bring() -> list[Entry]:
+        nonlocal fetched_bytes
+        with watch("fetching") as progress:
+            if _looks_like_manifest(path) and not place.store.is_whole(full, lab_key=lab_key):
+                place.store.remove(full)
+            more_bytes, failures = obtain_objects([full], place.store, remotes, repo.root, lab_key=lab_key)
+            if failures:
+                raise GitexpError(f"{full} is not to be had", details=[f"  {one}" for one in failures[:SHOWN]], fix=fix)
+            entries = _dataset_at(path) or [Entry(digits.encode(), digits)]
+            files = obtain_files(entries, store=place.store, remotes=remotes, root=place.root, progress=progress)
+            fetched_bytes += more_bytes + files.fetched_bytes
+            if files.failures:
+                raise GitexpError(
+                    f"{full} is not whole", details=[f"  {one}" for one in files.failures[:SHOWN]], fix=fix
+                )
+        return entries
+
+    placed = bring_and_place(bring, folder, place.store, watch)
+    return Got([full], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
+
+
+def _full(digest: str, store: ObjectStore) -> str:
+    """A digest, or the beginning of one that the store has, to all of it. Raises GitexpError."""
+    algorithm, _, digits = digest.rpartition(":")
+    if algorithm not in ("", ALGORITHM) or len(digits) >= HEX_DIGITS or re.fullmatch("[0-9a-f]{2,}", digits) is None:
+        return digest if algorithm else f"{ALGORITHM}:{digest}"
+    found = store.beginning_with(digits) if len(digits) >= FEWEST_DIGITS else []
+    if len(found) == 1:
+        return found[0]
+    how_many = f"{len(found)} objects" if found else "no object" if len(digits) >= FEWEST_DIGITS else "perhaps several"
+    raise GitexpError(
+        f"{digest} is the beginning of {how_many} in the object store",
+        details=[f"  {one}" for one in found[:SHOWN]],
+        fix=f"give all {HEX_DIGITS} digits (gitexp data list, gitexp show RUN)",
+    )
+
+
+def _looks_like_manifest(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return re.match(rb"\\?[0-9a-f]{32}  ", file.read(35)) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _dataset_at(path: Path) -> list[Entry] | None:
+    """The files of a manifest; None: these bytes are none, but are meant themselves."""
+    try:
+        return parse_manifest(path.read_bytes()) if _looks_like_manifest(path) else None
+    except GitexpError:
+        return None
