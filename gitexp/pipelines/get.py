@@ -251,12 +251,13 @@ def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Pla
         return
     if progress:
         progress.expect(files=len(lacking), size_bytes=0)
-    for entry in lacking:
-        file = found / os.fsdecode(entry.path) if found.is_dir() else found
-        try:
-            if file.is_file():
-                place.store.put(file, digest=entry.digest)
-        except GitexpError:
-            continue  # it has other bytes by now
-        if progress:
-            progress.advance(files=1, size_bytes=0)
+    with place.store.batch() as batch:
+        for entry in lacking:
+            file = found / os.fsdecode(entry.path) if found.is_dir() else found
+            try:
+                if file.is_file():
+                    batch.put(file, digest=entry.digest)
+            except GitexpError:
+                continue  # it has other bytes by now
+            if progress:
+                progress.advance(files=1, size_bytes=0)

@@ -72,9 +72,10 @@ def save(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
     added = 0
     with watch(f"storing {ref.name}") as progress:
         progress.expect(files=len(missing), size_bytes=sum(entry.size or 0 for entry in missing))
-        for entry in missing:
-            added += store.put(folder / os.fsdecode(entry.path), digest=entry.digest)
-            progress.advance(files=1, size_bytes=entry.size or 0)
+        with store.batch() as batch:
+            for entry in missing:
+                added += batch.put(folder / os.fsdecode(entry.path), digest=entry.digest)
+                progress.advance(files=1, size_bytes=entry.size or 0)
         store.put_bytes(built.manifest)
         if is_hidden(ref, config):
             store.put_keyed(built.manifest, digest=place.keyed(built.digest))
