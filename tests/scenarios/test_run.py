@@ -84,7 +84,7 @@ def test_a_timeout_stops_the_program_and_its_children(lab: Lab) -> None:
 
 
 def test_sigterm_reaches_the_whole_group_and_the_run_is_interrupted(lab: Lab) -> None:
-    script = "trap 'echo bye; exit 0' TERM; (trap 'echo child' TERM; sleep 30 & echo ready; wait) & wait"
+    script = "trap 'echo bye; exit 0' TERM; (trap 'echo child' TERM; sleep 30 & sleep 0.2; echo ready; wait) & wait"
     process = lab.start("run", "--", "sh", "-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
