@@ -4,8 +4,8 @@
     <folder>/manifests/<hex>  the manifest whose xxh128 that is, read-only: run folders link to it
     <folder>/stored/<hex>     the id of the git object that holds that manifest
 
-Each is written beside and renamed, so that any number of processes may use one folder, NFS included: the last wins. A
-damaged, foreign or newer file counts as none, and a folder that cannot be written to is no error.
+Each is written whole, so that any number of processes may use one folder. A damaged, foreign or newer file counts as
+none, and a folder that cannot be written to is no error.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from gitexp.datasets.sections import STAT, Section, Span
+from gitexp.datasets.wholefile import write_note, write_whole
 from gitexp.model.manifest import ALGORITHM
 
 MAGIC = b"gitexp statcache 1 %b\n" % sys.byteorder.encode()
@@ -61,17 +62,15 @@ class StatCache:
         """Remember a build and keep its manifests. Raises nothing: what cannot be written is not there next time."""
         name, root = _name(path, sha256=sha256)
         try:
-            for folder in ("paths", "manifests", "stored"):
-                os.makedirs(self.folder / folder, exist_ok=True)
             for manifest in manifests:
                 target = self.folder / "manifests" / xxh3_128_hexdigest(manifest)
                 if not target.exists():
-                    _write(target, [manifest], mode=0o444)
+                    write_whole(target, [manifest], mode=0o444)
             columns = _columns(root, cached)
             checksum = xxh3_128()
             for column in columns:
                 checksum.update(column)
-            _write(self.folder / "paths" / name, [MAGIC, checksum.digest(), *columns])
+            write_whole(self.folder / "paths" / name, [MAGIC, checksum.digest(), *columns])
             self._sweep()
         except OSError:
             pass
@@ -96,11 +95,7 @@ class StatCache:
 
     def note_stored(self, digest: str, oid: str) -> None:
         """The git object (a blob, or a tree of parts) holds the manifest of that digest. Raises nothing."""
-        try:
-            os.makedirs(self.folder / "stored", exist_ok=True)
-            _write(self.folder / "stored" / digest.removeprefix(f"{ALGORITHM}:"), [oid.encode()])
-        except OSError:
-            pass
+        write_note(self.folder / "stored" / digest.removeprefix(f"{ALGORITHM}:"), oid.encode())
 
     def stored_oid(self, digest: str) -> str | None:
         """The git object that held the manifest of that digest; whether it is still there, git knows."""
@@ -198,17 +193,3 @@ def _heading(path: Path) -> list[bytes]:
 def _read(path: Path) -> bytes:
     with open(path, "rb", buffering=0) as file:
         return file.read()
-
-
-def _write(target: Path, parts: Iterable[bytes], *, mode: int = 0o644) -> None:
-    beside = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    try:
-        with beside.open("xb", buffering=0) as file:
-            for part in parts:
-                rest = memoryview(part)
-                while rest:
-                    rest = rest[file.write(rest) :]
-        beside.chmod(mode)
-        beside.rename(target)
-    finally:
-        beside.unlink(missing_ok=True)

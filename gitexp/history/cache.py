@@ -180,14 +180,6 @@ def append_cache(repo: Repo, ref: str, added: bytes) -> None:
 
 def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
     """Replace the file of a ref, whole."""
-    path = _path(repo, ref)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(rows.data[:])
-        beside.replace(path)
-    except OSError:
-        try:
-            beside.unlink()
-        except OSError:
-            pass  # a read-only disk
+    from gitexp.datasets.wholefile import write_note
+
+    write_note(_path(repo, ref), rows.data[:])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.datasets.manifest import Built, changed_since
+from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
 from gitexp.git.repo import ObjectReader, Repo
@@ -16,7 +17,7 @@ from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord
 from gitexp.model.manifest import dataset_digest
-from gitexp.stages.provide import Access, Provided, provide, require_key
+from gitexp.stages.provide import Provided, provide
 from gitexp.stages.submit import DataToRecord
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def access_to(repo: Repo, config: Config, settings: Mapping[str, str], progress:
             return manifest_of(repo, reader, branch=config.branch, digest=digest)
 
     place = Place(repo.root, repo.common_dir, settings)
-    return Access(place, config.remotes, config.policy.digests, find_manifest, progress)
+    return Access(place, config.remotes, config.policy.digests, find_manifest, progress, config.datasets.keys())
 
 
 def _by_its_name(ref: DatasetRef, root: Path, config: Config) -> None:

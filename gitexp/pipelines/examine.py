@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.datasets.contracts.describe import describe
 from gitexp.datasets.contracts.description import Description
+from gitexp.datasets.pinned import Access
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
 from gitexp.model.contract import Contract, load_contract
 from gitexp.pipelines.data import access_to
-from gitexp.stages.provide import Access, Provided, provide
+from gitexp.stages.provide import Provided, provide
 from gitexp.stages.vet import contract_table
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.pinned import require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
@@ -16,7 +17,7 @@ from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
 from gitexp.model.schema import near
 from gitexp.pipelines.data import access_to, is_hidden
-from gitexp.stages.provide import Provided, provide, require_key
+from gitexp.stages.provide import Provided, provide
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.datasets.pinned import Access, manifest_behind
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
@@ -15,7 +16,7 @@ from gitexp.model.manifest import ManifestDifferences, manifest_differences
 from gitexp.pipelines.data import access_to, is_hidden
 from gitexp.stages.look import look
 from gitexp.stages.pin import write_parent, write_pin
-from gitexp.stages.provide import Access, manifest_behind, provide
+from gitexp.stages.provide import provide
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

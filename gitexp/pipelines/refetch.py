@@ -14,7 +14,6 @@ from gitexp.errors import GitexpError
 from gitexp.history.needed import DatasetNeed
 from gitexp.model.catalogue import DatasetRef, source_url
 from gitexp.model.config import Config
-from gitexp.stages.provide import source_settings
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -25,21 +24,13 @@ def refetch(need: DatasetNeed, place: Place, config: Config, progress: Progress 
 
     Whatever arrived is in the store, also where the source has moved on and only some of its files are the same.
     """
-    from gitexp.datasets.sources.open import fetch, resolve
     from gitexp.datasets.sources.refusals import shown
+    from gitexp.datasets.sources.stated import fetch_stated
 
     fetched_bytes, failures = 0, []
     for url in dict.fromkeys(filter(None, (need.record.resolved, need.record.url))):
         try:
-            ref = _as_ref(need, url, config)
-            settings = source_settings(ref, place)
-            got = fetch(
-                resolve(url, settings=settings),
-                settings=settings,
-                store=place.store,
-                workspace=place.sources,
-                progress=progress,
-            )
+            got = fetch_stated(_as_ref(need, url, config), url, place, progress)
         except GitexpError as error:
             failures.append(f"{shown(url)}: {error.what}")
             continue

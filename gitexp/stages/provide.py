@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import Built, build_manifest
-from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError, Refused
+from gitexp.datasets.pinned import Access, OutOfReach, manifest_behind, obtain_pinned, require_key
+from gitexp.errors import Refused
 from gitexp.model.catalogue import DatasetRef, is_keyed
+from gitexp.model.schema import near
 
 if TYPE_CHECKING:
-    from gitexp.datasets.obtain import Obtained
-    from gitexp.datasets.progress import Progress
-    from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceSettings
-    from gitexp.model.config import RemoteSettings
+    from gitexp.datasets.sources.resolution import Fetched, Resolution
 
 SHOWN = 20
-
-
-class Access(NamedTuple):
-    """What it takes to get at data. `find_manifest`: the manifest of a digest, where some record holds it."""
-
-    place: Place
-    remotes: Mapping[str, RemoteSettings] = {}
-    algorithms: tuple[str, ...] = ("xxh128",)
-    find_manifest: Callable[[str], bytes | None] | None = None
-    progress: Progress | None = None
 
 
 class Provided(NamedTuple):
@@ -52,14 +40,6 @@ class _Brought(NamedTuple):
     digest: str
     resolution: Resolution | None = None
     fetched_bytes: int = 0
-
-
-class _OutOfReach(Exception):
-    """Neither the store nor a remote has all of it."""
-
-    def __init__(self, failures: Sequence[str]) -> None:
-        super().__init__()
-        self.failures = failures
 
 
 def provide(ref: DatasetRef, access: Access) -> Provided:
@@ -128,95 +108,32 @@ def _by_digest(ref: DatasetRef, digest: str, access: Access) -> tuple[Provided |
     """The pinned version from the store, else from the remotes; and what stood in the way."""
 
     def bring() -> _Brought:
-        plain, fetched_bytes = _behind(digest, access)
-        obtained = _obtained(plain, access)
-        if not obtained.complete:
-            raise _OutOfReach(obtained.failures)
+        plain, fetched_bytes = obtain_pinned(digest, access)
         origin = None
         if ref.url is not None:
             from gitexp.datasets.sources.known import known_origin
 
             origin = known_origin(access.place.sources, ref.url, plain)
-        return _Brought(plain, origin, fetched_bytes + obtained.fetched_bytes)
+        return _Brought(plain, origin, fetched_bytes)
 
     try:
         return _checked_out(ref, bring, access), ()
-    except _OutOfReach as error:
+    except OutOfReach as error:
         return None, error.failures
-
-
-def _behind(pinned: str, access: Access) -> tuple[str, int]:
-    """The plain digest that is pinned, and what was fetched to learn it. Raises _OutOfReach."""
-    if not is_keyed(pinned):
-        return pinned, 0
-    from gitexp.datasets.obtain import obtain_objects
-
-    place = access.place
-    fetched_bytes, failures = obtain_objects(
-        [pinned], place.store, access.remotes.values(), place.root, lab_key=place.key()
-    )
-    try:
-        plain = place.plain(pinned) or place.search(pinned)
-    except GitexpError as error:
-        raise _OutOfReach([f"{error.what}: {place.store.path_of(pinned)}", error.fix]) from error
-    if plain is None:
-        raise _OutOfReach(failures)
-    return plain, fetched_bytes
-
-
-def require_key(place: Place) -> None:
-    """Refuse what takes the lab's key, where this clone has none."""
-    try:
-        place.key()
-    except GitexpError as error:
-        raise Refused(error.what, why=error.why, fix=error.fix) from error
-
-
-def _obtained(digest: str, access: Access) -> Obtained:
-    from gitexp.datasets.obtain import obtain
-
-    return obtain(
-        digest,
-        store=access.place.store,
-        remotes=access.remotes.values(),
-        root=access.place.root,
-        find_manifest=access.find_manifest,
-        progress=access.progress,
-    )
 
 
 def _from_url(ref: DatasetRef, url: str, access: Access) -> Provided:
     from gitexp.datasets.sources.known import note_origin
-    from gitexp.datasets.sources.open import fetch, resolve
-
-    place = access.place
-    settings = source_settings(ref, place)
+    from gitexp.datasets.sources.stated import fetch_stated
 
     def bring() -> _Brought:
-        found = resolve(url, settings=settings)
-        got = fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=access.progress)
+        got = fetch_stated(ref, url, access.place, access.progress)
         _require_pinned(ref, got.digest, access, manifest=got.manifest)
-        note_origin(place.sources, got.digest, found)  # once it is pinned, it is found in the store, and nobody asked
-        return _Brought(got.digest, found, got.bytes_fetched)
+        if got.resolution is not None:  # once it is pinned, it is found in the store, and nobody asked
+            note_origin(access.place.sources, got.digest, got.resolution)
+        return _Brought(got.digest, got.resolution, got.bytes_fetched)
 
     return _checked_out(ref, bring, access)
-
-
-def source_settings(ref: DatasetRef, place: Place) -> SourceSettings:
-    """What the catalogue says of a dataset's source, for whoever asks it."""
-    from gitexp.datasets.sources.resolution import SourceSettings
-
-    return SourceSettings(
-        name=ref.name,
-        source=ref.source,
-        auth=ref.auth,
-        access=ref.access,
-        owner=ref.owner,
-        endpoint=ref.endpoint,
-        region=ref.region,
-        anonymous=ref.anonymous,
-        plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
-    )
 
 
 def _checked_out(ref: DatasetRef, bring: Callable[[], _Brought], access: Access) -> Provided:
@@ -298,18 +215,6 @@ def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
     return [f"  {counts}:", *lines]
 
 
-def manifest_behind(pinned: str, access: Access) -> bytes | None:
-    """The manifest of a digest, which may be keyed, from the store or from a record; None where neither has it."""
-    if not is_keyed(pinned):
-        from gitexp.datasets.obtain import known_manifest
-
-        return known_manifest(pinned, store=access.place.store, find_manifest=access.find_manifest)
-    try:
-        return access.place.store.read_bytes(pinned) if access.place.plain(pinned) is not None else None
-    except GitexpError:
-        return None
-
-
 def _missing(ref: DatasetRef, access: Access, failures: Sequence[str]) -> Refused:
     assert ref.path is not None
     path = Path(os.path.normpath(access.place.root / ref.path))
@@ -320,8 +225,9 @@ def _missing(ref: DatasetRef, access: Access, failures: Sequence[str]) -> Refuse
             why=_whom_to_ask(ref),
             fix=f"put it at {ref.path}, or ask who has it for:  gitexp data push {ref.entry or ref.name}",
         )
+    hint = near(ref.path, access.names) if ref.entry is None and "/" not in ref.path else ""
     return Refused(
-        f"Dataset {ref.name}: {ref.path} does not exist",
+        f"Dataset {ref.name}: {ref.path} does not exist{hint}",
         why=f"Looked for {path}{_whom_to_ask(ref, before='. ')}",
         fix=f"put it there, or correct path in [datasets.{ref.entry}]"
         if ref.entry

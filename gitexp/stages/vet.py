@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.datasets.place import Place
+from gitexp.datasets.wholefile import write_note
 from gitexp.errors import Refused
 from gitexp.model.catalogue import DatasetRef, DrawRule
 from gitexp.model.manifest import dataset_digest
@@ -125,7 +126,7 @@ def _keep_contract(
     result = check_contract(path, load_contract(table), progress=progress)
     if result.violations:
         raise broken_contract(ref, result.violations)
-    _write(_path(place, "contract", digest, contract_digest), result.counts)
+    write_note(_path(place, "contract", digest, contract_digest), json.dumps(result.counts).encode())
     return contract_digest, result.counts
 
 
@@ -159,7 +160,7 @@ def _draw(ref: DatasetRef, path: Path, digest: str, place: Place) -> Mapping[str
     if noted is not None:
         return noted
     drawn = {name: _Rows(one.lines, one.rows, one.digest) for name, one in draw_rows(ref, path, place).items()}
-    _write(note, {name: [one.digest, one.lines.decode()] for name, one in drawn.items()})
+    write_note(note, json.dumps({name: [one.digest, one.lines.decode()] for name, one in drawn.items()}).encode())
     return drawn
 
 
@@ -235,16 +236,3 @@ def _noted(place: Place, kind: str, *digests: str) -> dict[str, int] | None:
     except (OSError, ValueError):
         return None
     return counts if isinstance(counts, dict) and all(type(count) is int for count in counts.values()) else None
-
-
-def _write(path: Path, table: Mapping[str, Any]) -> None:
-    """Only a cache: what cannot be noted is looked at again."""
-    import os
-
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(table), encoding="utf-8")
-        beside.rename(path)
-    except OSError:
-        return

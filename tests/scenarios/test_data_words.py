@@ -51,6 +51,14 @@ def test_the_fix_for_changed_data_brings_back_the_pinned_version(pets: Lab, comm
     assert pets.gitexp(*command).exit_code == 0
 
 
+def test_a_misspelt_dataset_of_a_recipe_is_compared_with_the_catalogue(pets: Lab) -> None:
+    pets.write("recipes/typo.toml", '[run]\ncommand = ["ls", "{data.cats}"]\n[data]\ncats = "pest"\n')
+    pets.commit("a typo")
+    result = pets.gitexp("run", "typo")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: Dataset cats: pest does not exist; did you mean pets?\n")
+
+
 def test_a_pull_that_finds_the_bytes_nowhere_sends_nobody_back_to_pull(pets: Lab) -> None:
     pets.write("gitexp.toml", f'[datasets.cats]\npath = "data/cats"\ndigest = "{NOBODY}"\n')
     result = pets.gitexp("data", "pull", "cats")

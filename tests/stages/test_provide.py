@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.pinned import Access
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import RemoteSettings
-from gitexp.stages.provide import Access, provide
+from gitexp.stages.provide import provide
 
 
 @pytest.fixture
@@ -97,3 +98,16 @@ def test_a_path_below_a_file_is_not_there(access: Access) -> None:
     (access.place.root / "file").write_text("")
     with pytest.raises(Refused, match="file/data does not exist"):
         provide(DatasetRef("pets", path="file/data"), access)
+
+
+def test_a_name_that_the_catalogue_does_not_have_is_compared_with_those_it_has(access: Access) -> None:
+    typed = DatasetRef("digits", path="digts")
+    with pytest.raises(Refused) as error:
+        provide(typed, access._replace(names=("wine", "digits")))
+    assert error.value.what == "Dataset digits: digts does not exist; did you mean digits?"
+
+
+def test_a_path_is_not_taken_for_a_name_of_the_catalogue(access: Access) -> None:
+    with pytest.raises(Refused) as error:
+        provide(DatasetRef("digits", path="x/digits"), access._replace(names=("digits",)))
+    assert error.value.what == "Dataset digits: x/digits does not exist"

@@ -55,6 +55,16 @@ def test_rows_that_were_noted_and_damaged_are_drawn_again(place: Place) -> None:
     assert vetted(place, splits=rules).indices == first.indices
 
 
+def test_rows_that_cannot_be_noted_leave_nothing_half_written(place: Place) -> None:
+    rules = {"train": DrawRule("train", fraction=0.5)}
+    first = vetted(place, splits=rules)
+    (note,) = place.notes.glob("rows-*")
+    note.unlink()
+    (note / "in the way").mkdir(parents=True)
+    assert vetted(place, splits=rules) == first
+    assert list(place.notes.iterdir()) == [note]
+
+
 def test_noted_rows_are_not_drawn_again(place: Place) -> None:
     rules = {"train": DrawRule("train", fraction=0.5)}
     first = vetted(place, splits=rules)

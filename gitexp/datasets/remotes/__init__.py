@@ -11,6 +11,7 @@ sftp.py         ssh://, through the user's own sftp program, which sftpsession.p
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def _local(settings: RemoteSettings, root: Path, _patience: Patience) -> Remote:
     from gitexp.datasets.remotes.local import LocalRemote
 
     path = Path(settings.url.removeprefix("file://")).expanduser()
-    return LocalRemote(settings.name, root / path)
+    return LocalRemote(settings.name, Path(os.path.normpath(root / path)))
 
 
 def _object_store(settings: RemoteSettings, _root: Path, patience: Patience) -> Remote:

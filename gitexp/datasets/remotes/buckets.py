@@ -27,13 +27,13 @@ _ELSEWHERE = (
 
 
 def require_obstore() -> None:
-    """Raises GitexpError where the extra is not installed."""
+    """Raises GitexpError where it is not installed."""
     try:
         import obstore  # noqa: F401
     except ImportError as error:
         raise GitexpError(
-            "Remotes on s3://, gs://, az:// and https:// need a package that is not installed",
-            fix="pip install 'gitexp[remote]'",
+            "s3://, gs://, az:// and remotes on https:// need obstore, which is not installed",
+            fix="pip install obstore",
         ) from error
 
 

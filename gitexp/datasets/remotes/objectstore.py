@@ -17,7 +17,6 @@ from gitexp.datasets.objects.names import digest_at
 from gitexp.datasets.objects.threads import in_threads
 from gitexp.datasets.remotes.answers import is_about_the_range, trouble_of
 from gitexp.datasets.remotes.buckets import open_any
-from gitexp.datasets.remotes.buckets import open_bucket as open_bucket
 from gitexp.datasets.remotes.protocol import (
     WHOLE,
     Failed,

@@ -1,6 +1,7 @@
 """Where data comes from, other than a folder: an address or a pointer, to files in the object store and their manifest.
 
 open.py        the table of schemes: resolve an address to an exact version, fetch that version into the store
+stated.py      the same, asked as the catalogue states
 resolution.py  what was asked, what it stood for, what was fetched
 s3.py https.py hub.py    one kind of address each: which files there are, and a file's bytes from any offset on
 web.py         one HTTP request: redirects, secrets, time limits

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitexp.datasets.sources.resolution import Resolution
+from gitexp.datasets.wholefile import write_note
 from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
 
 FORGET_FROM = 8  # times as many files as the last fetch had
@@ -27,7 +28,7 @@ def known_digest(workspace: Path, *key: str) -> str | None:
 
 def note_known(workspace: Path, digest: str, *key: str) -> None:
     """Note what these words stood for. A note that cannot be written is no error."""
-    _write_beside(_note(workspace, key), json.dumps({"key": list(key), "digest": digest}))
+    write_note(_note(workspace, key), json.dumps({"key": list(key), "digest": digest}).encode())
 
 
 def known_origin(workspace: Path, url: str, digest: str) -> Resolution | None:
@@ -46,7 +47,7 @@ def known_origin(workspace: Path, url: str, digest: str) -> Resolution | None:
 def note_origin(workspace: Path, digest: str, origin: Resolution) -> None:
     """Note where bytes came from."""
     table = {name: getattr(origin, name) for name in ("url", "resolved", "version", "mirror")}
-    _write_beside(_note(workspace, ("origin", origin.url, digest)), json.dumps(table))
+    write_note(_note(workspace, ("origin", origin.url, digest)), json.dumps(table).encode())
 
 
 class Noted:
@@ -87,7 +88,7 @@ class Noted:
         if len(self._known) <= FORGET_FROM * len(kept) + FORGET_FROM * 1000:
             return
         text = "".join(f"{digest} {name}\n" for name, digest in kept.items())
-        _write_beside(self._path, text)
+        write_note(self._path, text.encode())
 
     def close(self) -> None:
         if self._fd is not None:
@@ -98,20 +99,6 @@ class Noted:
 def _parsed(line: bytes) -> tuple[str, str] | None:
     digest, _, key = line.decode("ascii", "replace").partition(" ")
     return (digest, key) if len(digest) == HEX_DIGITS and len(key) == 64 else None
-
-
-def _write_beside(path: Path, text: str) -> None:
-    """Write a file whole or not at all. That it cannot be written is no error."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.rename(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _hash(text: str) -> str:

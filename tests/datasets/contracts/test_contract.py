@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -211,6 +212,21 @@ def test_a_damaged_parquet_file_is_a_violation(tmp_path: Path) -> None:
     optional("pyarrow")
     (one,) = found(file(tmp_path, "x.parquet", b"PAR1" + os.urandom(100) + b"PAR1"), "")
     assert one.startswith("x.parquet: cannot be read as Parquet: ")
+
+
+def test_without_pyarrow_the_fix_installs_pyarrow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Refused) as error:
+        found(file(tmp_path, "x.parquet", b"PAR1"), "")
+    assert error.value.fix == "pip install pyarrow"
+
+
+def test_without_pillow_the_fix_installs_pillow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    file(tmp_path, "cat/1.png", b"a picture")
+    with pytest.raises(Refused) as error:
+        found(tmp_path, 'fields.image.dtype = "uint8"')
+    assert error.value.fix == "pip install pillow"
 
 
 def test_pictures_are_counted_by_label_and_opened_where_that_is_asked(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import click
 from gitexp.errors import GitexpError, UsageError
 
 if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
+    from gitexp.model.config import Config
     from gitexp.pipelines.pin import NotedParent, Pinned
 
 SHOWN = 20
@@ -39,18 +41,10 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     from gitexp.datasets.place import Place
     from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.keep import entries_of
-    from gitexp.pipelines.pin import doubts, made_of, note_parents, pin
+    from gitexp.pipelines.pin import note_parents, pin
     from gitexp.stages.configure import read_config
 
-    if bool(names) == everything or (digest is not None and len(names) != 1):
-        raise UsageError(
-            "--digest takes one NAME"
-            if digest is not None
-            else "Give names or --all, not both"
-            if names
-            else "Name the datasets to pin, or give --all",
-            fix="gitexp data pin NAME    or    gitexp data pin --all",
-        )
+    _require_clear(names, everything, digest)
     repo = find_repo(Path.cwd())
     settings = git_config(repo)
     config = read_config(repo, settings)
@@ -70,8 +64,27 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     if as_json:
         write(document(pinned=[_shape(one) for one in pinned], parents=[one._asdict() for one in noted]))
         return failed
-    config = read_config(repo, settings)
-    place = Place(repo.root, repo.common_dir, settings)
+    _print(pinned, noted, read_config(repo, settings), Place(repo.root, repo.common_dir, settings))
+    return failed
+
+
+def _require_clear(names: Sequence[str], everything: bool, digest: str | None) -> None:
+    if bool(names) != everything and (digest is None or len(names) == 1):
+        return
+    raise UsageError(
+        "--digest takes one NAME"
+        if digest is not None
+        else "Give names or --all, not both"
+        if names
+        else "Name the datasets to pin, or give --all",
+        fix="gitexp data pin NAME    or    gitexp data pin --all",
+    )
+
+
+def _print(pinned: Sequence[Pinned], noted: Sequence[NotedParent], config: Config, place: Place) -> None:
+    """What was pinned, and what to bear in mind of it. `config`: the catalogue as it is now."""
+    from gitexp.pipelines.pin import doubts, made_of
+
     for one in pinned:
         if one.files == 0:
             click.echo(f"note: {one.name} has no files", err=True)
@@ -83,7 +96,6 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
                 click.echo(f"note: {child} was made of another version of {one.name}", err=True)
     for doubt in doubts([config.datasets[one.name] for one in pinned], config, place):
         click.echo(f"note: {doubt}", err=True)
-    return failed
 
 
 def _words(one: Pinned, noted: Iterable[NotedParent]) -> list[str]:

@@ -53,7 +53,7 @@ def open_picture(path: Path) -> Picture:
         raise Refused(
             "Pictures are opened by Pillow, which is not installed",
             why="The contract asks for more of them than their names and labels.",
-            fix="pip install 'gitexp[images]'",
+            fix="pip install pillow",
         ) from error
     try:
         with warnings.catch_warnings():

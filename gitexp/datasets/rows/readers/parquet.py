@@ -84,7 +84,5 @@ def _pyarrow() -> tuple[Any, Any]:
     try:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
-        raise Refused(
-            "Parquet files are read by pyarrow, which is not installed", fix="pip install 'gitexp[parquet]'"
-        ) from error
+        raise Refused("Parquet files are read by pyarrow, which is not installed", fix="pip install pyarrow") from error
     return arrow, parquet

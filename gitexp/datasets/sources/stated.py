@@ -1,0 +1,34 @@
+"""An address to the dataset there, asked in the way that the catalogue states: how to log in, where, whom to ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitexp.datasets.place import Place
+from gitexp.datasets.sources.open import fetch, resolve
+from gitexp.datasets.sources.resolution import Fetched, SourceSettings
+from gitexp.model.catalogue import DatasetRef
+
+if TYPE_CHECKING:
+    from gitexp.datasets.progress import Progress
+
+
+def fetch_stated(ref: DatasetRef, url: str, place: Place, progress: Progress | None) -> Fetched:
+    """Bring what the address stands for now into the store. Raises Refused, as open.py does."""
+    settings = _settings(ref, place)
+    found = resolve(url, settings=settings)
+    return fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=progress)
+
+
+def _settings(ref: DatasetRef, place: Place) -> SourceSettings:
+    return SourceSettings(
+        name=ref.name,
+        source=ref.source,
+        auth=ref.auth,
+        access=ref.access,
+        owner=ref.owner,
+        endpoint=ref.endpoint,
+        region=ref.region,
+        anonymous=ref.anonymous,
+        plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
+    )
