@@ -21,6 +21,7 @@ from pathlib import Path
 from data import manifest_rows
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
+from training import start_line, training_rows
 from world import Bench, grow, on_a_terminal, quiet
 
 PYTHON = sys.executable
@@ -105,7 +106,7 @@ def push_line(bench: Bench) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure gitexp's budgets.")
-    parser.add_argument("rows", nargs="*", help="beginnings of row names: help run view manifest remote log push")
+    parser.add_argument("rows", nargs="*", help="beginnings of the rows' groups")
     parser.add_argument("--full", action="store_true", help="also 100,000 runs and a million files")
     options = parser.parse_args()
     sizes = [0, 10_000, 100_000] if options.full else [0, 10_000]
@@ -118,13 +119,15 @@ def main() -> int:
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "remote": lambda: remote_rows(bench),
             "log": lambda: log_row(bench),
+            "training": lambda: training_rows(bench, GITEXP),
         }
-        wanted = [n for n in [*groups, "push"] if not options.rows or any(n.startswith(r) for r in options.rows)]
+        lines = {"push": lambda: push_line(bench), "start": lambda: start_line(bench, GITEXP)}
+        wanted = [n for n in [*groups, *lines] if not options.rows or any(n.startswith(r) for r in options.rows)]
         print(HEADING)
         over = 0
         for name in wanted:
-            if name == "push":
-                print(push_line(bench), flush=True)
+            if name in lines:
+                print(lines[name](), flush=True)
                 continue
             for row in groups[name]():
                 over += not row.within

@@ -33,6 +33,14 @@ class Refused(GitexpError):
     exit_code = 3
 
 
+class Stopped(GitexpError):
+    """Somebody asked us to stop before anything ran. Exit codes are those of the signals: 130 for Ctrl-C."""
+
+    def __init__(self, what: str, *, exit_code: int) -> None:
+        super().__init__(what)
+        self.exit_code = exit_code
+
+
 class RecipeErrors(Refused):
     """All problems of a recipe at once, each a `file:line: key: what` line."""
 

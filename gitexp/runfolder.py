@@ -15,6 +15,14 @@
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
         saved/            the program, through GITEXP_OUTPUT
+        earlier.csv       submitting side, from the second attempt on: history.csv of the one before
+        training.json     submitting side, of a recipe made of components: what gitexp.training needs beside recipe.toml
+        lib/              submitting side: a link to this gitexp, where the training program's PYTHONPATH begins
+        components.json   the training program, before its first step: no run without it
+        refused.json      the training program, instead: what is wrong with the recipe
+        trained.json      the training program: digests, and what the result depends on
+        progress.json     the training program, now and then: how far it is
+        ranks/            the training program: N.json of each of several processes
         index, objects/   submitting side: git index and git objects of a dirty tree's snapshot
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
@@ -47,6 +55,14 @@ OUTCOME = "outcome.json"
 WORKER_LOCK = "worker.lock"
 METRICS = "metrics.jsonl"
 SAVED = "saved"
+EARLIER = "earlier.csv"
+TRAINING = "training.json"
+LIB = "lib"
+COMPONENTS = "components.json"
+REFUSED = "refused.json"
+TRAINED = "trained.json"
+RANKS = "ranks"
+PROGRESS = "progress.json"
 INDEX = "index"
 OBJECTS = "objects"
 AFTER = "after.json"
@@ -64,7 +80,8 @@ def runs_folder(common_dir: str) -> str:
 def create(common_dir: str, run_id: str) -> tuple[str, int]:
     """Make the folder of a new run, empty; its path and its record.lock, held.
 
-    It gets its name only when the lock is held, so that no other command takes it for a left-over.
+    It gets its name only when the lock is held, so that no other command takes it for a left-over. Raises OSError, and
+    leaves nothing, where a folder of that id is there: the attempts of a run share one.
     """
     parent = runs_folder(common_dir)
     folder, unnamed = os.path.join(parent, run_id), os.path.join(parent, f".new-{run_id}")
@@ -73,21 +90,36 @@ def create(common_dir: str, run_id: str) -> tuple[str, int]:
     held = lock(unnamed, RECORD_LOCK)
     if held is None:
         raise FileExistsError(unnamed)
-    os.rename(unnamed, folder)
+    try:
+        os.rename(unnamed, folder)
+    except OSError:
+        os.close(held)
+        _remove_tree(unnamed)
+        raise
     return folder, held
 
 
 def remove(folder: str) -> None:
     """Remove a run's folder. It loses its name first: half a folder would pass for a run that waits to be recorded."""
-    import shutil
-
     parent, run_id = os.path.split(folder)
     unnamed = os.path.join(parent, f".old-{run_id}")
     try:
         os.rename(folder, unnamed)
     except OSError:
         return  # the next command finds it in the branch, and tries again
-    shutil.rmtree(unnamed, ignore_errors=True)
+    _remove_tree(unnamed)
+
+
+def _remove_tree(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def never_began(folder: str) -> bool:
+    """Whether this is of a recipe made of components, and its training has not begun: then there is no run (yet)."""
+    training, components = (os.path.exists(os.path.join(folder, name)) for name in (TRAINING, COMPONENTS))
+    return training and not components
 
 
 def write_whole(folder: str, name: str, content: bytes) -> None:
@@ -133,7 +165,17 @@ def lock(folder: str, name: str) -> int | None:
     except BlockingIOError:
         os.close(fd)
         return None
+    if not _is_there(fd, os.path.join(folder, name)):
+        os.close(fd)
+        return None  # that of an attempt that was recorded meanwhile; the folder may be the next one's by now
     return fd
+
+
+def _is_there(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def lock_waiting(folder: str, name: str) -> int:

@@ -64,7 +64,7 @@ run() {
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/gitexp-demo.XXXXXX")
 cd "$scratch"
 
-say "A scratch repository with three recipes:"
+say "A scratch repository with recipes:"
 run git init -q -b main .
 # The defaults that a first `git commit` may lack. They stay in this repository.
 [ -n "$(git config user.name || :)" ] || git config user.name "gitexp demo"
@@ -75,7 +75,7 @@ git config core.excludesFile /dev/null
 cp -R "$source/recipes" "$source/.gitignore" .
 find recipes -name __pycache__ -exec rm -rf {} +
 run git add -A
-run git commit -q -m "Three recipes, and the data that they run on"
+run git commit -q -m "Recipes, and the data that they run on"
 
 say "gitexp moves in:"
 run gitexp init

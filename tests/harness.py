@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,24 @@ def make_lab(path: Path, env: dict[str, str]) -> Lab:
     lab.write("README", "a project\n")
     lab.commit("first commit")
     return lab
+
+
+def written(path: Path) -> list[int]:
+    """The process ids that a program writes into a file, on one line, once it is there."""
+    limit = time.monotonic() + 60
+    while not (path.exists() and path.read_text().endswith("\n")):
+        assert time.monotonic() < limit, f"{path} never came"
+        time.sleep(0.02)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def have(tool: str) -> bool:

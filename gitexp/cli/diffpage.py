@@ -45,6 +45,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: S
         _data(found, on=on),
         _environment(found, on=on),
         _metrics(found, on=on),
+        _digests(found, on=on),
         _cost(a, b, on=on),
         _problems(a, b, on=on),
     ]
@@ -74,14 +75,16 @@ def _inputs(found: Comparison, *, on: Screen) -> str:
     """Whether the same went in, and whether the same came out."""
     if not found.identical_inputs:
         return ""
+    differing = "weights" if found.same_metrics else "metrics"
     if found.unexplained:
-        said, style, why = "same inputs, different metrics", "bold red", "nothing that is recorded explains it"
-    elif not found.same_metrics:
-        said, style = "same inputs, different metrics", "bold yellow"
+        said, style, why = f"same inputs, different {differing}", "bold red", "nothing that is recorded explains it"
+    elif not found.same_results:
+        said, style = f"same inputs, different {differing}", "bold yellow"
         why = "the environments differ" if found.environment else "see the remarks below"
         why = "an environment is not recorded" if found.environment is None else why
     else:
         said = "identical inputs, identical metrics" if found.metrics else "identical inputs"
+        said += ", the same weights" if found.same_digests else ""
         style, why = "bold green", "code, recipe, data and seed are the same"
     return f"{on.paint(said, style)}  {why}\n"
 
@@ -264,6 +267,22 @@ def _metrics(found: Comparison, *, on: Screen) -> str:
     rows = [[Cell(safe(c.name)), Cell(number(c.a)), Cell(number(c.b), "bold"), *delta_cells(c)] for c in shown]
     note = "identical" if found.same_metrics else ""
     return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
+
+
+def _digests(found: Comparison, *, on: Screen) -> str:
+    """Whether the weights are the same, bit for bit."""
+    if not found.digests:
+        return ""
+    if found.same_digests and all(change.a == change.b for change in found.digests):
+        return heading("weights", f"the same, bit for bit ({_names([c.name for c in found.digests])})", on=on)
+    rows = []
+    for change in found.digests[:NAMED]:
+        same = change.a == change.b
+        old, new = _two(change.a, change.b)
+        sides = [Cell("the same", "dim"), Cell(""), Cell("")] if same else [old, Cell("→", "dim"), new]
+        rows.append([Cell(safe(change.name[:VALUE_LIMIT])), *sides])
+    columns = [Column("", least=8), Column("", least=20), Column(""), Column("", least=20)]
+    return heading("weights", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(found.digests) - NAMED)
 
 
 def _cost(a: Run, b: Run, *, on: Screen) -> str:

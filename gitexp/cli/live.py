@@ -19,6 +19,7 @@ from gitexp.cli.render import number, safe, text_width
 
 _TAIL = 256 * 1024  # how much of a metrics file is read at a time; of more that is new, the end
 _ERASE = b"\r\x1b[K"
+BAR_COLUMNS = 16
 _DIM, _NOT_DIM = "\x1b[2m", "\x1b[22m"
 
 # Patterns, compiled when first used: while the program runs, not before it starts.
@@ -97,7 +98,9 @@ class LiveScreen:
         self._latest.read()
         elapsed = _clock(time.monotonic() - self._began)
         parts = [self._name]
-        if self._latest.step is not None:
+        if self._latest.progress is not None:
+            parts.append(_bar(*self._latest.progress))
+        elif self._latest.step is not None:
             parts.append(f"step {self._latest.step}")
         parts += [f"{safe(name)} {number(value)}" for name, value in self._latest.metrics.items()]
         while len(parts) > 1 and text_width(" · ".join([*parts, elapsed])) >= columns:
@@ -131,15 +134,22 @@ class LiveScreen:
 
 
 class Latest:
-    """The newest value of each metric, read from the run folder's growing files."""
+    """The newest value of each metric, and how far a training is, read from the run folder's files."""
 
     def __init__(self, folder: str) -> None:
+        self.progress: tuple[int, int, float] | None = None  # steps done, of how many, rows a second
+        self._folder = folder
         self.step: int | float | None = None
         self.metrics: dict[str, float] = {}
         self._files = {Path(folder) / name: 0 for name in (runfolder.METRICS, runfolder.MATCHED)}
 
     def read(self) -> None:
         """Take in what is new; a torn last line waits."""
+        try:
+            said = runfolder.read_json(self._folder, runfolder.PROGRESS) or {}
+            self.progress = (int(said["steps"]), int(said["of"]), float(said["rows_per_s"])) if said else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            self.progress = None  # the program may write anything there
         for path, offset in self._files.items():
             try:
                 with path.open("rb") as file:
@@ -185,6 +195,12 @@ def _is_whole(sequence: bytes) -> bool:
     if sequence.startswith(b"\x1b]"):
         return sequence.endswith((b"\x07", b"\x1b\\"))
     return len(sequence) > 1
+
+
+def _bar(done: int, total: int, rows_per_s: float) -> str:
+    filled = min(BAR_COLUMNS, BAR_COLUMNS * done // max(1, total))
+    bar = "█" * filled + "░" * (BAR_COLUMNS - filled)
+    return f"{bar} {done:,}/{total:,} · {rows_per_s:,.0f} rows/s"
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,11 @@ from gitexp.errors import GitexpError
 COMMANDS = {
     "init": "Set up gitexp in this repository: configuration, hooks, branch",
     "run": "Check, execute and record a recipe or any command",
+    "resume": "Go on with a run that was killed, stopped or failed",
     "check": "Validate a recipe and print what it resolves to",
+    "recipe": "Recipes and components to read about: card, list",
+    "new": "Start a recipe from one that ships with gitexp",
+    "test": "Test a recipe: its components, and a short run",
     "log": "List the runs",
     "show": "Show one run",
     "diff": "Compare two runs: code, recipe, data, environment, metrics",

@@ -10,7 +10,8 @@ from gitexp.cli.render import coloured, safe
 from gitexp.git.repo import algorithm
 from gitexp.model.message import ending, short
 from gitexp.model.run import visible
-from gitexp.pipelines.run import Checked, Done
+from gitexp.pipelines.prepare import Checked
+from gitexp.pipelines.run import Done
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 SHOWN_METRICS = 5
 
 
-def tell_dry_run(checked: Checked) -> None:
-    """What would have run."""
+def tell_dry_run(checked: Checked, flow: tuple[str, ...]) -> None:
+    """What would have run. `flow`: what a recipe's components give to each other."""
     import shlex
 
     recipe, changes = checked.recipe, len(checked.surveyed.changes)
@@ -29,18 +30,22 @@ def tell_dry_run(checked: Checked) -> None:
         record = dataset.record
         files = "1 file" if record.files == 1 else f"{record.files} files"
         click.echo(f"  data        {name}: {files}, {record.size_bytes} bytes, {record.digest}")
+    for line in flow:
+        click.echo(f"  flow        {safe(line)}")
     head = checked.surveyed.head
     state = "clean" if not changes else "1 file differs from it" if changes == 1 else f"{changes} files differ from it"
     click.echo(f"  code        {head.commit[:7]} {safe(head.subject)} ({state})")
 
 
-def dry_run_shape(checked: Checked) -> dict[str, Any]:
+def dry_run_shape(checked: Checked, flow: tuple[str, ...]) -> dict[str, Any]:
     """The same for programs."""
     head = checked.surveyed.head
+    components = {"kind": "smoke" if checked.smoke else "run", "flow": list(flow)}
     return {
         "recipe": checked.recipe.name,
         "argv": [visible(arg) for arg in checked.argv],
         "seed": checked.recipe.seed,
+        **(components if checked.recipe.made_of_components else {}),
         "data": {name: dataset.record.digest for name, dataset in checked.datasets.items()},
         "code": {
             "commit": f"{algorithm(head.commit)}:{head.commit}",
@@ -53,7 +58,10 @@ def dry_run_shape(checked: Checked) -> dict[str, Any]:
 def tell(done: Done) -> None:
     """One line: the run, its commit, its metrics against the run before. Then what was not as it should be."""
     run = done.recorded.record
-    parts = [f"{safe(run.recipe)} {run.id}", f"commit {done.recorded.commit[:7]}"]
+    attempt = f"/{run.attempt}" if run.attempt > 1 else ""
+    parts = [f"{safe(run.recipe)} {run.id}{attempt}", f"commit {done.recorded.commit[:7]}"]
+    if run.kind == "smoke":
+        parts.append(coloured("smoke", "yellow"))
     if run.status != "completed":
         parts.append(coloured(ending(run), "red"))
     parts += [_metric(name, value, done) for name, value in _foremost(done)]

@@ -36,7 +36,7 @@ NAMED = 10  # changed files, artifacts
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 COMMAND_LIMIT = 4000  # characters of a command line
 LAST_LINES = 10  # of the output, where the run did not complete
-_OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.")
+_OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
 
 Fact = tuple[str, str, str]  # name, safe text, style
 
@@ -69,6 +69,7 @@ def run_page(
         _recipe(run, before, on=on),
         _data(run, on=on),
         _environment(run, on=on),
+        _digests(run, on=on),
         _artifacts(run, on=on),
     ]
     sections = [
@@ -116,6 +117,8 @@ def _facts(run: Run, *, now: float) -> Iterator[Fact]:
         yield "memory", f"{size(record.peak_memory_bytes)} at its peak", ""
     if record.user or record.host:
         yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
+    if record.job:
+        yield "job", safe(record.job[:VALUE_LIMIT]), ""
     if record.kind != "run":
         yield "kind", safe(record.kind[:VALUE_LIMIT]), "yellow"
     if record.reproduces:
@@ -319,6 +322,16 @@ def _artifacts(run: Run, *, on: Screen) -> str:
         rows.append([Cell(f"and {len(run.artifacts) - NAMED} more"), Cell("")])
     columns = [Column("", least=20), Column("", least=16)]
     return heading("artifacts", on=on) + table(columns, rows, on=on, indent="  ")
+
+
+def _digests(run: Run, *, on: Screen) -> str:
+    """Of weights and fitted state: two runs with the same have the same, bit for bit."""
+    digests = list(run.record.digests.items()) if run.record else []
+    if not digests:
+        return ""
+    rows = [[Cell(safe(name)), Cell(safe(digest), "dim")] for name, digest in digests[:NAMED]]
+    columns = [Column("", least=20), Column("", least=16)]
+    return heading("digests", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(digests) - NAMED)
 
 
 def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:

@@ -48,7 +48,7 @@ def run_table(
     cells = [
         [Cell(_id(row, letters), "yellow") for row in chosen],
         [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen],
-        [Cell(safe(row.status), STATUS_STYLE.get(row.status, "")) for row in chosen],
+        [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen],
         [Cell(safe(row.recipe) or "-", "bold") for row in chosen],
         changed,
     ]
@@ -70,6 +70,10 @@ def run_table(
         columns.append(column)
         cells.append(told)
     return table(columns, [list(line) for line in zip(*cells, strict=True)], on=on)
+
+
+def _status(row: Row) -> str:
+    return safe(row.status) + (" (smoke)" if row.kind == "smoke" else "")
 
 
 _ROOM = {"changed": CHANGED_ROOM, "message": MESSAGE_ROOM}
@@ -159,7 +163,8 @@ def best_values(
 
 def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str], float | int]) -> Cell:
     found = row.metrics.get(name)
-    is_best = found is not None and row.status == "completed" and best.get((row.recipe, name)) == found
+    counts = row.status == "completed" and row.kind != "smoke"
+    is_best = found is not None and counts and best.get((row.recipe, name)) == found
     # The mark's place is kept free in all other cells, so that digits stand below digits.
     return Cell(f"{number(found)}*" if is_best else f"{number(found)} ", "bold green" if is_best else "")
 

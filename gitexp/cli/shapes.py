@@ -80,6 +80,7 @@ def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison) -> st
         data=found.data,
         environment=found.environment,
         metrics=found.metrics,
+        digests=found.digests,
         identical_inputs=found.identical_inputs,
         unexplained=found.unexplained,
         unfair=found.unfair,

@@ -7,7 +7,7 @@ GIT_OBJECT_DIRECTORY, with the repository's objects as alternates) they last as 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +50,14 @@ def release(repo: Repo, objects: Path) -> list[str]:
         oids += [entry.split()[1].decode() for entry in finish(listing).splitlines()]
         finish(unpacking)
     return oids
+
+
+def lacking(repo: Repo, tree: str, paths: Sequence[str], *, objects: Path) -> list[str]:
+    """Those of these paths that are no files in a tree, which may still be in quarantine."""
+    env = {"GIT_OBJECT_DIRECTORY": str(objects)} if objects.is_dir() else {}
+    listed = output(repo, "ls-tree", "-z", "--name-only", "--full-tree", tree, "--", *paths, env=env)
+    there = {os.fsdecode(name) for name in listed.split(b"\0")}
+    return [path for path in paths if path not in there]
 
 
 class EditWatch:

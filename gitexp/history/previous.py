@@ -11,18 +11,26 @@ from gitexp.model.message import one_line
 from gitexp.model.metrics import load_metrics
 from gitexp.model.run import Unreadable
 
+FAR = 10  # runs back; smoke runs are compared with smoke runs alone
+_ID = "%(trailers:key=Gitexp-Run,valueonly,separator=)"
+_KIND = "%(trailers:key=Gitexp-Kind,valueonly,separator=)"
 PATIENCE_S = 0.05  # what the search may still take once the program has ended: a run is not held up for one line
 
 
 class PreviousRun:
-    """A search under way. Begin it before the new run is recorded; then `read`, then `metrics`."""
+    """A search under way. Begin it before the new run is recorded; then `read`, then `metrics`.
 
-    def __init__(self, repo: Repo, *, branch: str, recipe: str) -> None:
+    `run_id` is the new one's: an earlier attempt of it is no other run.
+    """
+
+    def __init__(self, repo: Repo, *, branch: str, recipe: str, run_id: str, smoke: bool = False) -> None:
         self._repo = repo
+        self._id = run_id
+        self._kind = "smoke" if smoke else ""
         self._reading: subprocess.Popen[bytes] | None = None
         literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in one_line(recipe))
-        found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", "--format=%H")
-        self._search = start(repo.root, "log", "-1", "--no-show-signature", *found, branch_ref(branch), "--")
+        found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", f"--format=%H {_ID} {_KIND}")
+        self._search = start(repo.root, "log", f"-{FAR}", "--no-show-signature", *found, branch_ref(branch), "--")
 
     def read(self) -> None:
         """Begin to read what was found. The program has ended, so a search that still goes on is given up soon."""
@@ -30,10 +38,12 @@ class PreviousRun:
             out, _ = self._search.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._search.kill()
-            self._search.communicate()
-            return
-        commit = out.decode().strip()
-        if self._search.returncode == 0 and commit:
+            out, _ = self._search.communicate()  # what it had found by then
+            out = out[: out.rfind(b"\n") + 1]
+        lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
+        others = ((commit, kind) for commit, run_id, kind in lines if run_id != self._id)
+        commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
+        if commit:
             self._reading = start(self._repo.root, "cat-file", "blob", f"{commit}:metrics.toml")
 
     def metrics(self) -> Mapping[str, float | int] | None:

@@ -16,7 +16,6 @@ from gitexp.model.schema import (
     Problem,
     Shape,
     anything,
-    dotted,
     expected,
     near,
     one_of,
@@ -30,6 +29,7 @@ BRANCH = "experiments"
 REMOTE_SCHEMES = ("file", "s3", "gs", "az", "https", "http", "ssh")
 UNTRACKED_LIMIT_BYTES = 10_000_000
 HISTORY_LIMIT_BYTES = 256 * 1024
+IMPORTS = ("torch", "gitexp.training")
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20}
 _UNITS |= {"gb": 10**9, "gib": 2**30, "tb": 10**12, "tib": 2**40}
@@ -60,6 +60,7 @@ class Policy(NamedTuple):
     variables: tuple[str, ...] = ()  # environment variables that are recorded besides the usual ones
     digests: tuple[str, ...] = ("xxh128",)  # and "sha256", where manifests must stand against forgery
     restricted_manifests: str = "hide"  # or "record"
+    imports: tuple[str, ...] = IMPORTS  # modules that components may come from, with all that is below them
 
 
 class Config(NamedTuple):
@@ -93,6 +94,7 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
             variables=tuple(policy.get("variables", ())),
             digests=tuple(policy.get("digests", ("xxh128",))),
             restricted_manifests=policy.get("restricted_manifests", "hide"),
+            imports=tuple(policy.get("imports", IMPORTS)),
         ),
         goal=table.get("metrics", {}).get("goal", {}),
         datasets=load_catalogue(table.get("datasets", {})),
@@ -204,6 +206,14 @@ def _digests(value: Any) -> str | None:
     return None if right else expected('["xxh128"] or ["xxh128", "sha256"]', value)
 
 
+def _imports(value: Any) -> str | None:
+    return texts(value) or next(filter(None, map(_module, value)), None)
+
+
+def _module(name: str) -> str | None:
+    return None if all(map(str.isidentifier, name.split("."))) else f"{spell(name)} is no module's name"
+
+
 def _remote_url(value: Any) -> str | None:
     if not isinstance(value, str) or not value or not value.isprintable():
         return expected('a URL such as "s3://bucket/folder", or a folder', value)
@@ -225,6 +235,7 @@ _SHAPE: Shape = {
         "variables": _variables,
         "digests": _digests,
         "restricted_manifests": one_of("hide", "record"),
+        "imports": _imports,
     },
     "metrics": {"goal": GOALS},
     "catalogue": location,
@@ -244,15 +255,9 @@ def _below_a_table(path: KeyPath, what: str) -> Problem:
 
 
 def _located(problems: list[Problem], text: str, where: str) -> list[str]:
-    from gitexp.model.keylines import key_lines
+    from gitexp.model.keylines import located
 
-    lines = key_lines(text)
-    return [f"{where}:{line_of(lines, path)}: {dotted(path)}: {what}" for path, what in problems]
-
-
-def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """The line of a key, or of the nearest table around it."""
-    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
+    return located(problems, text, where)
 
 
 def _wrong(problems: list[str], where: str) -> Refused:

@@ -17,8 +17,11 @@ UNKNOWN = "unknown"
 Pair = tuple[Any, Any]
 
 
-def dump_environment(document: Mapping[str, Any]) -> str:
-    """The text of environment.toml. `probed` names the interpreter that answered; "unknown" where none did."""
+def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any] | None = None) -> str:
+    """The text of environment.toml. `probed` names the interpreter that answered; "unknown" where none did.
+
+    `training`: what gitexp's own training program said that its results depend on.
+    """
     import tomli_w
 
     result, probed, error = _table(document, "result"), document.get("probed"), document.get("error")
@@ -27,7 +30,8 @@ def dump_environment(document: Mapping[str, Any]) -> str:
         head["how"] = document.get("how")
     if error or not isinstance(probed, str):
         head["reason"] = error if isinstance(error, str) else _silence(document)
-    return tomli_w.dumps(as_plain(_sound({**head, **result, **head})))
+    known = {"training": training} if training else {}
+    return tomli_w.dumps(as_plain(sound({**head, **result, **head, **known})))
 
 
 def _silence(document: Mapping[str, Any]) -> str:
@@ -36,12 +40,12 @@ def _silence(document: Mapping[str, Any]) -> str:
     return "no Python was seen among the program's processes"
 
 
-def _sound(value: Any) -> Any:
+def sound(value: Any) -> Any:
     """The value as TOML can hold it: no null, no integer that other readers refuse."""
     if isinstance(value, Mapping):
-        return {str(as_plain(str(k))): _sound(v) for k, v in value.items() if v is not None}
+        return {str(as_plain(str(k))): sound(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_sound(v) for v in value if v is not None]
+        return [sound(v) for v in value if v is not None]
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     return value
@@ -159,6 +163,30 @@ def _facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
     yield "system", {**{key: _shown(value) for key, value in _table(environment, "system").items()}, **container}
     flags = {name: _table(environment, name) for name in ("threads", "flags", "variables")}
     yield "flags", {str(key): _flag(str(key), value) for table in flags.values() for key, value in table.items()}
+    yield "training", _training(environment)
+
+
+# Of [training]: what was measured. Two runs on one machine differ in it, and nothing follows from that.
+_MEASURED = ("steps", "epochs", "rows", "peak_memory_bytes")
+_HARDWARE = {
+    "device_name": "accelerators",
+    "device": "devices",
+    "cpu_capability": "CPU capabilities",
+    "threads": "numbers of threads",
+    "world_size": "numbers of processes",
+}
+
+
+def _training(environment: Mapping[str, Any]) -> dict[str, Any]:
+    facts = _table(environment, "training").items()
+    return {str(key): _shown(value) for key, value in facts if key not in _MEASURED and not str(key).endswith("_s")}
+
+
+def training_hardware(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What two trainings ran on, where both say so and it differs: what it is, in a, in b."""
+    old, new = _training(a), _training(b)
+    both = [key for key in _HARDWARE if key in old and key in new and old[key] != new[key]]
+    return [(_HARDWARE[key], old[key], new[key]) for key in both]
 
 
 def _flag(name: str, value: Any) -> Any:
@@ -178,7 +206,9 @@ def _package(stated: Any) -> str:
 
 
 def _shown(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else " ".join(map(str, value)) if value else None
+    if isinstance(value, list | Mapping):
+        return " ".join(map(str, value)) or None
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _memory(environment: Mapping[str, Any]) -> str:

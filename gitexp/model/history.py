@@ -19,8 +19,8 @@ class HistoryText(NamedTuple):
     kept_rows: int
 
 
-def dump_history(rows: Sequence[Row], *, limit_bytes: int, attempt: int | None = None) -> HistoryText:
-    """CSV by RFC 4180 with LF: step, time_s, attempt where one is given, and the metrics in first-logged order.
+def dump_history(rows: Sequence[Row], *, limit_bytes: int, attempts: Sequence[int] | None = None) -> HistoryText:
+    """CSV by RFC 4180 with LF: step, time_s, each row's attempt where given, and the metrics in first-logged order.
 
     Whole up to `limit_bytes`. Beyond, at most 1,000 rows, in order: the first, the last, each metric's minimum and
     maximum (where they were first logged), and of the rest as many as fit the limit, evenly spaced.
@@ -31,9 +31,9 @@ def dump_history(rows: Sequence[Row], *, limit_bytes: int, attempt: int | None =
     for row in rows:
         seen.update(row.values)
     columns = list(seen)
-    head = ["step", "time_s"] if attempt is None else ["step", "time_s", "attempt"]
+    head = ["step", "time_s"] if attempts is None else ["step", "time_s", "attempt"]
     header = ",".join(head + [_quoted(name) for name in columns]) + "\n"
-    lines = list(_lines(rows, columns, "" if attempt is None else f"{attempt},"))
+    lines = list(_lines(rows, columns, attempts))
     whole = (header + "".join(lines)).encode()
     if len(whole) <= limit_bytes:
         return HistoryText(whole, None, len(rows), len(rows))
@@ -46,13 +46,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
 
 
-def _lines(rows: Sequence[Row], columns: list[str], attempt: str) -> Iterator[str]:
-    for step, time_s, values in rows:
+def _lines(rows: Sequence[Row], columns: list[str], attempts: Sequence[int] | None) -> Iterator[str]:
+    for index, (step, time_s, values) in enumerate(rows):
         if len(columns) == 1:
             cells = number_text(values[columns[0]]) if values else ""
         else:
             cells = ",".join([number_text(values[name]) if name in values else "" for name in columns])
         start = "" if step is None else str(step)
+        attempt = "" if attempts is None else f"{attempts[index]},"
         yield f"{start},{'' if time_s is None else number_text(time_s)},{attempt}{cells}\n"
 
 

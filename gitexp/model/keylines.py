@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-KeyPath = tuple[str, ...]
+from gitexp.model.schema import KeyPath, dotted
 
 # What the line after a whole statement can look like: nothing, a comment, a [header] or key =. Without this test a long
 # array would be parsed again at every line.
@@ -36,6 +36,17 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             for path in _paths(parsed):
                 lines.setdefault(table + path, number)
     return lines
+
+
+def nearest_line(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
+    """The line of a key, or of the nearest table around it; None where there is none."""
+    return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+
+
+def located(problems: Iterable[tuple[KeyPath, str]], text: str, where: str) -> list[str]:
+    """`file:line: key: what` for each problem of a TOML text."""
+    lines = key_lines(text)
+    return [f"{where}:{nearest_line(lines, path) or 1}: {dotted(path)}: {what}" for path, what in problems]
 
 
 def syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:

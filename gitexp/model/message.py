@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from gitexp.model.run import RunRecord
 
 SUBJECT_METRICS = 4
+JOB_TRAILER = "Gitexp-Job"
 
 
 def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:
@@ -15,6 +16,10 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
     if record.attempt > 1:
         trailers.append(f"Gitexp-Attempt: {record.attempt}")
     trailers += [f"Gitexp-Status: {record.status}", f"Gitexp-Recipe: {one_line(record.recipe)}"]
+    if record.kind != "run":
+        trailers.append(f"Gitexp-Kind: {one_line(record.kind)}")
+    if record.job is not None:
+        trailers.append(f"{JOB_TRAILER}: {one_line(record.job)}")
     if record.seed is not None:
         trailers.append(f"Gitexp-Seed: {record.seed}")
     if record.code.commit:
@@ -33,6 +38,8 @@ def subject(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Ite
     shown = [f"{name} {short(metrics[name])}" for name in names[:SUBJECT_METRICS]]
     if record.status != "completed":
         shown = [ending(record), *shown[: SUBJECT_METRICS - 1]]
+    if record.kind == "smoke":
+        shown = ["smoke", *shown[: SUBJECT_METRICS - 1]]
     return one_line(f"{record.recipe}: {', '.join(shown)}" if shown else f"{record.recipe}: completed")
 
 

@@ -33,6 +33,14 @@ def fill(
             yield misplaced
 
 
+def fill_value(text: str, *, values: Mapping[str, Any], seed: int | None, data_paths: Mapping[str, str]) -> Any:
+    """A component's argument: a placeholder that is all of it has its value's own type. Raises Misplaced."""
+    parts = parse(text)
+    if len(parts) == 1 and isinstance(parts[0], tuple):
+        return _value(parts[0], values, seed, data_paths)
+    return "".join(part if isinstance(part, str) else _inside(part, values, seed, data_paths) for part in parts)
+
+
 def escape(argument: str) -> str:
     """An argument as a command element that means exactly this argument."""
     return argument.replace("{", "{{").replace("}", "}}")

@@ -18,6 +18,7 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `data/NAME.xxh128` | the digest of each file of dataset NAME |
 | `metrics.toml`, `history.csv` | the results, and every step that was logged |
 | `environment.toml`, `requirements.txt` | the interpreter, packages and machine |
+| `components.toml` | what a recipe's components take and give, if it has any |
 | `artifacts.xxh128` | the digests of the files that the run saved |
 | `output.log` | what the program printed |
 
@@ -53,7 +54,8 @@ pip install -r "$record/requirements.txt"
 
 Commented lines of `requirements.txt` name what no index has, such as checkouts:
 install by hand those that the code needs. If pip says that versions contradict
-each other, add `--no-deps`: the list is complete.
+each other, add `--no-deps`: the list is complete. Where `argv` in `run.toml` has
+`gitexp.training`, install gitexp too, in the version that `[training]` names.
 
 ### 3. Check the data
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import parse_duration
 from gitexp.model.placeholders import Misplaced, fill
-from gitexp.model.recipe_merge import SOURCES, Merged, Origin
+from gitexp.model.recipe_merge import SOURCES, Merged, Origin, nearest
 from gitexp.model.recipe_shape import OWN, REMARKS
 from gitexp.model.schema import KeyPath, dotted, escaped, near, spell, split_key
 
@@ -25,6 +25,7 @@ __all__ = [
     "finish",
     "flatten",
     "leaves",
+    "ordered",
     "program_argv",
 ]
 
@@ -49,15 +50,21 @@ class Recipe(NamedTuple):
     text: str  # recipe.toml
     origins: Mapping[KeyPath, Origin]  # of each value; lines are looked up by Origin.at
     seed: int | None
-    command: tuple[str, ...]  # placeholders kept
+    command: tuple[str, ...]  # placeholders kept; empty: the recipe is made of components
     timeout_s: float | None
     data: Mapping[str, DatasetRef]
     metrics: MetricRules
     argv: tuple[str, ...] | None = None  # of `run -- CMD`: as typed, bytes that are not UTF-8 included
 
+    @property
+    def made_of_components(self) -> bool:
+        """Whether gitexp.training is the program."""
+        return not self.command
+
     def where(self, path: KeyPath) -> str:
-        """`file:line` or the flag that a value came from."""
-        return self.origins[path].at(path)
+        """`file:line` or the flag that a value came from; of a missing key, where the table around it is."""
+        origin = nearest(self.origins, path)
+        return origin.at(path) if origin is not None else escaped(self.path or self.name)
 
 
 def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str, DatasetRef]) -> Recipe | None:
@@ -66,25 +73,27 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
     _check_why(merged)
     _check_summary(merged)
     values = merged.values
+    if "space" in values:
+        _check_space(merged)
     command = values.get("run", {}).get("command")
-    if command is None and ("run", "command") not in merged.left_out:
-        merged.problems.append(f"{escaped(path or name)}: run.command: missing; say what to run, such as  {EXAMPLE}")
-    elif command is not None:
+    if command is not None:
         _check_command(merged, command)
+    elif ("run", "command") not in merged.left_out:
+        _check_components(merged, escaped(path or name))
     if merged.problems:
         return None
     _compact_data(merged)
-    ordered = _ordered(values)
+    in_order = ordered(values)
     rules = values.get("metrics", {})
     timeout = values.get("run", {}).get("timeout")
     return Recipe(
         name=name,
         path=path,
-        values=ordered,
-        text=dump_recipe(ordered),
+        values=in_order,
+        text=dump_recipe(in_order),
         origins=merged.origins,
         seed=values.get("seed"),
-        command=tuple(command),
+        command=tuple(command or ()),
         timeout_s=None if timeout is None else parse_duration(timeout),
         data=found,
         metrics=MetricRules(
@@ -135,17 +144,17 @@ def dump_recipe(values: Mapping[str, Any]) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else escaped(c) for c in text)
 
 
-def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
+def ordered(values: Mapping[str, Any]) -> dict[str, Any]:
     """gitexp's own tables and keys in their fixed order, then the program's as they were written."""
-    ordered: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     for name, part in OWN.items():
         if name not in values or values[name] == {}:
             continue
         value = values[name]
         if isinstance(part, dict):
             value = {key: value[key] for key in part if key in value and value[key] != {}}
-        ordered[name] = value
-    return ordered | {name: value for name, value in values.items() if name not in OWN}
+        own[name] = value
+    return own | {name: value for name, value in values.items() if name not in OWN}
 
 
 def _datasets(merged: Merged, catalogue: Mapping[str, DatasetRef]) -> dict[str, DatasetRef]:
@@ -193,6 +202,47 @@ def _compact_data(merged: Merged) -> None:
             merged.origins["data", name] = merged.origins.pop(("data", name, "url"))
         else:
             data[name] = {key: entry[key] for key in (*SOURCES, "digest") if key in entry}
+
+
+def _check_components(merged: Merged, name: str) -> None:
+    from gitexp.model.assembly import assembly_problems, made_of_components, unused_steps
+
+    values = merged.values
+    if not made_of_components(values):
+        merged.problems.append(
+            f"{name}: run.command: missing; say what to run, such as  {EXAMPLE}  "
+            "or name components: [loader], [model], [loss] and [optimizer], each with its `use`"
+        )
+        return
+    for step in unused_steps(values):
+        at = ("preprocess", step)
+        if merged.origin(at) is merged.origins.get(("preprocess", "steps")):
+            merged.complain_at(at, f"no step: `steps` does not name {step}")
+        else:  # `steps` was replaced later, by one that leaves this out
+            del values["preprocess"][step]
+    for path, what in assembly_problems(values, seed=values.get("seed"), data=values.get("data", {})):
+        if nearest(merged.origins, path) is None:
+            merged.problems.append(f"{name}: {dotted(path)}: {what}")
+        else:
+            merged.complain_at(path, what)
+
+
+def _check_space(merged: Merged) -> None:
+    """Each range is one, and the key's value lies in it."""
+    from gitexp.model.space import outside, range_problem
+
+    for key, entry in merged.values["space"].items():
+        at, path = ("space", key), split_key(key)
+        complaint = range_problem(entry)
+        if complaint:
+            merged.complain_at(at, complaint)
+        elif path is None or not merged.has(path):
+            hint = merged.near_key(path) if path else ""
+            merged.complain_at(at, f"gives a range for a key that does not exist{hint}")
+        else:
+            complaint = outside(merged.value(path), entry)
+            if complaint:
+                merged.complain_at(path, f"{complaint} ({merged.origin(at).at(at)})")
 
 
 def _check_why(merged: Merged) -> None:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.recipe_shape import OWN, oversized
+from gitexp.model.recipe_shape import DEFAULT_USE, OWN, RESERVED, SLOTS, oversized
 from gitexp.model.schema import (
     KeyPath,
     dotted,
@@ -38,18 +38,32 @@ class Origin:
         self.text = text  # None: a flag
         self._lines: dict[KeyPath, int] | None = None
 
+    @property
+    def is_override(self) -> bool:
+        """Whether it was typed as -s."""
+        return self.text is None and self.name == "-s"
+
     def at(self, path: KeyPath) -> str:
         """`recipes/x.toml:12`; the line is that of the key, or of the nearest table around it."""
         if self.text is None:
             return self.name
-        if self._lines is None:
-            from gitexp.model.keylines import key_lines
+        from gitexp.model.keylines import key_lines, nearest_line
 
+        if self._lines is None:
             self._lines = key_lines(self.text)
-        for end in range(len(path), 0, -1):
-            if path[:end] in self._lines:
-                return f"{escaped(self.name)}:{self._lines[path[:end]]}"
-        return escaped(self.name)
+        line = nearest_line(self._lines, path)
+        return escaped(self.name) + (f":{line}" if line else "")
+
+
+def nearest(origins: Mapping[KeyPath, Origin], path: KeyPath) -> Origin | None:
+    """Where a value came from; for a table or a missing key, the first around it; files before flags."""
+    for end in range(len(path), 0, -1):
+        if path[:end] in origins:
+            return origins[path[:end]]
+        below = [origin for at, origin in origins.items() if at[:end] == path[:end]]
+        if below:
+            return next((origin for origin in below if origin.text is not None), below[0])
+    return None
 
 
 class Merged:
@@ -61,6 +75,7 @@ class Merged:
         self.problems: list[str] = []
         self.left_out: set[KeyPath] = set()  # keys that are there and wrong: nobody has to hear that they are missing
         self.catalogue = catalogue  # names that a dataset's plain string may mean
+        self.wraps = False  # there is a command: tables such as [model] are its program's own
 
     def complain(self, origin: Origin, path: KeyPath, what: str) -> None:
         """Note a problem as `file:line: key: what`."""
@@ -73,11 +88,7 @@ class Merged:
 
     def origin(self, path: KeyPath) -> Origin:
         """Where a value came from; for a table, where its first value did."""
-        for end in range(len(path), 0, -1):
-            if path[:end] in self.origins:
-                return self.origins[path[:end]]
-        below = (origin for at, origin in self.origins.items() if at[: len(path)] == path)
-        return next(below, Origin("recipe"))
+        return nearest(self.origins, path) or Origin("recipe")
 
     def add(self, values: Mapping[str, Any], origin: Origin) -> None:
         """Lay a layer over what is there. What is wrong in it is noted and left out."""
@@ -89,6 +100,7 @@ class Merged:
             self.left_out.add(path)
         for name, entry in table.get("data", {}).items():
             table["data"][name] = self._source(entry)
+        self.wraps = self.wraps or "command" in table.get("run", {})
         self._merge(self.values, table, (), origin)
 
     def override(self, typed: str, *, known_keys: bool = True) -> None:
@@ -112,6 +124,7 @@ class Merged:
         new = [] if adding or not known_keys else [at for at in _leaves(layer, path) if not self.has(at)]
         for part in reversed(path):
             layer = {part: layer}
+        new = [at for at in new if not self._is_argument(at, layer)]
         if not new:
             self.add(layer, origin)
             return
@@ -123,15 +136,30 @@ class Merged:
     def has(self, path: KeyPath) -> bool:
         """Whether a key exists: it has a value, or is one of gitexp's own."""
         inside: Any = self.values
-        for part in path:
+        for depth, part in enumerate(path, start=1):
             if not isinstance(inside, dict) or part not in inside:
-                return has_key(OWN, path, self.values)
+                is_last = isinstance(inside, dict) and depth == len(path) > 1
+                return (is_last and self._is_reserved(path, inside)) or has_key(OWN, path, self.values)
             inside = inside[part]
         return True
+
+    def _is_reserved(self, path: KeyPath, table: Mapping[str, Any]) -> bool:
+        """Whether every component knows this key; `table` is what it would stand in."""
+        in_component = path[0] in SLOTS and not self.wraps and ("use" in table or path[:-1] in DEFAULT_USE)
+        return in_component and path[-1] in RESERVED
+
+    def value(self, path: KeyPath) -> Any:
+        """The value of a key; None where it has none."""
+        inside: Any = self.values
+        for part in path:
+            inside = inside.get(part) if isinstance(inside, dict) else None
+        return inside
 
     def near_key(self, path: KeyPath) -> str:
         """`; did you mean …?` for a key that does not exist: in its table if there is one, else anywhere."""
         known = self._known_keys()
+        if path[0] not in self.values and path[0] not in OWN and (table := near(path[0], [*self.values, *OWN])):
+            return table
         if len(path) > 1 and self.has(path[:-1]):
             table = dotted(path[:-1]) + "."
             known = [key for key in known if key.startswith(table) and near(path[-1], [key.removeprefix(table)])]
@@ -159,7 +187,11 @@ class Merged:
             base = into.get(key)
             # A dataset's digest belongs to its source: another source drops it.
             whole = path == ("data",) and any(source in value for source in SOURCES)
+            # And so are a range and a list of choices never mixed.
+            whole |= path == ("space",) and isinstance(base, dict) and ("choices" in value) != ("choices" in base)
             if key in into and isinstance(base, dict) and isinstance(value, dict) and not whole:
+                if self._replaces(value, base, at):
+                    self._drop_arguments(base, at, origin)
                 self._merge(base, value, at, origin)
                 continue
             if key in into and at[0] not in OWN:
@@ -174,9 +206,43 @@ class Merged:
             for leaf in _leaves(value, at):
                 self.origins[leaf] = origin
 
+    def _replaces(self, value: Mapping[str, Any], base: Mapping[str, Any], at: KeyPath) -> bool:
+        """Whether a layer puts another component in the place of one."""
+        if self.wraps or at[0] not in SLOTS:
+            return False
+        old, new = base.get("use", DEFAULT_USE.get(at)), value.get("use")
+        return isinstance(old, str) and isinstance(new, str) and old != new
+
+    def _is_argument(self, at: KeyPath, layer: Mapping[str, Any]) -> bool:
+        """Whether a key stands in a component's table: what the component takes is for its own signature to say."""
+        if self.wraps or at[0] not in SLOTS:
+            return False
+        if any(at[:end] in DEFAULT_USE for end in range(1, len(at))):
+            return True
+        tables = [table for source in (self.values, layer) for table in _tables_on(source, at)]
+        return any("use" in table for table in tables)
+
+    def _drop_arguments(self, base: dict[str, Any], at: KeyPath, origin: Origin) -> None:
+        """A component's arguments are its own: another one in its place does not get them."""
+        for name in [name for name in base if name not in RESERVED]:
+            del base[name]
+            for leaf in [leaf for leaf in self.origins if leaf[: len(at) + 1] == (*at, name)]:
+                if self.origins.pop(leaf).is_override:
+                    use = dotted((*at, "use"))
+                    self.complain(origin, leaf, f"set before -s {use}=…, which drops it; write it after that")
+        for table in ("space", "why"):  # what was said of the old one does not hold for the new
+            for key in [key for key in self.values.get(table, {}) if (split_key(key) or ())[: len(at)] == at]:
+                leaves = [leaf for leaf in self.origins if leaf[:2] == (table, key)]
+                if not any(self.origins[leaf] is origin for leaf in leaves):
+                    del self.values[table][key]
+                    for leaf in leaves:
+                        del self.origins[leaf]
+
     def _kept(self, base: Any, value: Any, path: KeyPath) -> str | None:
         if type(base) is type(value) or (type(base) is float and type(value) is int):
             return None
+        if path[0] in SLOTS and not self.wraps and (_stands_for_another(base) or _stands_for_another(value)):
+            return None  # "{train.epochs}" is as good as a number
         place = self.origin(path).at(path)
         shown = "a table" if isinstance(base, dict) else spell(base, limit=30)
         hint = ""
@@ -185,6 +251,20 @@ class Merged:
         elif isinstance(base, bool) and isinstance(value, str) and value.lower() in ("true", "false"):
             hint = f"; TOML writes {value.lower()}"
         return f"{expected(kind(base), value)}{hint} ({place} has {shown})"
+
+
+def _tables_on(values: Any, path: KeyPath) -> Iterator[Mapping[str, Any]]:
+    """The tables around a key, the outermost first, as far as there are any."""
+    inside = values
+    for part in path[:-1]:
+        inside = inside.get(part) if isinstance(inside, dict) else None
+        if isinstance(inside, dict):
+            yield inside
+
+
+def _stands_for_another(value: Any) -> bool:
+    """Whether this is one placeholder and nothing else, whose value has a type of its own."""
+    return isinstance(value, str) and value[:1] == "{" and value[1:2] != "{" and value.find("}") == len(value) - 1
 
 
 def _as_base(base: Any, value: Any) -> Any:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.catalogue import dataset_name, location, pinned_digest, source_url
+from gitexp.model.catalogue import dataset_name, location, pinned_digest, source_url, yes_or_no
 from gitexp.model.config import GOALS, duration, metric_name, size
 from gitexp.model.schema import (
     Each,
     Either,
     KeyPath,
     Problem,
-    anything,
     at_least,
     expected,
     integer,
+    number,
     one_of,
+    some_values,
     spell,
+    split_key,
     text,
     texts,
 )
@@ -52,12 +54,26 @@ def _pattern(value: Any) -> str | None:
     return None
 
 
+def _range_key(key: str) -> str | None:
+    return None if split_key(key) else f"{spell(key)} is no key path"
+
+
+_ABOUT = (
+    "summary",
+    "rationale",
+    "trade_offs",
+    "suitable_use",
+    "failure_modes",
+    "debugging",
+    "owner",
+    "version",
+    "template",
+)
+
 # The order is that of a recorded recipe.toml; `seed` comes first and the program's own tables last.
 OWN: Mapping[str, Any] = {
     "seed": integer,
-    "about": dict.fromkeys(
-        ("summary", "rationale", "trade_offs", "suitable_use", "failure_modes", "debugging", "owner"), text
-    ),
+    "about": dict.fromkeys(_ABOUT, text),
     "why": Each(text),
     "run": {"command": _command, "timeout": duration, "python": text},
     "data": Each(
@@ -70,10 +86,21 @@ OWN: Mapping[str, Any] = {
         "goal": GOALS,
         "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
     },
-    "space": Each(anything),
-    "resources": {"cpus": at_least(1), "memory": size, "gpus": at_least(0), "processes": at_least(1)},
-    "reproducibility": {"level": one_of("bitwise", "seeded", "off")},
+    "space": Each({"low": number, "high": number, "log": yes_or_no, "choices": some_values}, name=_range_key),
+    "resources": {
+        "cpus": at_least(1),
+        "memory": size,
+        "gpus": at_least(0),
+        "processes": at_least(1),
+        "max_restarts": at_least(0),
+    },
+    "reproducibility": {"level": one_of("bitwise", "seeded", "off"), "threads": at_least(1)},
 }
+
+# The slots of a recipe that is made of components. In such a recipe each is a table with `use`, and its arguments.
+SLOTS = ("loader", "preprocess", "model", "loss", "optimizer", "scheduler", "train", "eval")
+RESERVED = ("use", "contract")  # in a component's table; everything else there are its arguments
+DEFAULT_USE: Mapping[KeyPath, str] = {("train",): "gitexp.training.loop:Train"}
 
 # Documentation: it never counts as a changed key.
 REMARKS = ("about", "why")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,6 +19,10 @@ FORMAT = 1
 
 RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash
 RUN_ID_LENGTH = 16
+
+MOST_DIGESTS = 1000
+_DIGEST = r"[a-z0-9-]{1,32}:[0-9a-f]{8,128}"
+_DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
 
 STATUSES = ("completed", "failed", "interrupted", "timed-out", "crashed")
 
@@ -106,6 +111,7 @@ class RunRecord(NamedTuple):
     user: str | None = None
     host: str | None = None
     message: str | None = None
+    job: str | None = None  # the batch job that it was part of: "slurm:1234"; None: none that is known
     defects: tuple[str, ...] = ()  # sentences: data changed during the run, a metrics file that did not parse
     reproduces: str | None = None
     resources: Resources = Resources()
@@ -159,13 +165,25 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
         code = _take(Code, table.get("code", {}), where)
         history = _take(History, table["history"], where) if "history" in table else None
         resources = _take(Resources, table.get("resources", {}), where)
-        digests = {str(k): str(v) for k, v in dict(table.get("digests", {})).items()}
+        digests = sound_digests(table.get("digests", {}))
         known = {**table, "code": code, "history": history, "resources": resources, "digests": digests}
         record: RunRecord = _take(RunRecord, known, where)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
     return record
+
+
+def sound_digests(stated: Any) -> dict[str, str]:
+    """The digests of weights and fitted state, by name, that are digests: the first 1,000. Raises TypeError."""
+    if not isinstance(stated, Mapping):
+        raise TypeError("digests must be a table")
+    right = {
+        name: digest
+        for name, digest in stated.items()
+        if re.fullmatch(_DIGEST_NAME, name) and isinstance(digest, str) and re.fullmatch(_DIGEST, digest)
+    }
+    return dict(list(right.items())[:MOST_DIGESTS])
 
 
 _CHECKS: dict[str, tuple[type, ...]] = {

@@ -106,8 +106,23 @@ def texts(value: Any) -> str | None:
     return None if right else expected("an array of strings", value)
 
 
+def some_values(value: Any) -> str | None:
+    return None if isinstance(value, list) and value else expected("an array of values", value)
+
+
+def version(value: Any) -> str | None:
+    major, _, minor = value.partition(".") if isinstance(value, str) else ("", "", "")
+    right = all(part.isdecimal() and part.isascii() and len(part) <= 6 for part in (major, minor))
+    return None if right else expected('a version such as "1.0"', value)
+
+
 def integer(value: Any) -> str | None:
     return None if type(value) is int else expected("an integer", value)
+
+
+def number(value: Any) -> str | None:
+    right = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+    return None if right else expected("a finite number", value)
 
 
 def one_of(*choices: str) -> Check:

@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.keylines import KeyPath, key_lines
+from gitexp.model.keylines import key_lines
+from gitexp.model.schema import KeyPath
 
 _TRIES = 64  # braces behind a key that may close the table it stands in
 

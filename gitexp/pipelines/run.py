@@ -14,13 +14,15 @@ from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, program_argv
-from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, data_to_record, ready_data
-from gitexp.stages.check import check_branch, check_hook, check_program, check_store
+from gitexp.model.schema import escaped
+from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, ready_data
+from gitexp.pipelines.prepare import Checked, prepare
+from gitexp.stages.check import check_branch, check_components, check_hook, check_program, check_store
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
-from gitexp.stages.snapshot import Snapshot, check_snapshot, snapshot
-from gitexp.stages.submit import Program, Streams, Submitted, keep_secrets, make_folder, submit
+from gitexp.stages.snapshot import check_snapshot
+from gitexp.stages.submit import Streams, Submitted
 
 if TYPE_CHECKING:
     from gitexp.pipelines.settle import Settled
@@ -36,18 +38,7 @@ class Request(NamedTuple):
     overrides: tuple[str, ...]
     seed: int | None
     timeout: str | None
-
-
-class Checked(NamedTuple):
-    """A run that may start."""
-
-    surveyed: Surveyed
-    config: Config
-    recipe: Recipe
-    datasets: Mapping[str, Dataset]
-    argv: tuple[str, ...]
-    cwd: Path
-    said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
+    smoke: bool = False  # on a few samples, of a recipe that is made of components
 
 
 class Done(NamedTuple):
@@ -91,15 +82,45 @@ def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Ch
             timeout=request.timeout,
             config=config,
         )
+    if request.smoke and not recipe.made_of_components:
+        raise _no_smoke(recipe)
+    checked = check_resolved(recipe, surveyed, config, cwd=cwd, verify=verify, watch=watch)
+    return checked._replace(smoke=request.smoke)
+
+
+def check_resolved(
+    recipe: Recipe, surveyed: Surveyed, config: Config, *, cwd: Path, verify: bool, watch: Watch
+) -> Checked:
+    """What can be known of a recipe's run before it starts: the tree, the data, the program. Raises Refused."""
+    root = surveyed.repo.root
     check_branch(surveyed, config)
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
     check_snapshot(surveyed, config.policy)
     check_store(surveyed)
+    if recipe.made_of_components:
+        check_components(surveyed, recipe)
     datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
-    argv = program_argv(recipe, data_paths=data_paths(datasets, root=root))
+    argv = _argv(recipe, datasets, root=root)
     check_program(argv, cwd=cwd)
     warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
-    return Checked(surveyed, config, recipe, datasets, argv, cwd, (*said, *(f"warning: {words}" for words in warned)))
+    said = (*said, *(f"warning: {words}" for words in warned))
+    return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
+
+
+def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:
+    if recipe.made_of_components:
+        from gitexp.stages.train import training_argv
+
+        return training_argv(recipe)
+    return program_argv(recipe, data_paths=data_paths(datasets, root=root))
+
+
+def _no_smoke(recipe: Recipe) -> Refused:
+    return Refused(
+        f"{escaped(recipe.name)} runs a program of its own, and only the program could know how to try itself out",
+        why="--smoke is for recipes that are made of components.",
+        fix="override what makes it long:  gitexp run RECIPE -s KEY=VALUE",
+    )
 
 
 def run(
@@ -112,7 +133,7 @@ def run(
 ) -> Done:
     """Execute a checked run and record it, whatever becomes of it."""
     surveyed, repo = checked.surveyed, checked.surveyed.repo
-    submitted, code = _prepare(checked, message, streams)
+    submitted, code = prepare(checked, message=message, streams=streams)
     stdin = 0 if streams.stdin == "inherit" else None
     with execute(str(submitted.folder), terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
@@ -120,9 +141,17 @@ def run(
         from gitexp.history.previous import PreviousRun
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
 
-        previous = PreviousRun(repo, branch=checked.config.branch, recipe=checked.recipe.name)
+        previous = PreviousRun(
+            repo,
+            branch=checked.config.branch,
+            recipe=checked.recipe.name,
+            run_id=submitted.id,
+            smoke=checked.smoke,
+        )
         running.attend(screen(submitted))
     ended = _ended(submitted)
+    if checked.recipe.made_of_components:
+        _require_begun(checked, submitted, ended)
     try:
         previous.read()
         stop_left_over(ended)
@@ -141,29 +170,6 @@ def run(
     return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others)
 
 
-def _prepare(checked: Checked, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
-    """A run folder that is ready for its worker, or nothing at all. Raises Refused where there is no room for it."""
-    try:
-        submitted = make_folder(checked.surveyed.repo.common_dir)
-        try:
-            folder = submitted.folder
-            code = snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
-            _submit(submitted, checked, code, message, streams)
-            keep_secrets(submitted)
-        except BaseException:
-            import shutil
-
-            shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
-            raise
-    except OSError as error:
-        raise Refused(
-            f"There is no place for the record of {checked.recipe.name}: {error.strerror}",
-            details=[f"  {error.filename2 or error.filename}"] if error.filename else [],
-            fix="make room, or get leave to write there, then run the command again",
-        ) from error
-    return submitted, code
-
-
 def _ended(submitted: Submitted) -> Ended:
     from gitexp.stages.record import read_ended
 
@@ -174,6 +180,23 @@ def _ended(submitted: Submitted) -> Ended:
     if ended is None:
         raise _never_started(submitted)
     return ended
+
+
+def _require_begun(checked: Checked, submitted: Submitted, ended: Ended) -> None:
+    """A recipe's components may turn out not to fit; then there was no run, and this says why."""
+    from gitexp.pipelines.settle import stop_left_over
+
+    stop_left_over(ended)  # as long as it runs it may still begin
+    if not runfolder.never_began(str(submitted.folder)):
+        return
+    from gitexp.stages.train import why_not_begun
+    from gitexp.worker.output import read_output
+
+    printed = read_output(str(submitted.folder))  # the user has seen it
+    error = why_not_begun(submitted.folder, checked.recipe, outcome=ended.outcome, printed=printed, argv=checked.argv)
+    runfolder.remove(str(submitted.folder))
+    os.close(submitted.lock)
+    raise error
 
 
 def _never_started(submitted: Submitted) -> GitexpError:
@@ -200,16 +223,4 @@ def _not_recorded(submitted: Submitted, error: GitexpError | OSError) -> GitexpE
         details=error.details if isinstance(error, GitexpError) else (),
         why=f"Nothing is lost: it waits in {submitted.folder}, and the next gitexp command records it.",
         fix="make room, or get leave to write there, then:  gitexp status",
-    )
-
-
-def _submit(submitted: Submitted, checked: Checked, code: Snapshot, message: str | None, streams: Streams) -> None:
-    submit(
-        submitted,
-        Program(checked.argv, checked.cwd, checked.recipe, message, streams),
-        root=checked.surveyed.repo.root,
-        config=checked.config,
-        code=code.code,
-        code_tree=code.tree,
-        datasets={name: data_to_record(dataset) for name, dataset in checked.datasets.items()},
     )

@@ -22,6 +22,7 @@ from gitexp.git.repo import Repo
 from gitexp.model.recipe import MetricRules
 from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
+from gitexp.stages.learn import learn
 from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
 from gitexp.worker.program import group_is_of_run, group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
@@ -42,6 +43,7 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s:
         started=float(started),
         history_limit=ended.submit["history_limit"],
         before=ended.submit["metric_files"],
+        attempt=int(ended.submit["attempt"]),
     )
     results = Results(
         summary=collected.summary,
@@ -54,7 +56,8 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s:
     )
     cache, digests = Place(repo.root, repo.common_dir, settings).cache, ended.submit.get("manifests", {})
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
-    recorded = record(repo, ended, results, data=data, settings=settings, patience_s=patience_s)
+    trained = learn(ended.folder)
+    recorded = record(repo, ended, results, data=data, trained=trained, settings=settings, patience_s=patience_s)
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
@@ -122,10 +125,16 @@ def _settle_unattended(repo: Repo, folder: Path, settings: Mapping[str, str]) ->
 def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
     ended = read_ended(folder)
     if ended is None:
-        _remove_unstarted(folder)
+        if (folder / runfolder.SUBMIT).exists():
+            _remove_unstarted(folder)
+        else:
+            runfolder.remove(str(folder))  # whoever was making it held its lock, and is gone
         return []
     if _still_runs(ended):
         return []  # only its worker was killed: what it still writes belongs into its record
+    if runfolder.never_began(str(folder)):
+        runfolder.remove(str(folder))  # its components had not been checked yet: there was no run
+        return []
     return [settle(repo, ended, settings=settings, patience_s=SHORT_PATIENCE_S)]
 
 

@@ -14,6 +14,8 @@ from gitexp.git.branch import checked_out_in
 from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
 from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
+from gitexp.model.recipe import Recipe
+from gitexp.model.schema import dotted
 
 
 def check_branch(surveyed: Surveyed, config: Config) -> None:
@@ -56,6 +58,34 @@ def describe(change: Change) -> str:
     shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in change.path)
     # `git add` in this repository would not help: the line has to say where to go.
     return f"{change.code} {shown}" + ("  (a submodule: commit inside it first)" if change.submodule else "")
+
+
+def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
+    """The files that a recipe's components come from must be recorded with the code: git must not ignore them."""
+    import subprocess
+
+    from gitexp.errors import RecipeErrors
+    from gitexp.git.repo import start
+    from gitexp.model.assembly import components_in, files_of
+
+    root = surveyed.repo.root
+    files = [
+        ((*path, "use"), file)
+        for path, table in components_in(recipe.values)
+        for file in files_of(str(table.get("use", "")).partition(":")[0])
+        if (root / file).is_file()
+    ]
+    if not files:
+        return
+    asking = start(root, "check-ignore", "-z", "--stdin", stdin=subprocess.PIPE)
+    ignored = set(os.fsdecode(asking.communicate("\0".join(file for _, file in files).encode())[0]).split("\0"))
+    problems = [
+        f"{recipe.where(path)}: {dotted(path)}: git ignores {file}, so no record would hold it; see .gitignore"
+        for path, file in files
+        if file in ignored
+    ]
+    if problems:
+        raise RecipeErrors(problems)
 
 
 def check_store(surveyed: Surveyed) -> None:

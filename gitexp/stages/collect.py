@@ -17,6 +17,7 @@ from gitexp import runfolder
 from gitexp.model.history import dump_history
 from gitexp.model.metricfiles import parse_lines, parse_metric_file
 from gitexp.model.metrics import Number, Row, summarise
+from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.model.recipe import MetricRules
@@ -46,10 +47,12 @@ def collect(
     started: float,
     history_limit: int,
     before: Mapping[str, list[int]] | None = None,
+    attempt: int = 1,
 ) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd` from `started` (seconds since the epoch).
 
-    `before`: the metric files that were there already, as submit noted them. None: not noted.
+    `before`: the metric files that were there already, as submit noted them. None: not noted. From the second attempt
+    on, the rows of those before come first.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     problems: list[str] = []
@@ -70,7 +73,12 @@ def collect(
         written += more
         problems += found
     rows = _by_time(logged, matched) + written
-    history = dump_history(rows, limit_bytes=history_limit)
+    attempts = None
+    if attempt > 1:
+        attempts, earlier = _earlier(folder, problems)
+        attempts += [attempt] * len(rows)
+        rows = earlier + rows
+    history = dump_history(rows, limit_bytes=history_limit, attempts=attempts)
     return Collected(
         rows=rows,
         summary=summarise(rows, goal=dict(rules.goal), summary=dict(rules.summary)),
@@ -80,6 +88,17 @@ def collect(
         rows_kept=history.kept_rows,
         problems=tuple(problems),
     )
+
+
+def _earlier(folder: str, problems: list[str]) -> tuple[list[int], list[Row]]:
+    """The rows of earlier attempts, as resume left them."""
+    from gitexp.model.pasthistory import load_history
+
+    try:
+        return load_history(_read(folder, runfolder.EARLIER, problems))
+    except Unreadable as error:
+        problems.append(f"the rows of earlier attempts are lost: {error.what}")
+        return [], []
 
 
 def _read(folder: str, name: str, problems: list[str]) -> bytes:

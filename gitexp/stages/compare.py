@@ -61,6 +61,14 @@ class MetricChange(NamedTuple):
     better: bool | None
 
 
+class DigestChange(NamedTuple):
+    """The digest of weights, or of a step's fitted state. None: not recorded."""
+
+    name: str
+    a: str | None
+    b: str | None
+
+
 class Comparison(NamedTuple):
     """Everything that differs between two runs. `environment` None: one of them is not recorded."""
 
@@ -72,6 +80,7 @@ class Comparison(NamedTuple):
     identical_inputs: bool
     unexplained: bool
     unfair: tuple[str, ...]  # what to bear in mind before believing the numbers
+    digests: tuple[DigestChange, ...] = ()  # of weights and fitted state, of either run
 
     @property
     def same_metrics(self) -> bool:
@@ -79,9 +88,20 @@ class Comparison(NamedTuple):
         return all(same_number(metric.a, metric.b) for metric in self.metrics)
 
     @property
+    def same_digests(self) -> bool | None:
+        """Whether the weights, and all else that has a digest, are the same. None: nothing can be compared."""
+        both = [change for change in self.digests if change.a is not None and change.b is not None]
+        return all(change.a == change.b for change in both) if both else None
+
+    @property
+    def same_results(self) -> bool:
+        """Whether metrics and, where both have any, weights are the same."""
+        return self.same_metrics and self.same_digests is not False
+
+    @property
     def differs(self) -> bool:
         """Whether anything at all does."""
-        return not (self.identical_inputs and self.same_metrics and self.environment == {})
+        return not (self.identical_inputs and self.same_results and self.environment == {})
 
 
 def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[str, str]) -> Comparison:
@@ -94,19 +114,28 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
     code = comparing.finish()
     known = a.record is not None and b.record is not None and a.recipe is not None and b.recipe is not None
     same_data = all(change.state == "identical" for change in data)
-    identical = known and code.identical is True and not recipe and same_data and _seed(a) == _seed(b)
+    same_kind = (_kind(a) == "smoke") == (_kind(b) == "smoke")
+    identical = known and code.identical is True and not recipe and same_data and _seed(a) == _seed(b) and same_kind
     undisturbed = not any(_disturbed(run) for run in (a, b))
-    same_metrics = all(same_number(m.a, m.b) for m in metrics)
-    return Comparison(
+    found = Comparison(
         code=code,
         recipe=recipe,
         data=data,
         environment=environment,
         metrics=metrics,
         identical_inputs=identical,
-        unexplained=identical and environment == {} and undisturbed and not same_metrics,
+        unexplained=False,
         unfair=tuple(_unfair(a, b, data=data)),
+        digests=digest_changes(a, b),
     )
+    return found._replace(unexplained=identical and environment == {} and undisturbed and not found.same_results)
+
+
+def digest_changes(a: Run, b: Run) -> tuple[DigestChange, ...]:
+    """Each digest of either run, weights first."""
+    old, new = (run.record.digests if run.record else {} for run in (a, b))
+    names = sorted({*old, *new}, key=lambda name: (not name.startswith("weights"), name))
+    return tuple(DigestChange(name, old.get(name), new.get(name)) for name in names)
 
 
 def goals_in_order(general: Mapping[str, str], *runs: Run) -> dict[str, str]:
@@ -284,6 +313,10 @@ def _seed(run: Run) -> int | None:
     return run.record.seed if run.record else None
 
 
+def _kind(run: Run) -> str:
+    return run.record.kind if run.record else ""
+
+
 def _disturbed(run: Run) -> bool:
     record = run.record
     return record is None or record.status != "completed" or bool(record.defects) or bool(record.code.edited_count)
@@ -314,11 +347,14 @@ def _seed_text(run: Run) -> str:
 def _other_hardware(a: Run, b: Run) -> Iterator[str]:
     if a.tree.get("environment.toml") == b.tree.get("environment.toml") or not a.environment or not b.environment:
         return
-    from gitexp.model.environment import environment_class
+    from gitexp.model.environment import environment_class, training_hardware
 
     old, new = environment_class(dict(a.environment)), environment_class(dict(b.environment))
     if old != new:
         yield f"different hardware: {old} and {new}"
+    for name, in_a, in_b in training_hardware(dict(a.environment), dict(b.environment)):
+        if name != "accelerators" or old == new:  # else it was said above
+            yield f"different {name}: {in_a} and {in_b}; the same arithmetic may give other results"
 
 
 def _remarks(side: str, run: Run) -> Iterator[str]:

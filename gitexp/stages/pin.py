@@ -8,8 +8,7 @@ from pathlib import Path
 
 from gitexp.errors import GitexpError
 from gitexp.model.config import Config
-from gitexp.model.keylines import KeyPath
-from gitexp.model.schema import dotted, quote_key
+from gitexp.model.schema import KeyPath, dotted, quote_key
 from gitexp.model.tomledit import set_string
 
 

@@ -56,11 +56,14 @@ def _look(folder: Path) -> InProgress | None:
     submit = _json(folder, runfolder.SUBMIT)
     if submit is None:
         return None
+    state = _state(folder)
+    if state == "crashed" and not (folder / runfolder.STARTED).exists():
+        return None  # whoever submitted it was killed before there was a program: there is no run
     started = (_json(folder, runfolder.STARTED) or {}).get("started", submit.get("submitted"))
     step, metrics = _latest(folder)
     return InProgress(
         id=folder.name,
-        state=_state(folder),
+        state=state,
         recipe=str(submit.get("recipe", "")),
         message=submit.get("message"),
         user=submit.get("user"),

@@ -20,7 +20,7 @@ from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.git.append import Entry, append
 from gitexp.git.objects import Laid, Written, write_files
-from gitexp.git.quarantine import release
+from gitexp.git.quarantine import lacking, release
 from gitexp.git.repo import Repo
 from gitexp.model.environment import dump_environment, requirements
 from gitexp.model.manifest import parse_manifest
@@ -28,6 +28,7 @@ from gitexp.model.message import compose_message
 from gitexp.model.metrics import dump_metrics
 from gitexp.model.readme import RECORD_README
 from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_run
+from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml, secret_values
 from gitexp.worker.output import read_output
 
@@ -78,7 +79,14 @@ def read_ended(folder: Path) -> Ended | None:
 
 
 def record(
-    repo: Repo, ended: Ended, results: Results, *, data: Laid, settings: Mapping[str, str], patience_s: float
+    repo: Repo,
+    ended: Ended,
+    results: Results,
+    *,
+    data: Laid,
+    trained: Learned,
+    settings: Mapping[str, str],
+    patience_s: float,
 ) -> Recorded:
     """Write the run as a commit. The caller holds record.lock, and removes the folder. `settings` is git's.
 
@@ -91,14 +99,23 @@ def record(
     for entry in parse_manifest(artifacts.manifest):
         store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
     history = _keep_history(folder, results, store)
-    run = describe_run(ended, results, history=history, lost=[f"not kept: {problem.what}" for problem in unreadable])
+    lost = [*trained.problems, *(f"not kept: {problem.what}" for problem in unreadable)]
+    tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
+    for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
+        lost.append(
+            f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
+        )
+    run = describe_run(ended, results, history=history, lost=lost)
+    run = run._replace(digests=trained.digests, seed=trained.seed if run.seed is None else run.seed)
+    recipe = trained.recipe
     texts = {
         "README.md": RECORD_README.encode(),
         "run.toml": dump_run(run).encode(),
-        "recipe.toml": (folder / runfolder.RECIPE).read_bytes(),
-        "environment.toml": dump_environment(dict(ended.environment)).encode(),
+        "recipe.toml": (folder / runfolder.RECIPE).read_bytes() if recipe is None else recipe.encode(),
+        "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         "output.log": read_output(str(folder)),
+        **{name: text.encode() for name, text in trained.files.items()},
     }
     secrets = _secrets(folder)
     texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
@@ -193,6 +210,7 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
         user=submit["user"],
         host=str(ended.started.get("host") or submit["host"]),
         message=submit["message"],
+        job=submit.get("job"),
         defects=tuple(defects),
         code=Code(**code),
         resources=_resources(submit["resources"], ended.environment),
@@ -241,6 +259,7 @@ def _lay_out(folder: Path, texts: Mapping[str, bytes]) -> dict[str, Path]:
     target.mkdir(exist_ok=True)
     files = {}
     for name, text in texts.items():
+        (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(text)
         files[name] = target / name
     return files

@@ -72,6 +72,20 @@ def resolve_command(
     return found._replace(argv=tuple(argv)) if found.command == tuple(recorded) else found
 
 
+def resolve_recorded(text: str, *, name: str, path: str | None, where: str, config: Config) -> Recipe:
+    """The recipe that a record holds. `where` is what errors call it. Raises Refused; it may be anybody's text."""
+    merged = Merged(config.datasets)
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{where} is not valid TOML: {error}") from error
+    merged.add(table, Origin(where, text))
+    recipe = finish(merged, name=name, path=path, datasets=config.datasets)
+    if recipe is None:
+        raise RecipeErrors(list(dict.fromkeys(merged.problems)))
+    return recipe
+
+
 def _with_goals(config: Config) -> Merged:
     merged = Merged(config.datasets)
     if config.goal:
@@ -247,7 +261,8 @@ def _not_found(recipe: str, *, root: Path, cwd: Path) -> Refused:
         return Refused(
             what,
             why=f"There are none in {FOLDER}/ yet.",
-            fix=f"write {FOLDER}/NAME.toml    or record a program as it is:  gitexp run -- CMD…",
+            fix=f"gitexp new    shows recipes to start from; or write {FOLDER}/NAME.toml"
+            "\nto record a program as it is:  gitexp run -- CMD…",
         )
     listed = [f"  {escaped(name)}" for name in names[:LISTED]]
     if len(names) > LISTED:

@@ -37,6 +37,10 @@ class Program(NamedTuple):
     recipe: Recipe
     message: str | None
     streams: Streams
+    kind: str = "run"  # or "smoke"
+    attempt: int = 1  # of this run
+    env: Mapping[str, str] = {}  # besides what every program gets
+    job: str | None = None  # the batch job that this is part of
 
 
 class DataToRecord(NamedTuple):
@@ -57,9 +61,12 @@ class Submitted(NamedTuple):
     lock: int
 
 
-def make_folder(common_dir: Path) -> Submitted:
-    """An empty run folder under a new id, its recorder's lock held. Without submit.json it counts as never started."""
-    run_id = new_run_id()
+def make_folder(common_dir: Path, run_id: RunId | None = None) -> Submitted:
+    """An empty run folder, its recorder's lock held; under a new id, or that of a run that goes on.
+
+    Without submit.json it counts as never started. Raises OSError where a folder of that id is there.
+    """
+    run_id = run_id or new_run_id()
     folder, lock = runfolder.create(str(common_dir), run_id)
     return Submitted(run_id, Path(folder), lock)
 
@@ -77,14 +84,15 @@ def submit(
     """Write recipe, data, job and, last, submit.json."""
     folder, recipe = str(submitted.folder), program.recipe
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
-    _write_data(submitted.folder, datasets)
+    write_data(submitted.folder, datasets)
     runfolder.write_json(folder, runfolder.JOB, _job(submitted, program, config, datasets))
     relative = os.path.relpath(program.cwd, root)
     document: dict[str, Any] = {
         "format": runfolder.FORMAT,
         "id": submitted.id,
-        "attempt": 1,
-        "kind": "run",
+        "attempt": program.attempt,
+        "kind": program.kind,
+        "job": program.job,
         "recipe": recipe.name,
         "recipe_path": recipe.path,
         "argv": as_plain(program.argv),
@@ -152,19 +160,8 @@ def _job(
     config: Config,
     datasets: Mapping[str, DataToRecord],
 ) -> dict[str, Any]:
-    folder, recipe = submitted.folder, program.recipe
-    env = {
-        "GITEXP_RUN_ID": submitted.id,
-        "GITEXP_RECIPE": str(folder / runfolder.RECIPE),
-        "GITEXP_METRICS": str(folder / runfolder.METRICS),
-        "GITEXP_OUTPUT": str(folder / runfolder.SAVED),
-    }
-    if recipe.seed is not None:
-        env["GITEXP_SEED"] = str(recipe.seed)
-    for name, data in datasets.items():
-        env[f"GITEXP_DATA_{name.upper().replace('-', '_')}"] = str(data.path)
-    if any(data.indices for data in datasets.values()):
-        env["GITEXP_SPLITS"] = str(folder / runfolder.SPLITS)
+    recipe = program.recipe
+    env = program_env(submitted.folder, submitted.id, recipe, datasets) | dict(program.env)
     return {
         "format": runfolder.FORMAT,
         "id": submitted.id,
@@ -182,7 +179,24 @@ def _job(
     }
 
 
-def _write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> None:
+def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str, DataToRecord]) -> dict[str, str]:
+    """What a program's environment says of its run."""
+    env = {
+        "GITEXP_RUN_ID": run_id,
+        "GITEXP_RECIPE": str(folder / runfolder.RECIPE),
+        "GITEXP_METRICS": str(folder / runfolder.METRICS),
+        "GITEXP_OUTPUT": str(folder / runfolder.SAVED),
+    }
+    if recipe.seed is not None:
+        env["GITEXP_SEED"] = str(recipe.seed)
+    for name, data in datasets.items():
+        env[f"GITEXP_DATA_{name.upper().replace('-', '_')}"] = str(data.path)
+    if any(data.indices for data in datasets.values()):
+        env["GITEXP_SPLITS"] = str(folder / runfolder.SPLITS)
+    return env
+
+
+def write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> None:
     """data.toml, the manifests and, for the program, the row numbers of splits and samples."""
     records = [data.record for data in datasets.values()]
     (folder / runfolder.DATA / "data.toml").write_text(dump_data(records), encoding="utf-8")

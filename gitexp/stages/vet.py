@@ -82,8 +82,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
     import tomllib
 
     from gitexp.model.contract import contract_problems
-    from gitexp.model.keylines import key_lines, syntax_error
-    from gitexp.model.schema import dotted
+    from gitexp.model.keylines import located, syntax_error
 
     name = ref.contract_file
     try:
@@ -100,12 +99,9 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         raise Refused(f"{name} is wrong: {error}") from error
     problems = list(contract_problems(table))
     if problems:
-        from gitexp.model.config import line_of
-
-        lines = key_lines(text)
         raise Refused(
             f"{name} is wrong: {len(problems)} {'error' if len(problems) == 1 else 'errors'}",
-            details=[f"{name}:{line_of(lines, path)}: {dotted(path)}: {what}" for path, what in problems],
+            details=located(problems, text, name),
         )
     return table
 

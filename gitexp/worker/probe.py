@@ -180,7 +180,9 @@ def interpreter() -> "dict[str, Any]":
         "executable": sys.executable,
         "prefix": sys.prefix,
     }  # type: dict[str, Any]
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    folder = os.environ.get("GITEXP_FOLDER")
+    ours = os.path.join(folder, "lib") if folder else ""  # put there for this run alone
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != ours]
     if entries:
         found["pythonpath"] = entries
     return found

@@ -108,6 +108,15 @@ def test_smoke_runs_are_left_out_unless_all_are_wanted(fresh: Lab, gitexp: Gitex
     assert listed(gitexp("log", "--all")) == ["lllloooo", "kkkkllll"]
 
 
+def test_a_smoke_run_is_called_one_and_is_never_the_best(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.25})
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", metrics={"val.acc": 0.75}, kind="smoke")
+    write_run(fresh, C, finished="2026-11-20T12:00:00Z", metrics={"val.acc": 0.75})
+    lines = gitexp("log", "--all").stdout.splitlines()[1:]
+    assert ["completed (smoke)" in line for line in lines] == [False, True, False]
+    assert ["0.75*" in line for line in lines] == [True, False, False]
+
+
 def test_letters_are_added_until_ids_are_unique(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, "kkkkllllmmmmnnnn", finished="2026-11-20T10:00:00Z")
     write_run(fresh, "kkkkllllmmzzzzzz", finished="2026-11-20T11:00:00Z")

@@ -42,6 +42,7 @@ RUN_KEYS: dict[str, Any] = {
     "user": str,
     "host": str,
     "message": str,
+    "job": str,
     "defects": STRINGS,
     "reproduces": str,
     "code": dict,
@@ -109,4 +110,5 @@ ENVIRONMENT_KEYS: dict[str, Any] = {
     "threads": dict,
     "flags": dict,
     "variables": dict,
+    "training": dict,
 }

@@ -38,7 +38,7 @@ RUN_ID = re.compile(r"[k-z]{16}")
 DIGEST = re.compile(r"xxh128:[0-9a-f]{32}")
 GIT_ID = re.compile(r"sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 
-TRAILERS = ["Run", "Attempt", "Status", "Recipe", "Seed", "Code", "Reproduces"]
+TRAILERS = ["Run", "Attempt", "Status", "Recipe", "Kind", "Seed", "Code", "Reproduces"]
 
 
 class Commit(NamedTuple):
@@ -150,7 +150,7 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
 def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[str]]:
     """The record's files but for code/, the id of code/, and entries that have no place in a record."""
     files, code, problems = {}, None, []
-    for line in git(repo, "ls-tree", "-z", commit, "data/", ".").decode().split("\0")[:-1]:
+    for line in git(repo, "ls-tree", "-z", commit, "data/", "environment/", ".").decode().split("\0")[:-1]:
         about, name = line.split("\t")
         mode, kind, oid = about.split()
         if name == "code":
@@ -161,7 +161,9 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             files |= {
                 f"{name}/{part}": git(repo, "cat-file", "blob", f"{oid}:{part}") for part in inner if name != "data"
             }
-        elif name in ALWAYS or re.fullmatch(r"data/[^/]+\.xxh128", name):
+        elif kind == "tree" and name == "environment":
+            pass  # its files come of themselves
+        elif name in {*ALWAYS, "components.toml"} or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
             files[name] = git(repo, "cat-file", "blob", oid)
             problems += [] if mode == "100644" else [f"{name} has mode {mode}"]
         else:
@@ -205,7 +207,8 @@ def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
     yield from _typed(run.get("resources", {}), RESOURCE_KEYS)
     yield from _typed(run.get("history", {}), HISTORY_KEYS)
     for name, digest in run.get("digests", {}).items():
-        yield from [] if DIGEST.fullmatch(str(digest)) else [f"digests.{name} is no digest: {digest}"]
+        right = re.fullmatch("sha256:[0-9a-f]{64}", str(digest))
+        yield from [] if right else [f"digests.{name} is no digest: {digest}"]
     yield from [] if run["format"] == 1 else [f"format is {run['format']}"]
     yield from [] if RUN_ID.fullmatch(run["id"]) else [f"id is {run['id']}"]
     yield from [] if run["attempt"] >= 1 else [f"attempt is {run['attempt']}"]
@@ -283,6 +286,7 @@ def _message(one: Commit, run: dict[str, Any]) -> Iterator[str]:
         "Gitexp-Attempt": str(run["attempt"]) if run["attempt"] > 1 else None,
         "Gitexp-Status": run["status"],
         "Gitexp-Recipe": run["recipe"],
+        "Gitexp-Kind": run["kind"] if run["kind"] != "run" else None,
         "Gitexp-Seed": str(run["seed"]) if "seed" in run else None,
         "Gitexp-Code": f"{code['commit']}{'' if code['clean'] else ' dirty'}",
         "Gitexp-Reproduces": run.get("reproduces"),

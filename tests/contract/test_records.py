@@ -9,9 +9,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from contract.reader import breaches
 from harness import Lab, make_lab
 
+DIGITS = Path(__file__).parents[2] / "recipes" / "digits-mlp"
 WINE = Path(__file__).parents[2] / "recipes" / "wine-centroid"
 
 TRAIN = """\
@@ -227,3 +229,24 @@ def test_a_sha256_repository(tmp_path: Path, env: dict[str, str]) -> None:
     assert lab.gitexp("run", "--", "true").exit_code == 0
     assert judged(lab) == []
     assert run_toml(lab)["code"]["commit"] == f"sha256:{lab.git('rev-parse', 'HEAD').strip()}"
+
+
+@pytest.mark.torch
+def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
+    shutil.copytree(DIGITS, lab.path / "recipes" / "digits-mlp")
+    lab.commit("a recipe made of components")
+    result = lab.gitexp("run", "digits-mlp", "--smoke", "-s", "resources.processes=2")
+    assert result.exit_code == 0, result.stderr
+    assert judged(lab) == []
+    files = lab.git("ls-tree", "-r", "--name-only", "experiments", "environment", "components.toml").split()
+    assert files == ["components.toml", "environment/0.toml", "environment/1.toml"]
+    assert (run_toml(lab)["kind"], run_toml(lab)["resources"]["processes"]) == ("smoke", 2)
+    assert tomllib.loads(lab.show("experiments:environment/1.toml"))["rank"] == 1
+    components = tomllib.loads(lab.show("experiments:components.toml"))["components"]
+    keys = {key for table in components.values() for key in table}
+    assert keys <= {"use", "slot", "source", "version", "owner", "kind", "fits_on", "probability"} | {
+        "takes",
+        "gives",
+        "removes",
+    }
+    assert components["preprocess.scale"]["slot"] == "preprocess"

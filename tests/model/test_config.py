@@ -179,3 +179,20 @@ def test_slips_in_remotes_and_below_tables_are_found_where_they_stand(text: str,
 
 def test_the_kinds_of_remotes_that_gitexp_toml_may_name_are_those_that_there_are() -> None:
     assert tuple(_SCHEMES) == REMOTE_SCHEMES
+
+
+def test_components_may_come_from_torch_and_gitexp_unless_the_policy_says_more() -> None:
+    assert load_config("").policy.imports == ("torch", "gitexp.training")
+    assert load_config('[policy]\nimports = ["torch", "lab_models.nets"]\n').policy.imports == (
+        "torch",
+        "lab_models.nets",
+    )
+    with pytest.raises(Refused) as caught:
+        load_config('[policy]\nimports = ["torch", "lab/models"]\n')
+    assert caught.value.details == ('gitexp.toml:2: policy.imports: "lab/models" is no module\'s name',)
+
+
+def test_imports_that_are_no_array_are_refused_with_their_line() -> None:
+    with pytest.raises(Refused) as caught:
+        load_config("[policy]\nimports = 3\n")
+    assert caught.value.details == ("gitexp.toml:2: policy.imports: expected an array of strings, got 3",)

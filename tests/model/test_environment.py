@@ -360,10 +360,12 @@ def test_unknown_packages_differ_as_a_whole() -> None:
 
 
 def test_a_record_with_the_wrong_types_is_compared_all_the_same() -> None:
-    hostile = {"interpreter": 3, "packages": [1], "system": "x", "cpu": [], "gpus": [7], "flags": {"a": {"b": 1}}}
-    found = environment_differences(hostile, A)
+    text = 'cpu = []\ngpus = [7]\ninterpreter = 3\npackages = [1]\nsystem = "x"\nflags.a.b = 1\n'
+    text += "training.when = 2020-01-01\n"
+    found = environment_differences(load_environment(text), A)
     assert found["hardware"]["gpus"] == ("unknown ×1", None)
     assert found["flags"]["a"] == ("b", None)
+    assert found["training"]["when"] == ("2020-01-01", None)
 
 
 # The class of the hardware

@@ -26,7 +26,7 @@ def test_a_history_is_csv_with_a_column_for_each_metric_in_first_logged_order():
 
 
 def test_a_resumed_run_has_a_column_for_the_attempt():
-    text = dump_history([Row(1, 0.5, {"loss": 0.1})], limit_bytes=ANY, attempt=2)
+    text = dump_history([Row(1, 0.5, {"loss": 0.1})], limit_bytes=ANY, attempts=[2])
     assert text.kept == b"step,time_s,attempt,loss\n1,0.5,2,0.1\n"
 
 

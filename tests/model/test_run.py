@@ -79,3 +79,14 @@ def test_only_sixteen_letters_from_k_to_z_are_an_id(text: str) -> None:
 def test_arguments_that_are_not_utf8_are_shown_escaped() -> None:
     record = RECORD._replace(argv=("echo", "caf\udce9"))
     assert 'echo",\n    "caf\\\\xe9"' in dump_run(record)
+
+
+def test_of_digests_that_strangers_wrote_the_well_formed_ones_are_kept() -> None:
+    digest = "sha256:" + "0" * 64
+    many = "".join(f'n{number} = "{digest}"\n' for number in range(1200))
+    text = f'{dump_run(RECORD)}\n[digests]\nweights = "{digest}"\n"\\u001b[31mX" = "{digest}"\nx = 3\ny = ["a"]\n{many}'
+    kept = load_run(text).digests
+    assert len(kept) == 1000
+    assert list(kept)[:2] == ["weights", "n0"]
+    with pytest.raises(Unreadable, match="digests must be a table"):
+        load_run(f"digests = 3\n{dump_run(RECORD)}")

@@ -83,6 +83,21 @@ def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -
     assert (lab.path / "out" / "weights.pt").read_bytes() == (lab.path / "data" / "digits" / "a.csv").read_bytes()
 
 
+@pytest.mark.torch
+def test_a_recipe_made_of_components_is_started_checked_and_tried_as_shown(lab: Lab) -> None:
+    typed = commands("### Recipes made of components")
+    assert [line.partition(" mine")[0] for line in typed[:3]] == [
+        "gitexp new digits-mlp",
+        "gitexp check",
+        "gitexp run",
+    ]
+    new, check, smoke, *_ = typed
+    type_in(lab, [new])
+    lab.commit("mine")
+    type_in(lab, [check, smoke, *(line for line in typed if line.startswith("gitexp recipe "))])
+    assert tomllib.loads(lab.show("experiments:run.toml"))["kind"] == "smoke"
+
+
 def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
     lab.write("log.sh", 'echo \'{"val.acc": 0.5}\' >> "$GITEXP_METRICS"\n')
     lab.write("gitexp.toml", '[metrics]\ngoal = { "val.acc" = "max" }\n')
@@ -113,7 +128,10 @@ def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
 
 def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
     listed = re.findall(r"^  ([a-z]+) ", lab.gitexp("--help").stdout.split("Commands:")[1], re.MULTILINE)
-    assert listed == ["init", "run", "check", "log", "show", "diff", "status", "push", "pull", "data", "get"]
+    assert listed == [
+        *("init", "run", "resume", "check", "recipe", "new", "test", "log", "show", "diff", "status"),
+        *("push", "pull", "data", "get"),
+    ]
     for name in listed:
         assert f"gitexp {name}" in README
         assert lab.gitexp(name, "--help").stdout.startswith(f"Usage: gitexp {name}")

@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 from harness import Lab
-from records import ENVIRONMENT, RECIPE, write_run
+from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.codechange import CommitBetween, FileChange
 from gitexp.history.read import read_run
-from gitexp.stages.compare import Comparison, KeyChange, argument_changes, compare, metric_changes, same_number
+from gitexp.stages.compare import (
+    Comparison,
+    DigestChange,
+    KeyChange,
+    argument_changes,
+    compare,
+    metric_changes,
+    same_number,
+)
 
 A, B = "kkkkllllmmmmnnnn", "zzzzoooowwwwxxxx"
 ONE, TWO = "1" * 32, "2" * 32
@@ -271,6 +279,58 @@ def test_other_hardware_is_said(fresh: Lab, compared: Compare) -> None:
     other = ENVIRONMENT.replace("Example CPU", "Faster CPU")
     found = compared(write_run(fresh, A), write_run(fresh, B, files={"environment.toml": other}))
     assert found.unfair == ("different hardware: Example CPU · 2 cores and Faster CPU · 2 cores",)
+
+
+TRAINING = '[training]\ndevice = "cpu"\ncpu_capability = "AVX2"\nthreads = 2\nrows_per_s = 100.5\nsteps = 9\n'
+
+
+def test_what_a_training_measured_is_no_difference(fresh: Lab, compared: Compare) -> None:
+    other = TRAINING.replace("100.5", "90.25").replace("steps = 9", "steps = 8")
+    a = write_run(fresh, A, files={"environment.toml": ENVIRONMENT + TRAINING})
+    found = compared(a, write_run(fresh, B, files={"environment.toml": ENVIRONMENT + other}))
+    assert (found.environment, found.unfair) == ({}, ())
+
+
+def test_trainings_on_other_devices_are_compared_with_a_warning(fresh: Lab, compared: Compare) -> None:
+    other = TRAINING.replace('"cpu"', '"cuda"').replace("AVX2", "AVX512").replace("threads = 2", "threads = 1")
+    a = write_run(fresh, A, files={"environment.toml": ENVIRONMENT + TRAINING})
+    found = compared(a, write_run(fresh, B, files={"environment.toml": ENVIRONMENT + other}))
+    assert found.unfair == (
+        "different devices: cpu and cuda; the same arithmetic may give other results",
+        "different CPU capabilities: AVX2 and AVX512; the same arithmetic may give other results",
+        "different numbers of threads: 2 and 1; the same arithmetic may give other results",
+    )
+    assert found.environment == {
+        "training": {"cpu_capability": ("AVX2", "AVX512"), "device": ("cpu", "cuda"), "threads": (2, 1)}
+    }
+
+
+def with_digests(lab: Lab, run_id: str, digests: str, **keys: Any) -> str:
+    text = run_toml(run_id, finished="2026-11-20T10:00:00Z", recipe="digits", status="completed", **keys)
+    return write_run(lab, run_id, files={"run.toml": f"{text}[digests]\n{digests}"})
+
+
+def test_the_same_metrics_of_other_weights_are_unexplained(fresh: Lab, compared: Compare) -> None:
+    a = with_digests(fresh, A, 'weights = "sha256:11111111"\n"preprocess.scale" = "sha256:33333333"\n')
+    b = with_digests(fresh, B, 'weights = "sha256:22222222"\n"preprocess.scale" = "sha256:33333333"\n')
+    found = compared(a, b)
+    assert found.digests == (
+        DigestChange("weights", "sha256:11111111", "sha256:22222222"),
+        DigestChange("preprocess.scale", "sha256:33333333", "sha256:33333333"),
+    )
+    assert (found.same_metrics, found.same_digests, found.unexplained, found.differs) == (True, False, True, True)
+
+
+def test_the_same_weights_are_said_to_be_the_same(fresh: Lab, compared: Compare) -> None:
+    both = 'weights = "sha256:11111111"\n'
+    found = compared(with_digests(fresh, A, both), with_digests(fresh, B, both))
+    assert (found.same_digests, found.differs) == (True, False)
+    assert compared(write_run(fresh, A), with_digests(fresh, B, both)).same_digests is None
+
+
+def test_a_smoke_run_had_other_inputs(fresh: Lab, compared: Compare) -> None:
+    found = compared(write_run(fresh, A), write_run(fresh, B, kind="smoke"))
+    assert (found.identical_inputs, found.unfair) == (False, ("B is a smoke run",))
 
 
 def test_damaged_parts_are_named_and_the_rest_is_compared(fresh: Lab, compared: Compare) -> None:

@@ -122,7 +122,10 @@ def test_an_unknown_recipe_lists_those_there_are(tmp_path: Path) -> None:
 def test_an_unknown_recipe_where_there_are_none_says_how_to_begin(tmp_path: Path) -> None:
     error = refusal(tmp_path, "digits")
     assert error.what == "There is no recipe digits"
-    assert error.fix == "write recipes/NAME.toml    or record a program as it is:  gitexp run -- CMD…"
+    assert error.fix == (
+        "gitexp new    shows recipes to start from; or write recipes/NAME.toml\n"
+        "to record a program as it is:  gitexp run -- CMD…"
+    )
 
 
 def test_a_program_is_no_recipe_and_the_error_says_how_to_run_it(tmp_path: Path) -> None:
@@ -332,7 +335,8 @@ def test_everything_wrong_is_said_at_once_and_with_its_line(tmp_path: Path) -> N
 def test_a_recipe_without_a_command_is_told_what_is_missing(tmp_path: Path) -> None:
     write(tmp_path, "recipes/x.toml", "[optimizer]\nlr = 0.1\n")
     assert problems(tmp_path) == (
-        'recipes/x.toml: run.command: missing; say what to run, such as  command = ["python", "train.py"]',
+        'recipes/x.toml: run.command: missing; say what to run, such as  command = ["python", "train.py"]  or name '
+        "components: [loader], [model], [loss] and [optimizer], each with its `use`",
     )
 
 
@@ -356,7 +360,7 @@ def test_own_tables_become_fields(tmp_path: Path) -> None:
         'seed = 3\n[run]\ncommand = ["sh", "-c", "true"]\ntimeout = "1h30m"\n[metrics]\nfiles = ["m.json"]\n'
         'output = { loss = "loss: (\\\\S+)" }\ngoal = { loss = "min" }\nsummary = { loss = "last" }\n'
         '[resources]\ncpus = 2\nmemory = "4GiB"\ngpus = 0\nprocesses = 1\n[reproducibility]\nlevel = "bitwise"\n'
-        "[space]\nanything = [1, 2]\n"
+        "[space]\nseed = { low = 1, high = 9 }\n"
     )
     write(tmp_path, "recipes/x.toml", text)
     recipe = resolved(tmp_path)
@@ -606,7 +610,7 @@ EVERYTHING = (
     "[reproducibility]\nlevel = 'off'\n[alpha]\nwhen = 2024-05-01T10:00:00Z\nday = 2024-05-01\nat = 10:00:00.5\n"
     "empty = {}\nnone = []\nspecial = [inf, -inf, nan, 1e300, -0.0]\n[metrics]\n"
     "summary = { loss = 'best' }\ngoal = { loss = 'min' }\nfiles = []\n"
-    "[space]\n'alpha.x' = { low = 1, high = 2 }\n[run]\ntimeout = 5\npython = 'py'\n"
+    "[space]\n'zeta.b' = { low = 1, high = 2 }\n[run]\ntimeout = 5\npython = 'py'\n"
     "command = ['a', '{zeta.b}', '{{literal}}']\n[data]\nplain = 'd'\nfile = 'd/e.csv'\nnamed = 'digits'\n"
     f"pinned = {{ digest = '{DIGEST}', path = 'p' }}\n[why]\n'zeta.b' = 'long\\n\\ntext'\n[about]\nowner = 'me'\n"
     'summary = """\nseveral\nlines "quoted" \\\\ and a backslash"""\n'
@@ -651,7 +655,7 @@ def test_the_recorded_text_has_a_fixed_order(tmp_path: Path) -> None:
         "[metrics]",
         "[metrics.goal]",
         "[metrics.summary]",
-        '[space."alpha.x"]',
+        '[space."zeta.b"]',
         "[reproducibility]",
         "[zeta]",
         "[zeta.deep]",

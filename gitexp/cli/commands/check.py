@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
-from gitexp.git.repo import find_repo
+from gitexp.git.repo import Repo, find_repo
+from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, leaves
 from gitexp.model.schema import dotted, inline, split_key
 from gitexp.stages.configure import read_config
@@ -30,11 +31,15 @@ NARROWEST_VALUE = 16  # columns, however narrow the terminal
 def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: bool) -> int:
     """Validate a recipe and print what it resolves to, without running anything.
 
+    A recipe that is made of components is tried, with its data, in the interpreter that would train it: what it prints
+    has the components' defaults, and what each component gives to the next stands on stderr.
+
     What is printed is itself a recipe with the same values: `gitexp check x > recipes/y.toml` makes a copy of x that
     extends nothing.
     """
     cwd = Path.cwd()
     repo = find_repo(cwd)
+    config = read_config(repo)
     resolved = resolve(
         root=repo.root,
         cwd=cwd,
@@ -42,14 +47,29 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
         overrides=overrides,
         seed=seed,
         timeout=None,
-        config=read_config(repo),
+        config=config,
     )
+    if resolved.made_of_components:
+        resolved = _rehearsed(resolved, repo, config)
     if explain:
         for line in explained(resolved, columns=shutil.get_terminal_size().columns):
             click.echo(line)
     else:
         click.echo(safe(resolved.text, lines="kept"), nl=False)
     return 0
+
+
+def _rehearsed(recipe: Recipe, repo: Repo, config: Config) -> Recipe:
+    from gitexp.cli.progressbar import ProgressBar
+    from gitexp.cli.stopping import exit_when_told
+    from gitexp.git.repo import git_config
+    from gitexp.pipelines.rehearse import rehearse
+
+    exit_when_told()
+    found, warnings = rehearse(recipe, repo=repo, config=config, settings=git_config(repo), watch=ProgressBar)
+    for line in (*(f"warning: {words}" for words in warnings), *found.flow):
+        click.echo(safe(line), err=True)
+    return found.recipe
 
 
 def explained(recipe: Recipe, *, columns: int) -> Iterator[str]:

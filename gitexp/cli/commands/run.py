@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gitexp.cli.execution import carry_out, print_run, watch
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
-    from gitexp.cli.progressbar import ProgressBar
-    from gitexp.pipelines.run import Checked, Done
-    from gitexp.stages.execute import Screen
-    from gitexp.stages.submit import Submitted
-
-EXIT_DEFECTS, EXIT_PROGRAM_FAILED = 1, 4
+    from gitexp.pipelines.prepare import Checked
 
 
 class RunCommand(click.Command):
@@ -41,6 +38,9 @@ class RunCommand(click.Command):
 @click.option("-m", "--message", help="Why this run; kept in its commit.")
 @click.option("--seed", type=int, metavar="N", help="The run's seed: {seed}, GITEXP_SEED, `seed` of the recipe.")
 @click.option("--timeout", metavar="TIME", help="Stop the program after this long: 90s, 15m, 2h.")
+@click.option(
+    "--smoke", is_flag=True, help="Try a recipe of components on a few samples, in seconds; log leaves it out."
+)
 @click.option("--dry-run", is_flag=True, help="Do all checks; run and record nothing.")
 @click.option("--no-verify", is_flag=True, help="Skip the hook gitexp-pre-run (it refuses dirty trees).")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
@@ -52,6 +52,7 @@ def command(
     message: str | None,
     seed: int | None,
     timeout: str | None,
+    smoke: bool,
     dry_run: bool,
     no_verify: bool,
     as_json: bool,
@@ -82,20 +83,35 @@ def command(
         overrides=overrides,
         seed=seed,
         timeout=timeout,
+        smoke=smoke,
     )
-    checked = check(request, survey=survey, verify=not no_verify, watch=_watch)
+    checked = check(request, survey=survey, verify=not no_verify, watch=watch)
     if dry_run:
         return _tell_dry_run(checked, as_json=as_json)
-    done = _execute(checked, message, stdout_fd=2 if as_json else 1)
+    if checked.recipe.made_of_components:
+        from gitexp.model.batchjob import batch_job
+
+        job = batch_job(os.environ)
+        if job is not None and job.restarted:
+            return _take_up(checked, job.name, message, as_json=as_json)
+    return carry_out(checked, message, as_json=as_json)
+
+
+def _take_up(checked: Checked, job: str, message: str | None, *, as_json: bool) -> int:
+    """In a job that a scheduler has started again."""
+    from gitexp.cli.opened import opened_here
+    from gitexp.cli.render import safe
+    from gitexp.model.run import RunRecord
+    from gitexp.pipelines.requeue import take_up
+
+    with opened_here() as here:
+        found = take_up(checked, job, history=here.history, reader=here.reader, watch=watch)
+    if not isinstance(found, RunRecord):
+        return carry_out(found, message, as_json=as_json)
+    click.echo(f"{safe(found.recipe)} was completed by this job as {found.id}; nothing ran", err=True)
     if as_json:
-        _print_json(done)
-    return _exit_code(done)
-
-
-def _watch(what: str) -> ProgressBar:
-    from gitexp.cli.progressbar import ProgressBar
-
-    return ProgressBar(what)
+        print_run(found.id)
+    return 0
 
 
 def _stood_after_dashes(words: tuple[str, ...]) -> bool:
@@ -104,57 +120,22 @@ def _stood_after_dashes(words: tuple[str, ...]) -> bool:
     return any(tuple(argv[i + 1 :]) == words for i, word in enumerate(argv) if word == "--")
 
 
-def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
-    from gitexp.cli.streams import streams_for, terminal_of
-    from gitexp.pipelines.run import run
-
-    for said in checked.said:
-        click.echo(said, err=True)
-    streams = streams_for(stdout_fd=stdout_fd)
-    terminal = terminal_of(stdin=streams.stdin, stdout=streams.stdout, stdout_fd=stdout_fd)
-
-    def screen(submitted: Submitted) -> Screen:
-        from gitexp.cli.live import LiveScreen, PlainScreen
-
-        if streams.stdout == "terminal":
-            return LiveScreen(folder=str(submitted.folder), name=checked.recipe.name, stdout_fd=stdout_fd)
-        return PlainScreen(stdout_fd=stdout_fd, stderr_fd=2)
-
-    done = run(checked, message=message, streams=streams, terminal=terminal, screen=screen)
-    from gitexp.cli.runend import tell
-
-    tell(done)
-    return done
-
-
 def _tell_dry_run(checked: Checked, *, as_json: bool) -> int:
     from gitexp.cli.runend import dry_run_shape, tell_dry_run
 
+    flow: tuple[str, ...] = ()
+    if checked.recipe.made_of_components:
+        from gitexp.cli.stopping import exit_when_told
+        from gitexp.pipelines.rehearse import rehearse_with
+
+        exit_when_told()
+        root, config = checked.surveyed.repo.root, checked.config
+        flow = rehearse_with(checked.recipe, checked.datasets, root=root, config=config, smoke=checked.smoke).flow
     if not as_json:
-        tell_dry_run(checked)
+        tell_dry_run(checked, flow)
         return 0
     from gitexp.cli.page import write
     from gitexp.cli.shapes import document
 
-    write(document(dry_run=dry_run_shape(checked)))
+    write(document(dry_run=dry_run_shape(checked, flow)))
     return 0
-
-
-def _print_json(done: Done) -> None:
-    from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import write
-    from gitexp.cli.shapes import document, whole_run_shape
-    from gitexp.history.read import read_run
-
-    with opened_here() as here:
-        row = here.history.select(done.recorded.commit)
-        write(document(run=whole_run_shape(read_run(here.reader, row.commit), row)))
-
-
-def _exit_code(done: Done) -> int:
-    run = done.recorded.record
-    if run.status == "completed":
-        return EXIT_DEFECTS if run.defects else 0
-    if run.status == "interrupted":
-        return 130 if run.stopped_by == "SIGINT" else 143
-    return EXIT_PROGRAM_FAILED

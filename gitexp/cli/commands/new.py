@@ -1,0 +1,71 @@
+"""`gitexp new TEMPLATE [NAME]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("new")
+@click.argument("template", required=False)
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(template: str | None, name: str | None, as_json: bool) -> int:
+    """Start a recipe from one that ships with gitexp: copy its folder to recipes/NAME of this repository.
+
+    The copy has everything: the recipe, its components, data, tests and expected metrics. Nothing is overwritten.
+    Without TEMPLATE, list what there is.
+
+    \b
+    gitexp new
+    gitexp new digits-mlp my-digits
+    """
+    from gitexp.cli.page import write
+
+    if template is None:
+        return _list(as_json=as_json)
+    from gitexp.cli.render import safe
+    from gitexp.git.repo import find_repo, ref_id
+    from gitexp.pipelines.new import new
+    from gitexp.stages.configure import FILE
+
+    repo = find_repo(Path.cwd())
+    done = new(template, name, repo=repo)
+    called = done.folder.rpartition("/")[2]
+    if as_json:
+        from gitexp.cli.shapes import document
+
+        write(document(recipe=called, folder=done.folder, files=list(done.files), template=done.template))
+    else:
+        click.echo(f"wrote      {safe(done.folder)}/: {', '.join(map(safe, done.files))}")
+    steps = [f'git add {done.folder} && git commit -m "Add recipe {called}"']
+    if not (repo.root / FILE).exists():
+        steps.insert(0 if ref_id(repo, "HEAD") else 1, "gitexp init")  # which needs a commit
+    for word, step in zip(("first", "next")[-len(steps) :], steps, strict=True):
+        click.echo(f"{word:<11}{step}", err=True)
+    has_tests = any(name.startswith("tests/") for name in done.files)
+    other = f"gitexp test {called}" if has_tests else f"gitexp check {called} --explain"
+    click.echo(f"then       gitexp run {called}    or    {other}", err=True)
+    return 0
+
+
+def _list(*, as_json: bool) -> int:
+    from gitexp.cli.page import write
+    from gitexp.cli.render import Cell, Column, safe, screen, table
+    from gitexp.pipelines.new import templates
+
+    found = templates()
+    if as_json:
+        from gitexp.cli.shapes import document
+
+        write(
+            document(
+                templates=[{"name": one.name, "version": one.version or None, "summary": one.summary} for one in found]
+            )
+        )
+        return 0
+    rows = [[Cell(safe(one.name), "bold"), Cell(safe(one.summary))] for one in found]
+    write(table([Column("template"), Column("what it is", least=20)], rows, on=screen({})))
+    click.echo("next       gitexp new TEMPLATE NAME", err=True)
+    return 0

@@ -1,0 +1,38 @@
+"""`gitexp recipe card RECIPE`: a recipe and its components as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("card")
+@click.argument("recipe")
+@click.option("--markdown", is_flag=True, help="Print it as Markdown.")
+def command(recipe: str, markdown: bool) -> int:
+    """Show a recipe and its components as a page: what each is for, what it takes and gives, what to expect.
+
+    Nothing of the recipe is imported or run.
+
+    \b
+    gitexp recipe card digits-mlp
+    gitexp recipe card digits-mlp --markdown > CARD.md
+    """
+    from gitexp.cli.page import show, write
+    from gitexp.cli.recipepage import markdown_page, sections, text_page
+    from gitexp.cli.render import screen
+    from gitexp.git.repo import find_repo, git_config
+    from gitexp.pipelines.cards import recipe_card
+    from gitexp.stages.configure import read_config
+
+    cwd = Path.cwd()
+    repo = find_repo(cwd)
+    settings = git_config(repo)
+    found = sections(recipe_card(recipe, repo=repo, cwd=cwd, config=read_config(repo, settings)))
+    if markdown:
+        write(markdown_page(found))
+    else:
+        on = screen(settings)
+        show(text_page(found, on=on), repo=repo, on=on)
+    return 0

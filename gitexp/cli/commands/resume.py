@@ -1,0 +1,36 @@
+"""`gitexp resume RUN`: go on with a run that was killed, stopped or failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitexp.cli.execution import carry_out, watch
+from gitexp.git.worktree import Survey
+
+
+@click.command("resume")
+@click.argument("run")
+@click.option("-m", "--message", help="Why; kept in the commit.")
+@click.option("--no-verify", is_flag=True, help="Skip the hook gitexp-pre-run (it refuses dirty trees).")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
+def command(run: str, message: str | None, no_verify: bool, as_json: bool) -> int:
+    """Go on with RUN from its newest checkpoint, as the next attempt of the same run.
+
+    For recipes that are made of components. Code, recipe and data have to be what they were. With
+    [reproducibility] level = "bitwise" it ends as if it had never been interrupted, bit for bit.
+
+    \b
+    gitexp resume latest
+    gitexp resume qrstklmn -m "the node was taken away"
+    """
+    survey = Survey(Path.cwd())
+    from gitexp.cli.opened import opened_here
+    from gitexp.pipelines.resume import check_resume
+
+    with opened_here() as here:
+        checked = check_resume(
+            here.history, here.reader, run, surveyed=survey.finish(), verify=not no_verify, watch=watch
+        )
+    return carry_out(checked, message, as_json=as_json)

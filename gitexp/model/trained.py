@@ -1,0 +1,89 @@
+"""What the training program said, as parts of a record. It ran the user's code: nothing in it is taken to be right."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitexp.model.environment import sound
+from gitexp.model.run import as_plain, sound_digests
+
+DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends
+MOST_FACTS = 1000
+LONGEST_FACT = 1000  # characters; of a name, and of a text
+MOST_SOURCES = 1000
+
+
+class Learned(NamedTuple):
+    """What a training program made known beyond what any program does, as it goes into the record."""
+
+    recipe: str | None = None  # recipe.toml with the defaults that nobody typed; None: as it was typed
+    seed: int | None = None  # the one it took where nobody gave one
+    digests: Mapping[str, str] = MappingProxyType({})  # of weights, and of the state that steps have fitted
+    environment: Mapping[str, Any] = MappingProxyType({})  # what results depend on beside packages and machine
+    files: Mapping[str, str] = MappingProxyType({})  # components.toml, environment/N.toml
+    sources: tuple[str, ...] = ()  # the repository's files that its components came from
+    problems: tuple[str, ...] = ()  # sentences on what could not be read
+
+
+def require_plain(value: Any, depth: int = 0) -> None:
+    """Raise ValueError for what TOML, or a reader of it, could not hold: deep nesting, half a surrogate pair."""
+    if depth > DEEPEST:
+        raise ValueError(f"it is nested more than {DEEPEST} deep")
+    if isinstance(value, str):
+        value.encode()  # UnicodeEncodeError is a ValueError
+    for part in [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ():
+        require_plain(part, depth + 1)
+
+
+def recipe_with_defaults(typed: str, defaults: Any) -> tuple[str, int | None]:
+    """recipe.toml with the defaults that nobody typed, and its seed. It resolves to the same bytes again."""
+    from gitexp.model.assembly import with_defaults
+    from gitexp.model.recipe import dump_recipe, ordered
+
+    values = ordered(with_defaults(tomllib.loads(typed), defaults if isinstance(defaults, Mapping) else {}))
+    seed = values.get("seed")
+    return dump_recipe(values), seed if type(seed) is int else None
+
+
+def dump_components(document: Mapping[str, Any]) -> str:
+    """components.toml: each component's contract, and what flows between them."""
+    import tomli_w
+
+    parts = {key: document[key] for key in ("components", "flow") if isinstance(document.get(key), dict | list)}
+    return tomli_w.dumps(as_plain(sound(parts)))
+
+
+def dump_rank(document: Mapping[str, Any]) -> str:
+    """environment/N.toml: one of several processes."""
+    import tomli_w
+
+    return tomli_w.dumps(as_plain(sound(document)))
+
+
+def digests_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """The digests of weights and fitted state, by name."""
+    stated = document.get("digests")
+    return sound_digests(stated) if isinstance(stated, Mapping) else {}
+
+
+def facts_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the results depend on beside packages and machine: a flat table of the first 1,000 short facts."""
+    stated = document.get("training")
+    facts = list(stated.items()) if isinstance(stated, Mapping) else []
+    return {
+        name: value
+        for name, value in facts[:MOST_FACTS]
+        if isinstance(value, str | int | float | bool) and max(len(name), len(str(value))) <= LONGEST_FACT
+    }
+
+
+def sources_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The repository's own files that components came from, as paths from its root."""
+    components = document.get("components")
+    tables = components.values() if isinstance(components, Mapping) else ()
+    named = [table.get("source") for table in tables if isinstance(table, Mapping)]
+    files = [name for name in named if isinstance(name, str) and name.endswith(".py") and name.isprintable()]
+    return tuple(dict.fromkeys(name for name in files if len(name) <= LONGEST_FACT))[:MOST_SOURCES]

@@ -1,0 +1,131 @@
+"""Make a checked run ready: its folder with the code, what earlier attempts left, and the orders for its worker."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp import runfolder
+from gitexp.errors import Refused
+from gitexp.git.worktree import Surveyed
+from gitexp.model.batchjob import batch_job
+from gitexp.model.config import Config
+from gitexp.model.recipe import Recipe
+from gitexp.model.run import RunId
+from gitexp.pipelines.data import Dataset, data_to_record
+from gitexp.stages.snapshot import Snapshot, snapshot
+from gitexp.stages.submit import Program, Streams, Submitted, keep_secrets, make_folder, submit
+
+
+class Again(NamedTuple):
+    """A recorded run that goes on."""
+
+    id: RunId
+    attempt: int  # the next one
+    code_tree: str  # which has to be what runs now
+    code_commit: str | None  # the commit that has it, where there is one
+    restore: Callable[[Path], None]  # puts what earlier attempts left into the run's folder
+
+
+class Checked(NamedTuple):
+    """A run that may start."""
+
+    surveyed: Surveyed
+    config: Config
+    recipe: Recipe
+    datasets: Mapping[str, Dataset]
+    argv: tuple[str, ...]
+    cwd: Path
+    said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
+    smoke: bool = False
+    again: Again | None = None
+
+
+def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
+    """A run folder that is ready for its worker, or nothing at all. Raises Refused where there is no room for it."""
+    again = checked.again
+    try:
+        submitted = _folder(checked)
+        try:
+            folder = submitted.folder
+            code = snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
+            if again:
+                _require_same_code(again, code)
+                again.restore(folder)
+            _submit(submitted, checked, code, message=message, streams=streams)
+            keep_secrets(submitted)
+        except BaseException:
+            import shutil
+
+            shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
+            raise
+    except OSError as error:
+        raise Refused(
+            f"There is no place for the record of {checked.recipe.name}: {error.strerror}",
+            details=[f"  {error.filename2 or error.filename}"] if error.filename else [],
+            fix="make room, or get leave to write there, then run the command again",
+        ) from error
+    return submitted, code
+
+
+def _folder(checked: Checked) -> Submitted:
+    """A folder of its own for the run; one that goes on has its old name, which only one command can have at a time."""
+    again, common_dir = checked.again, checked.surveyed.repo.common_dir
+    if again is None:
+        return make_folder(common_dir)
+    try:
+        return make_folder(common_dir, again.id)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise in_progress(again.id) from error
+        raise
+
+
+def in_progress(run_id: RunId) -> Refused:
+    """Two attempts of one run at a time would do the same, and both would be its next."""
+    return Refused(f"Run {run_id} is in progress here", fix="gitexp status")
+
+
+def _require_same_code(again: Again, code: Snapshot) -> None:
+    """A run is one run only with one code."""
+    if code.tree == again.code_tree:
+        return
+    commit = again.code_commit
+    fix = f"git worktree add ../resumed {commit}  &&  cd ../resumed  &&  gitexp resume {again.id}" if commit else ""
+    raise Refused(
+        f"The code here is not that of run {again.id}",
+        details=[f"  git diff {again.code_tree[:10]}    shows what differs"] if again.code_tree else [],
+        why="Another attempt of the same run must do the same; with other code it is another run.",
+        fix=fix,
+    )
+
+
+def _submit(submitted: Submitted, checked: Checked, code: Snapshot, *, message: str | None, streams: Streams) -> None:
+    job = batch_job(os.environ)
+    program = Program(checked.argv, checked.cwd, checked.recipe, message, streams, job=job.name if job else None)
+    if checked.recipe.made_of_components:
+        from gitexp.pipelines.rehearse import lay_out
+
+        attempt = checked.again.attempt if checked.again else 1
+        env = lay_out(
+            submitted.folder,
+            checked.recipe,
+            checked.datasets,
+            root=checked.surveyed.repo.root,
+            config=checked.config,
+            mode="run",
+            smoke=checked.smoke,
+        )
+        program = program._replace(kind="smoke" if checked.smoke else "run", env=env, attempt=attempt)
+    submit(
+        submitted,
+        program,
+        root=checked.surveyed.repo.root,
+        config=checked.config,
+        code=code.code,
+        code_tree=code.tree,
+        datasets={name: data_to_record(dataset) for name, dataset in checked.datasets.items()},
+    )

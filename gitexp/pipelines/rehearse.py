@@ -1,0 +1,121 @@
+"""Try a recipe that is made of components without training: data made ready → laid out → its program in mode `check`.
+
+The program is the one that would train, in the same surroundings; its folder is a passing one, and nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp import runfolder
+from gitexp.executors.beside import run_to_end
+from gitexp.git.repo import Repo
+from gitexp.model.config import Config
+from gitexp.model.recipe import Recipe
+from gitexp.pipelines.data import Dataset, Watch, data_paths, data_to_record, ready_data
+from gitexp.stages.check import check_program
+from gitexp.stages.submit import program_env, write_data
+from gitexp.stages.train import Task, completed, flow_lines, lay_out_training, training_argv, why_not_begun
+
+NO_RUN = "k" * 16  # an id for a program that asks; no run has it
+OUTPUT = "output"
+LONGEST_OUTPUT = 1 << 16
+
+
+class Rehearsed(NamedTuple):
+    """A recipe whose components fit. `flow`: a line for what each gives to the next."""
+
+    recipe: Recipe
+    flow: tuple[str, ...]
+
+
+def rehearse(
+    recipe: Recipe, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
+) -> tuple[Rehearsed, tuple[str, ...]]:
+    """Make the data ready and try. Also the warnings. Raises Refused; RecipeErrors has all that is wrong."""
+    datasets = ready_data(recipe.data, repo=repo, config=config, settings=settings, watch=watch)
+    warnings = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
+    check_program(training_argv(recipe), cwd=repo.root)
+    return rehearse_with(recipe, datasets, root=repo.root, config=config, smoke=False), warnings
+
+
+def rehearse_with(
+    recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path, config: Config, smoke: bool
+) -> Rehearsed:
+    """The same with data that is ready."""
+    folder = Path(tempfile.mkdtemp(prefix="gitexp-check-"))
+    try:
+        env = lay_out_scratch(folder, recipe, datasets, root=root, config=config, mode="check", smoke=smoke)
+        argv = training_argv(recipe)
+        outcome = _execute(argv, root, env, folder / OUTPUT)
+        if runfolder.never_began(str(folder)) or outcome["exit_code"] != 0:
+            printed = _tail(folder / OUTPUT)
+            raise why_not_begun(folder, recipe, outcome=outcome, printed=printed, argv=argv)
+        return Rehearsed(completed(recipe, folder), tuple(flow_lines(folder)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def lay_out(
+    folder: Path,
+    recipe: Recipe,
+    datasets: Mapping[str, Dataset],
+    *,
+    root: Path,
+    config: Config,
+    mode: str,
+    smoke: bool,
+) -> dict[str, str]:
+    """What the training program reads in a run's folder; returns what its environment must say."""
+    task = Task(
+        mode=mode,
+        smoke=smoke,
+        data=data_paths(datasets, root=root),
+        kinds={name: dataset.record.kind for name, dataset in datasets.items()},
+        imports=config.policy.imports,
+    )
+    return lay_out_training(folder, recipe, task)
+
+
+def lay_out_scratch(
+    folder: Path,
+    recipe: Recipe,
+    datasets: Mapping[str, Dataset],
+    *,
+    root: Path,
+    config: Config,
+    mode: str,
+    smoke: bool,
+) -> dict[str, str]:
+    """All of a run's folder that the training program sees, where no run is to be recorded; returns its environment."""
+    recorded = {name: data_to_record(dataset) for name, dataset in datasets.items()}
+    for part in (runfolder.SAVED, runfolder.DATA):
+        (folder / part).mkdir()
+    write_data(folder, recorded)
+    runfolder.write_whole(str(folder), runfolder.RECIPE, recipe.text.encode())
+    env = lay_out(folder, recipe, datasets, root=root, config=config, mode=mode, smoke=smoke)
+    return program_env(folder, NO_RUN, recipe, recorded) | env
+
+
+def _execute(argv: tuple[str, ...], root: Path, env: Mapping[str, str], output: Path) -> dict[str, object]:
+    """Run the program to its end; how it ended, as the worker writes it."""
+    error = None
+    with output.open("wb") as file:
+        try:
+            code = run_to_end(argv, cwd=root, env={**os.environ, **env}, output=file)
+        except OSError as failed:
+            error, code = failed.strerror, 127
+    died = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else None
+    return {"stop": None, "error": error, "signal": died, "exit_code": None if died else code}
+
+
+def _tail(output: Path) -> bytes:
+    with output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - LONGEST_OUTPUT))
+        return file.read()

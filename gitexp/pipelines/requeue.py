@@ -1,0 +1,82 @@
+"""What a batch job that a scheduler has started again does with a recipe: go on with what it began, or start it.
+
+The job's script is the same as the first time. A recipe that it completed then, with the same settings, code and data,
+is not done once more; one that it did not complete goes on as the next attempt of its run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitexp.git.repo import ObjectReader, output
+from gitexp.history.cache import Row
+from gitexp.history.read import Run, read_run
+from gitexp.history.select import History
+from gitexp.model.message import JOB_TRAILER
+from gitexp.model.recipe import leaves
+from gitexp.model.run import RunRecord
+from gitexp.pipelines.data import Watch
+from gitexp.pipelines.prepare import Checked
+from gitexp.pipelines.rehearse import rehearse_with
+from gitexp.pipelines.resume import changed_since, going_on, newest_attempt
+
+
+def take_up(checked: Checked, job: str, *, history: History, reader: ObjectReader, watch: Watch) -> Checked | RunRecord:
+    """The checked run as the next attempt of the one that this job began; or the record of what it has completed.
+
+    `checked` as it was, where the job began no such run: another recipe, other settings, code or data.
+    """
+    completed = None
+    for run, record in _alike(checked, job, history, reader):
+        if record.status != "completed":
+            again = going_on(checked, run, record, reader=reader, watch=watch)
+            return again._replace(said=(*again.said, f"going on with {record.id}, which this job began"))
+        completed = completed or record
+    return completed or checked
+
+
+def _alike(checked: Checked, job: str, history: History, reader: ObjectReader) -> Iterator[tuple[Run, RunRecord]]:
+    """What this job did before that is the same run, the newest first."""
+    expected = None
+    for row in _rows_of(job, history):
+        run = read_run(reader, row.commit)
+        if run.record is None or run.problems or not _may_be_alike(checked, run, row):
+            continue
+        if expected is None:  # torch takes its seconds: only now is it worth knowing what all the defaults are
+            root, config = checked.surveyed.repo.root, checked.config
+            known = rehearse_with(checked.recipe, checked.datasets, root=root, config=config, smoke=checked.smoke)
+            expected = known.recipe.text.encode()
+        if reader.read(f"{row.commit}:recipe.toml") == expected:
+            yield run, run.record
+
+
+def _rows_of(job: str, history: History) -> list[Row]:
+    """The newest attempts of the job's runs, the newest first."""
+    if history.runs.tip is None:
+        return []
+    literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in job)
+    found = output(
+        history.repo,
+        "log",
+        "--no-show-signature",
+        f"--grep=^{JOB_TRAILER}: {literal}$",
+        "--basic-regexp",
+        "--format=%H",
+        history.runs.tip.commit,
+        "--",
+    )
+    rows = [history.runs.at_commit(commit) for commit in found.decode().split()]
+    newest = {row.id: newest_attempt(history, row.commit) for row in rows if row is not None and row.problem is None}
+    return sorted(newest.values(), key=lambda row: row.order, reverse=True)
+
+
+def _may_be_alike(checked: Checked, run: Run, row: Row) -> bool:
+    """As far as can be seen without the components' own defaults."""
+    surveyed, recorded = checked.surveyed, dict(leaves(run.recipe or {}))
+    return (
+        (row.recipe, row.kind) == (checked.recipe.name, "smoke" if checked.smoke else "run")
+        and surveyed.clean
+        and run.code == surveyed.head.tree
+        and all(path in recorded and recorded[path] == value for path, value in leaves(checked.recipe.values))
+        and not changed_since(run, checked.datasets)
+    )

@@ -1,0 +1,176 @@
+"""Go on with a run that did not come to its end: record → the same inputs → checkpoints restored → the next attempt.
+
+Code, recipe and data must be what they were; the training itself finds its newest checkpoint among what is restored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gitexp import runfolder
+from gitexp.errors import Refused
+from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.worktree import Surveyed
+from gitexp.history.cache import Row
+from gitexp.history.read import Run, read_run
+from gitexp.history.select import SHORTEST, History, UnknownRun
+from gitexp.model.config import Config
+from gitexp.model.run import RunId, RunRecord
+from gitexp.model.schema import escaped
+from gitexp.pipelines.data import Dataset, Watch
+from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
+from gitexp.pipelines.prepare import Again, Checked, in_progress
+from gitexp.pipelines.run import check_resolved
+from gitexp.stages.configure import read_config
+from gitexp.stages.resolve import resolve_recorded
+
+CHECKPOINTS = "checkpoints/"
+MOST_ATTEMPTS = 999_999  # more digits than RUN takes
+
+
+def check_resume(
+    history: History, reader: ObjectReader, text: str, *, surveyed: Surveyed, verify: bool, watch: Watch
+) -> Checked:
+    """The next attempt of the run that `text` means, ready to start. Raises Refused, and nothing was written."""
+    repo, config = surveyed.repo, read_config(surveyed.repo, surveyed.config)
+    try:
+        row = newest_attempt(history, text)
+    except UnknownRun:
+        _require_not_begun(repo, text)
+        raise
+    run = read_run(reader, row.commit)
+    record = _sound_record(run, row)
+    _require_unfinished(record)
+    recipe = resolve_recorded(
+        (reader.read(f"{row.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
+        name=record.recipe,
+        path=record.recipe_path,
+        where=f"{row.commit[:7]}:recipe.toml",
+        config=config,
+    )
+    if not recipe.made_of_components:
+        raise Refused(
+            f"{escaped(record.recipe)} runs a program of its own, and gitexp cannot know how it would go on",
+            why="Runs of recipes that are made of components have checkpoints that gitexp knows.",
+            fix=f"start anew:  {_start_anew(record)}",
+        )
+    checked = check_resolved(recipe, surveyed, config, cwd=repo.root, verify=verify, watch=watch)
+    changed = changed_since(run, checked.datasets)
+    if changed:
+        raise Refused(
+            f"The data here is not that of run {record.id}",
+            details=[f"  {name}" for name in changed],
+            why="Another attempt of the same run must do the same; with other data it is another run.",
+            fix=f"gitexp get {record.id} {changed[0]} --to DIR    and put it in its place",
+        )
+    return going_on(checked, run, record, reader=reader, watch=watch)
+
+
+def newest_attempt(history: History, text: str) -> Row:
+    """The newest attempt of the run that is meant, whichever was named. Raises UnknownRun or AmbiguousRun."""
+    row = history.select(text)
+    highest = max((other.attempt for other in history.runs.with_id(row.id)), default=row.attempt)
+    return row if row.attempt >= highest else history.select(row.id)
+
+
+def changed_since(run: Run, datasets: Mapping[str, Dataset]) -> list[str]:
+    """The datasets that are not what the run read."""
+    recorded = {name: known.digest for name, known in run.data.items()}
+    return [name for name, dataset in datasets.items() if dataset.record.digest != recorded.get(name)]
+
+
+def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectReader, watch: Watch) -> Checked:
+    """A checked run as the next attempt of a recorded one. Raises Refused where that one is in progress."""
+    repo, config, settings = checked.surveyed.repo, checked.config, checked.surveyed.config
+    if Path(runfolder.runs_folder(str(repo.common_dir)), record.id).exists():
+        raise in_progress(record.id)
+    wanted = [one for one in what_run_has(reader, run) if one.kind in ("artifact", "history")]
+    logged = reader.read(f"{run.commit}:history.csv") or b""
+
+    def restore(folder: Path) -> None:
+        _require_still_newest(repo, run.commit, record, config=config, settings=settings)
+        _restore(repo, folder, wanted, logged, config=config, settings=settings, watch=watch)
+
+    said = checked.said
+    if not any(one.name.startswith(CHECKPOINTS) for one in wanted):
+        said = (*said, f"{record.id} kept no checkpoint; it begins anew, as attempt {record.attempt + 1}")
+    commit = record.code.commit if record.code.clean else None
+    again = Again(record.id, record.attempt + 1, run.code or "", _plain_commit(commit), restore)
+    return checked._replace(again=again, said=said, smoke=record.kind == "smoke")
+
+
+def _sound_record(run: Run, row: Row) -> RunRecord:
+    record, problems = run.record, list(run.problems)
+    if record is not None and not (record.recipe.isprintable() and 1 <= record.attempt < MOST_ATTEMPTS):
+        problems.append("run.toml breaks the record format: recipe, or attempt")
+    if record is None or problems:
+        raise Refused(f"The record of {row.commit[:7]} is damaged", details=[f"  {one}" for one in problems])
+    return record
+
+
+def _require_not_begun(repo: Repo, text: str) -> None:
+    """A first attempt is in no branch while it trains."""
+    try:
+        ids = os.listdir(runfolder.runs_folder(str(repo.common_dir)))  # noqa: PTH208 -- names are all we want
+    except FileNotFoundError:
+        return
+    for run_id in ids:
+        if len(text) >= SHORTEST and run_id.startswith(text):
+            raise in_progress(RunId(run_id))
+
+
+def _require_unfinished(record: RunRecord) -> None:
+    if record.status == "completed":
+        raise Refused(
+            f"Run {record.id} is completed; there is nothing to go on with",
+            fix=f"to do it once more:  {_start_anew(record)}",
+        )
+
+
+def _start_anew(record: RunRecord) -> str:
+    if record.recipe_path is None:
+        return "gitexp run -- COMMAND"
+    return f"gitexp run {escaped(record.recipe_path)}"
+
+
+def _plain_commit(named: str | None) -> str | None:
+    """Of `sha1:…`, as it may come from anybody, what can be typed."""
+    commit = (named or "").rpartition(":")[2]
+    return commit[:10] if len(commit) >= 40 and not commit.strip("0123456789abcdef") else None
+
+
+def _require_still_newest(
+    repo: Repo, commit: str, record: RunRecord, *, config: Config, settings: Mapping[str, str]
+) -> None:
+    """Another command may have gone on with the run since we looked; from here on its folder is ours."""
+    with ObjectReader(repo) as reader:
+        history = History(
+            repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")
+        )
+        if newest_attempt(history, commit).commit != commit:
+            raise Refused(f"Run {record.id} has gone on meanwhile", fix=f"gitexp show {record.id}")
+
+
+def _restore(
+    repo: Repo,
+    folder: Path,
+    wanted: Sequence[Wanted],
+    logged: bytes,
+    *,
+    config: Config,
+    settings: Mapping[str, str],
+    watch: Watch,
+) -> None:
+    """What earlier attempts saved, and the rows that they logged."""
+    artifacts = [one for one in wanted if one.kind == "artifact"]
+    whole = [one for one in wanted if one.kind == "history"]
+    if artifacts:
+        saved = folder / runfolder.SAVED
+        get(repo, artifacts, folder=saved, config=config, settings=settings, watch=watch, apart=False)
+    if whole:  # the record itself has a sample
+        get(repo, whole, folder=folder, config=config, settings=settings, watch=watch, apart=False)
+        (folder / HISTORY).rename(folder / runfolder.EARLIER)
+    else:
+        runfolder.write_whole(str(folder), runfolder.EARLIER, logged)

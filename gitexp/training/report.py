@@ -1,0 +1,40 @@
+"""What a training tells the recorder, through JSON files in the run folder; each is written whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gitexp import runfolder
+
+
+def note_trained(folder: Path, digests: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    """Add digests of states, and facts on the training, to those noted before."""
+    known = runfolder.read_json(str(folder), runfolder.TRAINED) or {"digests": {}, "training": {}}
+    document = {"digests": {**known["digests"], **digests}, "training": {**known["training"], **facts}}
+    runfolder.write_json(str(folder), runfolder.TRAINED, document)
+
+
+def note_progress(folder: Path, steps: int, *, of: int, rows_per_s: float) -> None:
+    """Say how far the training is."""
+    document = {"steps": steps, "of": of, "rows_per_s": round(rows_per_s, 1)}
+    runfolder.write_json(str(folder), runfolder.PROGRESS, document)
+
+
+def note_components(folder: Path, document: Mapping[str, Any]) -> None:
+    """Say what was built. From here on there is a run."""
+    runfolder.write_json(str(folder), runfolder.COMPONENTS, dict(document))
+
+
+def note_refused(folder: Path, problems: list[dict[str, Any]]) -> None:
+    """Say why there will be no run."""
+    runfolder.write_json(str(folder), runfolder.REFUSED, {"problems": problems})
+
+
+def note_rank(folder: Path, rank: int, facts: Mapping[str, Any]) -> None:
+    """Say where one of several processes runs."""
+    (folder / runfolder.RANKS).mkdir(exist_ok=True)
+    document = {"rank": rank, "host": os.uname().nodename, "pid": os.getpid(), **facts}
+    runfolder.write_json(str(folder / runfolder.RANKS), f"{rank}.json", document)
