@@ -81,6 +81,8 @@ def tell(done: Done) -> None:
             f" ran: {names}\n         (outputs of the program belong into .gitignore)",
             err=True,
         )
+    if done.recipe.made_of_components and run.status != "completed":
+        click.echo(f"to go on with it:  gitexp resume {run.id[:8]}", err=True)
     for other in done.others.recorded:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:

@@ -125,7 +125,7 @@ def _require_unfinished(record: RunRecord) -> None:
     if record.status == "completed":
         raise Refused(
             f"Run {record.id} is completed; there is nothing to go on with",
-            fix=f"to do it once more:  {_start_anew(record)}",
+            fix=f"to do it once more:  {_start_anew(record)}    with the -s that it had, if any",
         )
 
 

@@ -144,7 +144,12 @@ class Batches:
             pin_memory=self.device.type == "cuda",
             worker_init_fn=_leave_signals_to_the_parent,
         )
-        yield from loader
+        fetching: Any = iter(loader)
+        try:
+            yield from fetching
+        finally:
+            # They do not end by SIGTERM: left to the end of this process, it would wait for them for ever.
+            fetching._shutdown_workers()
 
 
 class _Fetch(Dataset[Fields]):
@@ -187,8 +192,13 @@ def _leave_signals_to_the_parent(worker: int) -> None:
 
 
 def collated(rows: Iterator[Any]) -> Fields:
-    """Rows, each a mapping of fields, as one batch."""
-    fields: Fields = default_collate(list(rows))
+    """Rows, each a mapping of fields, as one batch. Raises TypeError for other rows."""
+    known = list(rows)
+    for row in known[:1]:
+        if not isinstance(row, Mapping):
+            example = '{"input": …, "target": …}'
+            raise TypeError(f"a row must be a dict of fields such as {example}, got {type(row).__name__}")
+    fields: Fields = default_collate(known)
     return fields
 
 

@@ -108,6 +108,7 @@ class Training:
         self.steps_in_all = settings.steps or settings.epochs * self.steps_per_epoch
         self.position = Position()
         self.stop = Stop()
+        self.diverged = False
         self.losses = LossMeter(session.device)
         self.began = self.last_checkpoint = time.monotonic()
         self.rows_done = 0  # since this process began, as were the steps from first_step on
@@ -221,15 +222,21 @@ class Training:
             return metrics
         if self._wants_metric() and self.scheduler is not None:
             self.scheduler.step(watched)
-        if position.best is None or math.isnan(position.best) or self._is_better(watched, position.best):
+        if position.best is None or self._is_better(watched, position.best):
             position.best, position.waited = watched, 0
             self._save_weights("best.pt")
         else:
             position.waited += 1
-            position.over |= 0 < settings.patience <= position.waited
+            if 0 < settings.patience <= position.waited:
+                position.over = True
+                self._say(
+                    f"{settings.monitor} was best {position.waited} evaluations ago: stopping at {position.step:,}"
+                )
         return metrics
 
     def _is_better(self, value: float, other: float) -> bool:
+        if math.isnan(other):
+            return not math.isnan(value)
         return value > other if self.session.goal.get(self.settings.monitor) == "max" else value < other
 
     def _wants_metric(self) -> bool:
@@ -238,6 +245,9 @@ class Training:
     def _log(self, metrics: dict[str, float], *, judged: bool) -> None:
         if not self.session.ranks.first:
             return
+        if not self.diverged and not math.isfinite(metrics.get("train.loss", 0.0)):
+            self.diverged = True
+            self._say(f"warning: train.loss is {metrics['train.loss']} at step {self.position.step:,}")
         gitexp.log(metrics, step=self.position.step)
         if judged:
             self._say(f"step {self.position.step:,}/{self.steps_in_all:,}  {in_words(metrics)}")

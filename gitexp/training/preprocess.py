@@ -62,11 +62,24 @@ def prepare(
             if getattr(step, "train_only", False) and split != TRAIN:
                 continue
             if isinstance(rows, Table):
-                done[split] = Table(step(rows.fields), rows.names)
+                done[split] = Table(_made(step, rows.fields), rows.names)
             else:
                 lazily[split] = (*lazily[split], step)
         behind(name, _few_rows(done[TRAIN], lazily[TRAIN]))
     return Prepared(done, lazily, tuple(augment.values()), tuple(augment), digests)
+
+
+def _made(step: Step, fields: Fields) -> Fields:
+    """What a step makes of fields. Raises TypeError and ValueError where it does what a step must not do."""
+    before = {name: values[:SHOWN].clone() for name, values in fields.items()}
+    made = step(dict(fields))
+    if not isinstance(made, Mapping):
+        raise TypeError(f"a step must give its fields back as a dict, it gave {type(made).__name__}")
+    for name, values in before.items():
+        now = fields[name][:SHOWN]
+        if not bool(((now == values) | (now != now) & (values != values)).all()):  # NaN is itself here
+            raise ValueError(f"it writes into the field {name} that it gets; a step must make new tensors")
+    return dict(made)
 
 
 def fitted_states(steps: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,5 +97,5 @@ def _few_rows(split: Split, steps: tuple[Step, ...]) -> Fields:
 
 def _applied(table: Table, steps: tuple[Step, ...]) -> Table:
     for step in steps:
-        table = Table(step(table.fields), table.names)
+        table = Table(_made(step, table.fields), table.names)
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ import numpy  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.utils.data import Dataset  # noqa: E402
 
-from gitexp.training.data import Batches, Table, in_memory  # noqa: E402
+from gitexp.training.data import Batches, Table, collated, in_memory  # noqa: E402
 from gitexp.training.repeating.seeds import generator_states  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -111,6 +112,27 @@ def test_rows_draw_anew_in_each_epoch_and_batch():
     first, second = (batch.fields["input"] for batch in batches.shuffled(0))
     other = next(batches.shuffled(1)).fields["input"]
     assert len({tuple(row) for row in torch.cat([first, second, other]).tolist()}) == 15
+
+
+class Breaks(Rolled):
+    """Cannot give its last row."""
+
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
+        if row == len(self) - 1:
+            raise OSError("no such picture")
+        return super().__getitem__(row)
+
+
+def test_a_row_that_cannot_be_loaded_ends_the_workers_too():
+    with pytest.raises(OSError, match="no such picture"):
+        list(Batches(Breaks(), batch_size=4, seed=1, workers=2).in_order())
+    assert torch.multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("row", [(1, 2), [1, 2]])
+def test_a_row_without_names_is_told_what_rows_are(row: Any):
+    with pytest.raises(TypeError, match=f"a row must be a dict of fields such as .*, got {type(row).__name__}"):
+        collated(iter([row]))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -240,6 +240,27 @@ def test_without_a_better_value_it_stops_after_so_many_evaluations(tmp_path: Pat
     assert len(biases(tmp_path, [3.0, 1.0, 2.0, 2.0, 0.0], patience=2)) == 4
 
 
+def test_a_metric_that_is_no_number_is_no_improvement(tmp_path: Path):
+    nan = float("nan")
+    assert len(biases(tmp_path, [nan, nan, nan, nan, nan], patience=2)) == 3
+
+
+def test_the_first_number_after_none_is_better(tmp_path: Path):
+    assert len(biases(tmp_path, [nan := float("nan"), nan, 1.0, 2.0, 3.0, 4.0], patience=2)) == 5
+
+
+def test_it_says_why_it_stops_early(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    biases(tmp_path, [1.0, 2.0, 3.0, 4.0], patience=2)
+    assert "val.score was best 2 evaluations ago: stopping at 21\n" in capsys.readouterr().out
+
+
+def test_it_says_once_that_the_loss_has_left_all_bounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e38)
+    Train(epochs=3).run(session(tmp_path, model=model, optimizer=optimizer))
+    assert capsys.readouterr().out.count("warning: train.loss is inf at step 7\n") == 1
+
+
 def test_with_no_patience_set_it_goes_to_the_end(tmp_path: Path):
     assert len(biases(tmp_path, [1.0, 2.0, 3.0, 4.0])) == 4
 

@@ -121,6 +121,35 @@ def test_a_random_step_waits_for_the_training_batches():
     assert seen[0].tolist() != seen[1].tolist()
 
 
+class Gives:
+    """A step that gives something else than fields."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+    def __call__(self, fields: Fields) -> Any:
+        return self.made
+
+
+@pytest.mark.parametrize(("made", "kind"), [(None, "NoneType"), (torch.ones(3), "Tensor")])
+def test_a_step_that_gives_no_fields_is_told_what_it_should_give(made: Any, kind: str):
+    with pytest.raises(TypeError, match=f"a step must give its fields back as a dict, it gave {kind}"):
+        prepare({"train": Table({"input": torch.ones(3, 2)})}, {"odd": Gives(made)})
+
+
+class InPlace:
+    """A step that spoils what it gets."""
+
+    def __call__(self, fields: Fields) -> Fields:
+        fields["input"] += 1
+        return fields
+
+
+def test_a_step_that_writes_into_what_it_gets_is_refused_gaps_or_not():
+    with pytest.raises(ValueError, match="it writes into the field input that it gets"):
+        prepare({"train": Table({"input": torch.tensor([[1.0], [float("nan")]])})}, {"spoils": InPlace()})
+
+
 def test_rows_that_are_not_in_memory_meet_the_same_steps_when_they_are_loaded():
     centre = Centre()
     slow = {"train": Slowly(1.0, 3.0), "val": Slowly(10.0)}

@@ -37,6 +37,8 @@ BROKEN = {
         "scheduler.total_steps=-1",
     ),
     "no such device": ('train.device="tpu"',),
+    "a split without a length": ('loader.use="parts.py:Endless"',),
+    "an optimizer that asks again": ('optimizer.use="torch.optim:LBFGS"', "optimizer.lr=0.1"),
 }
 
 ALL = """
@@ -84,6 +86,11 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         ("contradicting settings", "train: gitexp.training.loop:Train cannot be built: ValueError: give either epochs"),
         ("no learning rate", "optimizer: parts.py:AdamW cannot be built: parts.py:101: ValueError: Invalid learning"),
         ("a schedule that cannot be", "scheduler: torch.optim.lr_scheduler:OneCycleLR cannot be built: ValueError: "),
+        (
+            "a split without a length",
+            "loader: parts.py:Endless: the split train must be a Table or a map-style dataset",
+        ),
+        ("an optimizer that asks again", "optimizer: torch.optim:LBFGS computes the loss several times a step"),
         ("no such device", 'train.device: device must be "auto", "cpu" or "cuda", got \'tpu\''),
     ],
 )

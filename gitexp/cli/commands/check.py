@@ -69,6 +69,7 @@ def _rehearsed(recipe: Recipe, repo: Repo, config: Config) -> Recipe:
     found, warnings = rehearse(recipe, repo=repo, config=config, settings=git_config(repo), watch=ProgressBar)
     for line in (*(f"warning: {words}" for words in warnings), *found.flow):
         click.echo(safe(line), err=True)
+    click.echo(f"{safe(recipe.name)}: everything fits; nothing was trained", err=True)
     return found.recipe
 
 

@@ -13,23 +13,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gitexp.model.fields import FieldSpec, after, as_data, join, placed
+from gitexp.model.fields import join
 from gitexp.model.schema import KeyPath, Problem
 from gitexp.training.data import Batches, Fields, Table
 from gitexp.training.job import Job
-from gitexp.training.joining.arguments import defaults_of
 from gitexp.training.joining.blame import Unusable, blame
 from gitexp.training.joining.contracts import (
     batch_problems,
-    field_shapes,
     fit_problems,
-    kept_promises,
     not_finite,
     values_fit,
 )
 from gitexp.training.joining.flow import loss_through, nondeterministic_operation, shapes_through
 from gitexp.training.joining.leaks import shared_rows
-from gitexp.training.joining.parts import SUPPLIED, CannotBuild, Part, build
+from gitexp.training.joining.parts import CannotBuild, Part, build, contract_of
+from gitexp.training.joining.stream import Stream
 from gitexp.training.preprocess import TRAIN, Prepared, prepare
 from gitexp.training.repeating import determinism
 from gitexp.training.repeating.seeds import derive, fork_all, seed_all
@@ -88,10 +86,7 @@ class Assembly:
         self.local_rank, self.states, self.checks = local_rank, states, checks
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
-        self.flow: Flow = []
-        self.declared: dict[str, FieldSpec] = {}
-        self.giver = "loader"  # who gave the fields that are looked at
-        self.giver_path: KeyPath = LOADER
+        self.stream = Stream(parts, first=LOADER, checks=checks)
         self.current: KeyPath = LOADER  # whose code runs
 
     def assemble(self) -> Assembled:
@@ -112,7 +107,17 @@ class Assembly:
             self._check_judging(model, evaluator, train, prepared, batch)
         self._stop_if_wrong()
         return Assembled(
-            loader, steps, prepared, model, loss, evaluator, train, device, batch_size, self.flow, tuple(self.warnings)
+            loader,
+            steps,
+            prepared,
+            model,
+            loss,
+            evaluator,
+            train,
+            device,
+            batch_size,
+            self.stream.flow,
+            tuple(self.warnings),
         )
 
     def _stop_if_wrong(self) -> None:
@@ -147,6 +152,10 @@ class Assembly:
             raise Refusal([(LOADER, f'{use} must have `splits`, a mapping with a split called "{TRAIN}"')])
         if not isinstance(batch_size, int) or batch_size < 1:
             raise Refusal([(LOADER, f"{use} must have `batch_size`, at least 1; got {batch_size!r}")])
+        for name, split in splits.items():
+            if not hasattr(split, "__len__") or not hasattr(split, "__getitem__"):
+                what = "a Table or a map-style dataset, with a length and rows by number"
+                raise Refusal([(LOADER, f"{use}: the split {name} must be {what}; got {type(split).__name__}")])
         empty = [name for name, split in splits.items() if len(split) == 0]
         if empty:
             raise Refusal([(LOADER, f"{use}: the split {empty[0]} has no rows")])
@@ -186,46 +195,18 @@ class Assembly:
 
     def _before_step(self, name: str, fields: Fields) -> None:
         """Hold what a step is about to get against what it takes."""
-        if self.giver_path == LOADER and not self.flow:
-            self._given(LOADER, "loader", fields)
+        if not self.stream.flow:
+            self._refuse(self.stream.gave(LOADER, fields))
         self.current = (*PREPROCESS, name)
-        if self.checks and (complaints := self._join(self.current, fields)):
-            raise Refusal([*self.problems, *complaints])
+        self._refuse(self.stream.disagreements(self.current, fields))
 
     def _behind_step(self, name: str, fields: Fields) -> None:
-        self._given((*PREPROCESS, name), f"preprocess.{name}", fields)
+        self._refuse(self.stream.gave((*PREPROCESS, name), fields))
 
-    def _given(self, path: KeyPath, giver: str, fields: Fields) -> None:
-        """Note what a component gave, and hold it against what its card says."""
-        part = self.parts[path]
-        takes, gives = self._contract(part)
-        removes = part.card.removes if part.card else ()
-        self.declared = after(self.declared, takes, gives, removes)
-        if self.checks:
-            complaints = [*batch_problems(giver, fields), *kept_promises(giver, fields, gives)]
-            self.problems += [(path, what) for what in complaints]
-            self._stop_if_wrong()
-        self.giver, self.giver_path = giver, path
-        self.flow.append({"after": giver, "fields": as_data(self._specs(fields))})
-
-    def _specs(self, fields: Fields) -> dict[str, FieldSpec]:
-        """What the fields are, with the ranges that cards promise."""
-        real = field_shapes(fields)
-        known = self.declared
-        return {name: spec._replace(range=known[name].range) if name in known else spec for name, spec in real.items()}
-
-    def _contract(self, part: Part) -> tuple[dict[str, FieldSpec], dict[str, FieldSpec]]:
-        """What a component takes and gives, for its arguments."""
-        if part.card is None:
-            return {}, {}
-        skipped = SUPPLIED.get(part.path[-1], 0)
-        arguments = {**defaults_of(part.resolved.callable, part.arguments, supplied=skipped), **part.arguments}
-        return placed(part.card.takes, arguments), placed(part.card.gives, arguments)
-
-    def _join(self, path: KeyPath, fields: Fields, *, giver: str | None = None) -> list[Problem]:
-        part = self.parts[path]
-        takes, _ = self._contract(part)
-        return [(path, what) for what in join(giver or self.giver, self._specs(fields), part.name, takes)]
+    def _refuse(self, problems: list[Problem]) -> None:
+        """Go on only where there are none, now or before."""
+        self.problems += problems
+        self._stop_if_wrong()
 
     def _first_batch(self, prepared: Prepared, loader: Any, batch_size: int) -> Fields:
         """One real training batch, augmented like any other."""
@@ -240,8 +221,8 @@ class Assembly:
         random = [path for path in names if path[1] in prepared.random]
         try:
             fields = next(batches.in_order()).fields
-            if not self.flow:
-                self._given(LOADER, "loader", fields)
+            if not self.stream.flow:
+                self._refuse(self.stream.gave(LOADER, fields))
             for path, step in zip(random, prepared.augment, strict=True):
                 self.current = path
                 self._before_step(path[1], fields)
@@ -251,8 +232,8 @@ class Assembly:
             raise
         except Exception as error:
             raise self._blamed(error) from error
-        if self.giver_path != LOADER:
-            self.giver = "preprocess"
+        if self.stream.giver_path != LOADER:
+            self.stream.giver = "preprocess"
         if self.checks:
             self._check_what_the_model_gets(prepared, fields)
         self._stop_if_wrong()
@@ -260,16 +241,17 @@ class Assembly:
 
     def _check_what_the_model_gets(self, prepared: Prepared, batch: Fields) -> None:
         """One batch whole, and of the splits that are in memory every row for numbers that nothing is learnt from."""
-        complaints = batch_problems(self.giver, batch, ("input", "target"))
+        giver = self.stream.giver
+        complaints = batch_problems(giver, batch, ("input", "target"))
         if not complaints:
-            complaints = not_finite(self.giver, batch)
-            takes, _ = self._contract(self.parts[MODEL])
-            complaints += values_fit(self.giver, batch, "model", takes)
+            complaints = not_finite(giver, batch)
+            takes, _ = contract_of(self.parts[MODEL])
+            complaints += values_fit(giver, batch, "model", takes)
         if not complaints:
             for name, rows in prepared.splits.items():
                 if isinstance(rows, Table):
-                    complaints += not_finite(self.giver, rows.fields, of=name)
-        self.problems += [(self.giver_path, what) for what in complaints]
+                    complaints += not_finite(giver, rows.fields, of=name)
+        self.problems += [(self.stream.giver_path, what) for what in complaints]
 
     # ---- model and loss
 
@@ -278,9 +260,7 @@ class Assembly:
         """Send the batch's shape through model and loss, on the device that computes nothing."""
         if not self.checks:
             return
-        declared = self._join(MODEL, {"input": batch["input"]})
-        self.problems += declared
-        self._stop_if_wrong()
+        self._refuse(self.stream.disagreements(MODEL, {"input": batch["input"]}))
         part = self.parts[MODEL]
         try:
             with torch.device("meta"):
@@ -290,14 +270,16 @@ class Assembly:
         if not isinstance(meta, nn.Module):
             raise Refusal([(MODEL, f"{part.use} gives {type(meta).__name__}, not a torch.nn.Module")])
         try:
-            output = shapes_through(meta, {"input": batch["input"]}, giver=self.giver, root=self.root, real=self._model)
+            output = shapes_through(
+                meta, {"input": batch["input"]}, giver=self.stream.giver, root=self.root, real=self._model
+            )
         except Unusable as error:
             raise Refusal([(MODEL, error.what)]) from error
-        _, gives = self._contract(part)
+        _, gives = contract_of(part)
         self.problems += [(MODEL, what) for what in join("model", output.fields, f"its card ({part.use})", gives)]
-        self.flow.append({"after": "model", "fields": as_data(output.fields)})
-        target = self._specs({"target": batch["target"]})
-        takes, _ = self._contract(self.parts[LOSS])
+        self.stream.note("model", output.fields)
+        target = self.stream.specs({"target": batch["target"]})
+        takes, _ = contract_of(self.parts[LOSS])
         self.problems += [(LOSS, what) for what in join("model", {**output.fields, **target}, "loss", takes)]
         self._stop_if_wrong()
         try:
@@ -326,6 +308,11 @@ class Assembly:
     def _check_optimizer(self, model: nn.Module) -> None:
         """Build what will be built again on the wrapped model, so that settings it cannot take are found here."""
         optimizer = self._build(OPTIMIZER, model.parameters())
+        if isinstance(optimizer, torch.optim.LBFGS):
+            use = self.parts[OPTIMIZER].use
+            self.problems.append(
+                (OPTIMIZER, f"{use} computes the loss several times a step, which the loop does not do")
+            )
         if SCHEDULER in self.parts:
             self._build(SCHEDULER, optimizer)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.model.assembly import components_in, filled
 from gitexp.model.card import Card, fits_on_problem, version_problem
+from gitexp.model.fields import FieldSpec, placed
 from gitexp.model.placeholders import Misplaced
 from gitexp.model.recipe_shape import DEFAULT_USE, RESERVED
 from gitexp.model.schema import KeyPath, Problem, dotted
@@ -131,6 +132,15 @@ def defaults(parts: Mapping[KeyPath, Part], recipe: Mapping[str, Any]) -> dict[s
             table = table.setdefault(key, {})
         table.update(values)
     return found
+
+
+def contract_of(part: Part) -> tuple[dict[str, FieldSpec], dict[str, FieldSpec]]:
+    """What a component takes and gives, for its arguments; nothing where it has no card."""
+    if part.card is None:
+        return {}, {}
+    skipped = SUPPLIED.get(part.path[-1], 0)
+    arguments = {**defaults_of(part.resolved.callable, part.arguments, supplied=skipped), **part.arguments}
+    return placed(part.card.takes, arguments), placed(part.card.gives, arguments)
 
 
 def build(part: Part, parts: Mapping[KeyPath, Part], *supplied: Any, root: Path) -> Any:
