@@ -30,6 +30,7 @@ from gitexp.history.select import SHOWN
 from gitexp.model.catalogue import is_keyed
 from gitexp.stages.compare import Comparison, DataChange, KeyChange
 
+SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them
 JUDGED = 4  # metrics in the sentence at the top
 SIDE_BY_SIDE = 60  # characters of a value; longer ones stand below each other where there is no terminal
@@ -278,11 +279,16 @@ def _digests(found: Comparison, *, on: Screen) -> str:
     rows = []
     for change in found.digests[:NAMED]:
         same = change.a == change.b
-        old, new = _two(change.a, change.b)
+        old, new = _two(_short(change.a), _short(change.b))
         sides = [Cell("the same", "dim"), Cell(""), Cell("")] if same else [old, Cell("→", "dim"), new]
         rows.append([Cell(safe(change.name[:VALUE_LIMIT])), *sides])
     columns = [Column("", least=8), Column("", least=20), Column(""), Column("", least=20)]
     return heading("weights", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(found.digests) - NAMED)
+
+
+def _short(digest: Any) -> Any:
+    """The beginning of a digest: enough to tell two apart; `show` has the whole."""
+    return f"{digest[:SHOWN_DIGEST]}…" if isinstance(digest, str) and len(digest) > SHOWN_DIGEST else digest
 
 
 def _cost(a: Run, b: Run, *, on: Screen) -> str:

@@ -86,7 +86,10 @@ def join(giver: str, given: Fields, taker: str, taken: Fields) -> list[str]:
     for name, wanted, got, only_range in mismatches(given, taken):
         if got is None:
             there = f"gives only {', '.join(given)}" if given else "gives no fields"
-            problems.append(f"{taker} expects {name} {wanted.words()}, {giver} {there}{near(name, given)}")
+            # A model whose result is a tuple or a dict: each part is a field of its own, and none is what is wanted.
+            in_parts = any(other.startswith(f"{name}.") for other in given)
+            hint = f"; it must give {name} as one tensor" if in_parts else near(name, given)
+            problems.append(f"{taker} expects {name} {wanted.words()}, {giver} {there}{hint}")
         elif only_range:
             problems.append(f"{taker} expects {name} {_limits(wanted)}, {giver} gives {_limits(got)}")
         else:

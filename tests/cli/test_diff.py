@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from harness import Lab, Result
-from records import RECIPE, write_run
+from records import RECIPE, run_toml, write_run
 
 from gitexp.cli.main import run_command
 
@@ -51,6 +51,15 @@ def test_the_latest_run_is_compared_with_the_one_before_it_of_the_same_recipe(fr
     ):
         assert expected in lines
     assert result.exit_code == 0
+
+
+def test_the_beginnings_of_digests_tell_weights_apart(fresh: Lab, gitexp: Gitexp) -> None:
+    for run_id, digit in ((A, "1"), (B, "2")):
+        text = run_toml(run_id, finished="2026-11-20T10:00:00Z", recipe="digits", status="completed")
+        digests = f'[digests]\nweights = "sha256:{digit * 64}"\n'
+        write_run(fresh, run_id, files={"run.toml": text + digests})
+    assert "  weights  sha256:1111111111111111…  →  sha256:2222222222222222…\n" in gitexp("diff", A, B).stdout
+    assert gitexp("diff", A, B, "--json").json["digests"][0]["a"] == f"sha256:{'1' * 64}"
 
 
 def test_identical_inputs_are_said_to_be_identical(fresh: Lab, gitexp: Gitexp) -> None:

@@ -34,6 +34,13 @@ def test_a_field_that_nobody_gives_comes_with_the_ones_that_are_there():
     ]
 
 
+def test_a_model_that_gives_several_tensors_is_told_to_give_one():
+    parts = {"output.0": FieldSpec(("batch", 2), ("float32",)), "output.1": FieldSpec(("batch", 3), ("float32",))}
+    assert join("model", parts, "loss", {"output": FieldSpec(("batch", "classes"))}) == [
+        "loss expects output [batch, classes], model gives only output.0, output.1; it must give output as one tensor"
+    ]
+
+
 def test_further_dimensions_match_any_number_of_them():
     wanted = {"input": FieldSpec(("batch", "...", 8))}
     assert join("loader", IMAGES, "model", wanted) == []

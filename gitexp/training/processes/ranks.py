@@ -74,7 +74,7 @@ def joined_ranks(device_name: str) -> Iterator[Ranks]:
         yield ranks
         exit_code = 0
     except BaseException as error:  # noqa: BLE001 -- said as the interpreter would, were it let
-        if isinstance(error, RuntimeError) and "gloo" in str(error):
+        if isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error)):
             exit_code = LOST_ANOTHER
         else:
             sys.excepthook(*sys.exc_info())
