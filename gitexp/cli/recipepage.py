@@ -17,21 +17,11 @@ from gitexp.model.expected import Bound
 from gitexp.model.fields import Fields
 from gitexp.model.fitting import Part
 from gitexp.model.recipe import leaves
+from gitexp.model.recipe_shape import ABOUT
 from gitexp.model.schema import dotted, inline, split_key
 from gitexp.pipelines.cards import Fit, Index, RecipeCard
 
 TEXT_LIMIT = 4000  # characters of one text
-_WORDS = (
-    "summary",
-    "rationale",
-    "trade_offs",
-    "suitable_use",
-    "failure_modes",
-    "debugging",
-    "owner",
-    "version",
-    "template",
-)
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~$]|:(?=//)|^[-+#=])")  # what Markdown gives a meaning to, or GitHub
 
 
@@ -52,7 +42,7 @@ class Section(NamedTuple):
 def sections(card: RecipeCard) -> list[Section]:
     """The page of a recipe, raw."""
     recipe, about = card.recipe, card.recipe.values.get("about", {})
-    facts = [(_spoken(name), about[name]) for name in _WORDS if name in about]
+    facts = [(_spoken(name), about[name]) for name in ABOUT if name in about]
     facts.append(("file", str(recipe.path)))
     if not card.parts:
         facts.append(("command", inline(list(recipe.command))))
@@ -90,7 +80,7 @@ def _component(part: Part) -> Section:
         if card.probability is not None:
             given = {**part.defaults, **part.arguments}.get(str(card.probability))
             facts.append(("probability", f"{card.probability}" if given is None else f"{card.probability} = {given}"))
-        texts = ((name, getattr(card, name, "")) for name in _WORDS[:5])
+        texts = ((name, getattr(card, name, "")) for name in ABOUT[:5])
         facts += [(_spoken(name), text) for name, text in texts if text]
     if part.arguments:
         facts.append(("arguments", ", ".join(f"{name} = {value(given)}" for name, given in part.arguments.items())))

@@ -13,7 +13,7 @@ import io
 import json
 from typing import Any
 
-from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, normal_name, number
+from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, normal_name, number, parse_number
 
 MAX_LINE_BYTES = 2**20
 SHOWN_PROBLEMS = 3
@@ -240,14 +240,7 @@ def _cell(text: str) -> Number | None:
         return int(low == "true")
     if "_" in text or len(text) > 400:  # Python would read 1_000
         return None
-    try:
-        return number(int(text))
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return parse_number(text)
 
 
 def _shown(value: object) -> str:

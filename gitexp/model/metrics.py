@@ -72,6 +72,18 @@ def number(value: object) -> Number | None:
     return None
 
 
+def parse_number(text: str) -> Number | None:
+    """A short text as a metric's number, as Python reads numbers; None when it is none."""
+    try:
+        return number(int(text))
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def number_text(value: Number) -> str:
     """A number as CSV and TOML write it: `nan`, `inf` and `-inf` as themselves."""
     return repr(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, number
+from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, parse_number
 from gitexp.model.run import Unreadable
 
 MAX_BYTES = 64 * 2**20  # of a history.csv that is read
@@ -44,14 +44,7 @@ def _cell(text: str) -> Number | None:
         return float(text)
     if len(text) > _MAX_CELL or not _NUMBER_CHARS.issuperset(text):
         return None
-    try:
-        return number(int(text))
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return parse_number(text)
 
 
 def _row(cells: list[str], header: list[str], first: int, where: str, line: int) -> tuple[int, Row]:

@@ -58,7 +58,7 @@ def _range_key(key: str) -> str | None:
     return None if split_key(key) else f"{spell(key)} is no key path"
 
 
-_ABOUT = (
+ABOUT = (
     "summary",
     "rationale",
     "trade_offs",
@@ -73,7 +73,7 @@ _ABOUT = (
 # The order is that of a recorded recipe.toml; `seed` comes first and the program's own tables last.
 OWN: Mapping[str, Any] = {
     "seed": integer,
-    "about": dict.fromkeys(_ABOUT, text),
+    "about": dict.fromkeys(ABOUT, text),
     "why": Each(text),
     "run": {"command": _command, "timeout": duration, "python": text},
     "data": Each(

@@ -107,23 +107,10 @@ def record(
         )
     run = describe_run(ended, results, history=history, lost=lost)
     run = run._replace(digests=trained.digests, seed=trained.seed if run.seed is None else run.seed)
-    recipe = trained.recipe
-    texts = {
-        "README.md": RECORD_README.encode(),
-        "run.toml": dump_run(run).encode(),
-        "recipe.toml": (folder / runfolder.RECIPE).read_bytes() if recipe is None else recipe.encode(),
-        "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
-        "requirements.txt": requirements(dict(ended.environment)).encode(),
-        "output.log": read_output(str(folder)),
-        **{name: text.encode() for name, text in trained.files.items()},
-    }
     secrets = _secrets(folder)
-    texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
-    texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
-    texts["history.csv"] = results.history_csv or b"step,time_s\n"
-    texts["artifacts.xxh128"] = artifacts.manifest
+    texts = _texts(ended, results, run, trained, secrets=secrets)
+    files = _lay_out(folder, {**texts, "artifacts.xxh128": artifacts.manifest})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
-    files = _lay_out(folder, texts)
 
     def write() -> Written:
         snapshot = release(repo, folder / runfolder.OBJECTS)
@@ -140,6 +127,26 @@ def record(
         patience_s=patience_s,
     )
     return Recorded(commit=commit, record=run, metrics=results.summary)
+
+
+def _texts(
+    ended: Ended, results: Results, run: RunRecord, trained: Learned, *, secrets: Sequence[str]
+) -> dict[str, bytes]:
+    """The record's own files, without secrets: path in the tree → content."""
+    folder, recipe = ended.folder, trained.recipe
+    texts = {
+        "README.md": RECORD_README.encode(),
+        "run.toml": dump_run(run).encode(),
+        "recipe.toml": (folder / runfolder.RECIPE).read_bytes() if recipe is None else recipe.encode(),
+        "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
+        "requirements.txt": requirements(dict(ended.environment)).encode(),
+        "output.log": read_output(str(folder)),
+        **{name: text.encode() for name, text in trained.files.items()},
+    }
+    texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
+    texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
+    texts["history.csv"] = results.history_csv or b"step,time_s\n"
+    return texts
 
 
 def _secrets(folder: Path) -> list[str]:
