@@ -164,9 +164,11 @@ def _default_of(values: Mapping[str, Any], path: tuple[str, ...]) -> str:
 
 
 def flow_lines(folder: Path) -> list[str]:
-    """What flows between the components: `loader gives input [batch, 64] float32, target [batch] int64`."""
-    flow = _components(folder).get("flow")
-    lines = []
+    """Warnings, then what flows between components: `loader gives input [batch, 64] float32, target [batch] int64`."""
+    document = _components(folder)
+    flow, warnings = document.get("flow"), document.get("warnings")
+    said = warnings if isinstance(warnings, list) else []
+    lines = [escaped(f"warning: {words}") for words in said if isinstance(words, str)]
     for part in flow if isinstance(flow, list) else ():
         if isinstance(part, dict) and isinstance(part.get("fields"), dict):
             fields = ", ".join(f"{name} {_shape(field)}" for name, field in part["fields"].items())

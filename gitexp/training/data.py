@@ -6,7 +6,6 @@ and so does one with another number of loader workers.
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from gitexp.training.repeating.seeds import derive, fork_all
+from gitexp.training.repeating.seeds import derive, fork_all, seed_all
 
 Fields = dict[str, Tensor]
 
@@ -168,21 +167,11 @@ class _Fetch(Dataset[Fields]):
         return len(self.wanted)
 
     def __getitem__(self, number: int) -> Fields:
-        _seed_for_fetching(derive(self.seed, self.start + number))
+        seed_all(derive(self.seed, self.start + number))
         fields = collated(self.split[row] for row in self.wanted[number].tolist())
         for step in self.steps:
             fields = step(fields)
         return fields
-
-
-def _seed_for_fetching(seed: int) -> None:
-    import sys
-
-    random.seed(seed)
-    torch.manual_seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(seed % 2**32)
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:

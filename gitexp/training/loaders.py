@@ -66,7 +66,7 @@ class PixelRows:
                 raise ValueError(f"{path}:{line}: expected {pixels} pixels and a class, got {len(row)} columns")
             if not 0 <= row[-1] < classes:
                 raise ValueError(f"{path}:{line}: classes are 0 to {classes - 1}, got {row[-1]}")
-            if not 0 <= min(row) <= max(row) <= 255:
+            if not 0 <= min(row[:-1]) <= max(row[:-1]) <= 255:
                 raise ValueError(f"{path}:{line}: a pixel lies between 0 and 255")
             rows.append(row)
         labels = [row.pop() for row in rows]

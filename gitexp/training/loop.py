@@ -123,6 +123,9 @@ class Training:
         self.model.train()
         while not self.position.over:
             self._epoch()
+            if self.stop.signal is not None and not self.position.over:
+                self._say(f"stopped after step {self.position.step:,}")
+                self.stop.now()
         self._finish()
 
     def _epoch(self) -> None:
@@ -153,8 +156,8 @@ class Training:
                 self.scheduler.step()
             if self._something_is_due(number == batches.per_epoch):
                 self._between_steps(ends_epoch=number == batches.per_epoch)
-                if position.over:
-                    return
+                if position.over or self.stop.signal is not None:
+                    return  # which lets loader workers go, too
 
     def _share(self, number: int, rows: int) -> float:
         """What the mean loss of a batch counts in its step, so that each row counts the same.
@@ -201,9 +204,6 @@ class Training:
             self._log({**self.losses.take(), "lr": rate, **(self._judge() if judged else {})}, judged=judged)
         if self._wants_checkpoint(judged=judged):
             self._write_checkpoint()
-        if self.stop.signal is not None and not position.over:
-            self._say(f"stopped after step {position.step:,}")
-            self.stop.now()
 
     def _judges_at(self, count: int) -> bool:
         evaluator = self.session.evaluator

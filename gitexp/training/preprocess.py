@@ -56,11 +56,13 @@ def prepare(
             if states is not None:
                 step.load_state_dict(states[name])
             else:
-                step.fit(_applied(in_memory(done[TRAIN]), lazily[TRAIN]).fields)
+                _only_reading(step.fit, _applied(in_memory(done[TRAIN]), lazily[TRAIN]).fields)
             digests[f"preprocess.{name}"] = state_digest(step.state_dict())
         for split, rows in done.items():
             if getattr(step, "train_only", False) and split != TRAIN:
                 continue
+            if getattr(step, "train_only", False) and not isinstance(rows, Table):
+                raise ValueError("a step for training rows alone sees them all at once: it needs a Table, in memory")
             if isinstance(rows, Table):
                 done[split] = Table(_made(step, rows.fields), rows.names)
             else:
@@ -71,15 +73,21 @@ def prepare(
 
 def _made(step: Step, fields: Fields) -> Fields:
     """What a step makes of fields. Raises TypeError and ValueError where it does what a step must not do."""
-    before = {name: values[:SHOWN].clone() for name, values in fields.items()}
-    made = step(dict(fields))
+    made = _only_reading(step, fields)
     if not isinstance(made, Mapping):
         raise TypeError(f"a step must give its fields back as a dict, it gave {type(made).__name__}")
+    return dict(made)
+
+
+def _only_reading(call: Callable[[Fields], Any], fields: Fields) -> Any:
+    """What a call makes of fields. Raises ValueError where it writes into them, as far as the first rows show."""
+    before = {name: values[:SHOWN].clone() for name, values in fields.items()}
+    made = call(dict(fields))
     for name, values in before.items():
         now = fields[name][:SHOWN]
         if not bool(((now == values) | (now != now) & (values != values)).all()):  # NaN is itself here
             raise ValueError(f"it writes into the field {name} that it gets; a step must make new tensors")
-    return dict(made)
+    return made
 
 
 def fitted_states(steps: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import gitexp
 from gitexp.model.schema import KeyPath, Problem
 from gitexp.training.job import Job, read_job
@@ -41,9 +43,10 @@ def run(folder: Path) -> int:
     except Refusal as refusal:
         note_refused(folder, [{"path": list(path), "what": what} for path, what in _told_once(refusal.problems)])
         return REFUSED
-    for words in (*assembled.warnings, *unversioned(parts, job.recipe)):
+    warnings = [*assembled.warnings, *unversioned(parts, job.recipe)]
+    for words in warnings:
         say(f"warning: {words}")
-    note_components(folder, _description(job, parts, assembled))
+    note_components(folder, {**_description(job, parts, assembled), "warnings": warnings})
     if job.only_check:
         return 0
     if job.processes > 1:
@@ -114,7 +117,7 @@ def _session(
         seed_all(derive(job.seed, "train", ranks.rank))
     return Session(
         model=model,
-        loss=assembled.loss,
+        loss=assembled.loss.to(assembled.device) if isinstance(assembled.loss, nn.Module) else assembled.loss,
         optimizer=optimizer,
         scheduler=scheduler,
         evaluator=assembled.evaluator,

@@ -55,6 +55,12 @@ def pixel_rows(path: str) -> PixelRows:
     return PixelRows(path, height=1, width=2, classes=2, batch_size=2, seed=1, val_fraction=0.5)
 
 
+def test_there_may_be_more_classes_than_a_pixel_has_values(tmp_path):
+    path = written(tmp_path, "0,1,300\n2,3,300\n4,255,7\n6,7,7\n")
+    loaded = PixelRows(path, height=1, width=2, classes=1000, batch_size=2, seed=1, val_fraction=0.5)
+    assert sorted(loaded.splits["train"].fields["target"].tolist()) == [7, 300]
+
+
 def test_rows_of_pixels_become_images_of_bytes(tmp_path):
     loader = pixel_rows(written(tmp_path, "1,2,0\n3,4,0\n5,6,1\n7,255,1\n"))
     check_loader(loader)

@@ -150,6 +150,25 @@ def test_a_step_that_writes_into_what_it_gets_is_refused_gaps_or_not():
         prepare({"train": Table({"input": torch.tensor([[1.0], [float("nan")]])})}, {"spoils": InPlace()})
 
 
+class FitsInPlace(Centre):
+    """A step that spoils the training rows while it is fitted."""
+
+    def fit(self, fields: Fields) -> None:
+        fields["input"].sub_(1.0)
+
+
+def test_a_step_that_writes_into_the_rows_it_is_fitted_on_is_refused():
+    with pytest.raises(ValueError, match="it writes into the field input that it gets"):
+        prepare({"train": Table({"input": torch.ones(3, 2)})}, {"spoils": FitsInPlace()})
+
+
+def test_a_step_for_training_rows_that_are_not_in_memory_is_refused():
+    doubles = Twice()
+    doubles.train_only = True
+    with pytest.raises(ValueError, match="it needs a Table, in memory"):
+        prepare({"train": Slowly(1.0)}, {"doubles": doubles})
+
+
 def test_rows_that_are_not_in_memory_meet_the_same_steps_when_they_are_loaded():
     centre = Centre()
     slow = {"train": Slowly(1.0, 3.0), "val": Slowly(10.0)}

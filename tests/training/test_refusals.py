@@ -37,6 +37,7 @@ BROKEN = {
         "scheduler.total_steps=-1",
     ),
     "no such device": ('train.device="tpu"',),
+    "sizes that nobody states": ('model.use="torch.nn:LazyLinear"', "model.out_features=2"),
     "a split without a length": ('loader.use="parts.py:Endless"',),
     "an optimizer that asks again": ('optimizer.use="torch.optim:LBFGS"', "optimizer.lr=0.1"),
 }
@@ -90,6 +91,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
             "a split without a length",
             "loader: parts.py:Endless: the split train must be a Table or a map-style dataset",
         ),
+        ("sizes that nobody states", "model: model has lazy layers, whose sizes only a first batch would settle"),
         ("an optimizer that asks again", "optimizer: torch.optim:LBFGS computes the loss several times a step"),
         ("no such device", 'train.device: device must be "auto", "cpu" or "cuda", got \'tpu\''),
     ],

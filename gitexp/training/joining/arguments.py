@@ -10,7 +10,7 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union
 
@@ -191,7 +191,7 @@ def _fits(value: Any, wanted: Any) -> bool:
         return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value if inner)
     if origin in _TABLES or wanted in _TABLES:
         return isinstance(value, dict)
-    if wanted in _PLAIN:
+    if isinstance(wanted, Hashable) and wanted in _PLAIN:
         return _PLAIN[wanted](value)
     if isinstance(wanted, type) and issubclass(wanted, torch.Tensor | torch.nn.Module):
         return not isinstance(value, bool | int | float | str | list | dict)

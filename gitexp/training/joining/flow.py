@@ -55,6 +55,8 @@ def shapes_through(
     try:
         if not _is_meta(model):
             return _output(_run(model, given), slot)
+        if any(isinstance(one, nn.parameter.UninitializedParameter) for one in model.parameters()):
+            raise Unusable(f"{slot} has lazy layers, whose sizes only a first batch would settle; state them")
         small = sum(parameter.numel() for parameter in model.parameters()) <= _SMALL
         try:
             output = _output(_run(model, given.to("meta")), slot)
@@ -122,6 +124,8 @@ def nondeterministic_operation(
             warnings.simplefilter("ignore")
             torch.use_deterministic_algorithms(True)
             trial, judge = copy.deepcopy(model).train(), copy.deepcopy(loss)
+            if isinstance(judge, nn.Module):
+                judge.to(fields["target"].device)
             judge(trial(fields["input"]), fields["target"]).backward()
     except Exception as error:
         found = _NONDETERMINISTIC.search(str(error))

@@ -17,7 +17,6 @@ from torch.utils.data import Subset
 from gitexp.model.placeholders import Misplaced, parse
 from gitexp.model.schema import KeyPath, Problem
 
-_MAY_SEE_DATA = ("loader", "eval")
 _SLOTS = ("preprocess", "model", "loss", "optimizer", "scheduler", "train")
 _EXCESS = 0.1  # share of held-out rows in train beyond what train's own twins explain
 _FEW = 5  # shared rows that may be chance, unless they are all there are

@@ -69,6 +69,13 @@ def test_everything_that_does_not_fit_is_said_at_once():
     ]
 
 
+def test_an_annotation_that_is_no_type_says_nothing():
+    def layers(hidden: [int]) -> None:
+        """Annotated as nobody should."""
+
+    assert found(layers, {"hidden": [3]}) == []
+
+
 def test_an_integer_is_no_boolean_and_a_boolean_no_number():
     assert found(Net, {"hidden": True, "rate": False}) == [
         (("slot", "hidden"), "expected an integer, got true"),
