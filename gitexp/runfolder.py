@@ -36,6 +36,8 @@ from __future__ import annotations
 
 import os
 
+from gitexp.regularfile import read_regular
+
 # The worker starts in 8 ms because nothing it loads imports json, typing or re before the program runs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,8 +150,7 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     import json
 
     try:
-        with open(os.path.join(folder, name), "rb") as file:
-            document = json.load(file)
+        document = json.loads(read_regular(os.path.join(folder, name)))
     except FileNotFoundError:
         return None
     return document if isinstance(document, dict) else None
@@ -197,7 +198,9 @@ def is_held(folder: str, name: str) -> bool:
     except FileNotFoundError:
         return False
     except PermissionError:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # another user's; only NFS wants more than this for a look
+        fd = os.open(
+            path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        )  # another user's; only NFS wants more than this for a look
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

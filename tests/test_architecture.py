@@ -22,7 +22,7 @@ FLOORS = [
     {"history", "executors", "worker", "training"},
     {"git", "datasets", "runfolder"},
     {"model"},
-    {"redact", "errors", "script", "__init__"},
+    {"redact", "errors", "regularfile", "script", "__init__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -85,12 +85,12 @@ def test_only_training_imports_torch(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in MODULES if room_of(name_of(p)) in {"worker", "runfolder", "script"}], ids=name_of
+    "path", [p for p in MODULES if room_of(name_of(p)) in {"worker", "runfolder", "regularfile", "script"}], ids=name_of
 )
 def test_what_runs_beside_the_program_needs_the_standard_library_only(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"gitexp"}
     assert {name.split(".")[0] for name in imports_of(path)} <= allowed
-    assert {room_of(name) for name in inside(path)} <= {"worker", "runfolder", "__init__"}
+    assert {room_of(name) for name in inside(path)} <= {"worker", "runfolder", "regularfile", "__init__"}
 
 
 @pytest.mark.torch

@@ -16,6 +16,7 @@ from typing import Any
 
 from gitexp import runfolder
 from gitexp.cli.render import number, safe, text_width
+from gitexp.regularfile import open_regular
 
 _TAIL = 256 * 1024  # how much of a metrics file is read at a time; of more that is new, the end
 _ERASE = b"\r\x1b[K"
@@ -152,9 +153,9 @@ class Latest:
             self.progress = None  # the program may write anything there
         for path, offset in self._files.items():
             try:
-                with path.open("rb") as file:
-                    size = os.fstat(file.fileno()).st_size
-                    start = max(offset, size - _TAIL)
+                fd, found = open_regular(path)
+                with open(fd, "rb") as file:
+                    start = max(offset, found.st_size - _TAIL)
                     file.seek(start)
                     data = file.read(_TAIL)
             except OSError:

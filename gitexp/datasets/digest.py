@@ -6,11 +6,12 @@ Constant memory, whatever the size. A file that changes while it is read has no 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from gitexp.regularfile import open_regular
 
 BLOCK = 1 << 20  # fits the second-level cache, so that hashing reads what was just copied
 SMALL = 1 << 16  # up to here one read into memory of its own; a buffer that is kept is no faster
@@ -31,16 +32,12 @@ class ChangedWhileRead(OSError):
     """Somebody wrote to the file while it was hashed."""
 
 
-class NotAFile(OSError):
-    """A socket, FIFO or device: its bytes are not there to be hashed."""
-
-
 Advance = Callable[[int], None]  # told the bytes of each block that was hashed, from any thread
 
 
 def digest_file(path: str | bytes, *, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:
     """Hash a file. Raises OSError: among them ChangedWhileRead, and NotAFile for what is no file and no link to one."""
-    fd, before = _open(path, dir_fd)
+    fd, before = open_regular(path, dir_fd=dir_fd)
     try:
         size = before.st_size
         if size <= SMALL:
@@ -60,7 +57,7 @@ def digest_file_sha256(path: str | bytes, *, dir_fd: int | None = None, advance:
     """As digest_file, with the sha256 too: one pass over the bytes for both."""
     from hashlib import sha256
 
-    fd, before = _open(path, dir_fd)
+    fd, before = open_regular(path, dir_fd=dir_fd)
     try:
         fast, strong = xxh3_128(), sha256()
 
@@ -79,19 +76,6 @@ def digest_file_sha256(path: str | bytes, *, dir_fd: int | None = None, advance:
         os.close(fd)
     times = (before.st_mtime_ns, before.st_ctime_ns)
     return Seen(fast.hexdigest(), before.st_size, *times, before.st_ino, strong.hexdigest())
-
-
-def _open(path: str | bytes, dir_fd: int | None) -> tuple[int, os.stat_result]:
-    # Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=dir_fd)
-    try:
-        before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise NotAFile
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd, before
 
 
 def _feed(fd: int, size: int, update: Callable[[memoryview], object], advance: Advance | None) -> int:

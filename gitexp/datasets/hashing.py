@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gitexp.datasets.digest import ChangedWhileRead, NotAFile, Seen, digest_file, digest_file_sha256
+from gitexp.datasets.digest import ChangedWhileRead, Seen, digest_file, digest_file_sha256
 from gitexp.datasets.progress import Progress
 from gitexp.datasets.sections import STAT, sizes
 from gitexp.datasets.walk import Folder, Problem, dangling, no_file, unreadable
 from gitexp.model.manifest import display
+from gitexp.regularfile import NotAFile
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

@@ -18,6 +18,7 @@ from gitexp.git.branch import branch_ref, take_up
 from gitexp.git.gc import Keeper, despite_gc
 from gitexp.git.objects import Written, move_ref, write_commit
 from gitexp.git.repo import GitFailed, Repo, finish_ref_id, is_ancestor, ref_id, start_ref_id
+from gitexp.regularfile import read_regular
 
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
@@ -96,7 +97,7 @@ def append(
 
 def _read(tried: Path) -> list[str]:
     try:
-        return tried.read_text().split()
+        return read_regular(tried).decode().split()
     except FileNotFoundError:
         return []
 

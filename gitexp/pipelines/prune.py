@@ -25,6 +25,7 @@ from gitexp.model.catalogue import is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import load_data
 from gitexp.model.manifest import ALGORITHM, dataset_digest, parse_manifest
+from gitexp.regularfile import read_regular
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20
@@ -158,10 +159,10 @@ def _of_runs_going_on(place: Place) -> Iterator[str]:
     for file in Path(runfolder.runs_folder(str(place.common_dir))).glob(f"*/{runfolder.DATA}/*"):
         try:
             if file.name == "data.toml":
-                for record in load_data(file.read_text(encoding="utf-8")).values():
+                for record in load_data(read_regular(file).decode()).values():
                     yield from _with_files(record.digest or "", _stored(place, record.digest or ""))
             elif file.suffix == f".{ALGORITHM}":
-                manifest = file.read_bytes()
+                manifest = read_regular(file)
                 yield from _with_files(dataset_digest(manifest), manifest)
         except (GitexpError, OSError, UnicodeDecodeError):
             continue  # recorded meanwhile, or of no run

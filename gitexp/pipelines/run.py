@@ -17,6 +17,7 @@ from gitexp.model.recipe import Recipe, program_argv
 from gitexp.model.schema import escaped
 from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, ready_data
 from gitexp.pipelines.prepare import Checked, prepare
+from gitexp.regularfile import read_regular
 from gitexp.stages.check import check_branch, check_components, check_hook, check_program, check_store
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
@@ -205,7 +206,7 @@ def _never_started(submitted: Submitted) -> GitexpError:
     if not submitted.folder.exists():
         return GitexpError(f"The run cannot be recorded: somebody removed its folder {submitted.folder}")
     try:
-        said = (submitted.folder / ERROR).read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
+        said = read_regular(submitted.folder / ERROR).decode("utf-8", "replace").splitlines()[-1:]
     except OSError:
         said = []  # killed, or there was no room for a word
     runfolder.remove(str(submitted.folder))

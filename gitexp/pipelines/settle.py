@@ -20,6 +20,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.append import BranchHeld
 from gitexp.git.repo import Repo
 from gitexp.model.recipe import MetricRules
+from gitexp.regularfile import read_regular
 from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
@@ -65,7 +66,7 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s:
 
 def _metric_rules(recipe: Path) -> MetricRules:
     """The [metrics] table of a resolved recipe, which was checked when it was resolved."""
-    rules = tomllib.loads(recipe.read_text(encoding="utf-8")).get("metrics", {})
+    rules = tomllib.loads(read_regular(recipe).decode()).get("metrics", {})
     return MetricRules(
         files=tuple(rules.get("files", ())),
         output=rules.get("output", {}),

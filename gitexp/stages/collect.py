@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,12 +17,14 @@ from gitexp.model.history import dump_history
 from gitexp.model.metricfiles import parse_lines, parse_metric_file
 from gitexp.model.metrics import Number, Row, summarise
 from gitexp.model.run import Unreadable
+from gitexp.regularfile import read_regular
 
 if TYPE_CHECKING:
     from gitexp.model.recipe import MetricRules
 
 MAX_FILE_BYTES = 256 * 2**20  # of one metric file
 MAX_LOGGED_BYTES = 2**30  # beyond, parsing them would take the memory of the machine
+_SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the output's matches"}
 CLOCK_SLACK_S = 2.0  # file systems round times, and another machine's clock may be a little behind
 
 
@@ -65,7 +66,7 @@ def collect(
     written: list[Row] = []
     for name, path in _files(cwd, rules.files, started, before or {}, problems):
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
         except OSError as error:
             problems.append(f"{name}: cannot be read: {error.strerror}")
             continue
@@ -104,15 +105,14 @@ def _earlier(folder: str, problems: list[str]) -> tuple[list[int], list[Row]]:
 def _read(folder: str, name: str, problems: list[str]) -> bytes:
     path = Path(folder, name)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LOGGED_BYTES + 1)
+        data = read_regular(path, most=MAX_LOGGED_BYTES + 1)
     except FileNotFoundError:
         return b""
     except OSError as error:
-        problems.append(f"{name}: cannot be read: {error.strerror}")
+        problems.append(f"{_SPOKEN.get(name, name)}: cannot be read: {error.strerror}")
         return b""
     if len(data) > MAX_LOGGED_BYTES:
-        problems.append(f"{name}: only the first {MAX_LOGGED_BYTES // 2**20} MiB are recorded")
+        problems.append(f"{_SPOKEN.get(name, name)}: only the first {MAX_LOGGED_BYTES // 2**20} MiB are recorded")
         data = data[: data.rfind(b"\n", 0, MAX_LOGGED_BYTES) + 1]
     return data
 
@@ -181,8 +181,6 @@ def _unfit(path: Path, started: float, before: list[int] | None) -> str | None:
         info = path.stat()
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if not stat.S_ISREG(info.st_mode):
-        return "is not a file"
     # A loop's next run starts well within the slack: what its program left as it was is the one's before it.
     if info.st_mtime < started - CLOCK_SLACK_S or before == [info.st_mtime_ns, info.st_ctime_ns, info.st_size]:
         return _STALE

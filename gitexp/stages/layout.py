@@ -13,6 +13,7 @@ from gitexp import runfolder
 from gitexp.git.objects import Laid, is_whole
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.model.manifest import PART_LINES, SHA256, XXH128, split_parts
+from gitexp.regularfile import read_regular
 
 if TYPE_CHECKING:
     from gitexp.datasets.statcache import StatCache
@@ -40,7 +41,7 @@ def lay_out_data(repo: Repo, folder: Path, *, cache: StatCache | None, digests: 
 
 
 def _in_parts(path: Path, name: str, target: Path) -> dict[str, Path]:
-    parts = split_parts(path.read_bytes(), algorithm=SHA256 if path.suffix == ".sha256" else XXH128)
+    parts = split_parts(read_regular(path), algorithm=SHA256 if path.suffix == ".sha256" else XXH128)
     if parts is None:
         return {name: path}
     target.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from gitexp.model.trained import (
     require_plain,
     sources_of,
 )
+from gitexp.regularfile import read_regular
 
 MAX_BYTES = 1 << 20  # of one document
 MOST_RANKS = 4096
@@ -32,7 +33,7 @@ def learn(folder: Path) -> Learned:
     problems: list[str] = []
     components = _read(folder, runfolder.COMPONENTS, problems)
     trained = _read(folder, runfolder.TRAINED, problems) if (folder / runfolder.TRAINED).exists() else {}
-    typed = (folder / runfolder.RECIPE).read_text(encoding="utf-8")
+    typed = read_regular(folder / runfolder.RECIPE).decode()
     recipe, seed = recipe_with_defaults(typed, components.get("defaults"))
     files = {"components.toml": dump_components(components)}
     for name in _ranks(folder):

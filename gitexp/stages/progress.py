@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from gitexp import runfolder
 from gitexp.model.metricfiles import parse_lines
 from gitexp.model.run import RunId
+from gitexp.regularfile import open_regular
 from gitexp.worker.program import group_is_of_run
 
 END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
@@ -108,8 +108,9 @@ def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:
 
 def _end(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            start = max(0, os.fstat(file.fileno()).st_size - END_BYTES)
+        fd, found = open_regular(path)
+        with open(fd, "rb") as file:
+            start = max(0, found.st_size - END_BYTES)
             file.seek(start)
             content = file.read(END_BYTES)
     except OSError:

@@ -30,6 +30,7 @@ from gitexp.model.readme import RECORD_README
 from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_run
 from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml, secret_values
+from gitexp.regularfile import read_regular
 from gitexp.worker.output import read_output
 
 HISTORY = "history.whole"  # on its way to the object store
@@ -137,7 +138,7 @@ def _texts(
     texts = {
         "README.md": RECORD_README.encode(),
         "run.toml": dump_run(run).encode(),
-        "recipe.toml": (folder / runfolder.RECIPE).read_bytes() if recipe is None else recipe.encode(),
+        "recipe.toml": read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode(),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         "output.log": read_output(str(folder)),
@@ -152,7 +153,7 @@ def _texts(
 def _secrets(folder: Path) -> list[str]:
     """What must not be recorded: the submitting side's secrets and ours. Raises PermissionError when it was not us."""
     try:
-        noted = json.loads((folder / runfolder.SECRETS).read_bytes())
+        noted = json.loads(read_regular(folder / runfolder.SECRETS))
     except FileNotFoundError:
         noted = []
     return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)

@@ -16,6 +16,7 @@ from gitexp.datasets.wholefile import write_note
 from gitexp.errors import Refused
 from gitexp.model.catalogue import DatasetRef, DrawRule
 from gitexp.model.manifest import dataset_digest
+from gitexp.regularfile import read_regular
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -86,7 +87,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
 
     name = ref.contract_file
     try:
-        text = (place.root / name).read_text(encoding="utf-8")
+        text = read_regular(place.root / name).decode()
         table = tomllib.loads(text)
     except FileNotFoundError as error:
         raise Refused(
@@ -169,7 +170,7 @@ def _drawn_by(ref: DatasetRef, place: Place) -> Iterator[str]:
             yield json.dumps([group, *rule])
             if rule.indices is not None:
                 try:
-                    yield dataset_digest((place.root / rule.indices).read_bytes())
+                    yield dataset_digest(read_regular(place.root / rule.indices))
                 except OSError:
                     yield ""  # who draws says why
 

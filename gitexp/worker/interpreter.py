@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from gitexp.regularfile import open_regular
+
 
 class Found:
     """An interpreter, how it was found ("argv", "shebang" or "process"), and the surroundings to call it in."""
@@ -93,7 +95,7 @@ def _which(name: str, env: dict[str, str], cwd: str) -> str | None:
 def _shebang(path: str) -> str | None:
     """The interpreter that a script's first line names, seen through `env`."""
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path)[0], "rb") as file:
             line = file.readline(512)
     except OSError:
         return None

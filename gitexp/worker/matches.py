@@ -25,7 +25,7 @@ class Matches:
     """Patterns applied to streams of bytes. `path` gets one JSON document a line."""
 
     def __init__(self, path: str, patterns: Mapping[str, str]) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._counts: dict[str, int] = {}
         self._complained: set[str] = set()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from gitexp.regularfile import read_regular
+
 SEGMENT = 32 * 1024
 LIMIT = 64 * 1024
 HEAD = "output.head"
@@ -56,7 +58,7 @@ class Output:
 
 
 def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
 
 
 def read_output(folder: str) -> bytes:
@@ -77,9 +79,8 @@ def read_output(folder: str) -> bytes:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(SEGMENT)
-    except FileNotFoundError:
+        return read_regular(path, most=SEGMENT)
+    except OSError:
         return b""
 
 

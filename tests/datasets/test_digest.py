@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.digest import ChangedWhileRead, NotAFile, digest_file, digest_file_sha256
+from gitexp.datasets.digest import ChangedWhileRead, digest_file, digest_file_sha256
+from gitexp.regularfile import NotAFile
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 1_048_576, 16_777_215, 16_777_216, 18_000_001, 70_000_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 
 from harness import Lab
@@ -143,3 +144,32 @@ def test_a_metric_file_with_an_impossible_name_is_a_defect_of_the_run(lab: Lab) 
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 1, result.stderr
     assert defects(lab) == [f"{'x' * 300}: the program did not write a file of this name"]
+
+
+def test_a_fifo_in_the_place_of_what_a_program_writes_stops_nobody(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/log.jsonl", "out/folder.json"]\n',
+        "mkdir -p out $GITEXP_OUTPUT\n"
+        "mkfifo $GITEXP_METRICS out/pipe $GITEXP_OUTPUT/model.pt $(dirname $GITEXP_METRICS)/progress.json\n"
+        "ln -s pipe out/log.jsonl\nmkdir out/folder.json\n",
+    )
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 1, result.stderr
+    assert defects(lab) == [
+        "GITEXP_METRICS: cannot be read: it is a FIFO, a socket or a device",
+        "out/log.jsonl: cannot be read: it is a FIFO, a socket or a device",
+        "out/folder.json: cannot be read: it is a folder",
+        "not kept: model.pt is a socket, FIFO or device: it has no content that could be recorded",
+    ]
+    assert lab.gitexp("status").exit_code == 0
+
+
+def test_a_link_to_a_fifo_as_a_dataset_stops_nobody(lab: Lab) -> None:
+    lab.write("recipes/tiny.toml", '[run]\ncommand = ["true"]\n[data]\nx = "pipe"\n')
+    os.mkfifo(lab.path / "pipe")
+    lab.write(".gitignore", "pipe\n")
+    lab.commit("a recipe")
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 3, result.stderr
+    assert "FIFO" in result.stderr

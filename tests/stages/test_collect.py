@@ -144,7 +144,7 @@ def test_what_is_no_file_or_too_large_is_not_read(folder, cwd):
     with (cwd / "big.json").open("wb") as file:
         file.truncate(256 * 2**20 + 1)
     assert collected(folder, cwd, "dir.json", "pipe.json", "big.json").problems == (
-        "dir.json: is not a file",
-        "pipe.json: is not a file",
+        "dir.json: cannot be read: it is a folder",
+        "pipe.json: cannot be read: it is a FIFO, a socket or a device",
         "big.json: is larger than 256 MiB, so it was not read",
     )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gitexp.datasets.digest import BLOCK, digest_file
+from gitexp.regularfile import open_regular
 
 _FICLONE = 0x40049409  # share the blocks of another file, where the file system can (btrfs, XFS)
 
@@ -14,7 +15,7 @@ def copy(source: Path, target: Path) -> str:
     """Copy to a new file; the xxh128 of what arrived there. Raises OSError."""
     from xxhash import xxh3_128
 
-    with source.open("rb", buffering=0) as reader:
+    with open(open_regular(source)[0], "rb", buffering=0) as reader:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             if clone(reader.fileno(), fd):
@@ -58,7 +59,7 @@ def share(source: Path, target: Path) -> None:
 def _cloned(source: Path, target: Path) -> bool:
     if source.stat().st_dev != target.parent.stat().st_dev or not _may_clone(source):
         return False
-    with source.open("rb", buffering=0) as reader:
+    with open(open_regular(source)[0], "rb", buffering=0) as reader:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         try:
             done = clone(reader.fileno(), fd)
@@ -85,7 +86,7 @@ def write_all(fd: int, block: bytes | memoryview) -> None:
 
 def sync(path: Path) -> None:
     """A file, or the names in a folder, safely on disk. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         os.fsync(fd)
     finally:
@@ -116,7 +117,7 @@ def nobody_writes(path: Path) -> bool:
     try:
         import fcntl
 
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (ImportError, OSError):
         return False
     try:

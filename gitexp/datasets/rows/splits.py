@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gitexp.datasets.rows.drawing import Drawing
 from gitexp.errors import Refused
 from gitexp.model.catalogue import DrawRule
+from gitexp.regularfile import read_regular
 
 SHOWN = 5
 
@@ -138,7 +139,7 @@ def _of_files(files: Sequence[str], column: str) -> list[str]:
 
 def _read_indices(root: Path, name: str) -> list[int]:
     try:
-        content = (root / name).read_bytes()
+        content = read_regular(root / name)
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror}") from error
     return load_indices(content, where=name)

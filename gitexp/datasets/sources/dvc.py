@@ -18,6 +18,7 @@ from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused
 from gitexp.model.manifest import display
+from gitexp.regularfile import open_regular, read_regular
 
 SUFFIX = ".dvc"
 LARGEST_LIST = 1 << 30
@@ -56,7 +57,7 @@ class Cache(NamedTuple):
 def read_dvc_file(path: Path) -> DvcOut:
     """What the file names. Raises Refused."""
     try:
-        return load_dvc(path.read_bytes(), where=display(os.fsencode(path)))
+        return load_dvc(read_regular(path), where=display(os.fsencode(path)))
     except OSError as error:
         raise Refused(f"{display(os.fsencode(path))} cannot be read: {error.strerror}") from error
 
@@ -81,7 +82,7 @@ def _cache_dir(project: Path) -> Path:
     for name in ("config", "config.local"):  # what is local wins
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:
-            parser.read_string((project / name).read_text(encoding="utf-8"))
+            parser.read_string(read_regular(project / name).decode())
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
@@ -97,7 +98,7 @@ def parts_of(out: DvcOut, lies_at: Path, cache: Cache) -> list[Part]:
         return [Part(os.fsencode(lies_at.name), out.md5)]
     for place in cache.places(out.md5, ".dir"):
         try:
-            content = place.read_bytes() if place.stat().st_size <= LARGEST_LIST else b""
+            content = read_regular(place) if place.stat().st_size <= LARGEST_LIST else b""
         except OSError:
             continue
         if hashlib.md5(content, usedforsecurity=False).hexdigest() == out.md5:
@@ -179,7 +180,7 @@ def _hash(path: Path, *, dos2unix: bool) -> tuple[str, str, int]:
     """md5 as DVC computes it, xxh128, and size. With `dos2unix` as it did before version 3: LF for CR LF in what looks
     like text."""
     md5, xxh128, size = hashlib.md5(usedforsecurity=False), xxh3_128(), 0
-    with path.open("rb") as file:
+    with open(open_regular(path)[0], "rb") as file:
         while block := file.read(_CHUNK):
             size += len(block)
             xxh128.update(block)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gitexp.regularfile import read_regular
+
 DVC = ".dvc"
 LARGEST_POINTER = 1024
 SMALLEST_POINTER = 100
@@ -34,13 +36,12 @@ def pointer_text(path: Path | bytes) -> bytes | None:
     """What a git-lfs pointer says; None for a file that is none. Raises OSError."""
     if not SMALLEST_POINTER <= os.stat(path).st_size < LARGEST_POINTER:
         return None
-    with open(path, "rb") as file:
-        text = file.read(LARGEST_POINTER)
+    text = read_regular(path, most=LARGEST_POINTER)
     return text if text.startswith(BEGINNINGS) else None
 
 
 def _mentions_lfs(path: Path) -> bool:
     try:
-        return _ATTRIBUTE in path.read_bytes()
+        return _ATTRIBUTE in read_regular(path)
     except OSError:
         return False

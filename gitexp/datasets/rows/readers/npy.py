@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from gitexp.datasets.rows.readers.pieces import Damaged, Head, Items, Options, Piece
+from gitexp.regularfile import open_regular
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 1 << 16
@@ -64,7 +65,7 @@ def field_of(relative: str) -> str:
 def read(path: Path, options: Options) -> Items:
     """One array, whose field is named by the file."""
     field = field_of(path.name)
-    with path.open("rb") as stream:
+    with open(open_regular(path)[0], "rb") as stream:
         layout = read_layout(stream)
         yield Head((field,), {field: dtype_of(layout.descr)}, layout.shape, layout.shape[0])
         there = os.fstat(stream.fileno()).st_size - layout.data_at

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from gitexp.datasets.rows.readers.pieces import Damaged, Options
+from gitexp.regularfile import open_regular
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 26
@@ -59,7 +60,7 @@ def damage_in(cell: str) -> str | None:
 
 
 def _read(path: Path, options: Options) -> Iterator[bytes]:
-    with path.open("rb") as raw:
+    with open(open_regular(path)[0], "rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         source: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]

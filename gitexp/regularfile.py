@@ -1,0 +1,46 @@
+"""Open what a program may have made: a FIFO, a device or a socket of that name neither blocks nor is read.
+
+Standard library only, and next to nothing of it: the worker reads files too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_FORMAT, _REGULAR, _FOLDER = 0o170000, 0o100000, 0o040000  # as in `stat`, which takes a millisecond to import
+
+
+class NotAFile(OSError):
+    """A socket, FIFO, device or folder: it has no bytes to be read."""
+
+    def __init__(self, what: str = "it is a FIFO, a socket or a device") -> None:
+        super().__init__(errno.EINVAL, what)
+
+
+def open_regular(path: str | bytes | os.PathLike[str], *, dir_fd: int | None = None) -> tuple[int, os.stat_result]:
+    """A descriptor for reading and what it stands for. Raises OSError: among them NotAFile, also behind a link.
+
+    The look is at what was opened, so nobody can put another thing there between a look and the opening.
+    """
+    try:
+        # Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP):  # a socket; a device without a driver
+            raise NotAFile from error
+        raise
+    try:
+        found = os.fstat(fd)
+        if found.st_mode & _FORMAT != _REGULAR:
+            raise NotAFile("it is a folder") if found.st_mode & _FORMAT == _FOLDER else NotAFile()
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, found
+
+
+def read_regular(path: str | bytes | os.PathLike[str], *, most: int = 1 << 30) -> bytes:
+    """The file whole, or its first `most` bytes. Raises as open_regular."""
+    with open(open_regular(path)[0], "rb", buffering=0) as file:
+        return file.read(most) or b""
