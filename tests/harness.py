@@ -38,7 +38,11 @@ def world(home: Path) -> dict[str, str]:
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
     )
-    keep = {k: v for k, v in os.environ.items() if k in {"PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CI"}}
+    keep = {
+        k: v
+        for k, v in os.environ.items()
+        if k in {"PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CI", "ATEN_CPU_CAPABILITY"}
+    }
     venv = str(Path(sys.executable).parent)
     return {
         **keep,
@@ -158,12 +162,11 @@ def written(path: Path) -> list[int]:
 
 
 def lives(pid: int) -> bool:
-    """Whether there is such a process."""
+    """Whether there is such a process, and it has not ended: one that nobody has asked about yet is no more."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
 
 
 def have(tool: str) -> bool:

@@ -25,7 +25,8 @@ from gitexp.training.preprocess import Prepared
 from gitexp.training.processes.ranks import Ranks
 from gitexp.training.session import Session
 
-# Components as a user would write them beside a recipe. DIE_AT says at which batch, optimizer step, … a process dies.
+# Components as a user would write them beside a recipe. DIE_AT says at which batch, optimizer step, … a process dies;
+# HOLD_AT, in the same words, where all of them wait to be killed.
 COMPONENTS = '''\
 import os
 import signal
@@ -45,6 +46,26 @@ def die(where, count):
             open(once, "w").close()
             number = int(os.environ.get("DIE_BY", signal.SIGKILL))
             os.killpg(0, number) if os.environ.get("DIE_GROUP") else os.kill(os.getpid(), number)
+    if os.environ.get("HOLD_AT") == f"{where} {count}":
+        open(os.path.join(os.environ["GITEXP_FOLDER"], "held by " + os.environ.get("RANK", "0")), "w").close()
+        signal.pause()
+
+
+class HalfWritten:
+    """Stands in for os.fsync: DIE_AT="write 2" leaves half of the second file that is made safe."""
+
+    def __init__(self):
+        self.fsync, self.files = os.fsync, 0
+
+    def __call__(self, file):
+        self.files += 1
+        if os.environ.get("DIE_AT") == f"write {self.files}":
+            os.ftruncate(file, os.fstat(file).st_size // 2)
+        die("write", self.files)
+        self.fsync(file)
+
+
+os.fsync = HalfWritten()
 
 
 class Rows:
@@ -202,7 +223,11 @@ class Run:
 
     def start(self, *, python: str = sys.executable, **env: str) -> subprocess.Popen[str]:
         """Start the program, in a session of its own."""
-        keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH"}}
+        keep = {
+            k: v
+            for k, v in os.environ.items()
+            if k in {"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "ATEN_CPU_CAPABILITY"}
+        }
         given = {
             **keep,
             "GITEXP_FOLDER": str(self.folder),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from harness import lives  # noqa: E402
 from trainings import Run, lay_out, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -38,14 +40,15 @@ def test_each_process_says_where_it_ran_and_the_first_says_how_many_there_were(u
 
 def test_all_of_them_killed_it_goes_on_to_the_same_bytes(tmp_path: Path, undisturbed: Run) -> None:
     run = lay_out(tmp_path / "lab", "killed", TWO)
-    process = run.start()
-    wait_for(run.folder / "saved/checkpoints/step-00000003.pt")
+    process = run.start(HOLD_AT="batch 9")
+    for rank in (0, 1):
+        wait_for(run.folder / f"held by {rank}")
     os.killpg(process.pid, signal.SIGKILL)  # the ranks are in sessions of their own
     process.communicate()
+    _all_end(run)
     assert not (run.folder / "saved/weights.pt").exists()
-    assert [rank for rank in (0, 1) if _runs(run.read(f"ranks/{rank}.json")["pid"])] == []
     ended = run.go()
-    assert "going on from step " in ended.stdout
+    assert "going on from step 3\n" in ended.stdout
     assert run.digest == undisturbed.digest
     assert run.metrics == undisturbed.metrics
 
@@ -98,12 +101,13 @@ def test_asked_to_stop_all_of_them_die_by_the_signal(tmp_path: Path) -> None:
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
     assert "Traceback" not in stderr
-    assert [rank for rank in (0, 1) if _runs(run.read(f"ranks/{rank}.json")["pid"])] == []
+    _all_end(run)
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def _all_end(run: Run) -> None:
+    """Whoever is killed still takes a moment to be gone."""
+    limit = time.monotonic() + 60
+    for pid in (run.read(f"ranks/{rank}.json")["pid"] for rank in (0, 1)):
+        while lives(pid):
+            assert time.monotonic() < limit, f"{pid} goes on"
+            time.sleep(0.02)

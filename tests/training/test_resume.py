@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from trainings import Run, lay_out, wait_for
+from trainings import Run, lay_out
 
 pytestmark = pytest.mark.torch
 
@@ -48,20 +47,13 @@ def test_killed_three_times_it_ends_as_if_it_never_was(tmp_path: Path, undisturb
     assert run.read("trained.json")["digests"] == undisturbed.read("trained.json")["digests"]
 
 
-def test_killed_while_it_writes_a_checkpoint_it_goes_on_from_the_one_before(tmp_path: Path) -> None:
-    large = ("model.hidden=2000", "train.epochs=2", "train.checkpoint_every=3")
-    whole = lay_out(tmp_path / "whole", "whole", *large)
-    assert whole.go().exit_code == 0
-    run = lay_out(tmp_path / "lab", "killed", *large)
-    process = run.start()
-    wait_for(run.folder / "saved/checkpoints/step-00000003.pt")
-    wait_for(run.folder / ".half-written")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def test_killed_while_it_writes_a_checkpoint_it_goes_on_from_the_one_before(tmp_path: Path, undisturbed: Run) -> None:
+    run = lay_out(tmp_path / "lab", "killed")
+    assert run.go(DIE_AT="write 3").exit_code == -signal.SIGKILL  # after one checkpoint and the first best weights
     assert (run.folder / ".half-written").exists()
     assert run.checkpoints == ["step-00000003.pt"]
     assert "going on from step 3\n" in run.go().stdout
-    assert run.digest == whole.digest
+    assert run.digest == undisturbed.digest
     assert not (run.folder / ".half-written").exists()
 
 
