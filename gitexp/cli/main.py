@@ -63,6 +63,10 @@ def cli(folder: str | None) -> None:
 def main() -> None:
     """Run the command line and exit."""
     hold_standard_streams()
+    if "_GITEXP_COMPLETE" in os.environ:
+        from gitexp.cli.completion import complete_quietly
+
+        complete_quietly()
     sys.exit(run_command(sys.argv[1:]))
 
 

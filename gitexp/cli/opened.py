@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -47,8 +47,12 @@ def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
         click.echo(f"warning: {safe(problem)}", err=True)
 
 
+def leave_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
+    """For those who must not write, such as a shell that completes a word."""
+
+
 @contextmanager
-def opened_here() -> Iterator[Opened]:
+def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_what_waits) -> Iterator[Opened]:
     """The repository around the working folder, open for reading. Raises GitexpError outside of one."""
     cwd = Path.cwd()
     searching, listing = start_find(cwd), start(cwd, "config", "-z", "--list")
@@ -58,7 +62,7 @@ def opened_here() -> Iterator[Opened]:
         words, _ = listing.communicate()
     with ObjectReader(repo) as reader:
         settings = parse_config(words)
-        settle_what_waits(repo, settings)
+        first(repo, settings)
         config = read_config(repo, settings)
         history = History(
             repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class CommandTable(click.Group):
@@ -30,7 +33,7 @@ class CommandTable(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.table and not args[0].startswith("-"):
+        if args and args[0] not in self.table and not args[0].startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.table, n=1)
@@ -38,6 +41,24 @@ class CommandTable(click.Group):
             ctx.fail(f"'{args[0]}' is not a {ctx.command_path} command.{hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # From the table: click's own way imports every command.
+        found = [CompletionItem(name, help=what) for name, what in self.table.items() if name.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self.table.items()))
+
+
+def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """`shell_complete` of a parameter that stands for a run, a recipe, …: who answers is imported when a shell asks."""
+
+    def answer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from gitexp.cli.completion import COMPLETE
+
+        return COMPLETE[what](ctx, incomplete)
+
+    return answer

@@ -9,6 +9,7 @@ import click
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import BASIC_STYLES, Screen, safe, screen
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import output
 from gitexp.history.cache import Row
@@ -19,7 +20,7 @@ EXIT_DIFFERENT = 1
 
 
 @click.command("diff")
-@click.argument("runs", nargs=-1, metavar="[A] [B]")
+@click.argument("runs", nargs=-1, metavar="[A] [B]", shell_complete=completing("run"))
 @click.option("--patch", "-p", is_flag=True, help="Show the code's changed lines, as `git diff` does.")
 @click.option("--stat", is_flag=True, help="Show the code's changed files, as `git diff --stat` does.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")

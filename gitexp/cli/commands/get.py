@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 
 @click.command("get")
-@click.argument("run")
-@click.argument("names", nargs=-1, metavar="[DATASET | ARTIFACT]…")
+@click.argument("run", shell_complete=completing("run"))
+@click.argument("names", nargs=-1, metavar="[DATASET | ARTIFACT]…", shell_complete=completing("part"))
 @click.option("--to", "folder", required=True, metavar="DIR", help="The folder to put it in; made if need be.")
 def command(run: str, names: tuple[str, ...], folder: str) -> int:
     """Bring back what RUN read or wrote: a dataset, an artifact, a folder of artifacts, history.csv.

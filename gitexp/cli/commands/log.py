@@ -11,6 +11,7 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import safe, screen
 from gitexp.cli.runtable import run_table, summary_table
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.select import no_runs
@@ -21,9 +22,11 @@ SHOWN_RUNS = 20
 
 @click.command("log")
 @click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help=f"Show N runs (default {SHOWN_RUNS}).")
-@click.option("--recipe", metavar="NAME", help="Only runs of this recipe.")
+@click.option("--recipe", metavar="NAME", shell_complete=completing("recipe"), help="Only runs of this recipe.")
 @click.option("--status", type=click.Choice([*STATUSES, "unreadable"]), help="Only runs that ended like this.")
-@click.option("--sort", metavar="METRIC", help="Best first by this metric, by its goal.")
+@click.option(
+    "--sort", metavar="METRIC", shell_complete=completing("metric"), help="Best first by this metric, by its goal."
+)
 @click.option("--all", "smoke_too", is_flag=True, help="Smoke runs too; every run unless -n is given.")
 @click.option("--summary", is_flag=True, help="Runs, failure rate and compute time by recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON, all of them unless -n is given.")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from gitexp.cli.table import completing
+
 
 @click.command("new")
-@click.argument("template", required=False)
+@click.argument("template", required=False, shell_complete=completing("template"))
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(template: str | None, name: str | None, as_json: bool) -> int:

@@ -9,10 +9,11 @@ import click
 
 from gitexp.cli.commands.push import runs, show, span
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 
 @click.command("pull", short_help="Receive the runs of others")
-@click.argument("remote", required=False)
+@click.argument("remote", required=False, shell_complete=completing("remote"))
 def command(remote: str | None) -> int:
     """Fetch the experiments branch of REMOTE, a remote's name or a URL, and take up its runs.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("push", short_help="Share the runs: push the experiments branch")
-@click.argument("remote", required=False)
+@click.argument("remote", required=False, shell_complete=completing("remote"))
 @click.option("--no-objects", is_flag=True, help="Push the branch alone, not the bytes that its runs need.")
 def command(remote: str | None, no_objects: bool) -> int:
     """Push the experiments branch to REMOTE, a remote's name or a URL.

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from gitexp.cli.execution import carry_out, watch
+from gitexp.cli.table import completing
 from gitexp.git.worktree import Survey
 
 
 @click.command("resume")
-@click.argument("run")
+@click.argument("run", shell_complete=completing("run"))
 @click.option("-m", "--message", help="Why; kept in the commit.")
 @click.option("--no-verify", is_flag=True, help="Skip the hook gitexp-pre-run (it refuses dirty trees).")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")

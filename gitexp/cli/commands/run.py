@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.execution import carry_out, print_run, watch
+from gitexp.cli.table import completing
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class RunCommand(click.Command):
 
 
 @click.command("run", cls=RunCommand)
-@click.argument("words", nargs=-1, metavar="RECIPE | -- COMMAND…")
+@click.argument("words", nargs=-1, metavar="RECIPE | -- COMMAND…", shell_complete=completing("recipe"))
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; +KEY=VALUE adds one."
 )

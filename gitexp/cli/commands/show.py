@@ -9,12 +9,13 @@ import click
 from gitexp.cli.opened import opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import safe, screen
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.read import read_output, read_run
 
 
 @click.command("show")
-@click.argument("run", default="latest", metavar="[RUN]")
+@click.argument("run", default="latest", metavar="[RUN]", shell_complete=completing("run"))
 @click.option("--output", "as_output", is_flag=True, help="Print what the program printed, control characters escaped.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 def command(run: str, as_output: bool, as_json: bool) -> int:

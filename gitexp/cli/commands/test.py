@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitexp.cli.table import completing
+
 if TYPE_CHECKING:
     from gitexp.errors import GitexpError
     from gitexp.model.junit import Case
 
 
 @click.command("test")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completing("recipe"))
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML too.")
 def command(recipe: str, junit: Path | None) -> int:
     """Test a recipe. Nothing is recorded; exit code 1 where something fails.

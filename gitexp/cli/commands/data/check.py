@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 
 @click.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=completing("dataset"))
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(names: tuple[str, ...], as_json: bool) -> int:
     """Check what is there against its contract, [datasets.NAME.contract] in the catalogue; what is not is fetched.

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 
 @click.command("describe")
-@click.argument("name")
+@click.argument("name", shell_complete=completing("dataset"))
 @click.option("-o", "--output", "output", metavar="FILE", help="Write the contract into this new file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 def command(name: str, output: str | None, as_json: bool) -> int:

@@ -6,9 +6,11 @@ import time
 
 import click
 
+from gitexp.cli.table import completing
+
 
 @click.command("history")
-@click.argument("name")
+@click.argument("name", shell_complete=completing("dataset"))
 @click.option("--json", "as_json", is_flag=True, help="Print the versions as JSON, with all their runs.")
 def command(name: str, as_json: bool) -> int:
     """List the versions of a dataset, the newest first: since when, how large, which runs used each.

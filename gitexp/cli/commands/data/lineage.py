@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from gitexp.cli.table import completing
+
 
 @click.command("lineage")
-@click.argument("name")
+@click.argument("name", shell_complete=completing("dataset"))
 @click.option("--json", "as_json", is_flag=True, help="Print the tree as JSON.")
 def command(name: str, as_json: bool) -> int:
     """Draw what a dataset was made of, by which recipe, command or run, back to its sources.

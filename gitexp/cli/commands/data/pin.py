@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SHOWN = 20
 
 
 @click.command("pin")
-@click.argument("names", nargs=-1, metavar="NAME…")
+@click.argument("names", nargs=-1, metavar="NAME…", shell_complete=completing("dataset"))
 @click.option("--all", "everything", is_flag=True, help="Every dataset of the catalogue.")
 @click.option("--digest", metavar="DIGEST", help="Pin this version, whatever is there.")
 @click.option("--parents", is_flag=True, help="Of derived datasets, note the parents' present versions too.")

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 
 
 @click.command("pull")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=completing("dataset"))
 def command(names: tuple[str, ...]) -> int:
     """Bring datasets to their paths: those named, else all of the catalogue that have a path.
 

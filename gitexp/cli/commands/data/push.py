@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 if TYPE_CHECKING:
     from gitexp.pipelines.send import Sent
 
 
 @click.command("push")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
-@click.option("--remote", metavar="REMOTE", help="One of [remotes]; the first one without a word.")
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=completing("dataset"))
+@click.option(
+    "--remote",
+    metavar="REMOTE",
+    shell_complete=completing("store"),
+    help="One of [remotes]; the first one without a word.",
+)
 def command(names: tuple[str, ...], remote: str | None) -> int:
     """Send bytes to a remote: those of the datasets named, else all that the runs here need.
 

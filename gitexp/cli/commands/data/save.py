@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.cli.table import completing
 
 
 @click.command("save")
-@click.argument("names", nargs=-1, metavar="[NAME]…")
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=completing("dataset"))
 def command(names: tuple[str, ...]) -> int:
     """Put datasets of the catalogue into the object store: all of them, or those named.
 

@@ -6,9 +6,11 @@ import time
 
 import click
 
+from gitexp.cli.table import completing
+
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing("dataset"))
 @click.option("--rows", "split", metavar="SPLIT", help="Print the row numbers of a split or sample, one a line.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(name: str, split: str | None, as_json: bool) -> int:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from gitexp.cli.table import completing
+
 
 @click.command("card")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completing("recipe"))
 @click.option("--markdown", is_flag=True, help="Print it as Markdown.")
 def command(recipe: str, markdown: bool) -> int:
     """Show a recipe and its components as a page: what each is for, what it takes and gives, what to expect.

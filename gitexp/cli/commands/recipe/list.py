@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
+from gitexp.cli.table import completing
 from gitexp.model.recipe_shape import SLOTS
 
 
 @click.command("list")
 @click.option("--slot", type=click.Choice(SLOTS), metavar="SLOT", help=f"Only components for it: {', '.join(SLOTS)}.")
-@click.option("--fits", metavar="RECIPE", help="Only components that would fit into this recipe, as far as cards say.")
+@click.option(
+    "--fits",
+    metavar="RECIPE",
+    shell_complete=completing("recipe"),
+    help="Only components that would fit into this recipe, as far as cards say.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with why one does not fit.")
 def command(slot: str | None, fits: str | None, as_json: bool) -> int:
     """List the components of this repository and of gitexp: slot, contract version, owner; and the recipes.
