@@ -275,8 +275,9 @@ def _data(run: Run, *, on: Screen) -> str:
     text = heading("data", on=on)
     for line, dataset in zip(lines, run.data.values(), strict=False):
         text += line + "\n"
-        known = wrap(safe("; ".join(_known_of(dataset))[:VALUE_LIMIT]), on=on, indent="    ")
-        text += "".join(on.paint(part, "dim") + "\n" for part in known.splitlines())
+        if known := safe("; ".join(_known_of(dataset))[:VALUE_LIMIT]):
+            lines_below = wrap(known, on=on, indent="    ").splitlines()
+            text += "".join(on.paint(part, "dim") + "\n" for part in lines_below)
     return text + and_more(len(run.data) - LISTED)
 
 

@@ -22,6 +22,7 @@ CHANGED_ROOM, MESSAGE_ROOM = 36, 24  # what a wide terminal keeps for them befor
 FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
+LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
@@ -62,7 +63,10 @@ def run_table(
         kept = [*columns, column, *message]
         if count >= FIRST_METRICS and whole_keys:
             kept = [c._replace(least=_ROOM.get(c.name, c.least)) for c in kept]
-        if not plain and not _fits(kept, [*cells, filled, *[told for _ in message]], on=on):
+        fits = plain or _fits(kept, [*cells, filled, *[told for _ in message]], on=on)
+        if not fits and (count == 0 or any(name in stated for stated in goals.values())):
+            fits, message = _give_way(columns, cells, column, filled, on=on), []
+        if not fits:
             break
         columns.append(column)
         cells.append(filled)
@@ -77,6 +81,20 @@ def _status(row: Row) -> str:
 
 
 _ROOM = {"changed": CHANGED_ROOM, "message": MESSAGE_ROOM}
+
+
+def _give_way(
+    columns: list[Column], cells: list[list[Cell]], column: Column, filled: list[Cell], *, on: Screen
+) -> bool:
+    """Take out what says less than a metric that matters, until it fits; nothing where even that is not enough."""
+    left = list(zip(columns, cells, strict=True))
+    for name in LESS_THAN_METRICS:
+        left = [pair for pair in left if pair[0].name != name]
+        heads, bodies = [head for head, _ in left], [body for _, body in left]
+        if _fits([*heads, column], [*bodies, filled], on=on):
+            columns[:], cells[:] = heads, bodies
+            return True
+    return False
 
 
 def _fits(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], *, on: Screen) -> bool:

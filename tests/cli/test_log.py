@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pexpect
 import pytest
-from harness import Lab, Result
+from harness import GITEXP, Lab, Result
 from records import RECIPE, run_toml, write_run
 
 from gitexp.cli.main import run_command
@@ -277,3 +278,22 @@ def test_an_author_date_that_no_calendar_has_breaks_no_listing(fresh: Lab, gitex
     assert gitexp("log").exit_code == 0
     assert gitexp("log", "--csv").stdout.splitlines()[1].startswith(f"{A},1,{commit},9999-12-31T23:59:59Z,")
     assert gitexp("show", "zzzz").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [
+        (110, ["run", "when", "author", "status", "recipe", "changed", "val.acc", "loss"]),
+        (80, ["run", "when", "status", "recipe", "changed", "val.acc", "loss"]),
+        (52, ["run", "status", "recipe", "changed", "val.acc"]),
+        (40, ["run", "status", "recipe", "val.acc"]),
+    ],
+)
+def test_in_a_narrow_window_author_and_time_give_way_to_the_metric_with_a_goal(
+    fresh: Lab, columns: int, header: list[str]
+) -> None:
+    write_three(fresh)
+    terminal = pexpect.spawn(
+        GITEXP, ["log"], cwd=str(fresh.path), env={**fresh.env, "TERM": "dumb"}, dimensions=(24, columns)
+    )
+    assert terminal.read().decode().splitlines()[0].split() == header

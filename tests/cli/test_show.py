@@ -82,6 +82,11 @@ def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gite
         assert expected in lines
 
 
+def test_no_line_of_a_page_is_blanks_alone(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files={"data.toml": '[digits]\npath = "d.csv"\ndigest = "xxh128:00"\nfiles = 1\n'})
+    assert [line for line in gitexp("show").stdout.splitlines() if line != line.rstrip()] == []
+
+
 def test_a_run_that_failed_says_how(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A, status="failed", signal="SIGKILL")
     write_run(fresh, B, status="failed", error="cannot run train.py: no such file")
