@@ -57,6 +57,12 @@ class Surveyed(NamedTuple):
     changes: tuple[Change, ...]
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
     author: str  # "Name <email>"
+    listing: bytes = b""  # `git ls-files -v -z`
+
+    @property
+    def tracked(self) -> list[str]:
+        """Every path of the index."""
+        return [os.fsdecode(item[2:]) for item in self.listing.split(b"\0") if item]
 
     @property
     def clean(self) -> bool:
@@ -109,7 +115,8 @@ class Survey:
             )
         commit, tree, subject = os.fsdecode(head_out).rstrip("\n").split("\n", 2)
         branch, changes = _parse_status(finish(self._status))
-        flagged = _parse_flags(finish(self._flags), repo.root)
+        listing = finish(self._flags)
+        flagged = _parse_flags(listing, repo.root)
         if flagged:
             changes += _hidden_changes(repo, flagged, known={change.path for change in changes})
         return Surveyed(
@@ -119,6 +126,7 @@ class Survey:
             changes=tuple(changes),
             flagged=flagged,
             author=os.fsdecode(author).rsplit(" ", 2)[0],
+            listing=listing,
         )
 
     def _abandon(self) -> None:
@@ -217,3 +225,11 @@ def untracked_sizes(surveyed: Surveyed) -> dict[str, int]:
 def other_repositories(surveyed: Surveyed) -> list[str]:
     """What a tree cannot hold exactly: nested repositories, submodules with changes of their own."""
     return [change.path for change in surveyed.changes if change.submodule or change.path.endswith("/")]
+
+
+def filters_of(repo: Repo, paths: Sequence[str]) -> dict[str, str]:
+    """The filter that .gitattributes names for each of these paths; those without one are absent."""
+    feed = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    fields = output(repo, "check-attr", "-z", "--stdin", "filter", feed=feed).split(b"\0")
+    named = zip(fields[0::3], fields[2::3], strict=False)
+    return {os.fsdecode(path): value.decode() for path, value in named if value not in (b"unspecified", b"unset")}

@@ -95,6 +95,7 @@ def check_resolved(
     """What can be known of a recipe's run before it starts: the tree, the data, the program. Raises Refused."""
     root = surveyed.repo.root
     check_branch(surveyed, config)
+    _check_code(surveyed, config, subject=recipe.name)  # first: the hook's advice for a dirty tree is to commit it
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
     check_snapshot(surveyed, config.policy)
     check_store(surveyed)
@@ -106,6 +107,14 @@ def check_resolved(
     warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
+
+
+def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
+    """Whether the tree may be recorded. Most are clean, and of labs that have no restricted data."""
+    if any(ref.access == "restricted" for ref in config.datasets.values()):
+        from gitexp.stages.withhold import check_restricted
+
+        check_restricted(surveyed, config, subject=subject)
 
 
 def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:

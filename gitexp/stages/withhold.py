@@ -1,0 +1,116 @@
+"""Keep restricted data out of a run's `code/`: refuse a tree that holds its files, or copies of them.
+
+What is in a record goes to everybody who has the repository, and is there for ever. Costs nothing where the catalogue
+names no restricted data.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.datasets.place import Place
+from gitexp.errors import Refused
+from gitexp.git.worktree import Surveyed
+from gitexp.model.config import Config
+from gitexp.model.manifest import display
+
+SHOWN = 20
+
+
+class _Held(NamedTuple):
+    """A path that would be in code/, and why it may not."""
+
+    path: str
+    why: str
+    new: bool  # git does not know it yet
+
+
+def check_restricted(surveyed: Surveyed, config: Config, *, subject: str) -> None:
+    """Raises Refused where the tree to be recorded has bytes of restricted datasets, used by the run or not."""
+    restricted = [ref for ref in config.datasets.values() if ref.access == "restricted"]
+    if not restricted:
+        return
+    from gitexp.datasets.digest import digest_file
+    from gitexp.datasets.restricted import RestrictedBytes
+
+    repo = surveyed.repo
+    known = RestrictedBytes(restricted, Place(repo.root, repo.common_dir, surveyed.config))
+    changed = {change.path for change in surveyed.changes}
+    untracked = [change.path for change in surveyed.changes if change.code == "??"]
+    held = []
+    for path in (*surveyed.tracked, *untracked):
+        dataset = known.at(path)
+        try:
+            file = os.lstat(repo.root / path)
+        except OSError:
+            if dataset is not None and path not in changed:  # a sparse checkout leaves it out, the tree has it
+                held.append(_Held(path, f"dataset {dataset}", new=False))
+            continue
+        if not stat.S_ISREG(file.st_mode):
+            continue  # git keeps where a link points to, and which commit of a submodule
+        if dataset is not None:
+            held.append(_Held(path, f"dataset {dataset}", new=path in untracked))
+            continue
+        where = repo.root / path
+        owner = known.owner(file.st_size, lambda where=where: digest_file(where).digest, thorough=path in changed)  # type: ignore[misc]
+        if owner is not None:
+            why = f"the bytes of {owner.file}, dataset {owner.dataset}"
+            held.append(_Held(path, why, new=path in untracked))
+    held = _without_filtered(surveyed, held)
+    if held:
+        raise _refusal(held, subject, root=repo.root)
+
+
+def _without_filtered(surveyed: Surveyed, held: list[_Held]) -> list[_Held]:
+    """Those of which git would keep the bytes themselves, and not what a filter makes of them (a pointer, a cipher)."""
+    if not held:
+        return []
+    from gitexp.git.worktree import filters_of
+
+    filters = filters_of(surveyed.repo, [one.path for one in held])
+    return [
+        one
+        for one in held
+        if not filters.get(one.path, "").startswith(("lfs", "git-crypt"))
+        or f"filter.{filters[one.path]}.clean" not in surveyed.config
+    ]
+
+
+def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
+    lines = [f"  {display(os.fsencode(one.path))}  ({one.why})" for one in held[:SHOWN]]
+    if len(held) > SHOWN:
+        lines.append(f"  … and {len(held) - SHOWN} more")
+    files = "1 file of its code is" if len(held) == 1 else f"{len(held)} files of its code are"
+    known = [one.path for one in held if not one.new]
+    why = "What is in a record goes to everybody who has the repository, and stays there."
+    if known:
+        why += " Commits that hold it already keep it: git filter-repo takes it out of those."
+    return Refused(
+        f"Refusing to run {subject}: {files} restricted data",
+        details=lines,
+        why=why,
+        fix=f"{kept_out([one.path for one in held], known, root=root)}    then run the command again",
+    )
+
+
+def kept_out(paths: Sequence[str], known: Sequence[str] = (), *, root: Path) -> str:
+    """The command that makes git ignore these paths, for good; and forget, without deleting, those that it knows."""
+    some = paths[:SHOWN]
+    patterns = " ".join(shlex.quote(ignore_pattern(path)) for path in some)
+    forget = " ".join(shlex.quote(path) for path in known if path in some)
+    there = "" if Path.cwd() == root else f"cd {shlex.quote(str(root))} && "
+    ignore = f"printf '\\n%s' {patterns} '' >>.gitignore && git add .gitignore"
+    if not forget:
+        return f'{there}{ignore} && git commit -m "ignore what must not be recorded" -- .gitignore'
+    return f'{there}git rm -q --cached -- {forget} && {ignore} && git commit -m "take out what must not be recorded"'
+
+
+def ignore_pattern(path: str) -> str:
+    """The line of .gitignore that means exactly this path."""
+    literal = "".join(f"\\{c}" if c in "\\*?[" else c for c in path)
+    return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
