@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pexpect
+
 GITEXP = str(Path(sys.executable).parent / "gitexp")
 
 
@@ -172,3 +174,29 @@ def lives(pid: int) -> bool:
 def have(tool: str) -> bool:
     """Whether a program is installed."""
     return shutil.which(tool) is not None
+
+
+def at_terminal(lab: Lab, *args: str, columns: int = 80, **env: str) -> pexpect.spawn[str]:
+    """`gitexp ARGS` at a terminal of its own."""
+    return spawn(lab, GITEXP, list(args), columns, env)
+
+
+def spawn(lab: Lab, program: str, args: list[str], columns: int, env: dict[str, str]) -> pexpect.spawn[str]:
+    """Any program at a terminal of its own."""
+    return pexpect.spawn(
+        program,
+        args,
+        cwd=str(lab.path),
+        env={**lab.env, "TERM": "xterm", **env},  # type: ignore[arg-type]
+        dimensions=(24, columns),
+        timeout=30,
+        encoding="utf-8",
+    )
+
+
+def exit_code(terminal: pexpect.spawn[str]) -> int | None:
+    """How what runs at a terminal ends."""
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    code: int | None = terminal.exitstatus
+    return code

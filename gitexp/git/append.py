@@ -17,9 +17,10 @@ from gitexp.errors import GitexpError
 from gitexp.git.branch import branch_ref, take_up
 from gitexp.git.gc import Keeper, despite_gc
 from gitexp.git.objects import Written, move_ref, write_commit
-from gitexp.git.repo import GitFailed, Repo, finish_ref_id, is_ancestor, ref_id, start_ref_id
+from gitexp.git.repo import GitFailed, Repo, finish_ref_id, is_ancestor, output, ref_id, start_ref_id
 from gitexp.regularfile import read_regular
 
+RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
 
@@ -84,7 +85,7 @@ def append(
             latest = despite_gc(attempt.again)
         _note(tried, [*earlier, latest])
         keeper = Keeper(repo)
-        words = move_ref(repo, ref, new=latest, old=tip, why=f"gitexp: {entry.message.splitlines()[0]}")
+        words = move_ref(repo, ref, new=latest, old=tip, why=f"{RECORDED}{entry.message.splitlines()[0]}")
         if words is None:
             keeper.keep(latest, objects, rewrite=attempt.again)
             return latest
@@ -93,6 +94,14 @@ def append(
             raise BranchHeld(f"{branch} could not be moved for {patience_s:g} s", details=words.splitlines())
         time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
         seen = ref_id(repo, ref)
+
+
+def recorded_here(repo: Repo, branch: str, commit: str) -> bool:
+    """Whether this clone made the commit, by its reflog: names and addresses in a commit are anybody's to write."""
+    found = output(
+        repo, "log", "--no-show-signature", "-g", f"--grep-reflog=^{RECORDED}", "--format=%H", branch_ref(branch), "--"
+    )
+    return commit.encode() in found.split()
 
 
 def _read(tried: Path) -> list[str]:

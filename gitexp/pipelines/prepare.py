@@ -91,13 +91,16 @@ def in_progress(run_id: RunId) -> Refused:
 
 def _require_same_code(again: Again, code: Snapshot) -> None:
     """A run is one run only with one code."""
-    if code.tree == again.code_tree:
-        return
-    commit = again.code_commit
-    fix = f"git worktree add ../resumed {commit}  &&  cd ../resumed  &&  gitexp resume {again.id}" if commit else ""
-    raise Refused(
-        f"The code here is not that of run {again.id}",
-        details=[f"  git diff {again.code_tree[:10]}    shows what differs"] if again.code_tree else [],
+    if code.tree != again.code_tree:
+        raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
+
+
+def other_code(run_id: RunId, *, tree: str, commit: str | None) -> Refused:
+    """`commit`: the one that has it, where there is one."""
+    fix = f"git worktree add ../resumed {commit}  &&  cd ../resumed  &&  gitexp resume {run_id}" if commit else ""
+    return Refused(
+        f"The code here is not that of run {run_id}",
+        details=[f"  git diff {tree[:10]}    shows what differs"] if tree else [],
         why="Another attempt of the same run must do the same; with other code it is another run.",
         fix=fix,
     )

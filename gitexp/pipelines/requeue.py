@@ -1,13 +1,15 @@
 """What a batch job that a scheduler has started again does with a recipe: go on with what it began, or start it.
 
 The job's script is the same as the first time. A recipe that it completed then, with the same settings, code and data,
-is not done once more; one that it did not complete goes on as the next attempt of its run.
+is not done once more; one that it did not complete goes on as the next attempt of its run. Runs that this clone has
+not recorded are left alone: their job's name is whatever their author wrote, and clusters number their jobs alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, output
 from gitexp.history.cache import Row
 from gitexp.history.read import Run, read_run
@@ -41,6 +43,8 @@ def _alike(checked: Checked, job: str, history: History, reader: ObjectReader) -
     for row in _rows_of(job, history):
         run = read_run(reader, row.commit)
         if run.record is None or run.problems or not _may_be_alike(checked, run, row):
+            continue
+        if not recorded_here(history.repo, history.branch, run.commit):
             continue
         if expected is None:  # torch takes its seconds: only now is it worth knowing what all the defaults are
             root, config = checked.surveyed.repo.root, checked.config

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gitexp import runfolder
 from gitexp.errors import Refused
+from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.git.worktree import Surveyed
 from gitexp.history.cache import Row
@@ -19,9 +20,10 @@ from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.model.config import Config
 from gitexp.model.run import RunId, RunRecord
 from gitexp.model.schema import escaped
+from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.data import Dataset, Watch
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
-from gitexp.pipelines.prepare import Again, Checked, in_progress
+from gitexp.pipelines.prepare import Again, Checked, in_progress, other_code
 from gitexp.pipelines.run import check_resolved
 from gitexp.stages.configure import read_config
 from gitexp.stages.resolve import resolve_recorded
@@ -31,9 +33,12 @@ MOST_ATTEMPTS = 999_999  # more digits than RUN takes
 
 
 def check_resume(
-    history: History, reader: ObjectReader, text: str, *, surveyed: Surveyed, verify: bool, watch: Watch
+    history: History, reader: ObjectReader, text: str, *, surveyed: Surveyed, verify: bool, watch: Watch, allow: Allow
 ) -> Checked:
-    """The next attempt of the run that `text` means, ready to start. Raises Refused, and nothing was written."""
+    """The next attempt of the run that `text` means, ready to start. Raises Refused, and nothing was written.
+
+    `allow`: asked before anything of a run happens that this clone has not recorded itself.
+    """
     repo, config = surveyed.repo, read_config(surveyed.repo, surveyed.config)
     try:
         row = newest_attempt(history, text)
@@ -42,7 +47,6 @@ def check_resume(
         raise
     run = read_run(reader, row.commit)
     record = _sound_record(run, row)
-    _require_unfinished(record)
     recipe = resolve_recorded(
         (reader.read(f"{row.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
         name=record.recipe,
@@ -50,12 +54,13 @@ def check_resume(
         where=f"{row.commit[:7]}:recipe.toml",
         config=config,
     )
-    if not recipe.made_of_components:
-        raise Refused(
-            f"{escaped(record.recipe)} runs a program of its own, and gitexp cannot know how it would go on",
-            why="Runs of recipes that are made of components have checkpoints that gitexp knows.",
-            fix=f"start anew:  {_start_anew(record)}",
+    if record.status == "completed" or not recipe.made_of_components:
+        raise _nothing_to_go_on(
+            record, command_again(recipe, record, row.commit, surveyed=surveyed, config=config, watch=watch)
         )
+    if not recorded_here(repo, config.branch, run.commit):
+        _require_same_tree(run, record, surveyed)
+        recipe = allowed(recipe, run, record, surveyed=surveyed, config=config, allow=allow)
     checked = check_resolved(recipe, surveyed, config, cwd=repo.root, verify=verify, watch=watch)
     changed = changed_since(run, checked.datasets)
     if changed:
@@ -121,18 +126,23 @@ def _require_not_begun(repo: Repo, text: str) -> None:
             raise in_progress(RunId(run_id))
 
 
-def _require_unfinished(record: RunRecord) -> None:
+def _nothing_to_go_on(record: RunRecord, again: str) -> Refused:
     if record.status == "completed":
-        raise Refused(
-            f"Run {record.id} is completed; there is nothing to go on with",
-            fix=f"to do it once more:  {_start_anew(record)}    with the -s that it had, if any",
+        return Refused(
+            f"Run {record.id} is completed; there is nothing to go on with", fix=f"to do it once more:  {again}"
         )
+    return Refused(
+        f"{escaped(record.recipe)} runs a program of its own, and gitexp cannot know how it would go on",
+        why="Runs of recipes that are made of components have checkpoints that gitexp knows.",
+        fix=f"start anew:  {again}",
+    )
 
 
-def _start_anew(record: RunRecord) -> str:
-    if record.recipe_path is None:
-        return "gitexp run -- COMMAND"
-    return f"gitexp run {escaped(record.recipe_path)}"
+def _require_same_tree(run: Run, record: RunRecord, surveyed: Surveyed) -> None:
+    """Before anybody is asked; a tree that differs from HEAD is looked at once its snapshot is taken."""
+    if surveyed.clean and surveyed.head.tree != run.code:
+        commit = record.code.commit if record.code.clean else None
+        raise other_code(record.id, tree=run.code or "", commit=_plain_commit(commit))
 
 
 def _plain_commit(named: str | None) -> str | None:

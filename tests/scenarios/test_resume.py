@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Lab, Result, make_lab, world
+from harness import Lab, Result, at_terminal, exit_code, make_lab, world
 
 pytest.importorskip("torch")
 
@@ -21,6 +21,8 @@ from records import write_run
 from trainings import lay_out, wait_for
 
 pytestmark = pytest.mark.torch
+
+PATH = "recipes/tiny.toml"
 
 HELD = '''
 
@@ -295,13 +297,13 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     assert there.gitexp("init").exit_code == 0
     there.write("data/rows.csv", "1\n2\n")
     (tmp_path / "bytes").rename(tmp_path / "away")
-    result = there.gitexp("resume", "latest")
+    result = there.gitexp("resume", "latest", "--yes")
     assert result.exit_code == 1
     assert "Not everything could be brought here" in result.stderr
     leave_nothing(there)
     (tmp_path / "away").rename(tmp_path / "bytes")
     before = there.state()
-    result = there.gitexp("resume", "latest")
+    result = there.gitexp("resume", "latest", "--yes")
     assert result.exit_code == 0, result.stderr
     assert "going on from step 6\n" in result.stdout
     assert there.state() == before
@@ -329,7 +331,19 @@ def test_a_completed_run_does_not_go_on(killed: Lab) -> None:
     result = killed.gitexp("resume", "latest~1")
     assert result.exit_code == 3
     assert "is completed; there is nothing to go on with" in result.stderr
-    assert "gitexp run recipes/tiny.toml" in result.stderr
+    assert "fix:   to do it once more:  gitexp run recipes/tiny.toml\n" in result.stderr
+
+
+def test_a_completed_run_says_how_to_do_it_once_more_with_all_that_it_was_told(killed: Lab) -> None:
+    told = ["-s", "train.epochs=1", "--seed", "3", "-s", "train.clip_norm=2.0"]
+    assert killed.gitexp("run", "tiny", *told).exit_code == 0
+    result = killed.gitexp("resume", "latest")
+    assert result.exit_code == 3
+    again = "gitexp run recipes/tiny.toml --seed 3 -s train.epochs=1 -s train.clip_norm=2.0"
+    assert f"fix:   to do it once more:  {again}\n" in result.stderr
+    assert killed.gitexp("run", "--", "sh", "-c", "exit 3").exit_code == 4
+    result = killed.gitexp("resume", "latest")
+    assert "fix:   start anew:  gitexp run -- sh -c 'exit 3'\n" in result.stderr
 
 
 def test_an_unknown_run_does_not_go_on(killed: Lab) -> None:
@@ -457,8 +471,8 @@ def test_a_damaged_record_does_not_go_on(killed: Lab, files: dict[str, str | byt
     data = killed.show("experiments:data.toml")
     manifest = killed.show("experiments:data/rows.xxh128")
     given: dict[str, str | bytes | None] = {"recipe.toml": recipe, "data.toml": data, "data/rows.xxh128": manifest}
-    commit = write_run(killed, "k" * 16, recipe="tiny", status="failed", files={**given, **files})
-    result = killed.gitexp("resume", commit)
+    commit = write_run(killed, "k" * 16, recipe="tiny", recipe_path=PATH, status="failed", files={**given, **files})
+    result = killed.gitexp("resume", commit, "--yes")
     assert result.exit_code in (1, 3)
     assert words in result.stderr
     assert "Traceback" not in result.stderr
@@ -470,6 +484,79 @@ def test_words_of_a_record_cannot_command_the_terminal(killed: Lab) -> None:
     result = killed.gitexp("resume", commit)
     assert result.exit_code == 3
     assert "\x1b" not in result.stderr
+
+
+def from_a_stranger(killed: Lab, recipe: str, *, status: str = "failed", **keys: object) -> str:
+    """A record as its author, who says to be Ada, wrote it; the rest is that of the run that was killed."""
+    names = ("data.toml", "data/rows.xxh128", "history.csv", "artifacts.xxh128")
+    files: dict[str, str | bytes | None] = {name: killed.show(f"experiments:{name}") for name in names}
+    return write_run(
+        killed, "k" * 16, recipe="tiny", recipe_path=PATH, status=status, files={**files, "recipe.toml": recipe}, **keys
+    )
+
+
+def an_interpreter(tmp_path: Path) -> Path:
+    """It leaves a file when it is executed."""
+    program = tmp_path / "evil"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/executed\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_strangers_run_is_shown_and_does_not_go_on_before_somebody_says_yes(killed: Lab, tmp_path: Path) -> None:
+    recipe = killed.show("experiments:recipe.toml").replace("lr = 0.01", "lr = 0.5")
+    commit = from_a_stranger(killed, f'{recipe}[run]\npython = "{an_interpreter(tmp_path)}"\n')
+    before = killed.state()
+    result = killed.gitexp("resume", commit)
+    assert result.exit_code == 3
+    assert "Run kkkkkkkkkkkkkkkk was not recorded in this clone, but by Ada <ada@example.org>" in result.stderr
+    assert "  program   python -m gitexp.training\n" in result.stderr
+    assert f"  in        {killed.path}\n" in result.stderr
+    assert "  set       optimizer.lr = 0.5\n" in result.stderr
+    assert f"  not used  the interpreter that the record names: {tmp_path}/evil\n" in result.stderr
+    assert "fix:   gitexp resume kkkkkkkkkkkkkkkk --yes\n" in result.stderr
+    assert killed.state() == before
+    leave_nothing(killed)
+    allowed = killed.gitexp("resume", commit, "--yes")
+    assert allowed.exit_code == 0, allowed.stderr
+    assert "  set       optimizer.lr = 0.5\n" in allowed.stderr
+    assert not (tmp_path / "executed").exists()
+    assert "python" not in tomllib.loads(killed.show("experiments:recipe.toml")).get("run", {})
+
+
+def test_on_a_terminal_a_strangers_run_is_asked_for(killed: Lab) -> None:
+    from_a_stranger(killed, killed.show("experiments:recipe.toml"))
+    terminal = at_terminal(killed, "resume", "k" * 16)
+    terminal.expect_exact("  program   python -m gitexp.training\r\n")
+    terminal.expect_exact("Run it? [y/N]: ")
+    terminal.sendline("n")
+    terminal.expect_exact("Nothing was done")
+    assert exit_code(terminal) == 3
+    terminal = at_terminal(killed, "resume", "k" * 16)
+    terminal.expect_exact("Run it? [y/N]: ")
+    terminal.sendline("y")
+    terminal.expect_exact("going on from step 6")
+    assert exit_code(terminal) == 0
+
+
+def test_an_address_out_of_a_strangers_record_is_not_asked(killed: Lab) -> None:
+    recipe = killed.show("experiments:recipe.toml").replace('"./data/rows.csv"', '"http://127.0.0.1:9/rows.csv"')
+    result = killed.gitexp("resume", from_a_stranger(killed, recipe), "--yes")
+    assert result.exit_code == 3
+    assert "reads dataset rows from an address that nothing here names\n  http://127.0.0.1:9/rows.csv" in result.stderr
+
+
+def test_a_job_does_not_take_up_what_a_stranger_says_it_began(killed: Lab, tmp_path: Path) -> None:
+    recipe = killed.show("experiments:recipe.toml")
+    message = "tiny: completed\n\nGitexp-Run: {}\nGitexp-Status: completed\nGitexp-Job: slurm:77\n".format("k" * 16)
+    from_a_stranger(killed, recipe, status="completed", job="slurm:77")
+    tree = killed.git("rev-parse", "experiments^{tree}").strip()
+    commit = killed.git("commit-tree", tree, "-p", "experiments~1", feed=message).strip()
+    killed.git("update-ref", "refs/heads/experiments", commit)
+    result = killed.gitexp("run", "tiny", SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1")
+    assert result.exit_code == 0, result.stderr
+    assert "was completed by this job" not in result.stderr
+    assert run_of(killed)["id"] != "k" * 16
 
 
 class Bomb:
@@ -492,8 +579,8 @@ def test_a_checkpoint_that_is_a_trap_is_not_sprung(killed: Lab, tmp_path: Path) 
     names = ("recipe.toml", "data.toml", "data/rows.xxh128", "history.csv")
     files: dict[str, str | bytes | None] = {name: killed.show(f"{first}:{name}") for name in names}
     files["artifacts.xxh128"] = f"{digest}  checkpoints/step-00000001.pt\n"
-    commit = write_run(killed, "k" * 16, recipe="tiny", status="failed", files=files)
-    result = killed.gitexp("resume", commit)
+    commit = write_run(killed, "k" * 16, recipe="tiny", recipe_path=PATH, status="failed", files=files)
+    result = killed.gitexp("resume", commit, "--yes")
     assert result.exit_code == 0, result.stderr
     assert "step-00000001.pt cannot be read; going back to the one before it" in result.stdout
     assert not (tmp_path / "sprung").exists()

@@ -4,33 +4,8 @@ from __future__ import annotations
 
 import tomllib
 
-import pexpect
 import pytest
-from harness import GITEXP, Lab
-
-
-def at_terminal(lab: Lab, *args: str, columns: int = 80, **env: str) -> pexpect.spawn[str]:
-    """`gitexp ARGS` at a terminal of its own."""
-    return _spawn(lab, GITEXP, list(args), columns, env)
-
-
-def _spawn(lab: Lab, program: str, args: list[str], columns: int, env: dict[str, str]) -> pexpect.spawn[str]:
-    return pexpect.spawn(
-        program,
-        args,
-        cwd=str(lab.path),
-        env={**lab.env, "TERM": "xterm", **env},  # type: ignore[arg-type]
-        dimensions=(24, columns),
-        timeout=30,
-        encoding="utf-8",
-    )
-
-
-def exit_code(terminal: pexpect.spawn[str]) -> int | None:
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    code: int | None = terminal.exitstatus
-    return code
+from harness import GITEXP, Lab, at_terminal, exit_code, spawn
 
 
 def run_toml(lab: Lab) -> dict[str, object]:
@@ -101,7 +76,7 @@ def test_ctrl_c_interrupts_the_program_and_the_run_is_recorded(lab: Lab) -> None
 
 
 def test_ctrl_z_stops_the_run_and_fg_goes_on_with_it(lab: Lab) -> None:
-    terminal = _spawn(lab, "bash", ["--norc", "-i"], 80, {"PS1": "shell> "})
+    terminal = spawn(lab, "bash", ["--norc", "-i"], 80, {"PS1": "shell> "})
     terminal.expect_exact("shell> ")
     # Forked before it says so: a child that is stopped between dash's vfork and exec would hold its parent, too.
     terminal.sendline(f"{GITEXP} run -- sh -c 'sleep 1 & echo ready; wait; echo over'")

@@ -1,0 +1,27 @@
+"""A question to whoever sits at the terminal. Where nobody does, what would have been asked is an error that says how
+to say yes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gitexp.errors import Refused
+
+
+def ask_first(refusal: Refused, *, question: str) -> None:
+    """Tell what is to be allowed, and return where the answer is yes. Raises the refusal otherwise."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise refusal
+    tell(refusal)
+    if not click.confirm(question, err=True):
+        raise Refused("Nothing was done")
+
+
+def tell(refusal: Refused) -> None:
+    """What is to be allowed, on stderr."""
+    from gitexp.cli.render import safe
+
+    for text in (refusal.what, *refusal.details, refusal.why):
+        click.echo(safe(text), err=True)
