@@ -5,10 +5,10 @@ Layers come from the lowest to the highest: goals of gitexp.toml, bases, the rec
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitexp.model.override import not_quite_toml, read_toml, split_override
 from gitexp.model.recipe_shape import DEFAULT_USE, OWN, RESERVED, SLOTS, oversized
 from gitexp.model.schema import (
     KeyPath,
@@ -20,12 +20,12 @@ from gitexp.model.schema import (
     near,
     problems_in,
     quoted,
-    scalar,
     spell,
     split_key,
 )
 
 SOURCES = ("path", "url", "name")  # of a dataset: exactly one of them
+_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 class Origin:
@@ -111,27 +111,61 @@ class Merged:
         except UnicodeEncodeError:
             self.complain(origin, (), f"expected UTF-8, got {quoted(typed)}")
             return
-        adding = typed.startswith("+")
-        key, value = _split_override(typed.removeprefix("+"))
-        path = split_key(key) if value is not None else None
-        if value is None or path is None:
+        plain = typed.lstrip("+")
+        key, text = split_override(plain)
+        path = split_key(key) if text is not None and len(typed) - len(plain) <= 2 else None
+        if plain.startswith("~"):  # Hydra's
+            self.complain(origin, (), f"a key cannot be removed here, only set; got {spell(typed)}")
+            return
+        if text is None or path is None or key.rstrip().endswith((":", "+")):
             self.complain(origin, (), f"expected key.path=value, got {spell(typed)}")
             return
         if path[0] == "extends":
             self.complain(origin, path, "this is what a file is built on; it cannot be set here")
             return
-        layer: Any = _read_value(value)
-        new = [] if adding or not known_keys else [at for at in _leaves(layer, path) if not self.has(at)]
+        value = self._read(path, text)
+        complaint = not_quite_toml(text) if value is None and self._takes_anything(path) else None
+        if complaint:
+            quotes = _pasted(f"+{dotted(path)}={quoted(text)}")
+            self.complain(origin, path, f"got {spell(text)}; {complaint}{quotes and f'; if it is text: {quotes}'}")
+            self.left_out.add(path)
+            return
+        layer: Any = text if value is None else value
+        is_new = not (typed.startswith("+") or not known_keys)
+        new = [at for at in _leaves(layer, path) if not self.has(at)] if is_new else []
         for part in reversed(path):
             layer = {part: layer}
         new = [at for at in new if not self._is_argument(at, layer)]
         if not new:
+            before = len(self.problems)
             self.add(layer, origin)
+            got = (f"got {spell(value)}", f"got {escaped(text[:60])}")  # what was typed, not what TOML makes of it
+            if value is not None and not isinstance(value, str | dict):
+                self.problems[before:] = [problem.replace(*got, 1) for problem in self.problems[before:]]
             return
-        addable = path[0] not in OWN or not any(problems_in(layer, OWN))
-        how = f" (-s +{escaped(typed)} adds one)" if addable else ""
+        in_tables = all(isinstance(self.value(path[:end]), dict | None) for end in range(1, len(path)))
+        addable = in_tables and (path[0] not in OWN or not any(problems_in(layer, OWN)))
+        pasted = _pasted(f"+{plain}") if addable else ""
+        how = f" ({pasted} adds one)" if pasted else ""
         for at in new:
             self.complain(origin, at, f"no such key{self.near_key(at)}{how}")
+
+    def _read(self, path: KeyPath, text: str) -> Any | None:
+        """The value of an override; a string's is the text as it was typed. None: the text is no TOML."""
+        value, base = read_toml(text), self.value(path)
+        if value is None or isinstance(value, str):
+            return value
+        if path[0] in OWN:  # `about.version=1.10` can only be text
+            return text if _fits(path, text) and not _fits(path, value) else value
+        is_string = isinstance(base, str) and not (self._in_component(path) and _stands_for_another(base))
+        return text if is_string else value
+
+    def _takes_anything(self, path: KeyPath) -> bool:
+        """Whether neither gitexp nor a value below says what this key may be."""
+        return path[0] not in OWN and self.value(path) is None
+
+    def _in_component(self, path: KeyPath) -> bool:
+        return path[0] in SLOTS and not self.wraps
 
     def has(self, path: KeyPath) -> bool:
         """Whether a key exists: it has a value, or is one of gitexp's own."""
@@ -208,14 +242,14 @@ class Merged:
 
     def _replaces(self, value: Mapping[str, Any], base: Mapping[str, Any], at: KeyPath) -> bool:
         """Whether a layer puts another component in the place of one."""
-        if self.wraps or at[0] not in SLOTS:
+        if not self._in_component(at):
             return False
         old, new = base.get("use", DEFAULT_USE.get(at)), value.get("use")
         return isinstance(old, str) and isinstance(new, str) and old != new
 
     def _is_argument(self, at: KeyPath, layer: Mapping[str, Any]) -> bool:
         """Whether a key stands in a component's table: what the component takes is for its own signature to say."""
-        if self.wraps or at[0] not in SLOTS:
+        if not self._in_component(at):
             return False
         if any(at[:end] in DEFAULT_USE for end in range(1, len(at))):
             return True
@@ -239,17 +273,18 @@ class Merged:
                         del self.origins[leaf]
 
     def _kept(self, base: Any, value: Any, path: KeyPath) -> str | None:
-        if type(base) is type(value) or (type(base) is float and type(value) is int):
+        if type(base) is type(value) or (type(base) is float and type(value) is int and float(value) == value):
             return None
-        if path[0] in SLOTS and not self.wraps and (_stands_for_another(base) or _stands_for_another(value)):
+        if self._in_component(path) and (_stands_for_another(base) or _stands_for_another(value)):
             return None  # "{train.epochs}" is as good as a number
         place = self.origin(path).at(path)
         shown = "a table" if isinstance(base, dict) else spell(base, limit=30)
-        hint = ""
+        hint = None
         if isinstance(base, str) and not isinstance(value, dict | list):
-            hint = f"; a string stands in quotes: {quoted(scalar(value))}"
-        elif isinstance(base, bool) and isinstance(value, str) and value.lower() in ("true", "false"):
-            hint = f"; TOML writes {value.lower()}"
+            hint = "a string stands in quotes"
+        elif isinstance(value, str) and not isinstance(base, dict):
+            hint = not_quite_toml(_BOOLEANS.get(value.lower(), value) if isinstance(base, bool) else value)
+        hint = f"; {hint}" if hint else ""
         return f"{expected(kind(base), value)}{hint} ({place} has {shown})"
 
 
@@ -295,24 +330,15 @@ def _leave_out(table: Any, path: KeyPath) -> None:
         table.pop(path[-1], None)
 
 
-def _split_override(typed: str) -> tuple[str, str | None]:
-    """Key and value of `key=value`; an = inside a quoted part belongs to the key. No =: the value is None."""
-    quote = ""
-    for index, char in enumerate(typed):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "=":
-            return typed[:index], typed[index + 1 :]
-    return typed, None
+def _fits(path: KeyPath, value: Any) -> bool:
+    """Whether one of gitexp's own keys may have this value."""
+    for part in reversed(path):
+        value = {part: value}
+    return not any(problems_in(value, OWN))
 
 
-def _read_value(typed: str) -> Any:
-    """The right side of an override: TOML, and if it is not, a string."""
-    try:
-        table = tomllib.loads(f"v = {typed}")
-    except (ValueError, RecursionError):
-        return typed
-    # A line break in it could smuggle in another key.
-    return table["v"] if len(table) == 1 else typed
+def _pasted(override: str) -> str:
+    """`-s KEY=VALUE` as a shell takes it; nothing where it is too long to be shown, or has what no terminal shows."""
+    import shlex
+
+    return f"-s {shlex.quote(override)}" if len(override) <= 200 and override.isprintable() else ""

@@ -91,7 +91,7 @@ def test_everything_wrong_is_said_at_once_and_nothing_runs(lab: Lab) -> None:
         "recipes/tiny.toml:3: run.comand: unknown key; did you mean command?\n"
         'recipes/tiny.toml:4: run.timeout: expected a duration such as "90s", "15m" or "1h30m", got "soon"\n'
         "recipes/tiny.toml:10: about.sumary: unknown key; did you mean summary?\n"
-        'recipes/tiny.toml:6: optimizer.lr: expected a float, got "0.1" (base.toml:10 has 0.1)\n'
+        'recipes/tiny.toml:6: optimizer.lr: expected a float, got "0.1"; TOML writes 0.1 (base.toml:10 has 0.1)\n'
     )
     assert lab.runs() == []
 

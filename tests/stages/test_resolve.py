@@ -252,11 +252,11 @@ def test_a_child_keeps_the_types_of_its_base(tmp_path: Path) -> None:
         'extends = "base.toml"\n[optimizer]\nlr = "0.1"\n[model]\nsize = 1.5\nbias = 1\nname = 3\n',
     )
     assert problems(tmp_path) == (
-        'recipes/x.toml:3: optimizer.lr: expected a float, got "0.1" (recipes/base.toml:4 has 0.01)',
+        'recipes/x.toml:3: optimizer.lr: expected a float, got "0.1"; TOML writes 0.1 (recipes/base.toml:4 has 0.01)',
         "recipes/x.toml:5: model.size: expected an integer, got 1.5 (recipes/base.toml:6 has 3)",
         "recipes/x.toml:6: model.bias: expected a boolean, got 1 (recipes/base.toml:7 has true)",
-        "recipes/x.toml:7: model.name: expected a string, got 3; a string stands in quotes: "
-        '"3" (recipes/base.toml:8 has "a")',
+        "recipes/x.toml:7: model.name: expected a string, got 3; a string stands in quotes"
+        ' (recipes/base.toml:8 has "a")',
     )
 
 
@@ -530,7 +530,7 @@ def test_overrides_that_cannot_be_are_all_named(tmp_path: Path) -> None:
         '-s: expected key.path=value, got "a..b=1"',
         "-s: extends: this is what a file is built on; it cannot be set here",
         "-s: optimizer: expected a table, got 3 (recipes/x.toml:3 has a table)",
-        "-s: optimizer.new: no such key (-s +optimizer={ lr = 0.2, new = 1 } adds one)",
+        "-s: optimizer.new: no such key (-s '+optimizer={ lr = 0.2, new = 1 }' adds one)",
         '-s: expected UTF-8, got "run.timeout=x\\uDCFF"',
     )
 
@@ -540,6 +540,84 @@ def test_an_override_that_no_plus_could_add_is_not_offered_one(tmp_path: Path) -
     assert problems(tmp_path, "run.timeot=5", "data.d=x.csv") == (
         "-s: run.timeot: no such key; did you mean run.timeout?",
         "-s: data.d: no such key (-s +data.d=x.csv adds one)",
+    )
+
+
+def test_an_override_of_a_string_is_the_text_as_it_was_typed(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN + '[a]\nt = "3.9"\n')
+    typed = (
+        "3.10",
+        "1e-4",
+        "007.50",
+        "1#2",
+        "1 # two",
+        "True",
+        "None",
+        "2024-01-01",
+        "0x10",
+        "[1,2]",
+        "{a=1}",
+        "",
+        "=",
+    )
+    assert [resolved(tmp_path, f"a.t={text}").values["a"]["t"] for text in typed] == list(typed)
+    assert resolved(tmp_path, 'a.t="3.10"').values["a"] == {"t": "3.10"}
+    assert resolved(tmp_path, "a.t='\"'").values["a"] == {"t": '"'}
+    assert resolved(tmp_path, 'a.t="x').values["a"] == {"t": '"x'}
+    assert resolved(tmp_path, "about.version=1.10", "+data.d=2024").values["about"] == {"version": "1.10"}
+
+
+def test_blanks_around_the_equals_sign_are_no_part_of_a_value(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN + '[a]\nt = "x"\nn = 1\n')
+    assert resolved(tmp_path, "a.t = y z", "a.n = 2").values["a"] == {"t": "y z", "n": 2}
+    assert resolved(tmp_path, "a.t= y").values["a"] == {"t": " y", "n": 1}
+
+
+def test_what_follows_a_hash_is_part_of_a_value_and_not_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN)
+    assert resolved(tmp_path, "+tag=1#2").values["tag"] == "1#2"
+    assert resolved(tmp_path, '+tags=["a#b"]').values["tags"] == ["a#b"]
+    assert resolved(tmp_path, "+n=[1, # one\n2]").values["n"] == [1, 2]
+
+
+def test_hydras_two_plusses_add_or_override(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN + "[a]\nlr = 0.1\n")
+    assert resolved(tmp_path, "++a.lr=0.5", "++a.new=1").values["a"] == {"lr": 0.5, "new": 1}
+    assert problems(tmp_path, "+++a.lr=1", "~a.lr", "~a.lr=0.1", "a.lr:=1", "a.lr+=1") == (
+        '-s: expected key.path=value, got "+++a.lr=1"',
+        '-s: a key cannot be removed here, only set; got "~a.lr"',
+        '-s: a key cannot be removed here, only set; got "~a.lr=0.1"',
+        '-s: expected key.path=value, got "a.lr:=1"',
+        '-s: expected key.path=value, got "a.lr+=1"',
+    )
+
+
+def test_what_only_looks_like_a_value_is_refused_with_what_was_typed(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN)
+    assert problems(
+        tmp_path, "+a=False", "+b=None", "+c=.5", "+d=[x,y]", "+e=007", "+f=1e400", "+g=1e-400", "+h=٣"
+    ) == (
+        """-s: a: got "False"; TOML writes false; if it is text: -s '+a="False"'""",
+        """-s: b: got "None"; TOML has no null; if it is text: -s '+b="None"'""",
+        """-s: c: got ".5"; TOML writes 0.5; if it is text: -s '+c=".5"'""",
+        """-s: d: got "[x,y]"; text in an array or table stands in quotes; if it is text: -s '+d="[x,y]"'""",
+        """-s: e: got "007"; TOML writes 7; if it is text: -s '+e="007"'""",
+        """-s: f: got "1e400"; no double holds this number; if it is text: -s '+f="1e400"'""",
+        """-s: g: got "1e-400"; no double holds this number; if it is text: -s '+g="1e-400"'""",
+        """-s: h: got "٣"; TOML writes 3; if it is text: -s '+h="٣"'""",
+    )
+    assert resolved(tmp_path, '+a="False"', '+c=".5"', "+e=yes", "+f={a}-{b}").values["a"] == "False"
+
+
+def test_a_value_of_another_type_is_refused_as_it_was_typed(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN + "[a]\nf = 0.5\ni = 1\nb = true\n")
+    assert problems(tmp_path, "a.i=1e3", "a.f=.5", "a.b=on", "seed=3.10", "a.f=9007199254740993", "a.i.x=1") == (
+        "-s: a.i: expected an integer, got 1e3 (recipes/x.toml:5 has 1)",
+        '-s: a.f: expected a float, got ".5"; TOML writes 0.5 (recipes/x.toml:4 has 0.5)',
+        '-s: a.b: expected a boolean, got "on"; TOML writes true (recipes/x.toml:6 has true)',
+        "-s: seed: expected an integer, got 3.10",
+        "-s: a.f: expected a float, got 9007199254740993 (recipes/x.toml:4 has 0.5)",
+        "-s: a.i.x: no such key",
     )
 
 
