@@ -41,20 +41,27 @@ class RestrictedBytes:
         self._real_root = Path(os.path.realpath(place.root))
         self.unknown: list[str] = []  # datasets of which this clone has neither files nor their digests
         for ref in refs:
-            here = ref.path is not None and self.add_place(ref.name, ref.path)
+            if ref.path is not None:
+                self.add_place(ref.name, ref.path)
+            here = ref.path is not None and self._add_files(ref.name, ref.path)
             pinned = ref.digest is not None and self._add_pin(ref.name, ref.digest)
             if not here and not pinned:
                 self.unknown.append(ref.name)
 
-    def add_place(self, dataset: str, path: str) -> bool:
-        """Where a dataset lies; whether files of it are there."""
-        lexical = Path(os.path.normpath(self._place.root / path.removesuffix(DVC)))
+    def add_place(self, dataset: str, path: str) -> None:
+        """Where a dataset lies. Nothing is read there."""
+        lexical = self._lexical(path)
         for root, where in ((self._place.root, lexical), (self._real_root, Path(os.path.realpath(lexical)))):
             if where.is_relative_to(root):
                 inside = (_folded(where.relative_to(root).as_posix()), dataset)
                 if inside not in self._places:
                     self._places.append(inside)
-        found = False
+
+    def _lexical(self, path: str) -> Path:
+        return Path(os.path.normpath(self._place.root / path.removesuffix(DVC)))
+
+    def _add_files(self, dataset: str, path: str) -> bool:
+        found, lexical = False, self._lexical(path)
         for file in walk(os.fsencode(lexical)) if lexical.exists() else ():
             if isinstance(file, Problem) or os.path.basename(file.relative) in BESIDE:
                 continue

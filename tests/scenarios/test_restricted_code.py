@@ -182,3 +182,85 @@ def test_open_data_may_be_part_of_the_code(ward: Lab) -> None:
     ward.write("gitexp.toml", CATALOGUE.replace("restricted", "open"))
     ward.commit("open data")
     assert run(ward).exit_code == 0
+
+
+@pytest.fixture
+def once_open(ward: Lab, hub: Lab) -> Lab:
+    """A run recorded its data as code while it was open; by now it is restricted. A remote that has no run yet."""
+    ward.write("gitexp.toml", CATALOGUE.replace("restricted", "open"))
+    ward.write("copy.txt", PATIENTS)
+    ward.commit("open data")
+    assert run(ward).exit_code == 0
+    ward.git("rm", "-q", "-r", "--cached", "data", "copy.txt")
+    ward.write("gitexp.toml", CATALOGUE)
+    ward.write(".gitignore", "data/\ncopy.txt\n")
+    ward.commit("restricted data")
+    ward.git("remote", "add", "origin", str(hub.path))
+    return ward
+
+
+def test_push_refuses_older_runs_whose_code_holds_restricted_data(once_open: Lab, hub: Lab) -> None:
+    assert run(once_open).exit_code == 0
+    older = once_open.runs()[1][:7]
+    result = once_open.gitexp("push")
+    assert result.exit_code == 3
+    assert "the code of 1 run holds restricted data" in result.stderr
+    assert f"  {older}:code/data/patients.csv  (dataset patients)" in result.stderr
+    assert f"  {older}:code/copy.txt  (the bytes of patients.csv, dataset patients)" in result.stderr
+    assert "looked at 5 files of the code of new runs" in result.stderr
+    assert once_open.gitexp("push", "--no-objects").exit_code == 3
+    assert hub.git("for-each-ref") == ""
+
+
+def test_the_way_on_after_a_refused_push_works_when_pasted(once_open: Lab, hub: Lab) -> None:
+    pasted(once_open, once_open.gitexp("push"))
+    assert run(once_open).exit_code == 0
+    result = once_open.gitexp("push")
+    assert result.exit_code == 0, result.stderr
+    assert "restricted data (patients): looked at 3 files of the code of new runs" in result.stderr
+    assert "experiments-2" in hub.git("for-each-ref")
+
+
+def test_push_finds_a_renamed_copy_by_its_bytes(once_open: Lab, hub: Lab) -> None:
+    (once_open.path / "data/patients.csv").write_text("another version\n")
+    assert once_open.gitexp("push").exit_code == 3  # by its place alone
+    (once_open.path / "data/patients.csv").write_text(PATIENTS)
+    once_open.write("gitexp.toml", CATALOGUE.replace("data/patients.csv", "data/moved.csv"))
+    (once_open.path / "data/patients.csv").rename(once_open.path / "data/moved.csv")
+    result = once_open.gitexp("push")
+    assert result.exit_code == 3
+    assert "(the bytes of moved.csv, dataset patients)" in result.stderr
+    assert hub.git("for-each-ref") == ""
+
+
+def test_push_knows_what_was_restricted_when_a_run_read_it(ward: Lab, hub: Lab) -> None:
+    ward.git("config", "gitexp.key", "the key of the lab")
+    ward.git("remote", "add", "origin", str(hub.path))
+    ward.write(".gitignore", "data/\n")
+    ward.write("recipes/r.toml", '[run]\ncommand = ["true"]\n[data]\nx = "patients"\n')
+    ward.commit("a recipe")
+    assert ward.gitexp("run", "r").exit_code == 0
+    ward.write("gitexp.toml", "")
+    ward.write("recipes/copied.txt", PATIENTS)
+    ward.commit("no catalogue any more, and a copy")
+    assert run(ward).exit_code == 0
+    result = ward.gitexp("push")
+    assert result.exit_code == 3
+    assert "code/recipes/copied.txt  (the bytes of patients.csv, dataset patients)" in result.stderr
+
+
+def test_push_lets_a_link_and_a_pointer_pass(ward: Lab, hub: Lab, tmp_path: Path) -> None:
+    ward.git("remote", "add", "origin", str(hub.path))
+    (ward.path / "data/patients.csv").rename(tmp_path / "patients.csv")
+    (ward.path / "data/patients.csv").symlink_to(tmp_path / "patients.csv")
+    ward.commit("a link")
+    assert run(ward).exit_code == 0
+    result = ward.gitexp("push")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_push_says_nothing_of_restricted_data_where_there_is_none(lab: Lab, hub: Lab) -> None:
+    lab.git("remote", "add", "origin", str(hub.path))
+    assert run(lab).exit_code == 0
+    result = lab.gitexp("push")
+    assert result.exit_code == 0 and "restricted" not in result.stderr

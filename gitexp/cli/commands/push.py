@@ -44,6 +44,7 @@ def command(remote: str | None, no_objects: bool) -> int:
     config = read_config(repo, settings)
     branch = config.branch
     there = choose_remote(settings, remote, branch=branch, cwd=cwd)
+    _tell_restricted(repo, config, settings, there)
     if config.remotes and not no_objects and not _send_objects(repo, config, settings, there):
         raise GitexpError(
             "Nothing was pushed, because the bytes that the runs need could not all be sent",
@@ -60,6 +61,17 @@ def command(remote: str | None, no_objects: bool) -> int:
         moved = span(safe(branch), done.before, done.after)
         click.echo(f"pushed {runs(done.sent)} to {name}{taken} ({moved})", err=True)
     return 0
+
+
+def _tell_restricted(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> None:
+    """Refuse to publish restricted data as code; say what was looked at, where there is such data."""
+    from gitexp.pipelines.confine import check_published
+    from gitexp.pipelines.send import new_runs
+
+    commits = new_runs(repo, branch=config.branch, known=there.tracking_ref(config.branch))
+    looked = check_published(repo, commits, config=config, settings=settings) if commits else None
+    for line in looked.words if looked is not None else ():
+        click.echo(safe(line), err=True)
 
 
 def _send_objects(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> bool:
