@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitexp.datasets.objects.checkout import place_copies
+from gitexp.datasets.objects.placing import place_copies
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
 from gitexp.datasets.place import Place

@@ -12,9 +12,10 @@ from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.pinned import require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
-from gitexp.git.repo import Repo
+from gitexp.git.repo import Repo, output
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
+from gitexp.model.manifest import display
 from gitexp.model.schema import near
 from gitexp.pipelines.data import access_to, is_hidden
 from gitexp.stages.provide import Provided, provide
@@ -91,7 +92,8 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
             why="A run fetches it by itself.",
             fix=f'give it one in gitexp.toml:\n[datasets.{ref.name}]\npath = "data/{ref.name}"',
         )
-    from gitexp.datasets.objects.checkout import mend, place_copies
+    from gitexp.datasets.objects.checkout import mend
+    from gitexp.datasets.objects.placing import place_copies
     from gitexp.datasets.objects.store import Damaged
 
     place = Place(repo.root, repo.common_dir, settings)
@@ -115,6 +117,7 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
             why=f"Runs read it from {provided.path}",
             fix=f"gitexp data get {provided.built.digest} --to DIR    (for a copy)",
         )
+    _require_within(ref, path, repo)
     try:
         size_bytes = placed(provided)
     except Damaged:
@@ -122,3 +125,24 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
         size_bytes = placed(bring())
     built = build_manifest(path, cache=place.cache)
     return Pulled(ref.name, ref.path, built.files, size_bytes, placed=True)
+
+
+def _require_within(ref: DatasetRef, path: Path, repo: Repo) -> None:
+    """Refuse a path that leads out of the working tree: the catalogue is a tracked file, and so is a link in git.
+
+    A link that git does not track is the user's own, such as one to a larger disk.
+    """
+    inside = path.is_relative_to(repo.root) and path != repo.root
+    above = [parent for parent in path.parents if parent.is_relative_to(repo.root) and parent != repo.root]
+    links = [str(parent.relative_to(repo.root)) for parent in above if parent.is_symlink()] if inside else []
+    tracked = output(repo, "ls-files", "-z", "--", *(f":(literal){link}" for link in links)) if links else b""
+    if inside and not tracked and not path.is_relative_to(repo.git_dir):
+        return
+    shown = (
+        f"a link that is in git ({display(tracked.split(bytes(1))[0])})" if tracked else "outside of the working tree"
+    )
+    raise Refused(
+        f"Dataset {ref.name} is not brought to {ref.path}: that is {shown}",
+        why="Whoever may write to the catalogue would choose the folder.",
+        fix=f"gitexp data get {ref.digest} --to DIR" if ref.digest is not None else "put it there yourself",
+    )

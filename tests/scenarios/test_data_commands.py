@@ -155,3 +155,62 @@ def test_the_record_of_a_parent_that_was_not_noted_is_read_back_as_that(lab: Lab
     assert lab.gitexp("run", "tidy").exit_code == 0
     lab.write("gitexp.toml", "")
     assert lab.gitexp("data", "lineage", "clean").stdout.splitlines()[1] == "└─ pets  not noted"
+
+
+# ---- where a record or the catalogue would have something written
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("../.ssh/keys", "that is outside of the working tree"),
+        (".git/hooks/more", "that is outside of the working tree"),
+        ("models/keys", "that is below a link that is in git, models"),
+    ],
+)
+def test_a_catalogue_cannot_have_a_dataset_brought_out_of_the_working_tree(lab: Lab, path: str, words: str) -> None:
+    outside = lab.path.parent / ".ssh"
+    outside.mkdir()
+    (lab.path / "models").symlink_to("../.ssh")
+    lab.write("data/keys", "ssh-ed25519\n")
+    lab.write("gitexp.toml", '[datasets.keys]\npath = "data"\n')
+    assert lab.gitexp("data", "pin", "keys").exit_code == 0
+    assert lab.gitexp("data", "save", "keys").exit_code == 0
+    config = (lab.path / "gitexp.toml").read_text().replace('"data"', f'"{path}"')
+    lab.write("gitexp.toml", config)
+    lab.commit("a colleague's change, pulled")
+    result = lab.gitexp("data", "pull", "keys")
+    assert result.exit_code == 3
+    assert words in result.stderr
+    assert list(outside.iterdir()) == []
+    assert not (lab.path / ".git" / "hooks" / "more").exists()
+
+
+def test_a_link_that_is_the_users_own_takes_a_dataset_to_a_larger_disk(lab: Lab) -> None:
+    disk = lab.path.parent / "disk"
+    disk.mkdir()
+    lab.write("data/pets", "1\n")
+    lab.write("gitexp.toml", '[datasets.pets]\npath = "data/pets"\n')
+    lab.write(".gitignore", "data\n")
+    assert lab.gitexp("data", "pin", "pets").exit_code == 0
+    assert lab.gitexp("data", "save", "pets").exit_code == 0
+    (lab.path / "data" / "pets").unlink()
+    (lab.path / "data").rmdir()
+    (lab.path / "data").symlink_to(disk)
+    assert lab.gitexp("data", "pull", "pets").exit_code == 0
+    assert (disk / "pets").read_text() == "1\n"
+
+
+def test_an_artifact_is_not_written_through_a_link_that_the_code_has(lab: Lab) -> None:
+    outside = lab.path.parent / ".ssh"
+    outside.mkdir()
+    (lab.path / "models").symlink_to("../.ssh")
+    lab.commit("a link")
+    program = "mkdir $GITEXP_OUTPUT/models; echo EVIL >$GITEXP_OUTPUT/models/authorized_keys"
+    assert lab.gitexp("run", "--", "sh", "-c", program).exit_code == 0
+    before = lab.state()
+    result = lab.gitexp("get", "latest", "models", "--to", ".")
+    assert result.exit_code == 1
+    assert f"1 of 1 files cannot be written to {lab.path}\n  {lab.path}/models\n" in result.stderr
+    assert list(outside.iterdir()) == []
+    assert lab.state() == before

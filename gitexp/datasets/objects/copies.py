@@ -11,15 +11,15 @@ from gitexp.regularfile import open_regular
 _FICLONE = 0x40049409  # share the blocks of another file, where the file system can (btrfs, XFS)
 
 
-def copy(source: Path, target: Path) -> str:
-    """Copy to a new file; the xxh128 of what arrived there. Raises OSError."""
+def copy(source: Path, target: Path | bytes, *, dir_fd: int | None = None) -> str:
+    """Copy to a new file, perhaps in an open folder; the xxh128 of what arrived there. Raises OSError."""
     from xxhash import xxh3_128
 
     with open(open_regular(source)[0], "rb", buffering=0) as reader:
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=dir_fd)
         try:
             if clone(reader.fileno(), fd):
-                return digest_file(os.fsencode(target)).digest
+                return digest_file(os.fsencode(target), dir_fd=dir_fd).digest
             state = xxh3_128()
             while block := reader.read(BLOCK):
                 state.update(block)

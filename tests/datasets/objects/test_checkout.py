@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.objects.checkout import check_out, mend, place_copies
+from gitexp.datasets.objects import copies
+from gitexp.datasets.objects.checkout import check_out, mend
+from gitexp.datasets.objects.placing import place_copies
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError
 
@@ -160,3 +162,55 @@ def test_a_file_that_would_also_be_a_folder_is_an_error(store: ObjectStore, tmp_
 def test_names_that_are_not_utf8_come_back_as_they_were(store: ObjectStore, tmp_path: Path) -> None:
     place_copies(f"{ONE}  ".encode() + b"\xff\n", store=store, target=tmp_path / "mine")
     assert [os.fsencode(entry.name) for entry in (tmp_path / "mine").iterdir()] == [b"\xff"]
+
+
+# ---- no link is followed below the folder that was named
+
+
+@pytest.mark.parametrize("link", ["folder", "nothing", "file"])
+def test_a_link_on_the_way_below_the_target_is_in_the_way(store: ObjectStore, tmp_path: Path, link: str) -> None:
+    outside, target = tmp_path / "outside", tmp_path / "target"
+    target.mkdir()
+    outside.mkdir()
+    (outside / "a file").write_bytes(b"")
+    (target / "sub").symlink_to({"folder": "../outside", "nothing": "../none", "file": "../outside/a file"}[link])
+    with pytest.raises(GitexpError, match="1 of 2 files cannot be written") as caught:
+        place_copies(TREE, store=store, target=target)
+    assert caught.value.details == (f"  {target}/sub",)
+    assert sorted(path.name for path in outside.iterdir()) == ["a file"]
+    assert [path.name for path in target.iterdir()] == ["sub"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_link_of_the_files_own_name_is_not_written_through(store: ObjectStore, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    (target / "sub").mkdir(parents=True)
+    (target / "sub" / "two").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GitexpError, match="1 of 2 files cannot be written"):
+        place_copies(TREE, store=store, target=target)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_target_itself_may_be_a_link(store: ObjectStore, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "target").symlink_to("disk")
+    assert place_copies(TREE, store=store, target=tmp_path / "target") == 2
+    assert listing(tmp_path / "disk") == {"one": b"1", "sub/two": b"2"}
+
+
+def test_a_link_that_came_after_the_look_is_not_followed(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, outside = tmp_path / "target", tmp_path / "outside"
+    target.mkdir()
+    outside.mkdir()
+
+    def plant(source: Path, name: bytes, *, dir_fd: int) -> str:
+        if not (target / "sub").is_symlink():
+            (target / "sub").symlink_to(outside)
+        return copies.copy(source, name, dir_fd=dir_fd)
+
+    monkeypatch.setattr("gitexp.datasets.objects.placing.copy", plant)
+    with pytest.raises(GitexpError, match="cannot be written: Not a directory"):
+        place_copies(TREE, store=store, target=target)
+    assert list(outside.iterdir()) == []
