@@ -6,7 +6,8 @@
         recipe.toml       submitting side: the resolved recipe; the program finds it in GITEXP_RECIPE
         data/             submitting side: data.toml and the manifests, whole (NAME.xxh128, NAME.sha256)
         splits/           submitting side: row numbers, NAME/SPLIT; the program finds them through GITEXP_SPLITS
-        started.json      worker: when the program started, its process id
+        starting.json     worker: when the program starts, its process id and its machine; then, renamed by that very
+        started.json      process as its last act before it becomes the program: from then on there is a run
         output.*          worker: what it printed, bounded (see worker/output.py)
         matched.jsonl     worker: metrics found in the output
         environment.json  worker: what the probe said
@@ -29,7 +30,9 @@
         record/, tried    the recorder: the tree being built, and each commit id it tried
         record.lock       held (flock) by whoever may record the run
 
-Each file has one writer. Files that must be whole are written beside and renamed.
+Each file has one writer. Files that must be whole are written beside and renamed. What the disk did not take from the
+worker lies in `gitexp-<uid>/<id>/` of the machine's temporary files (`NAME`, or `NAME@OFFSET`: what follows in it),
+until whoever records the run brings it back.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ JOB = "job.json"
 RECIPE = "recipe.toml"
 DATA = "data"
 SPLITS = "splits"
+STARTING = "starting.json"
 STARTED = "started.json"
 MATCHED = "matched.jsonl"
 ENVIRONMENT = "environment.json"
@@ -72,6 +76,40 @@ SECRETS = "secrets.json"
 RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
+
+FROM = "@"  # between the name and the offset of what is elsewhere
+
+
+def identity(pid: int | None = None) -> dict[str, Any]:
+    """Who is at work: a process (ours, if none is given) of a boot of a machine, as far as the system tells."""
+    pid = pid or os.getpid()
+    return {"pid": pid, "host": os.uname().nodename, "boot": _boot(), "space": _pid_space(), "since": since(pid)}
+
+
+def _boot() -> str:
+    """What this machine's kernel is called until it starts anew. Containers share it: so they share locks."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _pid_space() -> str:
+    """In which the numbers of processes mean something."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def since(pid: int) -> str:
+    """When a process began, in its kernel's ticks: with its number it is nobody else's. Empty where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return os.fsdecode(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError):
+        return ""
 
 
 def runs_folder(common_dir: str) -> str:
@@ -130,12 +168,25 @@ def write_whole(folder: str, name: str, content: bytes) -> None:
     beside = f"{path}.{os.getpid()}.tmp"
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-    finally:
-        os.close(fd)
-    os.replace(beside, path)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(fd, view) :]
+        finally:
+            os.close(fd)
+        os.replace(beside, path)
+    except OSError:
+        try:
+            os.unlink(beside)
+        except OSError:
+            pass
+        raise
+
+
+def write_to(fd: int, content: bytes) -> None:
+    """Let an open file hold this and nothing else. Raises OSError."""
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, content, 0)
 
 
 def write_json(folder: str, name: str, document: dict[str, Any]) -> None:
@@ -208,3 +259,74 @@ def is_held(folder: str, name: str) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def folders_elsewhere(run_id: str) -> list[str]:
+    """Where the worker puts what the run's folder does not take, best first: on this machine, for this user alone."""
+    places = dict.fromkeys([os.environ.get("TMPDIR") or "/tmp", "/tmp", "/var/tmp", "/dev/shm"])
+    return [os.path.join(place, f"gitexp-{os.getuid()}", run_id) for place in places]
+
+
+def make_elsewhere(folder: str) -> None:
+    """Make one of these. Raises OSError, also where somebody else made the folder that it lies in."""
+    parent = os.path.dirname(folder)
+    for path in (parent, folder):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass
+    if not _is_ours(parent):
+        raise PermissionError(f"{parent} is somebody else's")
+
+
+def _is_ours(parent: str) -> bool:
+    """Whether nobody else can have put anything into a folder among those that everybody may write to."""
+    found = os.lstat(parent)
+    return found.st_mode & 0o170077 == 0o040000 and found.st_uid == os.getuid()
+
+
+def is_gone(folder: str) -> bool:
+    """Whether somebody removed it. A disk that does not answer says nothing about that."""
+    try:
+        os.stat(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def is_elsewhere(run_id: str, name: str) -> bool:
+    """Whether the worker had to put this file elsewhere."""
+    return any(os.path.isfile(os.path.join(folder, name)) for folder in folders_elsewhere(run_id))
+
+
+def bring_back(folder: str) -> None:
+    """Take into a run's folder what its worker had to put elsewhere; nothing, as a rule. Raises OSError."""
+    if is_gone(folder):
+        return
+    for elsewhere in folders_elsewhere(os.path.basename(folder)):
+        try:
+            names = os.listdir(elsewhere) if _is_ours(os.path.dirname(elsewhere)) else []
+        except OSError:
+            continue
+        for name in sorted(names, key=OUTCOME.__eq__):  # the outcome last: it says that all is there
+            with open(os.path.join(elsewhere, name), "rb") as file:
+                content = file.read()
+            base, _, offset = name.partition(FROM)
+            if offset.isdigit():
+                _write_from(os.path.join(folder, base), int(offset), content)
+            elif not name.endswith(".tmp"):
+                write_whole(folder, name, content)
+        _remove_tree(elsewhere)
+
+
+def _write_from(path: str, offset: int, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    try:
+        os.ftruncate(fd, offset)
+        while content:
+            written = os.pwrite(fd, content, offset)
+            offset, content = offset + written, content[written:]
+    finally:
+        os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,16 @@ def bucket(moto: str, env: dict[str, str]) -> Bucket:
 def xxhsum() -> str:
     """The real xxhsum."""
     return _tool("xxhsum", package="xxhash")
+
+
+@pytest.fixture
+def strace() -> str:
+    """A strace that may trace here."""
+    name = _tool("strace", package="strace")
+    done = subprocess.run([name, "-qq", "-o", os.devnull, "true"], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("strace may not trace here")
+    return name
 
 
 def _tool(name: str, *, package: str) -> str:

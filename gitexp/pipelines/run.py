@@ -159,7 +159,7 @@ def run(
             smoke=checked.smoke,
         )
         running.attend(screen(submitted))
-    ended = _ended(submitted)
+    ended = _ended(submitted, running.outcome)
     if checked.recipe.made_of_components:
         _require_begun(checked, submitted, ended)
     try:
@@ -180,11 +180,15 @@ def run(
     return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others)
 
 
-def _ended(submitted: Submitted) -> Ended:
+def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
+    """`outcome`: as the worker said it, where no disk took it."""
     from gitexp.stages.record import read_ended
 
     try:
         ended = read_ended(submitted.folder)
+        if ended is not None and ended.outcome is None and outcome is not None:
+            runfolder.write_whole(str(submitted.folder), runfolder.OUTCOME, outcome)
+            ended = read_ended(submitted.folder)
     except OSError as error:
         raise _not_recorded(submitted, error) from error
     if ended is None:

@@ -63,6 +63,7 @@ class Running:
         self.cooked: list[Any] | None = None  # the terminal's own settings
         self.raw = False
         self.finished = False
+        self.outcome: bytes | None = None  # as the worker says it, in case no disk took it
         self.handlers: dict[int, Any] = {}
         self.missed: list[int] = []  # signals that came before there was a worker
         self.outgoing = bytearray()
@@ -227,7 +228,7 @@ class Running:
             elif kind == frames.STOPPED:
                 self.suspend(0)
             elif kind == frames.FINISHED:
-                self.finished = True
+                self.finished, self.outcome = True, payload
         self.finished = self.finished or not data
 
     def send(self) -> None:

@@ -68,7 +68,8 @@ class Recorded(NamedTuple):
 
 
 def read_ended(folder: Path) -> Ended | None:
-    """The run in this folder; None where no program was ever started."""
+    """The run in this folder; None where no program was ever started. The caller holds its record.lock."""
+    runfolder.bring_back(str(folder))
     submit = runfolder.read_json(str(folder), runfolder.SUBMIT)
     started = runfolder.read_json(str(folder), runfolder.STARTED)
     outcome = runfolder.read_json(str(folder), runfolder.OUTCOME)
@@ -187,8 +188,7 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
     finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
     code, after = dict(submit["code"]), ended.after
     defects = [*results.problems, *lost]
-    if outcome and outcome.get("output_error"):
-        defects.append(outcome["output_error"])
+    defects += (outcome or {}).get("problems", ())
     if after is None and submit["data"]:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:

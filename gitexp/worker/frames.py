@@ -15,7 +15,7 @@ SIZE = b"w"  # rows and columns, two bytes each
 STDOUT = b"o"
 STDERR = b"r"
 STOPPED = b"s"  # the program was suspended at its terminal (Ctrl-Z)
-FINISHED = b"f"  # outcome.json is there; nothing follows
+FINISHED = b"f"  # what stands in outcome.json, which is there where the disk took it; nothing follows
 
 _HEAD = 5
 

@@ -21,7 +21,7 @@ class Front:
         self._queue = bytearray()
         for fd in (reader, writer):
             os.set_inheritable(fd, False)
-        os.set_blocking(writer, False)
+            os.set_blocking(fd, False)
 
     @property
     def waiting(self) -> int:
@@ -53,6 +53,8 @@ class Front:
         """Read what is there (the descriptor must be readable)."""
         try:
             data = os.read(self.reader, 65536)
+        except BlockingIOError:
+            return []
         except OSError:
             data = b""
         if not data:

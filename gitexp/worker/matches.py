@@ -10,6 +10,7 @@ import os
 import re
 
 from gitexp.worker import fastjson
+from gitexp.worker.disk import Disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ _ENDS = re.compile(rb"[\r\n]")
 class Matches:
     """Patterns applied to streams of bytes. `path` gets one JSON document a line."""
 
-    def __init__(self, path: str, patterns: Mapping[str, str]) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    def __init__(self, path: str, patterns: Mapping[str, str], disk: Disk | None = None) -> None:
+        folder, name = os.path.split(path)
+        self._file = (disk or Disk(folder)).grow(name)
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._counts: dict[str, int] = {}
         self._complained: set[str] = set()
@@ -52,7 +54,7 @@ class Matches:
         for rest in self._pending.values():
             if rest:
                 self._line(bytes(rest), time_s)
-        os.close(self._fd)
+        self._file.close()
 
     def _line(self, raw: bytes, time_s: float) -> None:
         line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
@@ -79,7 +81,4 @@ class Matches:
             self._write({"problem": text})
 
     def _write(self, document: dict[str, object]) -> None:
-        try:
-            os.write(self._fd, fastjson.dumps(document).encode() + b"\n")
-        except OSError:
-            pass  # a full disk: the program must not die of its record; the output says the same
+        self._file.write(fastjson.dumps(document).encode() + b"\n")

@@ -2,7 +2,8 @@
 
 The first 32 KiB are `output.head`. Then come segments of 32 KiB, `output.tail.0`, `output.tail.1`, …, of which the two
 newest stay: the last 32 KiB are always there, and the number in the name says how much went before. Every byte is
-written as it comes, so that a kill of the worker loses none; nothing else has to be kept in step.
+written as it comes, so that a kill of the worker loses none; nothing else has to be kept in step. What a disk does not
+take waits in memory, which is never more than these files.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 
 from gitexp.regularfile import read_regular
+from gitexp.worker.disk import Disk
 
 SEGMENT = 32 * 1024
 LIMIT = 64 * 1024
@@ -20,45 +22,41 @@ _LINE_SEARCH = 4 * 1024  # how far from a cut a line's start is looked for: outp
 
 
 class Output:
-    """The writing side, in the worker. `problem` says why what follows is missing (a full disk, say)."""
+    """The writing side, in the worker. It never raises: a program must not die of its record."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.problem: str | None = None
+    def __init__(self, folder: str, disk: Disk | None = None) -> None:
+        self._disk = disk or Disk(folder)
         self._number = -1  # of the segment being written; -1: the head
         self._room = SEGMENT
-        self._fd = _create(os.path.join(folder, HEAD))
+        self._segments = [self._disk.grow(HEAD)]
+
+    @property
+    def problem(self) -> str | None:
+        """Why the files lack something, so far."""
+        waiting = any(segment.waiting for segment in self._segments)
+        return f"the output could not be kept: {self._disk.trouble}" if waiting else None
 
     def write(self, data: bytes) -> None:
-        """Append. Never raises: a program must not die of its record."""
-        if self.problem is not None:
-            return
-        try:
-            view = memoryview(data)
-            while view:
-                if self._room == 0:
-                    self._turn()
-                written = os.write(self._fd, view[: self._room])
-                self._room -= written
-                view = view[written:]
-        except OSError as error:
-            self.problem = f"the output could not be kept: {error.strerror}"
+        """Append."""
+        view = memoryview(data)
+        while view:
+            if self._room == 0:
+                self._turn()
+            part, view = view[: self._room], view[self._room :]
+            self._segments[-1].write(part)
+            self._room -= len(part)
 
     def _turn(self) -> None:
         """Go on to the next segment; the one before the last is not needed any more."""
         self._number += 1
-        fd = _create(os.path.join(self.folder, f"{TAIL}{self._number}"))
-        os.close(self._fd)
-        self._fd, self._room = fd, SEGMENT
+        self._segments[-1].close()
+        self._segments.append(self._disk.grow(f"{TAIL}{self._number}"))
+        self._room = SEGMENT
         if self._number >= 2:
-            os.unlink(os.path.join(self.folder, f"{TAIL}{self._number - 2}"))
+            self._segments.pop(1).drop()
 
     def close(self) -> None:
-        os.close(self._fd)
-
-
-def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+        self._segments[-1].close()
 
 
 def read_output(folder: str) -> bytes:

@@ -13,6 +13,7 @@ import time
 
 from gitexp import runfolder
 from gitexp.worker import fastjson, interpreter
+from gitexp.worker.disk import Disk
 from gitexp.worker.interpreter import Found
 from gitexp.worker.program import exit_of, signal_group, spawn
 
@@ -32,10 +33,10 @@ _KILL = 9
 class Probing:
     """One probe at a time. The loop calls `read` when `fd` is readable, `reaped` when `pid` ended, `tick` at `due`."""
 
-    def __init__(self, folder: str, options: dict[str, object], *, program: int, python: Found | None) -> None:
+    def __init__(self, disk: Disk, options: dict[str, object], *, program: int, python: Found | None) -> None:
         self.pid: int | None = None
         self.fd: int | None = None
-        self._folder = folder
+        self._disk = disk
         self._options = options
         self._program = program
         self._running: Found | None = None  # None while the machine alone is asked for
@@ -68,6 +69,9 @@ class Probing:
             part = os.read(self.fd, 65536)
         except BlockingIOError:
             return
+        except OSError as error:
+            self._error = str(error.strerror)
+            part = b""
         self._answer += part
         if not part or len(self._answer) > _LONGEST_ANSWER:
             os.close(self.fd)
@@ -94,14 +98,14 @@ class Probing:
     def reaped(self, status: int) -> None:
         """The probe ended: keep its answer, and start what waits."""
         assert self.pid is not None
-        signal_group(self.pid, _KILL)  # what it started (nvidia-smi, say) and did not wait for
+        pid, self.pid = self.pid, None
+        signal_group(pid, _KILL)  # what it started (nvidia-smi, say) and did not wait for
         while self.fd is not None:
             before = len(self._answer)
             self.read()
             if self.fd is not None and len(self._answer) == before:
                 os.close(self.fd)
                 self.fd = None
-        self.pid = None
         self._keep(exit_of(status))
         following, self._next = self._next, None
         if following is not None:
@@ -132,20 +136,19 @@ class Probing:
             options = {**self._options, "interpreter": False}
         self._running, self._error, self._answer = found, None, b""
         self._deadline = time.monotonic() + LIMIT_S
-        reader, writer = os.pipe()
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         argv += ["-B", "-c", _IMPORT_PROBE, fastjson.dumps(options)]
+        ends: list[int] = []
         try:
-            self.pid = spawn(argv, env=env, cwd=cwd, streams=(nothing, writer, nothing))
+            ends += os.pipe()
+            ends.append(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
+            self.pid = spawn(argv, env=env, cwd=cwd, streams=(ends[2], ends[1], ends[2]))
+            os.set_blocking(ends[0], False)
+            self.fd = ends.pop(0)
         except OSError as error:
-            os.close(reader)
             self._error = str(error.strerror)
-        else:
-            self.fd = reader
-            os.set_blocking(reader, False)
         finally:
-            os.close(writer)
-            os.close(nothing)
+            for end in ends:
+                os.close(end)
         if self.pid is None:
             self._keep(None)
             if not self._machine_asked:
@@ -177,7 +180,4 @@ class Probing:
             self._write({"probed": None, "how": "none", "result": self._machine, "error": self._problem})
 
     def _write(self, document: dict[str, object]) -> None:
-        try:
-            runfolder.write_whole(self._folder, runfolder.ENVIRONMENT, fastjson.dumps(document).encode())
-        except OSError:
-            pass  # a full disk: the program must not die of its record
+        self._disk.write(runfolder.ENVIRONMENT, fastjson.dumps(document).encode())

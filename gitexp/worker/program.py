@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _RESTORED = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores these, and what is ignored stays so across exec
 
+_UNNOTED = "note"
+
+
+class Unnoted(Exception):
+    """That the program starts could not be written down, so it was not started."""
+
+
 ENDS = {
     number: name
     for name, number in vars(_signal).items()
@@ -30,17 +37,28 @@ def spawn(
     cwd: str,
     streams: tuple[int, int, int],
     terminal: int | None = None,
-    note: Callable[[int], None] | None = None,
+    note: Callable[[int], tuple[str, str]] | None = None,
 ) -> int:
     """Start argv, found on env's PATH; its process id is also its group's. Raises OSError when it cannot be executed.
 
     `terminal`: the controlling terminal whose foreground group it becomes before it runs. `note` is called with the
-    process id before its first instruction: who is killed in between has said that it starts, and it never does. What
-    `note` raises is raised, and nothing has started.
+    process id; the process itself renames the first of its two paths to the second as its last act before it becomes
+    the program, so that no kill of ours leaves a program without the note, or the note without a program. Raises
+    Unnoted where that cannot be done, and whatever `note` raises; then nothing has started.
     """
     gate_read, gate_write = os.pipe()
-    failed_read, failed_write = os.pipe()
-    pid = os.fork()
+    try:
+        failed_read, failed_write = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(failed_read)
+            os.close(failed_write)
+            raise
+    except OSError:
+        os.close(gate_read)
+        os.close(gate_write)
+        raise
     if pid == 0:
         os.close(gate_write)  # ours would keep the gate from closing with the worker
         _become(argv, env, cwd, streams, gate_read, failed_write)
@@ -53,14 +71,13 @@ def spawn(
     except OSError:
         pass  # it is already gone
     try:
-        if note is not None:
-            note(pid)
+        paths = "\0".join(note(pid)) if note is not None else ""
+        os.write(gate_write, b"!" + os.fsencode(paths))  # far less than a pipe holds, so it comes whole
     except BaseException:
         os.close(gate_write)
         os.close(failed_read)
         os.waitpid(pid, 0)
         raise
-    os.write(gate_write, b"!")
     os.close(gate_write)
     failure = b""
     while part := os.read(failed_read, 4096):  # ends with exec, which closes the other end
@@ -69,6 +86,8 @@ def spawn(
     if failure:
         os.waitpid(pid, 0)
         number, _, text = os.fsdecode(failure).partition(":")
+        if number == _UNNOTED:
+            raise Unnoted(text)
         raise OSError(int(number), text)
     return pid
 
@@ -80,7 +99,8 @@ def _become(
     try:
         _signal.set_wakeup_fd(-1)
         os.setpgid(0, 0)
-        if not os.read(gate, 1):
+        opened = os.read(gate, 16384)
+        if not opened:
             os._exit(127)  # the worker died first, or could not note us: nothing has started
         for number in _RESTORED:
             _signal.signal(number, _signal.SIG_DFL)
@@ -91,12 +111,25 @@ def _become(
         except OSError as error:
             os.write(failed, os.fsencode(f"{error.errno}:{error.strerror}: {cwd!r}"))
             os._exit(127)
+        if len(opened) > 1:
+            _note(opened[1:], failed)
         os.execvpe(argv[0], argv, env)
     except OSError as error:
         os.write(failed, os.fsencode(f"{error.errno}:{error.strerror}: {argv[0]!r}"))
     except BaseException as error:  # noqa: BLE001  # a child must never go on as a second worker
         os.write(failed, os.fsencode(f"0:{error}"))
     os._exit(127)
+
+
+def _note(paths: bytes, failed: int) -> None:
+    """From here on there is a run."""
+    starting, started = paths.split(b"\0")
+    try:
+        os.rename(starting, started)
+    except OSError as error:
+        name = os.fsdecode(os.path.basename(started))
+        os.write(failed, os.fsencode(f"{_UNNOTED}:{error.strerror}: {name}"))
+        os._exit(127)
 
 
 def signal_group(group: int, number: int) -> bool:

@@ -10,6 +10,7 @@ import os
 
 from gitexp import runfolder
 from gitexp.worker import frames, terminal
+from gitexp.worker.disk import Disk
 from gitexp.worker.front import ROOM, Front
 from gitexp.worker.output import Output
 
@@ -27,13 +28,13 @@ CLOSED_TERMINAL_S = 0.25
 class Relay:
     """`readers` are the open ends of what the program prints, and which stream each is."""
 
-    def __init__(self, folder: str, front: Front | None) -> None:
+    def __init__(self, disk: Disk, front: Front | None) -> None:
         self.front = front
         self.readers: dict[int, bytes] = {}
         self.master: int | None = None  # of the pseudo-terminal, where there is one
         self.closed_until = 0.0  # nobody had the terminal open when it was last read
-        self.output = Output(folder)
-        self._folder = folder
+        self.output = Output(disk.folder, disk)
+        self._disk = disk
         self._matches: Matches | None = None
         self._input = bytearray()
         self._types = False
@@ -62,7 +63,7 @@ class Relay:
         """Apply the recipe's patterns. Costs the import of re, hence once the program runs."""
         from gitexp.worker.matches import Matches
 
-        self._matches = Matches(os.path.join(self._folder, runfolder.MATCHED), patterns)
+        self._matches = Matches(os.path.join(self._disk.folder, runfolder.MATCHED), patterns, self._disk)
 
     def interest(self, now: float, *, ended: bool) -> tuple[list[int], list[int]]:
         """What to wait for: (to read, to write)."""
@@ -87,9 +88,9 @@ class Relay:
         except BlockingIOError:
             return 0
         except OSError as error:
-            if error.errno != errno.EIO:
-                raise
             if not ended:
+                if fd != self.master or error.errno != errno.EIO:
+                    raise
                 self.closed_until = now + CLOSED_TERMINAL_S  # the program may open its terminal again
                 return 0
             data = b""
@@ -98,10 +99,10 @@ class Relay:
             if fd != self.master:
                 os.close(fd)
             return 0
-        self.output.write(data)
         kind = self.readers[fd]
         if self.front:
             self.front.send(kind, data)
+        self.output.write(data)
         if self._matches:
             self._matches.feed(kind, data, time_s)
         return len(data)
@@ -135,9 +136,9 @@ class Relay:
         return interrupts
 
     def close(self, time_s: float) -> None:
+        self.output.close()
         if self._matches:
             self._matches.close(time_s)
-        self.output.close()
 
     def _end_input(self) -> None:
         """Whoever waits for a line gets the end of the file instead: nobody is left to type."""

@@ -1,7 +1,8 @@
 """One job, from its job.json to its outcome.json: start the program, relay and keep what it prints, enforce its limits.
 
 A select loop without threads. Whoever attends may be slow (the program then waits, as behind a plain pipe), may be
-suspended, may die: the program goes on. Signals to the worker are meant for the program and passed on to its group.
+suspended, may die: the program goes on. So it does whatever the worker itself cannot do, a bug included: each thing is
+tried alone, and the outcome says what failed. Signals to the worker are meant for the program, and go on to its group.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import time
 
 from gitexp import runfolder
 from gitexp.worker import fastjson, frames, interpreter
+from gitexp.worker.disk import Disk
 from gitexp.worker.front import Front
 from gitexp.worker.probing import Probing
-from gitexp.worker.program import exit_of, group_lives, signal_group, spawn
+from gitexp.worker.program import Unnoted, exit_of, group_lives, signal_group, spawn
 from gitexp.worker.relay import Relay
 from gitexp.worker.stopping import GRACE_S, Stopping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 ERROR = "worker-error.txt"
@@ -32,6 +35,8 @@ HEARTBEAT_S = 2.0
 QUIET_S = 0.3  # after the program ended: how long without output until a daemon that holds its pipe is left behind
 LEFT_OVER = 2 * 1024 * 1024  # what such a daemon may still say, at most
 GROUP_LOOK_S = 0.1
+BREATH_S = 0.05  # after something failed, so that what fails each time does not take the machine
+MOST_SAID = 5  # failures that the record tells
 
 _HANDLED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGTSTP, _signal.SIGCONT)
 
@@ -53,21 +58,18 @@ def run(folder: str, front: tuple[int, int] | None) -> int:
     return 0
 
 
-class Unnoted(Exception):
-    """That the program starts could not be written down, so it was not started."""
-
-
 class Watch:
     """A job in progress. Times are on the monotonic clock, but `started`."""
 
     def __init__(self, folder: str, lock: int, front: Front | None) -> None:
         self.folder = folder
+        self.disk = Disk(folder)
         self.lock = lock
         self.front = front
         with open(os.path.join(folder, runfolder.JOB), encoding="utf-8") as file:
             self.job: dict[str, Any] = fastjson.loads(file.read())
         self.wake = _listen()
-        self.relay = Relay(folder, front)
+        self.relay = Relay(self.disk, front)
         self.probing: Probing | None = None
         self.stopping = Stopping(0, deadline=None, grace_s=GRACE_S)
         self.pid = 0
@@ -77,13 +79,15 @@ class Watch:
         self.left_over = 0
         self.suspended_with_front = False
         self.next_heartbeat = 0.0
+        self.stumbled = False  # since the last wait
         self.started = time.time()
         self.began = self.ended = self.last_data = time.monotonic()
 
     def run(self) -> None:
+        runfolder.write_to(self.lock, fastjson.dumps(runfolder.identity()).encode())
         error = self.start()
         while error is None and not self.done():
-            self.step()
+            self.attempt("go on", self.step)
         self.finish(error)
 
     def start(self) -> OSError | None:
@@ -105,18 +109,22 @@ class Watch:
             os.close(nothing)
         deadline = None if job["timeout_s"] is None else self.began + job["timeout_s"]
         self.stopping = Stopping(self.pid, deadline=deadline, grace_s=job.get("grace_s", GRACE_S))
-        self.probing = Probing(self.folder, job["probe"], program=self.pid, python=python)
-        if job["patterns"]:
-            self.relay.look_for(job["patterns"])
+        self.attempt("look for the program's Python and metrics", self.look_on, python)
         return None
 
-    def note(self, pid: int) -> None:
-        """Say in the folder that the program starts: from here on there is a run, whoever is killed."""
-        document = {"started": self.started, "pid": pid, "host": os.uname().nodename}
+    def look_on(self, python: interpreter.Found | None) -> None:
+        self.probing = Probing(self.disk, self.job["probe"], program=self.pid, python=python)
+        if self.job["patterns"]:
+            self.relay.look_for(self.job["patterns"])
+
+    def note(self, pid: int) -> tuple[str, str]:
+        """Make ready the words that there is a run; the program itself says them."""
+        document = {**runfolder.identity(pid), "started": self.started}
         try:
-            runfolder.write_whole(self.folder, runfolder.STARTED, fastjson.dumps(document).encode())
+            runfolder.write_whole(self.folder, runfolder.STARTING, fastjson.dumps(document).encode())
         except OSError as error:
             raise Unnoted(f"{error.strerror}: {runfolder.STARTED}") from error
+        return os.path.join(self.folder, runfolder.STARTING), os.path.join(self.folder, runfolder.STARTED)
 
     def done(self) -> bool:
         if not self.over:
@@ -131,23 +139,59 @@ class Watch:
         relay, probe = self.relay, self.probing.fd if self.probing else None
         reading, writing = relay.interest(now, ended=self.status is not None)
         reading += [self.wake] if probe is None else [self.wake, probe]
-        readable, writable, _ = select.select(reading, writing, [], max(0.0, self.due(now) - now))
+        readable, writable = self.ready(reading, writing, max(0.0, self.due(now) - now))
         now = time.monotonic()
         if self.wake in readable:
-            for number in os.read(self.wake, 4096):
-                self.on_signal(number, now)
+            self.attempt("pass on a signal", self.on_wake, now)
         if self.front and self.front.writer in writable:
-            self.front.flush()
+            self.attempt("show what the program printed", self.front.flush)
         if self.front and self.front.reader in readable:
-            self.stopping.interrupted(now, times=relay.hear(self.front))
+            self.attempt("pass on what was typed", self.on_front, self.front, now)
         if relay.master in writable:
-            relay.write_input()
+            self.attempt("pass on what was typed", relay.write_input)
         for fd in readable:
             if fd in relay.readers:
-                self.on_output(fd, now)
+                self.attempt("read what the program printed", self.on_output, fd, now)
         if self.probing and probe in readable and self.probing.fd == probe:
-            self.probing.read()
+            self.attempt("read what the environment is", self.probing.read)
         self.on_time(now)
+
+    def ready(self, reading: list[int], writing: list[int], wait_s: float) -> tuple[list[int], list[int]]:
+        """What can be read and written. Where the system does not tell, all is tried: nothing of it blocks."""
+        if self.stumbled:
+            self.stumbled = False
+            time.sleep(BREATH_S)
+        try:
+            return select.select(reading, writing, [], wait_s)[:2]
+        except (OSError, ValueError):
+            time.sleep(BREATH_S)
+            return reading, writing
+
+    def attempt(self, what: str, do: Callable[..., object], *args: object) -> None:
+        """Do something for the record's sake, or for whoever attends. That it fails is noted, and nothing else."""
+        try:
+            do(*args)
+        except Exception as error:  # noqa: BLE001  # the program goes on, whatever it is
+            self.stumbled = True
+            reason = error.strerror if isinstance(error, OSError) else error
+            words = f"gitexp could not {what}: {reason or type(error).__name__}"
+            if words not in self.disk.notes and len(self.disk.notes) < MOST_SAID:
+                self.disk.notes.append(words)
+                if not isinstance(error, OSError):
+                    import traceback
+
+                    self.disk.write(ERROR, traceback.format_exc().encode())
+
+    def on_wake(self, now: float) -> None:
+        try:
+            numbers = os.read(self.wake, 4096)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            self.on_signal(number, now)
+
+    def on_front(self, front: Front, now: float) -> None:
+        self.stopping.interrupted(now, times=self.relay.hear(front))
 
     def due(self, now: float) -> float:
         """When something happens by itself."""
@@ -166,12 +210,14 @@ class Watch:
 
     def on_time(self, now: float) -> None:
         if now >= self.next_heartbeat:
-            os.utime(self.lock)
             self.next_heartbeat = now + HEARTBEAT_S
+            self.disk.sign_of_life(self.lock)
+            self.disk.retry()
+            self.attempt("see what ended", self.reap, now)  # should the byte that says so have been lost
         if self.probing:
-            self.probing.tick(now)
+            self.attempt("find out what the environment is", self.probing.tick, now)
         if not self.over:
-            self.stopping.tick(now)
+            self.attempt("stop the program", self.stopping.tick, now)
             # Asked to stop for good, the program is over when its whole group is: a shell dies at once of the
             # signal for which the training below it still writes its last checkpoint.
             if self.status is not None and not (self.stopping.final and group_lives(self.pid)):
@@ -224,11 +270,15 @@ class Watch:
                 self.probing.reaped(status)
 
     def finish(self, error: OSError | None) -> None:
-        """Write outcome.json, and only then tell the front."""
-        self.relay.close(self.ended - self.began)
+        """Write outcome.json, and only then tell the front: it gets the outcome too, should no disk take it."""
+        self.attempt("read the last lines", self.relay.close, self.ended - self.began)
         exit_code, signal = exit_of(self.status) if self.status is not None else (None, None)
         if error is not None:
             exit_code = 127 if error.errno == errno.ENOENT else 126
+        try:
+            os.unlink(os.path.join(self.folder, ROOM))
+        except OSError:
+            pass
         outcome = {
             "started": self.started,
             "finished": self.started + (self.ended - self.began),
@@ -238,14 +288,16 @@ class Watch:
             "stop": self.stopping.reason,
             "peak_memory_bytes": self.peak_memory_bytes,
             "error": error.strerror if error is not None else None,
-            "output_error": self.relay.output.problem,
         }
-        os.unlink(os.path.join(self.folder, ROOM))
-        runfolder.write_whole(self.folder, runfolder.OUTCOME, fastjson.dumps(outcome).encode())
-        os.close(self.lock)  # it says "running" to others, which is over
+
+        def tell() -> bytes:
+            return fastjson.dumps({**outcome, "problems": self.disk.words()}).encode()
+
+        content = self.disk.finish(runfolder.OUTCOME, tell)
+        self.attempt("let go", os.close, self.lock)  # it says "running" to others, which is over
         if self.front:
-            self.front.send(frames.FINISHED)
-            self.front.flush_all()
+            self.front.send(frames.FINISHED, content)
+            self.attempt("say that it ended", self.front.flush_all)
 
 
 def _listen() -> int:

@@ -10,6 +10,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import pytest
 from harness import Lab
 
 
@@ -235,3 +236,51 @@ def test_a_recorded_run_whose_folder_is_half_removed_does_not_pass_for_one_that_
     assert result.exit_code == -9
     assert len(lab.runs()) == 1
     assert [path.name[0] for path in (lab.path / ".git" / "gitexp" / "runs").iterdir()] == ["."]
+
+
+@pytest.mark.parametrize(
+    "rule", ["openat:error=ENOSPC:when=1+", "rename:error=EROFS:when=1+", "close:error=EIO:when=1+"]
+)
+def test_what_no_disk_takes_from_the_worker_is_recorded_by_the_command_that_attends(
+    lab: Lab, strace: str, rule: str
+) -> None:
+    go = lab.path / ".git" / "go"
+    process, worker = started(lab, "while [ ! -e .git/go ]; do sleep 0.05; done; echo still here; exit 3")
+    tracer = [strace, "-p", str(worker), "-o", "/dev/null", "-e", f"inject={rule}"]
+    tracing = subprocess.Popen(tracer, stderr=subprocess.PIPE, text=True)
+    assert tracing.stderr is not None
+    assert "attached" in tracing.stderr.readline()
+    go.touch()
+    said = process.communicate(timeout=60)
+    tracing.communicate(timeout=60)
+    assert said[0] == "still here\n"
+    assert "warning: gitexp could not write to the run's folder" in said[1]
+    assert process.returncode == 4
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (run["status"], run["exit_code"]) == ("failed", 3)
+    assert "gitexp could not write to the run's folder" in " ".join(run["defects"])
+
+
+@pytest.mark.parametrize(
+    "closed", [">/dev/full 2>&1", "2>/dev/full >&2", "2>&1 | true; exit ${PIPESTATUS[0]}", ">&- 2>&-"]
+)
+def test_a_run_whose_words_nobody_takes_ends_and_is_recorded_with_its_own_exit_code(lab: Lab, closed: str) -> None:
+    script = f"gitexp run -- sh -c 'sleep 0.3; echo out; echo err >&2; exit 3' {closed}"
+    assert lab.command("bash", "-c", script).exit_code == 4
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (run["status"], run["exit_code"]) == ("failed", 3)
+    assert lab.show("experiments:output.log") == "out\nerr\n"
+
+
+def test_a_worker_killed_before_its_program_began_is_no_run(lab: Lab) -> None:
+    """As when both are killed: what a later command finds."""
+    process, worker = started(lab, "sleep 60")
+    process.kill()
+    process.communicate()
+    [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
+    os.kill(worker, signal.SIGKILL)
+    os.killpg(json.loads((folder / "started.json").read_text())["pid"], signal.SIGKILL)
+    (folder / "started.json").rename(folder / "starting.json")  # as it is until the program's process says so itself
+    assert "crashed" not in lab.gitexp("status").stdout
+    assert lab.gitexp("log").stderr.startswith("error: There are no runs yet")
+    assert lab.runs() == []

@@ -19,7 +19,8 @@ def test_a_program_that_succeeds(tmp_path: Path) -> None:
     before = time.time()
     told = run_unattended(job(tmp_path / "run", ["sh", "-c", "echo out; echo err >&2"]))
     assert told["exit_code"] == 0
-    assert told["signal"] is told["stop"] is told["error"] is told["output_error"] is None
+    assert told["signal"] is told["stop"] is told["error"] is None
+    assert told["problems"] == []
     assert before <= told["started"] <= told["finished"] <= time.time()
     assert told["duration_s"] == pytest.approx(told["finished"] - told["started"], abs=1e-3)
     assert told["peak_memory_bytes"] > 500_000
