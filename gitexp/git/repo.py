@@ -184,17 +184,19 @@ class ObjectReader:
         self._process.stderr.close()  # type: ignore[union-attr]
         self._process.wait()
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of one object; None where there is none or it is larger than OBJECT_LIMIT."""
-        found = self.find(name)
+    def read(self, name: str, *, limit: int = OBJECT_LIMIT) -> bytes | None:
+        """The bytes of one object; None where there is none or it is larger than `limit`."""
+        found = self.find(name, limit=limit)
         return None if found is None else found[1]
 
-    def find(self, name: str) -> tuple[str, bytes | None] | None:
-        """Object id and bytes; None where there is none. The bytes are None past OBJECT_LIMIT."""
-        return next(self.find_many([name]))
+    def find(self, name: str, *, limit: int = OBJECT_LIMIT) -> tuple[str, bytes | None] | None:
+        """Object id and bytes; None where there is none. The bytes are None past `limit`."""
+        return next(self.find_many([name], limit=limit))
 
-    def find_many(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | None] | None]:
-        """Object id and bytes of each name, in order."""
+    def find_many(
+        self, names: Iterable[str], *, limit: int = OBJECT_LIMIT
+    ) -> Iterator[tuple[str, bytes | None] | None]:
+        """Object id and bytes of each name, in order. What is larger than `limit` is never in memory."""
         asked, stream = self._process.stdin, self._process.stdout
         assert asked is not None and stream is not None
         # A chunk of requests fits into the pipe whole, so that git never waits for us while we wait for it.
@@ -204,9 +206,9 @@ class ObjectReader:
             asked.write("".join(lines).encode("utf-8", "surrogateescape"))
             asked.flush()
             for _ in chunk:
-                yield self._answer(stream)
+                yield self._answer(stream, limit)
 
-    def _answer(self, stream: IO[bytes]) -> tuple[str, bytes | None] | None:
+    def _answer(self, stream: IO[bytes], limit: int) -> tuple[str, bytes | None] | None:
         header = stream.readline()
         if not header.endswith(b"\n"):
             _, err = self._process.communicate()
@@ -215,7 +217,7 @@ class ObjectReader:
         if header.endswith((b" missing\n", b" ambiguous\n")) or len(fields) != 3:
             return None
         size = int(fields[2])
-        if size > OBJECT_LIMIT:
+        if size > limit:
             left = size + 1
             while left:
                 left -= len(stream.read(min(left, 1 << 20)))

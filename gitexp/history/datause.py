@@ -12,8 +12,9 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.cache import Row
-from gitexp.history.read import PART_LIMIT, parse_tree
+from gitexp.history.read import parse_tree
 from gitexp.history.walk import Runs, find_tips, tip_to_read
+from gitexp.model.bounded import LARGEST
 from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
 from gitexp.model.run import Unreadable
@@ -73,7 +74,7 @@ def uses(repo: Repo, reader: ObjectReader, rows: Sequence[Row]) -> Iterator[Use]
         if oid is None:
             continue
         if oid not in parsed:
-            parsed[oid] = _records(reader.read(oid))
+            parsed[oid] = _records(reader.read(oid, limit=LARGEST))
         for record in parsed[oid].values():
             yield Use(row, record)
 
@@ -234,7 +235,7 @@ def _parts(content: bytes, id_bytes: int) -> list[str]:
 
 
 def _records(content: bytes | None) -> Mapping[str, DatasetRecord]:
-    if content is None or len(content) > PART_LIMIT:
+    if content is None:
         return {}
     try:
         return load_data(content.decode())

@@ -6,9 +6,8 @@ Records may come from anybody: what cannot be read needs nothing, and no digest 
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitexp.datasets.objects.names import name_of
 from gitexp.errors import GitexpError
@@ -16,6 +15,7 @@ from gitexp.git.repo import ObjectReader
 from gitexp.model.catalogue import dataset_name
 from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.model.run import Unreadable, load_tables
 
 _PARTS = ("data.toml", "artifacts.xxh128", "run.toml")
 KEYED = "hmac-sha256:"
@@ -113,8 +113,8 @@ def sampled_history(run_toml: bytes) -> Iterator[str]:
     if not there:
         return
     try:
-        history: dict[str, Any] = tomllib.loads(rest.partition(b"\n[")[0].decode())
-    except (ValueError, RecursionError):
+        history = load_tables(rest.partition(b"\n[")[0].decode(), where="[history]")
+    except (Unreadable, UnicodeDecodeError):
         return
     rows, kept, digest = (history.get(key) for key in ("rows", "kept", "digest"))
     is_sample = isinstance(rows, int) and isinstance(kept, int) and kept < rows

@@ -6,7 +6,6 @@ Parts are parsed when they are first asked for: an environment with hundreds of 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from functools import cached_property
@@ -14,11 +13,11 @@ from typing import Any, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
-from gitexp.model.run import RunRecord, Unreadable, load_run
+from gitexp.model.bounded import LARGEST
+from gitexp.model.run import RunRecord, Unreadable, load_run, load_tables
 
 T = TypeVar("T")
 
-PART_LIMIT = 4 << 20  # bytes of a file that is parsed
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
 _PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "artifacts.xxh128")
 OUTCOME = ("run.toml", "metrics.toml")  # the parts that say what came out
@@ -77,18 +76,14 @@ class Run:
     @cached_property
     def recipe(self) -> Mapping[str, Any] | None:
         """The resolved recipe."""
-        return self._parsed("recipe.toml", _toml)
+        return self._parsed("recipe.toml", lambda text: load_tables(text, where="recipe.toml"))
 
     @cached_property
     def recipe_values(self) -> Mapping[str, Any]:
         """The recipe by dotted key, without [about] and [why]: what counts as an input."""
         from gitexp.model.recipe import flatten
 
-        try:
-            return flatten(dict(self.recipe or {}))
-        except RecursionError:
-            self.problems.append("recipe.toml is nested too deeply")
-            return {}
+        return flatten(dict(self.recipe or {}))
 
     @cached_property
     def why(self) -> Mapping[str, str]:
@@ -157,12 +152,9 @@ class Run:
 
 
 def load_record(text: str) -> RunRecord:
-    """Parse anybody's run.toml. Raises NewerFormat or Unreadable, also for times that UTC has no year for."""
+    """Parse anybody's run.toml, times in UTC. Raises NewerFormat or Unreadable."""
     record = load_run(text, where="run.toml")
-    try:
-        return record._replace(started=record.started.astimezone(UTC), finished=record.finished.astimezone(UTC))
-    except OverflowError as error:
-        raise Unreadable("run.toml breaks the record format: a time lies outside the years 1 to 9999") from error
+    return record._replace(started=record.started.astimezone(UTC), finished=record.finished.astimezone(UTC))
 
 
 def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:
@@ -170,24 +162,14 @@ def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:
     return goals.get(metric) or goals.get(metric.partition("[")[0])
 
 
-def _toml(text: str) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"recipe.toml is not valid TOML: {error}") from error
-
-
 def read_run(reader: ObjectReader, commit: str, *, parts: Sequence[str] = _PARTS) -> Run:
     """Read the run that a commit is, or only those parts of it that will be asked for. Raises NewerFormat."""
-    header, tree, *found = reader.find_many([commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)])
+    names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)]
+    header, tree, *found = reader.find_many(names, limit=LARGEST)
     if header is None or tree is None:
         raise GitexpError(f"The commit {commit} is not in this repository", fix="gitexp pull")
-    contents = {name: _bounded(part) for name, part in zip(parts, found, strict=True) if part is not None}
+    contents = {name: part[1] for name, part in zip(parts, found, strict=True) if part is not None}
     return Run(commit, header[1] or b"", parse_tree(tree[1] or b"", id_bytes=len(commit) // 2), contents)
-
-
-def _bounded(part: tuple[str, bytes | None]) -> bytes | None:
-    return part[1] if part[1] is not None and len(part[1]) <= PART_LIMIT else None
 
 
 def parse_tree(content: bytes, *, id_bytes: int) -> dict[str, str]:

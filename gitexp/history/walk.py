@@ -13,12 +13,12 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, output, start
 from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.read import load_record
+from gitexp.model.bounded import LARGEST
 from gitexp.model.metrics import load_metrics
 from gitexp.model.run import RunId
 
 T = TypeVar("T")
 
-RECORD_LIMIT = 1 << 20  # bytes of run.toml or metrics.toml; what is larger was not written by gitexp
 METRICS_LIMIT = 1000  # metrics of one run that a row carries
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
 _FIELDS = ("%m", "%H", "%at", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
@@ -158,7 +158,7 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str) -> tuple[bool, list
     gone = any(mark.strip() == "<" for mark, *_ in commits)
     runs = [(oid, int(at or 0), author, trailer.strip()) for _, oid, at, author, trailer in commits if trailer.strip()]
     names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml"))
-    found = reader.find_many(names)
+    found = reader.find_many(names, limit=LARGEST)
     return gone, [_read_row(*run, record=next(found), metrics=next(found)) for run in runs]
 
 
@@ -223,11 +223,10 @@ def _text(found: Found, name: str) -> str:
     """A file of a record as text. Raises GitexpError where it is missing, too large or not UTF-8."""
     if found is None:
         raise GitexpError(f"{name} is missing")
-    content = found[1]
-    if content is None or len(content) > RECORD_LIMIT:
-        raise GitexpError(f"{name} is larger than 1 MiB")
+    if found[1] is None:
+        raise GitexpError(f"{name} is larger than {LARGEST >> 20} MiB")
     try:
-        return content.decode("utf-8")
+        return found[1].decode("utf-8")
     except UnicodeDecodeError as error:
         raise GitexpError(f"{name} is not UTF-8") from error
 

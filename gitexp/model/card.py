@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from gitexp.errors import Refused
 from gitexp.model.assembly import files_of
+from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.fields import Fields, dimension_problems, from_data
 from gitexp.model.recipe_shape import SLOTS
 from gitexp.model.schema import (
@@ -77,14 +78,14 @@ def load_cards(content: str, *, where: str) -> dict[str, Card]:
     if len(content) > _LIMIT:
         raise Refused(f"{where} is too long for a file of cards", why=f"It may have {_LIMIT:,} characters.")
     try:
-        table = tomllib.loads(content)
+        table = load_toml(content)
         problems = list(_oversized(table)) or [*problems_in(table, Each(_CARD)), *_without_slot(table)]
     except tomllib.TOMLDecodeError as error:
         from gitexp.model.keylines import syntax_error
 
         line, what = syntax_error(content, error)
         raise Refused("1 error in the cards", details=[f"{where}:{line}: {what}"]) from error
-    except (ValueError, RecursionError) as error:  # a number of ten thousand digits, brackets a thousand deep
+    except OutOfBounds as error:
         raise Refused("1 error in the cards", details=[f"{where}: cannot be read: {error}"]) from error
     if problems:
         from gitexp.model.keylines import located

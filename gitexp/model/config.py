@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import Refused
+from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.catalogue import DatasetRef, catalogue_problems, dataset_name, load_catalogue, location, yes_or_no
 from gitexp.model.schema import (
     Each,
@@ -117,16 +118,14 @@ def load_catalogue_file(text: str, *, where: str) -> dict[str, DatasetRef]:
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return load_toml(text)
     except tomllib.TOMLDecodeError as error:
         from gitexp.model.keylines import syntax_error
 
         line, words = syntax_error(text, error)
         raise _wrong([f"{where}:{line}: {words}"], where) from error
-    except ValueError as error:  # Python reads no integer of more than 4,300 digits
-        raise _wrong([f"{where}: a number has too many digits"], where) from error
-    except RecursionError as error:
-        raise _wrong([f"{where}: nested too deeply"], where) from error
+    except OutOfBounds as error:
+        raise _wrong([f"{where}: {error}"], where) from error
 
 
 def parse_size(size: str | int) -> int:

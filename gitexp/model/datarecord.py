@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.model.run import Unreadable, as_plain
+from gitexp.model.run import Unreadable, as_plain, load_tables
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 DRAWN_KEYS = {"fraction": float, "count": int, "rest": bool, "stratify": str, "seed": int, "of": str}
@@ -58,10 +57,9 @@ def dump_data(records: Iterable[DatasetRecord]) -> str:
 def load_data(text: str, *, where: str = "data.toml") -> dict[str, DatasetRecord]:
     """Parse data.toml. Unknown keys are ignored. Raises Unreadable, naming `where`."""
     try:
-        tables = tomllib.loads(text)
-        return {name: DatasetRecord(name, **dict(_known(table))) for name, table in tables.items()}
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+        return {
+            name: DatasetRecord(name, **dict(_known(table))) for name, table in load_tables(text, where=where).items()
+        }
     except TypeError as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
 

@@ -6,11 +6,10 @@ read back. Both were written by somebody else's Python: nothing in them is taken
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.run import Unreadable, as_plain
+from gitexp.model.run import as_plain, load_tables
 
 UNKNOWN = "unknown"
 
@@ -53,10 +52,7 @@ def sound(value: Any) -> Any:
 
 def load_environment(text: str, *, where: str = "environment.toml") -> dict[str, Any]:
     """Parse environment.toml. Raises Unreadable, naming `where`."""
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: an integer of 5,000 digits is none to Python
-        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+    return load_tables(text, where=where)
 
 
 def requirements(document: Mapping[str, Any]) -> str:

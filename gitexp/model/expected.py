@@ -12,12 +12,12 @@ set = ["train.epochs=2"]                                # as after -s
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import Refused
+from gitexp.model.bounded import load_toml
 from gitexp.model.schema import Each, Either, Shape, expected, problems_in, texts
 
 FILE = "expected.toml"
@@ -57,8 +57,8 @@ class Expected(NamedTuple):
 def load_expected(text: str, *, where: str) -> Expected:
     """Parse expected.toml. Raises Refused with every problem as a `file:line: key: what` line."""
     try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        table = load_toml(text)
+    except ValueError as error:
         raise Refused(f"{where} is no TOML: {error}") from error
     problems = list(problems_in(table, _SHAPE))
     problems += [(path, "lacks value") for path in _valueless(table)]

@@ -17,6 +17,7 @@ from gitexp.model.schema import KeyPath, dotted
 # array would be parsed again at every line.
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _STARTS = re.compile(rf"\s*(?:$|\#|\[.*\]\s*(?:\#.*)?$|{_KEY}(?:\s*\.\s*{_KEY})*\s*=)")
+_MOST_TRIED = 1 << 20  # characters parsed again: a string of many lines that look like keys is tried at each of them
 _AT_LINE = re.compile(r"^(.*) \(at line (\d+), column (\d+)\)$", re.DOTALL)
 
 
@@ -64,7 +65,7 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """(line, text, parsed) of each key = value and each [header]; parsed is None for what never becomes valid."""
     rest = text.replace("\r\n", "\n").split("\n")
     chunk: list[str] = []
-    start = 0
+    start = tried = 0
     for index, line in enumerate(rest):
         if not chunk and (not line.strip() or line.lstrip().startswith("#")):
             continue
@@ -74,6 +75,10 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
         if index + 1 < len(rest) and not _STARTS.match(rest[index + 1]):
             continue
         statement = "\n".join(chunk)
+        tried += len(statement)
+        if tried > _MOST_TRIED:
+            chunk += rest[index + 1 :]
+            break
         try:
             parsed = tomllib.loads(statement)
         except tomllib.TOMLDecodeError:

@@ -6,12 +6,11 @@ that gives back the same float, so what a program logged as 0.1 is 0.1 in every 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unicodedata import is_normalized, normalize
 
-from gitexp.model.run import Unreadable
+from gitexp.model.run import load_tables
 
 RESERVED = ("step", "time_s", "attempt")
 MAX_NAME_BYTES = 128
@@ -126,14 +125,8 @@ def dump_metrics(metrics: Mapping[str, Number]) -> str:
 
 def load_metrics(text: str, *, where: str = "metrics.toml") -> dict[str, Number]:
     """Parse anybody's metrics.toml. What is not a number under a proper name is left out. Raises Unreadable."""
-    if len(text) > MAX_SUMMARY_CHARS:
-        raise Unreadable(f"{where} has {len(text)} characters; gitexp reads up to {MAX_SUMMARY_CHARS}")
-    try:
-        table: dict[str, Any] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{where} is not valid TOML: {error}") from error
     metrics: dict[str, Number] = {}
-    for name, value in table.items():
+    for name, value in load_tables(text, where=where).items():
         known = number(value)
         if known is not None and metric_name_problem(name) is None and len(metrics) < MAX_METRICS:
             metrics[name] = known

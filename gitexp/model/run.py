@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
+from gitexp.model.bounded import OutOfBounds, load_recorded
 
 FORMAT = 1
 
@@ -149,12 +149,19 @@ def visible(text: str) -> str:
         return str(text).encode("utf-8", "backslashreplace").decode()
 
 
+def load_tables(text: str, *, where: str) -> dict[str, Any]:
+    """Parse a file of anybody's record. Raises Unreadable, naming `where`, for what is no TOML or too much of it."""
+    try:
+        return load_recorded(text)
+    except OutOfBounds as error:
+        raise Unreadable(f"{where} cannot be read: {error}") from error
+    except ValueError as error:
+        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+
+
 def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
     """Parse run.toml. Raises NewerFormat or Unreadable, naming `where`."""
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
-        raise Unreadable(f"{where} is not valid TOML: {error}") from error
+    table = load_tables(text, where=where)
     version = table.get("format")
     if type(version) is int and version > FORMAT:
         raise NewerFormat(

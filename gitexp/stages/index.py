@@ -5,7 +5,6 @@ Reads TOML and docstrings; nothing is imported. What a card or recipe says is te
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, output
 from gitexp.model.assembly import components_in, filled, made_of_components
+from gitexp.model.bounded import load_toml
 from gitexp.model.card import Card, find_card, load_cards
 from gitexp.model.fitting import Part
 from gitexp.model.recipe import Recipe
@@ -99,8 +99,8 @@ def _holds_cards(text: str) -> bool:
 
 def _tables(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError):
+        return load_toml(text)
+    except ValueError:
         return None
 
 

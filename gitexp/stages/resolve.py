@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.errors import RecipeErrors, Refused
+from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.config import Config
 from gitexp.model.placeholders import escape
 from gitexp.model.recipe import Recipe, finish
@@ -76,8 +77,8 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
     """The recipe that a record holds. `where` is what errors call it. Raises Refused; it may be anybody's text."""
     merged = Merged(config.datasets)
     try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        table = load_toml(text)
+    except ValueError as error:
         raise Refused(f"{where} is not valid TOML: {error}") from error
     merged.add(table, Origin(where, text))
     recipe = finish(merged, name=name, path=path, datasets=config.datasets)
@@ -133,18 +134,15 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
         return False
     origin = Origin(shown, text)
     try:
-        table = tomllib.loads(text)
+        table = load_toml(text)
     except tomllib.TOMLDecodeError as error:
         from gitexp.model.keylines import syntax_error
 
         line, words = syntax_error(text, error)
         merged.problems.append(f"{escaped(shown)}:{line}: {words}")
         return False
-    except ValueError:  # Python reads no integer of more than 4,300 digits
-        merged.problems.append(f"{escaped(shown)}: a number has too many digits")
-        return False
-    except RecursionError:
-        merged.problems.append(f"{escaped(shown)}: nested too deeply")
+    except OutOfBounds as error:
+        merged.problems.append(f"{escaped(shown)}: {error}")
         return False
     names = _bases(merged, table.pop("extends", []), origin)
     complete = names is not None

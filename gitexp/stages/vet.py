@@ -82,13 +82,14 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         return ref.contract
     import tomllib
 
+    from gitexp.model.bounded import load_toml
     from gitexp.model.contract import contract_problems
     from gitexp.model.keylines import located, syntax_error
 
     name = ref.contract_file
     try:
         text = read_regular(place.root / name).decode()
-        table = tomllib.loads(text)
+        table = load_toml(text)
     except FileNotFoundError as error:
         raise Refused(
             f"The contract of {ref.name}, {name}, does not exist", fix=f"gitexp data describe {ref.entry or ref.name}"
@@ -96,7 +97,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
     except tomllib.TOMLDecodeError as error:
         line, words = syntax_error(text, error)
         raise Refused(f"{name} is wrong: {name}:{line}: {words}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Refused(f"{name} is wrong: {error}") from error
     problems = list(contract_problems(table))
     if problems:

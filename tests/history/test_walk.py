@@ -149,7 +149,7 @@ def test_rows_that_two_readers_added_are_read_once(fresh: Lab, repo: Repo, reade
         ({"run.toml": "format = 2\n"}, "record format 2"),
         ({"run.toml": "format = \n"}, "not valid TOML"),
         ({"run.toml": b"\xff\xfe"}, "not UTF-8"),
-        ({"run.toml": "x = 1 # " + "y" * (1 << 20)}, "larger than 1 MiB"),
+        ({"run.toml": "x = 1 # " + "y" * (2 << 20)}, "larger than 2 MiB"),
         ({"run.toml": 'format = 1\nid = "kkkkllllmmmmnnnn"\n'}, "breaks the record format"),
     ],
     ids=["missing", "newer", "not TOML", "not UTF-8", "huge", "keys missing"],

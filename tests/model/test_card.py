@@ -87,7 +87,7 @@ def test_brackets_thousands_deep_are_refused_and_do_not_end_the_program():
 
 
 def test_numbers_beyond_64_bits_are_refused():
-    assert problems('[A]\nslot = "model"\nprobability = 0x' + "f" * 9000) == (
+    assert problems('[A]\nslot = "model"\nprobability = 0x' + "f" * 900) == (
         "parts.toml:3: A.probability: a number beyond 64 bits",
     )
 
