@@ -5,7 +5,8 @@ The command line prints them and turns them into exit codes; nothing below it pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class GitexpError(Exception):
@@ -31,6 +32,17 @@ class Refused(GitexpError):
     """Nothing ran and nothing was recorded: a recipe error, a dirty tree, changed data, a policy."""
 
     exit_code = 3
+
+
+@contextmanager
+def before_anything_runs() -> Iterator[None]:
+    """What goes wrong in here refuses a run, whatever it is: nothing ran and nothing was recorded."""
+    try:
+        yield
+    except GitexpError as error:
+        if error.exit_code != GitexpError.exit_code:
+            raise
+        raise Refused(error.what, details=error.details, why=error.why, fix=error.fix) from error
 
 
 class Stopped(GitexpError):

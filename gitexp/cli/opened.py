@@ -12,7 +12,8 @@ import click
 
 from gitexp import runfolder
 from gitexp.cli.render import safe
-from gitexp.git.repo import ObjectReader, Repo, finish_find, parse_config, start, start_find
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo, finish, finish_find, parse_config, start, start_find
 from gitexp.history.select import History
 from gitexp.model.config import Config
 from gitexp.stages.configure import read_config
@@ -58,13 +59,12 @@ def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_wha
     searching, listing = start_find(cwd), start(cwd, "config", "-z", "--list")
     try:
         repo = finish_find(searching, cwd)
-    finally:
-        words, _ = listing.communicate()
+    except GitexpError:
+        listing.communicate()
+        raise
+    settings = parse_config(finish(listing))
     with ObjectReader(repo) as reader:
-        settings = parse_config(words)
         first(repo, settings)
         config = read_config(repo, settings)
-        history = History(
-            repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")
-        )
+        history = History(repo, reader=reader, branch=config.branch, goals=config.goal, settings=settings)
         yield Opened(repo, settings, config.goal, reader, history, config)

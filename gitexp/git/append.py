@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.branch import branch_ref, take_up
+from gitexp.git.branch import take_up
 from gitexp.git.gc import Keeper, despite_gc
 from gitexp.git.objects import Written, move_ref, write_commit
-from gitexp.git.repo import GitFailed, Repo, finish_ref_id, is_ancestor, output, ref_id, start_ref_id
+from gitexp.git.repo import GitFailed, Repo, is_ancestor, output, ref_id
+from gitexp.git.standing import Look, branch_ref, move_failed, require_no_stale_lock
 from gitexp.regularfile import read_regular
 
 RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
@@ -64,18 +65,18 @@ def append(
 ) -> str:
     """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids, `settings` git's.
 
-    Raises BranchHeld when the branch cannot be moved for `patience_s`, GitFailed when nothing can be stored.
+    Raises BranchHeld when the branch cannot be moved for `patience_s`, BranchUnusable when it never will be, and
+    GitFailed when nothing can be stored.
     """
     ref = branch_ref(branch)
-    looking = start_ref_id(repo, ref)  # git answers while the files are stored
+    look = Look(repo, ref)  # git answers while the files are stored
     tree, objects = despite_gc(entry.write)
     earlier, latest = _read(tried), ""
     deadline = time.monotonic() + patience_s
-    seen = finish_ref_id(looking)
     while True:
-        tip = seen or take_up(repo, branch, settings)[0]
+        tip = look.tip() or take_up(repo, branch, settings)[0]
         for done in filter(None, (*earlier, latest)):
-            if is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
+            if ref_id(repo, done) and is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
                 Keeper(repo).keep(done, objects, rewrite=entry.write)
                 return done
         attempt = _Attempt(repo, entry, tip, datetime.now().astimezone())
@@ -90,10 +91,11 @@ def append(
             keeper.keep(latest, objects, rewrite=attempt.again)
             return latest
         keeper.close()
+        require_no_stale_lock(repo.common_dir / ref)
         if time.monotonic() > deadline:
-            raise BranchHeld(f"{branch} could not be moved for {patience_s:g} s", details=words.splitlines())
+            raise BranchHeld(f"{branch} could not be moved for {patience_s:g} s: {move_failed(words)}")
         time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
-        seen = ref_id(repo, ref)
+        look = Look(repo, ref)
 
 
 def recorded_here(repo: Repo, branch: str, commit: str) -> bool:

@@ -1,12 +1,15 @@
-"""The experiments branch: its constant root, its tip, and taking it up in a new clone."""
+"""The experiments branch: its constant root, its tips here and on remotes, and taking it up in a new clone."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from gitexp.git.gc import Keeper
 from gitexp.git.objects import move_ref, write_commit, write_tree
-from gitexp.git.repo import Repo, line, output, ref_id
+from gitexp.git.repo import BranchUnusable, Repo, line, output, ref_id, remote_names
+from gitexp.git.standing import Look, branch_ref, move_failed, require_creatable
 
 # This text, and with it the id of the root commit, never changes: labs that run `gitexp init` apart share the root.
 ROOT_README = """\
@@ -39,11 +42,6 @@ ROOT_IDENTITY = {
 }
 
 
-def branch_ref(branch: str) -> str:
-    """The full name of the local branch."""
-    return f"refs/heads/{branch}"
-
-
 def branch_tip(repo: Repo, branch: str) -> str | None:
     """The commit the local branch points at; None where there is no such branch."""
     return ref_id(repo, branch_ref(branch))
@@ -56,32 +54,68 @@ def write_root(repo: Repo) -> str:
     return write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
 
 
-def take_up(repo: Repo, branch: str, git_config: Mapping[str, str]) -> tuple[str, str]:
+class Tip(NamedTuple):
+    """A ref that holds runs, and the commit it points at."""
+
+    ref: str
+    commit: str
+
+
+def find_tips(repo: Repo, branch: str, settings: Mapping[str, str]) -> dict[str, Tip]:
+    """The experiments branch by remote; the local one under the empty name. `settings` are git's."""
+    ends = {branch_ref(branch): ""}
+    # A star stands for no slash, which the name of a remote may have.
+    ends |= {f"refs/remotes/{name}/{branch}": name for name in remote_names(settings) if "/" in name}
+    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", f"refs/remotes/*/{branch}", *ends)
+    tips = {}
+    for entry in listing.decode(errors="surrogateescape").splitlines():
+        commit, ref = entry.split(" ", 1)
+        if ref in ends or (ref.startswith("refs/remotes/") and ref.count("/") == 3 + branch.count("/")):
+            tips[ends.get(ref, ref.split("/")[2])] = Tip(ref, commit)
+    return tips
+
+
+def tip_to_read(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
+    """The ref to read: the local branch; without one that of the remote named, else of origin, else of the only one."""
+    for name in ("", remote, "origin"):
+        if name is not None and name in tips:
+            return tips[name]
+    return next(iter(tips.values())) if len(tips) == 1 else None
+
+
+def take_up(repo: Repo, branch: str, settings: Mapping[str, str]) -> tuple[str, str]:
     """Create the local branch, from the remote's where there is one, else from the root. Returns tip and origin.
 
-    Somebody who creates it at the same moment wins; theirs is returned.
+    Somebody who creates it at the same moment wins; theirs is returned. Raises BranchUnusable.
     """
     ref = branch_ref(branch)
-    source, origin = remote_tip(repo, branch, git_config)
-    new = source or write_root(repo)
-    move_ref(repo, ref, new=new, old=None, why=f"gitexp: {origin}")
-    return ref_id(repo, ref) or new, origin
+    theirs = _remote_tip(repo, branch, settings)
+    origin = f"from {theirs.ref.removeprefix('refs/remotes/')}" if theirs else "new"
+    keeper = Keeper(repo)
+    new = theirs.commit if theirs else write_root(repo)
+    words = move_ref(repo, ref, new=new, old=None, why=f"gitexp: {origin}")
+    if words is None and theirs is None:
+        keeper.keep(new, [f"{new}:README.md"], rewrite=lambda: write_root(repo))
+    else:
+        keeper.close()
+    tip = Look(repo, ref).tip()
+    if tip is None:
+        raise BranchUnusable(f"git cannot make a branch {branch}: {move_failed(words or '')}")
+    return tip, origin
 
 
-def remote_tip(repo: Repo, branch: str, git_config: Mapping[str, str]) -> tuple[str | None, str]:
-    """The branch as last seen on a remote, in words which: that of gitexp.remote, else of origin, else the only one."""
-    found = {}
-    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", f"refs/remotes/*/{branch}").decode()
-    for entry in listing.splitlines():
-        oid, ref = entry.split(" ", 1)
-        found[ref.removeprefix("refs/remotes/").removesuffix(f"/{branch}")] = oid
-    for remote in (git_config.get("gitexp.remote"), "origin"):
-        if remote in found:
-            return found[remote], f"from {remote}/{branch}"
-    if len(found) == 1:
-        [(remote, oid)] = found.items()
-        return oid, f"from {remote}/{branch}"
-    return None, "new"
+def require_startable(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
+    """The local branch is not there: see to it that `take_up` would succeed, and do nothing. Raises BranchUnusable."""
+    _remote_tip(repo, branch, settings)
+    require_creatable(repo, branch_ref(branch))
+
+
+def _remote_tip(repo: Repo, branch: str, settings: Mapping[str, str]) -> Tip | None:
+    """Where the branch would be taken up from. Raises BranchUnusable where that holds no runs of gitexp."""
+    theirs = tip_to_read(find_tips(repo, branch, settings), remote=settings.get("gitexp.remote"))
+    if theirs is not None:
+        Look(repo, theirs.ref).tip()
+    return theirs
 
 
 def checked_out_in(repo: Repo, branch: str) -> str | None:

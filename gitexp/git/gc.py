@@ -45,6 +45,18 @@ def gc_runs(repo: Repo) -> bool:
     return True
 
 
+def pack_new(repo: Repo, commit: str, *, rewrite: Callable[[], object], since: str | None = None) -> None:
+    """`rewrite`, and put what `since` (None: the commit's parents) does not have of it into a pack."""
+
+    def pack() -> None:
+        rewrite()
+        new = f"{commit}\n^{since or f'{commit}^@'}\n".encode()
+        target = object_folder(repo) / "pack" / "pack"
+        output(repo, "pack-objects", "-q", "--revs", "--window=0", str(target), feed=new)
+
+    despite_gc(pack)
+
+
 class Keeper:
     """A git process that tells, once a ref has moved, whether what it now holds is all there.
 
@@ -55,10 +67,13 @@ class Keeper:
         self._repo = repo
         self._checking = start(repo.root, "cat-file", "--batch-check=%(objecttype)", stdin=subprocess.PIPE)
 
-    def keep(self, commit: str, objects: Sequence[str], *, rewrite: Callable[[], object]) -> None:
+    def keep(
+        self, commit: str, objects: Sequence[str], *, rewrite: Callable[[], object], since: str | None = None
+    ) -> None:
         """See to it that `commit`, which a ref holds by now, stays whole. `objects` are what was written for it.
 
-        Where some are gone or a gc may still take them, `rewrite` writes them again, and they are packed.
+        Where some are gone or a gc may still take them, `rewrite` writes them again, and what `since` (a commit; None:
+        its parents) does not have is packed. Raises GitFailed.
         """
         threatened = gc_runs(self._repo)  # looked at first: a gc that ended in between has done what it could
         found, _ = self._checking.communicate("".join(f"{oid}\n" for oid in (commit, *objects)).encode())
@@ -66,13 +81,7 @@ class Keeper:
         if whole and not threatened:
             return
 
-        def pack() -> None:
-            rewrite()
-            new = f"{commit}\n^{commit}^\n^{commit}^^{{tree}}\n".encode()
-            target = object_folder(self._repo) / "pack" / "pack"
-            output(self._repo, "pack-objects", "-q", "--revs", "--window=0", str(target), feed=new)
-
-        despite_gc(pack)
+        pack_new(self._repo, commit, rewrite=rewrite, since=since)
 
     def close(self) -> None:
         """The ref did not move."""

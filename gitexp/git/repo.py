@@ -1,6 +1,7 @@
 """Find a repository, and read its configuration, refs and objects. Never writes.
 
-Calls are named by what is expected of them: `output` wants success, `succeeds` asks a question, `start` runs beside us.
+Calls are named by what is expected of them: `output` wants success, `agrees` asks a question, `start` runs beside us.
+A git that was killed, or that cannot tell, has not said no: whoever asks gets an error.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from typing import IO, NamedTuple
 
 from gitexp.errors import GitexpError
 
+ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}  # for calls of which git says only in words what is the matter
 OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole into memory
+
+
+GIT_NEEDED = "install git 2.36 or later"
 
 
 class GitFailed(GitexpError):
@@ -23,6 +28,14 @@ class GitFailed(GitexpError):
 
 class NoRepository(GitexpError):
     """There is no working tree here."""
+
+
+class BranchUnusable(GitexpError):
+    """Nothing can be put on a branch until somebody has acted: waiting does not help."""
+
+
+class BranchDamaged(BranchUnusable):
+    """The branch is there, and git cannot read it."""
 
 
 class Repo(NamedTuple):
@@ -56,10 +69,12 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         if not cwd.is_dir():
             raise GitexpError(f"The folder {cwd} does not exist any more") from error
-        raise GitexpError("git was not found on PATH", fix="install git 2.36 or later") from error
+        if isinstance(error, FileNotFoundError):
+            raise GitexpError("git was not found on PATH", fix=GIT_NEEDED) from error
+        raise GitexpError(f"git cannot be started: {error.strerror}") from error
 
 
 def finish(process: subprocess.Popen[bytes], feed: bytes | None = None) -> bytes:
@@ -72,9 +87,15 @@ def finish(process: subprocess.Popen[bytes], feed: bytes | None = None) -> bytes
 
 def failure(args: Sequence[str], code: int, stderr: bytes) -> GitFailed:
     """The error for a git command that failed."""
-    words = stderr.decode(errors="replace").strip().splitlines()
     shown = " ".join(a for a in args[1:6] if len(a) < 60)
-    return GitFailed(f"git {shown} failed (exit code {code})", details=words[-20:])
+    how = f"was killed (signal {-code})" if code < 0 else f"failed (exit code {code})"
+    too_old = code == 129  # its answer to an option that it does not know
+    return GitFailed(f"git {shown} {how}", details=said(stderr)[-20:], fix=GIT_NEEDED if too_old else "")
+
+
+def said(stderr: bytes) -> list[str]:
+    """git's own words, line by line, ready to be shown: its hints are indented by tabs."""
+    return stderr.decode(errors="replace").strip().expandtabs().split("\n") if stderr.strip() else []
 
 
 def output(repo: Repo, *args: str, feed: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
@@ -88,11 +109,17 @@ def line(repo: Repo, *args: str, feed: bytes | None = None, env: Mapping[str, st
     return output(repo, *args, feed=feed, env=env).decode(errors="surrogateescape").strip()
 
 
-def succeeds(repo: Repo, *args: str) -> bool:
-    """Whether a git command exits with 0."""
-    process = start(repo.root, *args)
-    process.communicate()
-    return process.returncode == 0
+def agrees(repo: Repo, *args: str) -> bool:
+    """Whether git says yes (exit code 0) or no (1). Raises GitFailed where it says neither."""
+    return finish_answer(start(repo.root, *args))[0]
+
+
+def finish_answer(process: subprocess.Popen[bytes], feed: bytes | None = None) -> tuple[bool, bytes]:
+    """Whether git says yes or no, and its stdout. Raises GitFailed as `agrees` does."""
+    out, err = process.communicate(feed)
+    if process.returncode not in (0, 1):
+        raise failure(process.args, process.returncode, err)  # type: ignore[arg-type]
+    return process.returncode == 0, out
 
 
 _WHERE = ("--is-bare-repository", "--path-format=absolute", "--git-common-dir", "--absolute-git-dir", "--show-toplevel")
@@ -100,23 +127,27 @@ _WHERE = ("--is-bare-repository", "--path-format=absolute", "--git-common-dir", 
 
 def start_find(cwd: Path) -> subprocess.Popen[bytes]:
     """Begin to look for the repository around `cwd`; `finish_find` reads the answer."""
-    return start(cwd, "rev-parse", *_WHERE)
+    return start(cwd, "rev-parse", *_WHERE, env=ENGLISH)
 
 
 def finish_find(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
     """The repository around `cwd`. Raises NoRepository outside of one and in a bare one."""
     out, err = process.communicate()
-    found = os.fsdecode(out).splitlines()
+    found = os.fsdecode(out).split("\n")
     if found[:1] == ["true"]:
         raise NoRepository(
             f"{cwd} is a bare repository: there is no working tree to run anything in",
             fix="git clone it, and run gitexp in the clone",
         )
-    if process.returncode != 0 or len(found) < 4:
-        words = err.decode(errors="replace").strip()
-        if "not a git repository" in words.lower() or not words:
+    if found[1:2] == ["--path-format=absolute"]:
+        raise GitexpError("git is too old for gitexp", fix=f"{GIT_NEEDED}    (git --version)")
+    if process.returncode != 0:
+        words = said(err)
+        if any("not a git repository" in text for text in words):
             raise NoRepository(f"{cwd} is not inside a git repository", fix="git init    or cd into a repository")
-        raise NoRepository(f"git cannot use the repository at {cwd}", details=words.splitlines()[:8])
+        if process.returncode != 128 or not words:
+            raise failure(process.args, process.returncode, err)  # type: ignore[arg-type]
+        raise NoRepository(f"git cannot use the repository at {cwd}", details=words[:8])
     return Repo(root=Path(found[3]), git_dir=Path(found[2]), common_dir=Path(found[1]))
 
 
@@ -135,30 +166,39 @@ def parse_config(listing: bytes) -> dict[str, str]:
     return pairs
 
 
+def remote_names(config: Mapping[str, str]) -> list[str]:
+    """The remotes that git's configuration knows, sorted."""
+    parts = [key.split(".", 1)[1].rpartition(".") for key in config if key.startswith("remote.")]
+    return sorted({name for name, _, kind in parts if name and kind in ("url", "pushurl")})
+
+
 def git_config(repo: Repo) -> dict[str, str]:
     """The user's whole git configuration as seen from here."""
     return parse_config(output(repo, "config", "-z", "--list"))
 
 
 def ref_id(repo: Repo, ref: str) -> str | None:
-    """The commit a ref or revision names; None where there is none."""
-    return finish_ref_id(start_ref_id(repo, ref))
+    """The commit that a ref names; None where there is none. Raises GitFailed where git cannot tell."""
+    found, out = finish_answer(_start_revision(repo, ref))
+    return out.decode().strip() if found else None
 
 
-def start_ref_id(repo: Repo, ref: str) -> subprocess.Popen[bytes]:
-    """Begin to ask what commit a ref names; `finish_ref_id` reads the answer."""
-    return start(repo.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-
-
-def finish_ref_id(process: subprocess.Popen[bytes]) -> str | None:
-    """The commit that was asked for; None where there is none."""
-    out, _ = process.communicate()
+def revision(repo: Repo, text: str) -> str | None:
+    """The commit that is meant by what somebody typed; None also where git makes nothing of it."""
+    process = _start_revision(repo, text)
+    out, err = process.communicate()
+    if process.returncode not in (0, 1, 128):
+        raise failure(process.args, process.returncode, err)  # type: ignore[arg-type]
     return out.decode().strip() if process.returncode == 0 else None
 
 
+def _start_revision(repo: Repo, text: str) -> subprocess.Popen[bytes]:
+    return start(repo.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+
+
 def is_ancestor(repo: Repo, older: str, newer: str) -> bool:
-    """Whether `older` is `newer` or in its history."""
-    return succeeds(repo, "merge-base", "--is-ancestor", older, newer)
+    """Whether `older` is `newer` or in its history. Raises GitFailed where git cannot tell."""
+    return agrees(repo, "merge-base", "--is-ancestor", older, newer)
 
 
 def algorithm(oid: str) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo, git_environment, ref_id, succeeds
+from gitexp.git.repo import ENGLISH, Repo, git_environment, line, object_folder, output, ref_id, remote_names, start
+from gitexp.git.standing import branch_ref, in_the_way
 from gitexp.redact import redact_url
 
 Show = Callable[[bytes], None]
@@ -23,7 +24,11 @@ Show = Callable[[bytes], None]
 # The shipped pre-push hook reads this: what we push is never forced, so git itself refuses what would rewrite.
 NEVER_FORCED = {"GITEXP_NEVER_FORCED": "1"}
 
+# What is fetched comes as a pack, however little it is: a `git gc` that already runs leaves new packs alone.
+IN_A_PACK = ("-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1")
+
 # What a remote says when two pushes met there; everything else it says is final.
+_KEPT_BACK = (b"error: ", b"fatal: ", b"hint: ", b"remote: error: ", b"remote: fatal: ")
 _LOST_THERE = ("lock", "failed to update ref", "incorrect old value", "already exists", "fetch first", "stale info")
 
 
@@ -90,37 +95,88 @@ def choose_remote(config: Mapping[str, str], asked: str | None, *, branch: str, 
     raise GitexpError("There is no remote to share runs with", fix="git remote add origin URL    then type it again")
 
 
-def remote_names(config: Mapping[str, str]) -> list[str]:
-    """The remotes that git's configuration knows, sorted."""
-    pattern = re.compile(r"remote\.(.+)\.(?:url|pushurl)", re.DOTALL)
-    return sorted({found[1] for key in config if (found := pattern.fullmatch(key))})
-
-
 def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> str | None:
     """Fetch the remote's branch and return its tip; None where the remote has no such branch.
 
     A configured remote's remote-tracking branch moves along; for a URL nothing is left behind but objects.
     """
     target = remote.tracking_ref(branch) or f"refs/gitexp/incoming/{os.getpid()}"
-    args = ["fetch", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap="]
-    args += ["--progress"] if show else []
-    args += ["--", remote.address, f"+refs/heads/{branch}:{target}"]
-    # Plain English: git says only in words that a branch is not there, or that another fetch holds the lock.
-    english = {"LC_ALL": "C", "LANGUAGE": ""}
     for _ in range(5):
-        code, _, words = _talk(repo, args, env=english, show=show)
+        code, words = _fetch(repo, remote, f"+refs/heads/{branch}:{target}", show=show)
         if code == 0:
             break
         if any("couldn't find remote ref" in text for text in words):
             return None
+        if any("; cannot create " in text for text in words):
+            raise TransportFailed(
+                f"Cannot fetch {branch} from {remote.shown}: a ref that it had before is in the way",
+                details=words,
+                fix=f"git remote prune {remote.name}" if remote.name else "",
+            )
         if not any("cannot lock ref" in text or "unable to update local ref" in text for text in words):
             raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}", details=words)
     else:
         raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}: the ref is locked", details=words)
     tip = ref_id(repo, target)
     if remote.name is None and tip is not None:
-        succeeds(repo, "update-ref", "-d", target)
+        start(repo.root, "update-ref", "-d", target).communicate()
     return tip
+
+
+def _fetch(
+    repo: Repo, remote: Remote, refspec: str, *options: str, env: Mapping[str, str] | None = None, show: Show | None
+) -> tuple[int, tuple[str, ...]]:
+    """Fetch one ref. Plain English: git says only in words that it is not there, or that another holds the lock."""
+    args = [*IN_A_PACK, "fetch", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head"]
+    args += ["--refmap=", *(["--progress"] if show else []), *options, "--", remote.address, refspec]
+    code, _, words = _talk(repo, args, env={**ENGLISH, **(env or {})}, show=show)
+    return code, words
+
+
+def fetch_whole(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> str | None:
+    """Fetch all of the remote's branch again, whatever is here, and return its tip; None where it has no such branch.
+
+    git fetches nothing into a repository with a damaged ref, so this goes by way of one that shares its objects and
+    its configuration, and has no refs.
+    """
+    import shutil
+    import tempfile
+
+    place = repo.common_dir / "gitexp"
+    place.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=place) as folder:
+        apart = Path(folder)
+        (apart / "refs").mkdir()
+        (apart / "HEAD").write_text("ref: refs/heads/none\n")
+        shutil.copyfile(repo.common_dir / "config", apart / "config")
+        env = {"GIT_DIR": folder, "GIT_WORK_TREE": str(repo.root), "GIT_OBJECT_DIRECTORY": str(object_folder(repo))}
+        code, words = _fetch(repo, remote, f"+refs/heads/{branch}:refs/heads/{branch}", "--refetch", env=env, show=show)
+        if any("couldn't find remote ref" in text for text in words):
+            return None
+        if code != 0:
+            raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}", details=words)
+        tip = line(repo, "rev-parse", "--verify", f"refs/heads/{branch}", env=env)
+    output(repo, "prune-packed", "-q")  # a loose object that broke off would be complained of for ever
+    if ref := remote.tracking_ref(branch):
+        start(repo.root, "update-ref", "-m", "gitexp pull", ref, tip).communicate()
+    return tip
+
+
+def branch_in_the_way(repo: Repo, remote: Remote, *, branch: str) -> str | None:
+    """The remote's branch beside which it cannot have one of this name; None where git finds none."""
+    code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
+    refs = [text.partition("\t")[2] for text in out.splitlines()] if code == 0 else []
+    other = in_the_way(branch_ref(branch), refs, any_case=False)
+    return other and other.removeprefix("refs/heads/")
+
+
+def reason(words: Sequence[str]) -> str:
+    """The first of git's words that says what is wrong, the remote's own before what git makes of it."""
+    for beginning in ("remote: error: ", "remote: fatal: ", "error: ", "fatal: ", ""):
+        for text in words:
+            if text.startswith(beginning):
+                return text.removeprefix(beginning).strip()
+    return "it does not say why"
 
 
 def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: Show | None = None) -> Taken | Lost:
@@ -157,7 +213,7 @@ def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:
     """Move the remote-tracking branch, which git does only for branches that remote.NAME.fetch covers."""
     ref = remote.tracking_ref(branch)
     if ref is not None and ref_id(repo, ref) != commit:
-        succeeds(repo, "update-ref", "-m", "gitexp push", ref, commit)
+        start(repo.root, "update-ref", "-m", "gitexp push", ref, commit).communicate()
 
 
 def _talk(
@@ -194,7 +250,7 @@ def _talk(
                 for piece in pieces:
                     if not piece:
                         continue
-                    if show is None or piece.startswith((b"error: ", b"fatal: ", b"hint: ")):
+                    if show is None or piece.startswith(_KEPT_BACK):
                         kept.append(piece)
                     else:
                         show(piece)

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo, finish, finish_find, git_environment, output, parse_config, start, start_find
+from gitexp.git.repo import (
+    Repo,
+    failure,
+    finish,
+    finish_find,
+    git_environment,
+    output,
+    parse_config,
+    said,
+    start,
+    start_find,
+)
 
 _STATUS = (
     "status",
@@ -92,25 +103,29 @@ class Survey:
         except GitexpError:
             self._abandon()
             raise
-        head_out, _ = self._head.communicate()
+        head_out, why = self._head.communicate()
         if self._head.returncode != 0:
+            status, _ = self._status.communicate()
             self._abandon()
+            if not status.startswith(b"# branch.oid (initial)"):
+                raise failure(self._head.args, self._head.returncode, why)  # type: ignore[arg-type]
             raise GitexpError(
                 f"{repo.root} has no commit yet, so there is no code that a run could name",
                 fix='git add -A && git commit -m "first commit"',
             )
         config = parse_config(finish(self._config))
-        author, nobody = self._author.communicate()
-        known = self._author.returncode == 0
-        if known and _has_own_author(config):
-            committer = start(self._cwd, "var", "GIT_COMMITTER_IDENT")  # it may lack what the author has
-            _, nobody = committer.communicate()
-            known = committer.returncode == 0
-        if not known:
+        asked = self._author
+        author, nobody = asked.communicate()
+        if asked.returncode == 0 and _has_own_author(config):
+            asked = start(self._cwd, "var", "GIT_COMMITTER_IDENT")  # it may lack what the author has
+            _, nobody = asked.communicate()
+        if asked.returncode != 0:
             self._abandon()
+            if asked.returncode != 128:
+                raise failure(asked.args, asked.returncode, nobody)  # type: ignore[arg-type]
             raise GitexpError(
                 "git does not know who you are, and a run is a commit",
-                details=nobody.decode(errors="replace").strip().splitlines()[-1:],
+                details=said(nobody)[-1:],
                 fix='git config --global user.name "Your Name" && git config --global user.email you@example.com',
             )
         commit, tree, subject = os.fsdecode(head_out).rstrip("\n").split("\n", 2)

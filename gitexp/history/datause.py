@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
+from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.cache import Row
 from gitexp.history.read import parse_tree
-from gitexp.history.walk import Runs, find_tips, tip_to_read
+from gitexp.history.walk import Runs
 from gitexp.model.bounded import LARGEST
 from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
@@ -154,9 +155,12 @@ def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
     return b"".join(one[1] or b"" for one in contents if one is not None)
 
 
-def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
+def manifest_of(
+    repo: Repo, reader: ObjectReader, *, branch: str, settings: Mapping[str, str], digest: str
+) -> bytes | None:
     """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
-    rows = Runs(repo, tip_to_read(find_tips(repo, branch), remote=None), reader=reader).all()
+    tip = tip_to_read(find_tips(repo, branch, settings), remote=settings.get("gitexp.remote"))
+    rows = Runs(repo, tip, reader=reader).all()
     tried = set()
     for use in uses(repo, reader, rows):
         if use.record.digest == digest:

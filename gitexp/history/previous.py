@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
-from gitexp.git.branch import branch_ref
 from gitexp.git.repo import Repo, start
+from gitexp.git.standing import branch_ref
 from gitexp.model.message import one_line
 from gitexp.model.metrics import load_metrics
 from gitexp.model.run import Unreadable

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo, ref_id
+from gitexp.git.branch import find_tips, tip_to_read
+from gitexp.git.repo import ObjectReader, Repo, revision
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
-from gitexp.history.walk import Runs, find_tips, tip_to_read
+from gitexp.history.walk import Runs
 from gitexp.model.run import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
@@ -36,14 +37,15 @@ class History:
     """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name."""
 
     def __init__(
-        self, repo: Repo, *, reader: ObjectReader, branch: str, goals: Mapping[str, str], remote: str | None
+        self, repo: Repo, *, reader: ObjectReader, branch: str, goals: Mapping[str, str], settings: Mapping[str, str]
     ) -> None:
         self.repo = repo
         self.reader = reader
         self.branch = branch
         self.goals = goals  # gitexp.toml's
-        self.tips = find_tips(repo, branch)
-        self.runs = Runs(repo, tip_to_read(self.tips, remote=remote), reader=reader)
+        self.settings = settings  # git's
+        self.tips = find_tips(repo, branch, settings)
+        self.runs = Runs(repo, tip_to_read(self.tips, remote=settings.get("gitexp.remote")), reader=reader)
 
     def of_remote(self, remote: str | None) -> Runs:
         """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""
@@ -67,7 +69,7 @@ class History:
             found = self.runs.with_id(match["id"])
             if found:
                 return _one_of(found, text, attempt=int(match["attempt"]) if match["attempt"] else None)
-        commit = ref_id(self.repo, text) if text else None
+        commit = revision(self.repo, text) if text else None
         row = self.runs.at_commit(commit) if commit else None
         if row is not None:
             return row

@@ -6,10 +6,11 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from gitexp.errors import GitexpError
+from gitexp.git.branch import Tip
 from gitexp.git.repo import ObjectReader, Repo, output, start
 from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.read import load_record
@@ -23,33 +24,6 @@ METRICS_LIMIT = 1000  # metrics of one run that a row carries
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
 _FIELDS = ("%m", "%H", "%at", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
 _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
-
-
-class Tip(NamedTuple):
-    """A ref that holds runs, and the commit it points at."""
-
-    ref: str
-    commit: str
-
-
-def find_tips(repo: Repo, branch: str) -> dict[str, Tip]:
-    """The experiments branch by remote; the local one under the empty name."""
-    refs = (f"refs/heads/{branch}", f"refs/remotes/*/{branch}")
-    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", *refs)
-    tips = {}
-    for line in listing.decode(errors="surrogateescape").splitlines():
-        commit, ref = line.split(" ", 1)
-        remote = "" if ref.startswith("refs/heads/") else ref[len("refs/remotes/") : -len(branch) - 1]
-        tips[remote] = Tip(ref, commit)
-    return tips
-
-
-def tip_to_read(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
-    """The ref to read: the local branch; without one that of the remote named, else of origin, else of the only one."""
-    for name in ("", remote, "origin"):
-        if name is not None and name in tips:
-            return tips[name]
-    return next(iter(tips.values())) if len(tips) == 1 else None
 
 
 class Runs:

@@ -38,7 +38,7 @@ _UNITS |= {"gb": 10**9, "gib": 2**30, "tb": 10**12, "tib": 2**40}
 _SIZE = r"(\d+(?:\.\d+)?) ?([A-Za-z]*)"
 _SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = r"(?:\d+(?:\.\d+)?[dhms] ?)+"
-_NOT_IN_BRANCH = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[-./]|[./]$|\.lock(?:/|$)"
+_NOT_IN_BRANCH = r"^refs/|[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[-./]|[./]$|\.lock(?:/|$)"
 
 
 class RemoteSettings(NamedTuple):
@@ -188,9 +188,13 @@ def metric_name(name: str) -> str | None:
 GOALS = Each(one_of("max", "min"), name=metric_name)
 
 
+def is_branch_name(name: str) -> bool:
+    """Whether git takes this for the name of a branch. `refs/heads/x` it would take, and nobody means it."""
+    return bool(name) and not re.search(_NOT_IN_BRANCH, name) and name not in ("@", "HEAD")
+
+
 def _branch(value: Any) -> str | None:
-    right = isinstance(value, str) and value and not re.search(_NOT_IN_BRANCH, value) and value != "@"
-    return None if right else expected("a branch name", value)
+    return None if isinstance(value, str) and is_branch_name(value) else expected("a branch name", value)
 
 
 def _variables(value: Any) -> str | None:

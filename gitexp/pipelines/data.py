@@ -71,7 +71,7 @@ def access_to(repo: Repo, config: Config, settings: Mapping[str, str], progress:
         from gitexp.history.datause import manifest_of
 
         with ObjectReader(repo) as reader:
-            return manifest_of(repo, reader, branch=config.branch, digest=digest)
+            return manifest_of(repo, reader, branch=config.branch, settings=settings, digest=digest)
 
     place = Place(repo.root, repo.common_dir, settings)
     return Access(place, config.remotes, config.policy.digests, find_manifest, progress, config.datasets.keys())

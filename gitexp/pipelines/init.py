@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.branch import branch_tip, take_up
+from gitexp.errors import before_anything_runs
+from gitexp.git.branch import require_startable, take_up
 from gitexp.git.hooks import Installed, install_hooks
 from gitexp.git.repo import Repo
+from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Survey
 from gitexp.model.template import CONFIG_TEMPLATE
 from gitexp.stages.configure import FILE, read_config
@@ -25,16 +27,19 @@ class Initialised(NamedTuple):
 
 
 def init(cwd: Path) -> Initialised:
-    """Set up the repository around `cwd`. Raises GitexpError outside of one, without a commit, without an identity."""
+    """Set up the repository around `cwd`. Raises GitexpError, and nothing was written, where it cannot be."""
     surveyed = Survey(cwd).finish()
     repo = surveyed.repo
     config = read_config(repo, surveyed.config)
+    with before_anything_runs():
+        tip, origin = Look(repo, branch_ref(config.branch)).tip(), None
+        if tip is None:
+            require_startable(repo, config.branch, surveyed.config)
     hooks = install_hooks(repo, surveyed.config)
     path = repo.root / FILE
     wrote_config = not path.exists()
     if wrote_config:
         path.write_text(CONFIG_TEMPLATE, encoding="utf-8")
-    tip, origin = branch_tip(repo, config.branch), None
     if tip is None:
         tip, origin = take_up(repo, config.branch, surveyed.config)
     return Initialised(repo, config.branch, tip, origin, wrote_config, hooks)

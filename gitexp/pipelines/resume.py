@@ -156,9 +156,7 @@ def _require_still_newest(
 ) -> None:
     """Another command may have gone on with the run since we looked; from here on its folder is ours."""
     with ObjectReader(repo) as reader:
-        history = History(
-            repo, reader=reader, branch=config.branch, goals=config.goal, remote=settings.get("gitexp.remote")
-        )
+        history = History(repo, reader=reader, branch=config.branch, goals=config.goal, settings=settings)
         if newest_attempt(history, commit).commit != commit:
             raise Refused(f"Run {record.id} has gone on meanwhile", fix=f"gitexp show {record.id}")
 

@@ -18,7 +18,14 @@ from gitexp.model.schema import escaped
 from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, ready_data
 from gitexp.pipelines.prepare import Checked, prepare
 from gitexp.regularfile import read_regular
-from gitexp.stages.check import check_branch, check_components, check_hook, check_program, check_store
+from gitexp.stages.check import (
+    check_branch,
+    check_components,
+    check_hook,
+    check_program,
+    check_store,
+    look_at_branch,
+)
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
@@ -94,9 +101,10 @@ def check_resolved(
 ) -> Checked:
     """What can be known of a recipe's run before it starts: the tree, the data, the program. Raises Refused."""
     root = surveyed.repo.root
-    check_branch(surveyed, config)
+    look = look_at_branch(surveyed, config)  # git answers while the hook runs
     _check_code(surveyed, config, subject=recipe.name)  # first: the hook's advice for a dirty tree is to commit it
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
+    check_branch(look, surveyed, config)
     check_snapshot(surveyed, config.policy)
     check_store(surveyed)
     if recipe.made_of_components:

@@ -1,6 +1,6 @@
 """Decide whether a run may start: the tree by the lab's hook, the program by being there.
 
-Everything here raises Refused before anything is written or run.
+Everything here raises Refused, or what becomes it, before anything is written or run.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ import os
 from pathlib import Path
 
 from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError, Refused
-from gitexp.git.branch import checked_out_in
+from gitexp.errors import Refused
+from gitexp.git.branch import checked_out_in, require_startable
 from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
+from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.model.schema import dotted
 
 
-def check_branch(surveyed: Surveyed, config: Config) -> None:
-    """Nobody may have the experiments branch checked out: recording would change what they see as their HEAD."""
+def look_at_branch(surveyed: Surveyed, config: Config) -> Look:
+    """Begin to ask what the experiments branch is; `check_branch` reads the answer."""
+    return Look(surveyed.repo, branch_ref(config.branch))
+
+
+def check_branch(look: Look, surveyed: Surveyed, config: Config) -> None:
+    """A run can be put on the experiments branch: it is gitexp's own, or may be begun, and is nowhere checked out."""
     where = checked_out_in(surveyed.repo, config.branch)
     if where is not None:
         raise Refused(
@@ -27,6 +33,8 @@ def check_branch(surveyed: Surveyed, config: Config) -> None:
             why="Recording a run moves that branch, and the files there would no longer be its tip's.",
             fix="git switch -    (look at runs with `gitexp show`, or `git worktree add --detach DIR RUN`)",
         )
+    if look.tip() is None:
+        require_startable(surveyed.repo, config.branch, surveyed.config)
 
 
 def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:
@@ -65,7 +73,7 @@ def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
     import subprocess
 
     from gitexp.errors import RecipeErrors
-    from gitexp.git.repo import start
+    from gitexp.git.repo import finish_answer, start
     from gitexp.model.assembly import components_in, files_of
 
     root = surveyed.repo.root
@@ -78,7 +86,8 @@ def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
     if not files:
         return
     asking = start(root, "check-ignore", "-z", "--stdin", stdin=subprocess.PIPE)
-    ignored = set(os.fsdecode(asking.communicate("\0".join(file for _, file in files).encode())[0]).split("\0"))
+    _, listed = finish_answer(asking, os.fsencode("\0".join(file for _, file in files)))
+    ignored = set(os.fsdecode(listed).split("\0"))
     problems = [
         f"{recipe.where(path)}: {dotted(path)}: git ignores {file}, so no record would hold it; see .gitignore"
         for path, file in files
@@ -91,10 +100,7 @@ def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
 def check_store(surveyed: Surveyed) -> None:
     """There must be a place for the bytes that a run writes: once it has ended, it would wait for one."""
     repo = surveyed.repo
-    try:
-        _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
-    except GitexpError as error:
-        raise Refused(error.what, why=error.why, fix=error.fix) from error
+    _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
 
 
 def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo, git_config
 from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config, load_config
+from gitexp.model.config import Config, is_branch_name, load_config
+from gitexp.model.schema import spell
 
 FILE = "gitexp.toml"
 
@@ -20,6 +21,11 @@ def read_config(repo: Repo, settings: Mapping[str, str] | None = None) -> Config
     if settings is None:
         settings = git_config(repo)
     branch = settings.get("gitexp.branch")
+    if branch and not is_branch_name(branch):
+        raise Refused(
+            f"git config gitexp.branch: git takes {spell(branch)} for no branch's name",
+            fix="git config gitexp.branch ANOTHER-NAME    or:  git config --unset gitexp.branch",
+        )
     return config._replace(branch=branch) if branch else config
 
 

@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import datetime
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.branch import branch_ref, branch_tip, checked_out_in, write_root
+from gitexp.git.branch import checked_out_in
+from gitexp.git.damage import Checkup, damaged, restore_ref
+from gitexp.git.gc import Keeper, gc_runs, pack_new
 from gitexp.git.objects import move_ref, write_commit
-from gitexp.git.repo import ObjectReader, Repo, is_ancestor, output
-from gitexp.git.transport import Lost, Remote, Show, fetch_branch, push_commit
+from gitexp.git.repo import BranchDamaged, GitFailed, ObjectReader, Repo, is_ancestor
+from gitexp.git.standing import ANOTHER, Look, branch_ref, move_failed, require_grown
+from gitexp.git.transport import (
+    Lost,
+    Remote,
+    Show,
+    TransportFailed,
+    branch_in_the_way,
+    fetch_branch,
+    fetch_whole,
+    push_commit,
+    reason,
+)
 from gitexp.history.walk import count_runs
 
+REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost
 TRIES = 60  # some 20 labs that push at the same moment all get their turn
 PAUSES_S = (0.1, 1.0)  # the longest wait grows from one to the other: without a cap, the losers starve
-
-
-class Unshareable(GitexpError):
-    """The two branches cannot be joined."""
 
 
 class Shared(NamedTuple):
@@ -36,38 +47,48 @@ class Shared(NamedTuple):
     before: str | None  # None: that branch was not there
     after: str
     waiting: int = 0  # runs that the remote has and a push, having nothing to give, left there
+    healed: bool = False  # the branch was damaged here, and is whole again
+    lacking: tuple[str, ...] = ()  # those that did not, in words
 
 
 def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None, tries: int = TRIES) -> Shared:
     """Push the local branch. `before` and `after` are the remote's. Raises GitexpError and its kinds."""
-    root = write_root(repo)
     local = _local_tip(repo, branch)
-    _require_experiments(repo, local, branch=branch, root=root, where="here")
     theirs, offer = None, local  # the first try is without a fetch: mostly nobody else has pushed
-    words: tuple[str, ...] = ()
+    lost: Lost | None = None
     for attempt in range(tries):
-        answer = push_commit(repo, remote, offer, branch=branch, show=show)
+        try:
+            answer = push_commit(repo, remote, offer, branch=branch, show=show)
+        except TransportFailed as error:
+            if lacking := Checkup(repo, branch_ref(branch)).finish():
+                raise damaged(repo, branch_ref(branch), lacking) from error
+            raise
         if not isinstance(answer, Lost):
             received = count_runs(repo, include=theirs, exclude=local) if theirs else 0
             _follow(repo, branch=branch, old=local, new=offer)
             sent = count_runs(repo, include=local, exclude=answer.before) if answer.before != offer else 0
             return Shared(remote, branch, sent=sent, received=received, before=answer.before, after=offer)
-        words = answer.words
+        lost = answer
         if attempt:
             time.sleep(random.uniform(PAUSES_S[0], min(PAUSES_S[1], PAUSES_S[0] * 2**attempt)))
         theirs = fetch_branch(repo, remote, branch=branch, show=show)
         local = offer = _local_tip(repo, branch)
         if theirs is None:
+            _require_room(repo, remote, answer, branch=branch, attempt=attempt)
             continue  # somebody holds the lock of a branch that is not there yet
-        _require_experiments(repo, theirs, branch=branch, root=root, where=f"on {remote.shown}")
+        require_grown(repo, branch_ref(branch), theirs, where=f"on {remote.shown}")
         if is_ancestor(repo, local, theirs):
             waiting = count_runs(repo, include=theirs, exclude=local)
             return Shared(remote, branch, sent=0, received=0, before=theirs, after=theirs, waiting=waiting)
         if not is_ancestor(repo, theirs, local):
             _require_not_checked_out(repo, branch)
-            offer = _merge(repo, theirs, local)
+            offer = _merge(repo, theirs, local).write()
+    words = lost.words if lost else ()
+    held = any("Unable to create" in text for text in words)
     raise GitexpError(
-        f"Others were faster {tries} times in a row, so nothing was pushed to {remote.shown}",
+        f"Others were faster {tries} times in a row"
+        + (f", or one of them holds the branch: {reason(words)}" if held else "")
+        + f"; nothing was pushed to {remote.shown}",
         details=words,
         why="Your runs are safe on the local branch.",
         fix="gitexp push    again in a while",
@@ -75,44 +96,90 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
 
 
 def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None, tries: int = TRIES) -> Shared:
-    """Take up the remote's runs. `before` and `after` are the local branch's. Raises as push_runs does."""
-    root = write_root(repo)
-    theirs = fetch_branch(repo, remote, branch=branch, show=show)
-    local = branch_tip(repo, branch)
+    """Take up the remote's runs. `before` and `after` are the local branch's. Raises as push_runs does.
+
+    What is missing or damaged of the local branch comes back, where the remote has it.
+    """
+    ref = branch_ref(branch)
+    try:
+        there = Look(repo, ref).tip() is not None
+    except BranchDamaged:
+        there = True
+    checkup = Checkup(repo, ref) if there else None  # while git talks with the remote
+    failed: TransportFailed | None = None
+    theirs: str | None = None
+    try:
+        theirs = fetch_branch(repo, remote, branch=branch, show=show)
+    except TransportFailed as error:
+        failed = error
+    broken, lacking = checkup.finish() if checkup else [], []
+    if broken:
+        theirs = fetch_whole(repo, remote, branch=branch, show=show)
+        restore_ref(repo, ref, theirs)
+        lacking = Checkup(repo, ref).finish()
+    elif failed:
+        raise failed
+    shared = _take_up(repo, remote, theirs, branch=branch, tries=tries)
+    return shared._replace(healed=bool(broken) and not lacking, lacking=tuple(lacking))
+
+
+def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str, tries: int) -> Shared:
+    """Move the local branch so that it has `theirs`, by fast-forward or by a merge."""
+    ref = branch_ref(branch)
+    local = Look(repo, ref).tip()
     if theirs is None:
         if local is None:
             raise GitexpError(f"There is no branch {branch}, neither here nor on {remote.shown}", fix="gitexp init")
         return Shared(remote, branch, sent=0, received=0, before=local, after=local)
-    _require_experiments(repo, theirs, branch=branch, root=root, where=f"on {remote.shown}")
+    require_grown(repo, ref, theirs, where=f"on {remote.shown}")
     words: str | None = ""
     for _ in range(tries):
-        local = branch_tip(repo, branch)
         if local is not None and is_ancestor(repo, theirs, local):
             return Shared(remote, branch, sent=0, received=0, before=local, after=local)
         _require_not_checked_out(repo, branch)
-        if local is None or is_ancestor(repo, local, theirs):
-            new = theirs
-        else:
-            _require_experiments(repo, local, branch=branch, root=root, where="here")
-            new = _merge(repo, theirs, local)
-        words = move_ref(repo, branch_ref(branch), new=new, old=local, why=f"gitexp pull {remote.shown}")
+        merge = None if local is None or is_ancestor(repo, local, theirs) else _merge(repo, theirs, local)
+        new = merge.write() if merge else theirs
+        keeper = Keeper(repo)
+        words = move_ref(repo, ref, new=new, old=local, why=f"gitexp pull {remote.shown}")
         if words is None:
+            try:
+                keeper.keep(new, (), rewrite=merge.write if merge else _nothing, since=None if merge else local)
+            except GitFailed:  # a gc took what lay here unused, so that git had not fetched it
+                fetch_whole(repo, remote, branch=branch)
             received = count_runs(repo, include=theirs, exclude=local)
             return Shared(remote, branch, sent=0, received=received, before=local, after=new)
+        keeper.close()
         time.sleep(random.uniform(0, PAUSES_S[0]))
+        local = Look(repo, ref).tip()
     raise GitexpError(
-        f"The branch {branch} could not be moved: it is locked, or other programs keep moving it",
-        details=(words or "").splitlines(),
+        f"The branch {branch} could not be moved: {move_failed(words or '')}",
         why="Nothing was lost: what was fetched comes again with the next pull.",
         fix="gitexp pull",
     )
 
 
+def _nothing() -> None:
+    pass
+
+
 def _local_tip(repo: Repo, branch: str) -> str:
-    tip = branch_tip(repo, branch)
+    tip = Look(repo, branch_ref(branch)).tip()
     if tip is None:
         raise GitexpError(f"There is nothing to push: this repository has no branch {branch}", fix="gitexp init")
     return tip
+
+
+def _require_room(repo: Repo, remote: Remote, answer: Lost, *, branch: str, attempt: int) -> None:
+    """The remote did not take the branch and does not have it. That may be somebody's lock, or a name in the way."""
+    other = branch_in_the_way(repo, remote, branch=branch) if attempt == 0 else None
+    if other is None and attempt < REFUSALS:
+        return
+    raise GitexpError(
+        f"{remote.shown} refused {branch}: {reason(answer.words)}",
+        details=answer.words,
+        why=f"{remote.shown} has a branch {other}, so it cannot have {branch}." if other else "",
+        fix=ANOTHER if other else "",
+    )
 
 
 def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
@@ -121,27 +188,13 @@ def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
     When a run was recorded meanwhile the branch stays where it is: the next push or pull meets that merge as the
     remote's. The same goes for a lock that somebody holds.
     """
-    if new != old:
-        move_ref(repo, branch_ref(branch), new=new, old=old, why="gitexp push: merge")
-
-
-def _require_experiments(repo: Repo, tip: str, *, branch: str, root: str, where: str) -> None:
-    """Refuse a branch of the same name that is something else: only what grew from the constant root is joined."""
-    if is_ancestor(repo, root, tip):
+    if new == old:
         return
-    if (repo.common_dir / "shallow").exists() and _is_gitexps_own(repo, tip):
-        return  # a shallow clone does not reach down to the root
-    raise Unshareable(
-        f"The branch {branch} {where} does not hold runs of gitexp",
-        why="It did not grow from the root commit that all experiments branches share, so joining it would mix two "
-        "unrelated histories.",
-        fix="git config gitexp.branch ANOTHER-NAME && gitexp init",
-    )
-
-
-def _is_gitexps_own(repo: Repo, commit: str) -> bool:
-    keys = output(repo, "rev-list", "-1", "--no-commit-header", "--format=%(trailers:keyonly)", commit, "--")
-    return b"Gitexp-" in keys
+    keeper = Keeper(repo)
+    if move_ref(repo, branch_ref(branch), new=new, old=old, why="gitexp push: merge") is None:
+        keeper.keep(new, (), rewrite=_nothing)
+    else:
+        keeper.close()
 
 
 def _require_not_checked_out(repo: Repo, branch: str) -> None:
@@ -154,14 +207,40 @@ def _require_not_checked_out(repo: Repo, branch: str) -> None:
         )
 
 
-def _merge(repo: Repo, theirs: str, mine: str) -> str:
-    """Store the commit in which two tips meet, and return its id. No ref moves."""
+class _Merge(NamedTuple):
+    """The commit in which two tips meet: written again, it is the same. No ref moves."""
+
+    repo: Repo
+    tree: str
+    parents: tuple[str, str]
+    message: str
+    moment: datetime
+
+    def write(self) -> str:
+        """Store it, where a gc that runs does not take it away, and return its id."""
+        commit = self._store()
+        if gc_runs(self.repo):
+            pack_new(self.repo, commit, rewrite=self._store)
+        return commit
+
+    def _store(self) -> str:
+        return write_commit(
+            self.repo,
+            tree=self.tree,
+            parents=self.parents,
+            message=self.message,
+            authored=self.moment,
+            committed=self.moment,
+        )
+
+
+def _merge(repo: Repo, theirs: str, mine: str) -> _Merge:
     with ObjectReader(repo) as objects:
         found = objects.find(f"{theirs}^{{tree}}")
     assert found is not None, "the tip was fetched with its tree"
     runs = _plural(count_runs(repo, include=mine, exclude=theirs))
     message = f"merge: {runs} of another clone\n\nGitexp-Event: merge\n"
-    return write_commit(repo, tree=found[0], parents=[theirs, mine], message=message)
+    return _Merge(repo, found[0], (theirs, mine), message, datetime.now().astimezone())
 
 
 def _plural(runs: int) -> str:

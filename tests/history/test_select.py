@@ -26,7 +26,7 @@ def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
     write_run(fresh, D, finished="2026-11-20T13:00:00Z", metrics={"val.acc": 0.999}, kind="smoke")
     repo = find_repo(fresh.path)
     with ObjectReader(repo) as reader:
-        yield History(repo, reader=reader, branch="experiments", goals={}, remote=None)
+        yield History(repo, reader=reader, branch="experiments", goals={}, settings={})
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_a_remote_that_was_never_fetched_is_named(history: History) -> None:
 
 def test_the_latest_run_of_a_remote(fresh: Lab, history: History) -> None:
     fresh.git("update-ref", "refs/remotes/lab-b/experiments", "experiments~3")
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, remote=None)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     assert again.select("lab-b/latest").id == A
 
 
 def test_the_id_means_its_highest_attempt(fresh: Lab, history: History) -> None:
     second = write_run(fresh, A, finished="2026-11-21T10:00:00Z", attempt=2)
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, remote=None)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     assert again.select(A).commit == second
     assert again.select(f"{A}/1").finished == 1795168800.0
     with pytest.raises(UnknownRun, match="has no attempt 3"):
@@ -130,7 +130,7 @@ def test_the_id_means_its_highest_attempt(fresh: Lab, history: History) -> None:
 
 def test_two_commits_under_one_key_are_a_conflict(fresh: Lab, history: History) -> None:
     other = write_run(fresh, A, finished="2026-11-21T10:00:00Z")
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, remote=None)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     with pytest.raises(AmbiguousRun, match="2 different commits claim to be attempt 1"):
         again.select(A)
     assert again.select(other).commit == other
@@ -138,7 +138,7 @@ def test_two_commits_under_one_key_are_a_conflict(fresh: Lab, history: History) 
 
 def test_nan_is_never_the_best(fresh: Lab, history: History) -> None:
     write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", files={"metrics.toml": '"val.acc" = nan\n'})
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, remote=None)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     assert again.select("best:val.acc").id == A
 
 
@@ -147,7 +147,7 @@ def test_without_any_run_the_command_that_makes_one_is_named(fresh: Lab, monkeyp
         monkeypatch.setenv(name, value)
     repo = find_repo(fresh.path)
     with ObjectReader(repo) as reader:
-        history = History(repo, reader=reader, branch="experiments", goals={}, remote=None)
+        history = History(repo, reader=reader, branch="experiments", goals={}, settings={})
         for text in ("latest", "kkkkllll", "nonsense"):
             with pytest.raises(UnknownRun) as caught:
                 history.select(text)
@@ -164,6 +164,6 @@ def test_a_goal_that_is_no_direction_is_ignored(fresh: Lab, history: History) ->
         metrics={"f1": 0.5},
         files={"recipe.toml": RECIPE.replace('"val.acc" = "max"', '"f1" = "up"')},
     )
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, remote=None)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     with pytest.raises(GitexpError, match="Is a high or a low 'f1' better"):
         again.select("best:f1")

@@ -9,7 +9,7 @@ import click
 from gitexp.cli.consent import ask_first, tell
 from gitexp.cli.execution import carry_out, watch
 from gitexp.cli.table import completing
-from gitexp.errors import Refused
+from gitexp.errors import Refused, before_anything_runs
 from gitexp.git.worktree import Survey
 
 
@@ -42,7 +42,7 @@ def command(run: str, message: str | None, no_verify: bool, yes: bool, as_json: 
         else:
             ask_first(refusal, question="Run it?")
 
-    with opened_here() as here:
+    with before_anything_runs(), opened_here() as here:
         checked = check_resume(
             here.history, here.reader, run, surveyed=survey.finish(), verify=not no_verify, watch=watch, allow=allow
         )

@@ -75,6 +75,7 @@ def command(
 
         ctx.fail(f"One recipe at a time. To run a command: gitexp run -- {shlex.join(words)}")
     survey = Survey(Path.cwd())  # git looks at the tree while Python loads what comes next
+    from gitexp.errors import before_anything_runs
     from gitexp.pipelines.run import Request, check
 
     request = Request(
@@ -86,7 +87,8 @@ def command(
         timeout=timeout,
         smoke=smoke,
     )
-    checked = check(request, survey=survey, verify=not no_verify, watch=watch)
+    with before_anything_runs():
+        checked = check(request, survey=survey, verify=not no_verify, watch=watch)
     if dry_run:
         return _tell_dry_run(checked, as_json=as_json)
     if checked.recipe.made_of_components:

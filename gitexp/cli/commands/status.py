@@ -12,7 +12,7 @@ import click
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
-from gitexp.git.transport import remote_names
+from gitexp.git.repo import remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
 from gitexp.stages.progress import InProgress, runs_in_progress
