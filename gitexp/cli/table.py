@@ -37,6 +37,12 @@ class CommandTable(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.table, n=1)
+            if not near and ctx.parent is None:
+                from gitexp.cli.habits import no_such_command
+
+                meant = no_such_command(args, self.table)
+                if meant is not None:
+                    raise meant
             hint = f" Did you mean '{near[0]}'?" if near else f" See '{ctx.command_path} --help'."
             ctx.fail(f"'{args[0]}' is not a {ctx.command_path} command.{hint}")
         return super().resolve_command(ctx, args)

@@ -111,7 +111,7 @@ def check_resolved(
         check_components(surveyed, recipe)
     datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
     argv = _argv(recipe, datasets, root=root)
-    check_program(argv, cwd=cwd)
+    check_program(argv, cwd=cwd, recipe=recipe)
     warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)

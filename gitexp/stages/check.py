@@ -16,7 +16,7 @@ from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
-from gitexp.model.schema import dotted
+from gitexp.model.schema import dotted, escaped, inline
 
 
 def look_at_branch(surveyed: Surveyed, config: Config) -> Look:
@@ -103,8 +103,8 @@ def check_store(surveyed: Surveyed) -> None:
     _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
 
 
-def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
-    """The program must be there before anything is recorded about it."""
+def check_program(argv: tuple[str, ...], *, cwd: Path, recipe: Recipe | None = None) -> None:
+    """The program must be there before anything is recorded about it. `recipe`: whose command it is."""
     name = argv[0]
     # As the kernel looks: a name with a slash counts from the working folder. (`import shutil` for this costs 3 ms.)
     places = [cwd / name] if os.sep in name else [Path(folder, name) for folder in os.get_exec_path()]
@@ -113,7 +113,28 @@ def check_program(argv: tuple[str, ...], *, cwd: Path) -> None:
         return
     if os.sep in name and places[0].is_dir():
         raise Refused(f"{places[0]} is a folder, not a program", fix="name a program in it")
+    what = f"{files[0]} is not executable" if files else f"{escaped(name)}: command not found"
+    fix = _startable_line(recipe, argv, cwd=cwd)
+    if fix or files:
+        raise Refused(what, fix=fix or f"chmod +x {files[0]}")
     raise Refused(
-        f"{files[0]} is not executable" if files else f"{name}: command not found",
-        fix=f"chmod +x {files[0]}" if files else "check the command, or activate the environment that has it",
+        what,
+        why="Aliases and functions of your shell are no programs.",
+        fix="check the command, or activate the environment that has it",
     )
+
+
+def _startable_line(recipe: Recipe | None, argv: tuple[str, ...], *, cwd: Path) -> str | None:
+    """What to type, or to write into the recipe, for the command that was meant."""
+    import shlex
+
+    from gitexp.executors.startable import meant
+
+    if recipe is None:
+        return None
+    command = meant(recipe.command if recipe.path else argv, cwd=cwd)
+    if command is None:
+        return None
+    if not recipe.path:
+        return f"gitexp run -- {shlex.join(command)}"
+    return f"{recipe.where(('run', 'command'))}:  command = {inline(command)}"

@@ -222,16 +222,16 @@ def _is_folder(path: Path) -> bool:
 def _is_recipe(path: Path, recipe: str) -> Path:
     if path.suffix == ".toml":
         return path
+    import shlex
+
+    from gitexp.executors.startable import interpreter_of
+
+    started_by = interpreter_of(path)
+    line = shlex.join([*started_by, recipe] if started_by else [recipe if "/" in recipe else f"./{recipe}"])
     raise Refused(
         f"{escaped(recipe)} is not a recipe: those are TOML files",
-        fix=f"to record a program as it is:  gitexp run -- {_example(path, recipe)}",
+        fix=f"gitexp run -- {escaped(line)}    records a program as it is",
     )
-
-
-def _example(path: Path, recipe: str) -> str:
-    if path.suffix == ".py":
-        return f"python {escaped(recipe)}"
-    return escaped(recipe if "/" in recipe else f"./{recipe}")
 
 
 def _inside(path: Path, *, root: Path) -> Path:

@@ -132,7 +132,7 @@ def test_a_program_is_no_recipe_and_the_error_says_how_to_run_it(tmp_path: Path)
     write(tmp_path, "train.py", "")
     error = refusal(tmp_path, "train.py")
     assert error.what == "train.py is not a recipe: those are TOML files"
-    assert error.fix == "to record a program as it is:  gitexp run -- python train.py"
+    assert error.fix == "gitexp run -- python train.py    records a program as it is"
 
 
 def test_a_folder_without_a_recipe_says_so(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gitexp.cli.habits import RecipeCommand
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 from gitexp.git.repo import Repo, find_repo
@@ -22,7 +23,7 @@ GAP = "  "
 NARROWEST_VALUE = 16  # columns, however narrow the terminal
 
 
-@click.command("check")
+@click.command("check", cls=RecipeCommand)
 @click.argument("recipe", shell_complete=completing("recipe"))
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; +KEY=VALUE adds one."

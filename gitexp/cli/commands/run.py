@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.execution import carry_out, print_run, watch
+from gitexp.cli.habits import RecipeCommand
 from gitexp.cli.table import completing
 from gitexp.git.worktree import Survey
 
@@ -17,21 +18,7 @@ if TYPE_CHECKING:
     from gitexp.pipelines.prepare import Checked
 
 
-class RunCommand(click.Command):
-    """Knows the commonest slip: a program with options of its own, and no `--` before it."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words = list(args)  # click takes them out as it parses
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            if "--" in words or error.possibilities:
-                raise
-            hint = "If it is your program's: gitexp run -- COMMAND…"
-            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from error
-
-
-@click.command("run", cls=RunCommand)
+@click.command("run", cls=RecipeCommand)
 @click.argument("words", nargs=-1, metavar="RECIPE | -- COMMAND…", shell_complete=completing("recipe"))
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; +KEY=VALUE adds one."
@@ -71,9 +58,7 @@ def command(
     if not words:
         ctx.fail("Nothing to run: give a RECIPE, or `--` and a command.")
     if not after_dashes and len(words) > 1:
-        import shlex
-
-        ctx.fail(f"One recipe at a time. To run a command: gitexp run -- {shlex.join(words)}")
+        ctx.fail("One recipe at a time, or a command behind `--` and no recipe.")
     survey = Survey(Path.cwd())  # git looks at the tree while Python loads what comes next
     from gitexp.errors import before_anything_runs
     from gitexp.pipelines.run import Request, check
