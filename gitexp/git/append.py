@@ -13,20 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.errors import GitexpError
 from gitexp.git.branch import take_up
 from gitexp.git.gc import Keeper, despite_gc
 from gitexp.git.objects import Written, move_ref, write_commit
-from gitexp.git.repo import GitFailed, Repo, is_ancestor, output, ref_id
-from gitexp.git.standing import Look, branch_ref, move_failed, require_no_stale_lock
+from gitexp.git.repo import BranchHeld, GitFailed, Repo, is_ancestor, output, ref_id
+from gitexp.git.standing import SUSPECT_S, Look, branch_ref, move_failed, require_no_stale_lock
 from gitexp.regularfile import read_regular
 
 RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
-
-
-class BranchHeld(GitexpError):
-    """The branch could not be moved in time."""
 
 
 class Entry(NamedTuple):
@@ -93,7 +88,9 @@ def append(
         keeper.close()
         require_no_stale_lock(repo.common_dir / ref)
         if time.monotonic() > deadline:
-            raise BranchHeld(f"{branch} could not be moved for {patience_s:g} s: {move_failed(words)}")
+            require_no_stale_lock(repo.common_dir / ref, older_s=max(patience_s, SUSPECT_S))
+            tried_s = f" for {patience_s:g} s" if patience_s else ""
+            raise BranchHeld(f"{branch} could not be moved{tried_s}: {move_failed(words)}")
         time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
         look = Look(repo, ref)
 

@@ -30,6 +30,10 @@ class NoRepository(GitexpError):
     """There is no working tree here."""
 
 
+class BranchHeld(GitexpError):
+    """The branch could not be moved in time, or a lock has been on it for long."""
+
+
 class BranchUnusable(GitexpError):
     """Nothing can be put on a branch until somebody has acted: waiting does not help."""
 

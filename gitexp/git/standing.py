@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import ENGLISH, BranchDamaged, BranchUnusable, Repo, failure, line, output, said, start
+from gitexp.git.repo import ENGLISH, BranchDamaged, BranchHeld, BranchUnusable, Repo, failure, line, output, said, start
 from gitexp.model.config import is_branch_name
 
 # The constant first commit of every experiments branch, by object format; docs/format.md promises it.
@@ -25,7 +25,8 @@ ROOTS = frozenset(
     }
 )
 ANOTHER = "git config gitexp.branch ANOTHER-NAME && gitexp init"
-STALE_S = 10.0  # git holds the lock of a ref for milliseconds; one that is older was left behind, or its holder hangs
+STALE_S = 60.0  # git holds the lock of a ref for milliseconds; one that is older was left behind, or its holder hangs
+SUSPECT_S = 20.0  # after having waited for it in vain, one of this age is called that too
 
 _SAYS = re.compile(rb"^Gitexp-(?:Run|Event): ", re.MULTILINE)
 
@@ -197,18 +198,18 @@ def require_creatable(repo: Repo, ref: str) -> None:
         raise BranchUnusable(f"git cannot make a branch {_short(ref)} here", details=said(err), fix=ANOTHER)
 
 
-def require_no_stale_lock(ref_file: Path) -> None:
-    """Raises BranchUnusable where the lock of a ref has been there for longer than anybody needs it."""
+def require_no_stale_lock(ref_file: Path, *, older_s: float = STALE_S) -> None:
+    """Raises BranchHeld where the lock of a ref has been there for longer than anybody needs it."""
     lock = ref_file.with_name(f"{ref_file.name}.lock")
     try:
         age_s = time.time() - lock.stat().st_mtime
     except OSError:
         return
-    if age_s > STALE_S:
-        raise BranchUnusable(
+    if age_s > older_s:
+        raise BranchHeld(
             f"Unable to create '{lock}': File exists",
             why=f"That lock is {age_s:,.0f} s old: a git that was killed has left it, or one that hangs holds it.",
-            fix=f"rm {shlex.quote(str(lock))}    once no git is at work in this repository",
+            fix=f"rm {shlex.quote(str(lock))}    # once no git is at work in this repository",
         )
 
 

@@ -239,10 +239,13 @@ def _never_started(submitted: Submitted) -> GitexpError:
 
 
 def _not_recorded(submitted: Submitted, error: GitexpError | OSError) -> GitexpError:
-    reason = error.strerror or error if isinstance(error, OSError) else error.what
+    if isinstance(error, OSError):
+        reason, details, fix = error.strerror or str(error), [], "make room, or get leave to write there"
+    else:
+        reason, details, fix = error.what, [*error.details, *filter(None, [error.why])], error.fix
     return GitexpError(
         f"The run has ended but could not be recorded: {reason}",
-        details=error.details if isinstance(error, GitexpError) else (),
+        details=details,
         why=f"Nothing is lost: it waits in {submitted.folder}, and the next gitexp command records it.",
-        fix="make room, or get leave to write there, then:  gitexp status",
+        fix="\n".join(filter(None, [fix, "gitexp status"])),
     )

@@ -17,11 +17,12 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.append import BranchHeld
-from gitexp.git.repo import Repo
+from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
+from gitexp.git.standing import Look, branch_ref
 from gitexp.model.recipe import MetricRules
 from gitexp.regularfile import read_regular
 from gitexp.stages.collect import collect
+from gitexp.stages.configure import read_config
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
@@ -85,10 +86,12 @@ class Settled(NamedTuple):
 def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
     """Record every run here that has ended and that nobody is recording. Costs one listing where there is none.
 
-    A branch that cannot be moved is tried once, and not for long: whoever asked wants something else.
+    A branch that cannot be moved is tried once, and not for long: whoever asked wants something else. Runs of other
+    branches do not wait for it.
     """
     parent = Path(runfolder.runs_folder(str(repo.common_dir)))
     settled = Settled([], [])
+    stuck: dict[str, _Stuck] = {}
     try:
         folders = sorted(parent.iterdir())
     except FileNotFoundError:
@@ -98,17 +101,30 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
             if path.name.startswith("."):
                 _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
             elif not runfolder.is_held(str(path), runfolder.WORKER_LOCK):
-                settled.recorded.extend(_settle_unattended(repo, path, settings))
-        except BranchHeld as error:
-            settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
-            break
+                settled.recorded.extend(_settle_unattended(repo, path, settings, stuck))
         except (GitexpError, OSError, ValueError, KeyError) as error:
             # A folder that is damaged, or another user's, must not stand in the way of the command that found it.
             settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
+    settled.problems.extend(one.words() for one in stuck.values())
     return settled
 
 
-def _settle_unattended(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
+class _Stuck(NamedTuple):
+    """A branch on which nothing can be recorded now, and the runs that wait for it."""
+
+    error: GitexpError
+    folders: list[Path]
+
+    def words(self) -> str:
+        count = len(self.folders)
+        runs = f"a run waits in {self.folders[0]}" if count == 1 else f"{count} runs wait in {self.folders[0].parent}"
+        fix = f" (fix: {self.error.fix})" if self.error.fix else ""
+        return f"{runs} and could not be recorded: {self.error}{fix}"
+
+
+def _settle_unattended(
+    repo: Repo, folder: Path, settings: Mapping[str, str], stuck: dict[str, _Stuck]
+) -> list[Recorded]:
     try:
         lock = runfolder.lock(str(folder), runfolder.RECORD_LOCK)
     except FileNotFoundError:
@@ -118,12 +134,14 @@ def _settle_unattended(repo: Repo, folder: Path, settings: Mapping[str, str]) ->
     try:
         if runfolder.is_held(str(folder), runfolder.WORKER_LOCK):
             return []
-        return _settle_left_over(repo, folder, settings)
+        return _settle_left_over(repo, folder, settings, stuck)
     finally:
         os.close(lock)
 
 
-def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> list[Recorded]:
+def _settle_left_over(
+    repo: Repo, folder: Path, settings: Mapping[str, str], stuck: dict[str, _Stuck]
+) -> list[Recorded]:
     ended = read_ended(folder)
     if ended is None:
         if (folder / runfolder.SUBMIT).exists():
@@ -136,7 +154,33 @@ def _settle_left_over(repo: Repo, folder: Path, settings: Mapping[str, str]) -> 
     if runfolder.never_began(str(folder)):
         runfolder.remove(str(folder))  # its components had not been checked yet: there was no run
         return []
-    return [settle(repo, ended, settings=settings, patience_s=SHORT_PATIENCE_S)]
+    branch = str(ended.submit["branch"])
+    if branch in stuck:
+        stuck[branch].folders.append(folder)
+        return []
+    # Who waited for it once need not wait again.
+    patience_s = 0 if (folder / runfolder.TRIED).exists() else SHORT_PATIENCE_S
+    try:
+        return [_settle_here_or_there(repo, ended, settings, patience_s=patience_s)]
+    except (BranchHeld, BranchUnusable) as error:
+        stuck[branch] = _Stuck(error, [folder])
+        return []
+
+
+def _settle_here_or_there(repo: Repo, ended: Ended, settings: Mapping[str, str], *, patience_s: float) -> Recorded:
+    """Record a run on its branch; where there can be no such branch, on the one that is configured by now."""
+    branch = str(ended.submit["branch"])
+    try:
+        Look(repo, branch_ref(branch)).tip()  # before all that it logged is read again
+        return settle(repo, ended, settings=settings, patience_s=patience_s)
+    except BranchDamaged:
+        raise
+    except BranchUnusable:
+        other = read_config(repo, settings).branch
+        if other == branch:
+            raise
+    ended = ended._replace(submit={**ended.submit, "branch": other})
+    return settle(repo, ended, settings=settings, patience_s=patience_s)
 
 
 def _remove_unstarted(folder: Path) -> None:

@@ -108,6 +108,56 @@ def test_a_lock_that_nobody_lets_go_costs_a_reading_command_one_short_wait(lab: 
     assert lab.gitexp("status").stderr.count("recorded sh") == 3
 
 
+def test_a_lock_that_was_left_behind_is_named_and_nobody_waits_for_it(lab: Lab) -> None:
+    lock = lab.path / ".git" / "refs" / "heads" / "experiments.lock"
+    result = lab.gitexp("run", "--", "touch", "-d", "1 hour ago", str(lock))
+    assert result.exit_code == 1
+    assert f"could not be recorded: Unable to create '{lock}': File exists\n" in result.stderr
+    assert f"fix:   rm {lock}    # once no git is at work in this repository\n       gitexp status\n" in result.stderr
+    assert "make room" not in result.stderr
+    assert f"Unable to create '{lock}': File exists" in lab.gitexp("status").stderr
+    refused = lab.gitexp("run", "--", "touch", "made")
+    assert (refused.exit_code, str(lock) in refused.stderr) == (3, True)
+    assert not (lab.path / "made").exists()
+    lock.unlink()
+    assert "recorded touch" in lab.gitexp("status").stderr
+
+
+def test_a_branch_that_somebody_holds_keeps_only_its_own_runs_waiting(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    lab.git("config", "gitexp.branch", "held")
+    assert lab.gitexp("init").exit_code == 0
+    lock = lab.path / ".git" / "refs" / "heads" / "held.lock"
+    for branch in ("held", "held", "experiments"):
+        lab.git("config", "gitexp.branch", branch)
+        process, _ = started(lab, "exit 0")
+        process.kill()
+        process.communicate()
+    lock.touch()
+    os.utime(lock, (1_700_000_000, 1_700_000_000))
+    time.sleep(0.5)
+    said = lab.gitexp("status").stderr
+    assert said.count("warning: ") == 1
+    assert f"2 runs wait in {lab.path / '.git' / 'gitexp' / 'runs'} and could not be recorded: Unable to" in said
+    assert said.count("recorded sh ") == 1
+    assert len(lab.runs()) == 2
+    lock.unlink()
+    assert lab.gitexp("status").stderr.count("recorded sh ") == 2
+
+
+def test_a_run_whose_branch_cannot_be_made_any_more_goes_where_runs_go_by_now(lab: Lab) -> None:
+    lab.git("config", "gitexp.branch", "trials")
+    result = lab.gitexp("run", "--", "git", "branch", "trials/mine")
+    assert result.exit_code == 1
+    assert "There cannot be a branch trials here, because there is trials/mine" in result.stderr
+    assert "fix:   git config gitexp.branch ANOTHER-NAME && gitexp init\n       gitexp status\n" in result.stderr
+    warned = lab.gitexp("status").stderr
+    assert warned.count("There cannot be a branch trials here") == 1
+    lab.git("config", "gitexp.branch", "experiments")
+    assert "recorded git" in lab.gitexp("status").stderr
+    assert len(lab.runs()) == 1
+
+
 def test_a_run_that_cannot_be_recorded_now_waits_and_is_recorded_later(lab: Lab) -> None:
     result = lab.gitexp("run", "--", "sh", "-c", 'mkdir "${GITEXP_METRICS%/*}/after.json"')
     assert result.exit_code == 1
