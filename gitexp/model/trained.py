@@ -14,6 +14,7 @@ DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends
 MOST_FACTS = 1000
 LONGEST_FACT = 1000  # characters; of a name, and of a text
 MOST_SOURCES = 1000
+MOST_DEFECTS = 20
 
 
 class Learned(NamedTuple):
@@ -25,7 +26,7 @@ class Learned(NamedTuple):
     environment: Mapping[str, Any] = MappingProxyType({})  # what results depend on beside packages and machine
     files: Mapping[str, str] = MappingProxyType({})  # components.toml, environment/N.toml
     sources: tuple[str, ...] = ()  # the repository's files that its components came from
-    problems: tuple[str, ...] = ()  # sentences on what could not be read
+    problems: tuple[str, ...] = ()  # sentences on what went wrong, and on what could not be read
 
 
 def require_plain(value: Any, depth: int = 0) -> None:
@@ -78,6 +79,13 @@ def facts_of(document: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in facts[:MOST_FACTS]
         if isinstance(value, str | int | float | bool) and max(len(name), len(str(value))) <= LONGEST_FACT
     }
+
+
+def defects_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Sentences on what went wrong while it trained: a loss that is no number."""
+    stated = document.get("defects")
+    said = [words for words in stated if isinstance(words, str)] if isinstance(stated, list) else []
+    return tuple(words for words in said if len(words) <= LONGEST_FACT)[:MOST_DEFECTS]
 
 
 def sources_of(document: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from gitexp import runfolder
 from gitexp.model.trained import (
     Learned,
+    defects_of,
     digests_of,
     dump_components,
     dump_rank,
@@ -38,7 +39,8 @@ def learn(folder: Path) -> Learned:
     files = {"components.toml": dump_components(components)}
     for name in _ranks(folder):
         files[f"environment/{name}.toml"] = dump_rank(_read(folder / runfolder.RANKS, f"{name}.json", problems))
-    return Learned(recipe, seed, digests_of(trained), facts_of(trained), files, sources_of(components), tuple(problems))
+    said = (*defects_of(trained), *problems)
+    return Learned(recipe, seed, digests_of(trained), facts_of(trained), files, sources_of(components), said)
 
 
 def _ranks(folder: Path) -> list[str]:

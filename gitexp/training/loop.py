@@ -16,21 +16,26 @@ import torch
 
 import gitexp
 from gitexp.training.judge import judge
-from gitexp.training.meter import LossMeter
+from gitexp.training.meter import LossMeter, NotFinite
 from gitexp.training.processes.ranks import gathered, said_by_first
 from gitexp.training.processes.sharding import is_sharded, load_states, whole_states, whole_weights, without_exchange
 from gitexp.training.processes.stop import Stop
 from gitexp.training.repeating.checkpoint import save_whole, write_checkpoint
 from gitexp.training.repeating.digest import state_digest
 from gitexp.training.repeating.seeds import generator_states, restore_generators
-from gitexp.training.report import note_progress, note_trained
+from gitexp.training.report import note_defect, note_diverged, note_progress, note_trained
 from gitexp.training.session import Session
-from gitexp.training.talk import in_words, say
+from gitexp.training.talk import complain, in_words, say
 
 PROGRESS_S = 0.5  # between two words on how far it is, which are looked at after every few steps
 PROGRESS_STEPS = 8
 CHECKPOINT_S = 30.0  # between checkpoints, where [train] does not count steps between them
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+STOP, WARN = "stop", "warn"
+
+
+class Diverged(Exception):
+    """The loss was not finite, and the recipe wants to stop there. It has been said, and noted for the record."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Train:
     one, 0: never. log_every: steps between rows of train.loss; 0: with the evaluations.
     checkpoint_every: steps between checkpoints; 0: at evaluations, when 30 s have passed. keep: how many stay.
     device: "auto", "cpu" or "cuda". shard: spread the parameters over the processes (FSDP2).
+    on_nan: "stop" at the first loss that is NaN or infinite, the run has failed then; "warn" goes on.
     Raises ValueError for settings that contradict each other.
     """
 
@@ -74,6 +80,7 @@ class Train:
         keep: int = 2,
         device: str = "auto",
         shard: bool = False,
+        on_nan: str = STOP,
     ) -> None:
         if (epochs > 0) == (steps > 0):
             raise ValueError(f"give either epochs or steps, above 0; got epochs = {epochs} and steps = {steps}")
@@ -81,6 +88,8 @@ class Train:
             raise ValueError(f'precision must be "float32" or "bf16", got {precision!r}')
         if schedule not in ("epoch", "step"):
             raise ValueError(f'schedule must be "epoch" or "step", got {schedule!r}')
+        if on_nan not in (STOP, WARN):
+            raise ValueError(f'on_nan must be "stop" or "warn", got {on_nan!r}')
         if accumulate < 1 or keep < 1:
             raise ValueError(f"accumulate and keep must be at least 1, got {accumulate} and {keep}")
         if min(clip_norm, patience, log_every, checkpoint_every) < 0:
@@ -90,10 +99,10 @@ class Train:
         self.precision, self.schedule = precision, schedule
         self.monitor, self.patience = monitor, patience
         self.log_every, self.checkpoint_every, self.keep = log_every, checkpoint_every, keep
-        self.device, self.shard = device, shard
+        self.device, self.shard, self.on_nan = device, shard, on_nan
 
     def run(self, session: Session) -> None:
-        """Train to the end, or until somebody asks to stop."""
+        """Train to the end, or until somebody asks to stop. Raises Diverged."""
         Training(self, session).run()
 
 
@@ -108,8 +117,9 @@ class Training:
         self.steps_in_all = settings.steps or settings.epochs * self.steps_per_epoch
         self.position = Position()
         self.stop = Stop()
-        self.diverged = False
-        self.losses = LossMeter(session.device)
+        self.watches_loss = True
+        self.lost: set[str] = set()  # metrics that were not finite, each said once
+        self.losses = LossMeter(session.device, alone=session.ranks.world == 1)
         self.began = self.last_checkpoint = time.monotonic()
         self.rows_done = 0  # since this process began, as were the steps from first_step on
         self.first_step = 0
@@ -141,7 +151,7 @@ class Training:
                     loss = loss_of(model(batch.fields["input"]), batch.fields["target"])
                 share = 1.0 if each_batch_is_a_step else self._share(number, batch.rows)
                 torch.autograd.backward(loss if share == 1.0 else loss * share)
-            self.losses.add(loss, batch.rows)
+            self.losses.add(loss, batch.rows, step=position.step + 1)
             self.rows_done += batch.rows
             number += 1
             if not ends_step:
@@ -182,6 +192,7 @@ class Training:
             self._show_progress()
         return (
             ends_epoch
+            or (self.watches_loss and self.losses.in_doubt(step))
             or self.stop.signal is not None
             or step == settings.steps
             or (settings.log_every > 0 and step % settings.log_every == 0)
@@ -191,6 +202,9 @@ class Training:
 
     def _between_steps(self, *, ends_epoch: bool) -> None:
         settings, position = self.settings, self.position
+        found = self.losses.first_not_finite() if self.watches_loss else None
+        if found is not None:
+            self._has_diverged(found)
         rate = self.optimizer.param_groups[0]["lr"]
         if ends_epoch:
             position.epoch += 1
@@ -245,12 +259,33 @@ class Training:
     def _log(self, metrics: dict[str, float], *, judged: bool) -> None:
         if not self.session.ranks.first:
             return
-        if not self.diverged and not math.isfinite(metrics.get("train.loss", 0.0)):
-            self.diverged = True
-            self._say(f"warning: train.loss is {metrics['train.loss']} at step {self.position.step:,}")
+        for name in sorted(metrics.keys() - self.lost):
+            if not math.isfinite(metrics[name]):
+                self._warn_of(name, metrics[name], self.position.step)
         gitexp.log(metrics, step=self.position.step)
         if judged:
             self._say(f"step {self.position.step:,}/{self.steps_in_all:,}  {in_words(metrics)}")
+
+    def _has_diverged(self, found: NotFinite) -> None:
+        """Stop, as all processes do, or say it once. What has been kept is of the steps before."""
+        step, value = found
+        self.watches_loss = False
+        if self.settings.on_nan == WARN:
+            self._warn_of("train.loss", value, step)
+            return
+        if self.session.ranks.first:
+            gitexp.log({"train.loss": value, "lr": self.optimizer.param_groups[0]["lr"]}, step=step)
+            words = f"train.loss is {value} at step {step}: the training stopped"
+            note_trained(self.session.folder, {}, {"steps": step})
+            note_diverged(self.session.folder, words)
+            complain(f'error: {words}; [train] on_nan = "warn" would have gone on')
+        raise Diverged
+
+    def _warn_of(self, name: str, value: float, step: int) -> None:
+        if self.session.ranks.first and name not in self.lost:
+            self.lost.add(name)
+            note_defect(self.session.folder, f"{name} is {value} at step {step}")
+            complain(f"warning: {name} is {value} at step {step}")
 
     def _say(self, text: str) -> None:
         if self.session.ranks.first:

@@ -13,17 +13,19 @@ from typing import Any
 from torch import nn
 
 import gitexp
+from gitexp import runfolder
 from gitexp.model.schema import KeyPath, Problem
 from gitexp.training.job import Job, read_job
 from gitexp.training.joining.assemble import Assembled, Assembly, Refusal
 from gitexp.training.joining.parts import Part, build, defaults, find_parts, unversioned
+from gitexp.training.loop import Diverged
 from gitexp.training.preprocess import fitted_states
 from gitexp.training.processes.ranks import Ranks, end_with_launcher, gathered, is_rank, joined_ranks, launch
 from gitexp.training.processes.sharding import wrapped
 from gitexp.training.repeating import determinism
 from gitexp.training.repeating.checkpoint import read_newest
 from gitexp.training.repeating.seeds import derive, seed_all
-from gitexp.training.report import note_components, note_rank, note_refused, note_trained
+from gitexp.training.report import has_diverged, note_components, note_rank, note_refused, note_trained
 from gitexp.training.session import Session
 from gitexp.training.talk import say
 
@@ -49,10 +51,11 @@ def run(folder: Path) -> int:
     note_components(folder, {**_description(job, parts, assembled), "warnings": warnings})
     if job.only_check:
         return 0
+    (folder / runfolder.TRAINED).unlink(missing_ok=True)  # of a process before this one, which was killed
     if job.processes > 1:
         del state, assembled  # the others need the memory
         restarts = job.recipe.get("resources", {}).get("max_restarts", 0)
-        return launch(job.processes, max_restarts=restarts)
+        return launch(job.processes, max_restarts=restarts) or int(has_diverged(folder))
     return _train(job, parts, assembled, state, root=root)
 
 
@@ -89,7 +92,10 @@ def _train(
     with joined_ranks(assembled.device.type) as ranks:
         session = _session(job, parts, assembled, ranks, state, root=root)
         _note_facts(job, assembled, session)
-        assembled.train.run(session)
+        try:
+            assembled.train.run(session)
+        except Diverged:
+            return 1  # of a process among several, whoever started them finds out
     return 0
 
 

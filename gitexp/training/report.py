@@ -12,9 +12,31 @@ from gitexp import runfolder
 
 def note_trained(folder: Path, digests: Mapping[str, str], facts: Mapping[str, Any]) -> None:
     """Add digests of states, and facts on the training, to those noted before."""
-    known = runfolder.read_json(str(folder), runfolder.TRAINED) or {"digests": {}, "training": {}}
+    known = _trained(folder)
     document = {"digests": {**known["digests"], **digests}, "training": {**known["training"], **facts}}
-    runfolder.write_json(str(folder), runfolder.TRAINED, document)
+    runfolder.write_json(str(folder), runfolder.TRAINED, {**known, **document})
+
+
+def note_defect(folder: Path, words: str) -> None:
+    """Add a sentence to what is wrong with the run."""
+    known = _trained(folder)
+    runfolder.write_json(str(folder), runfolder.TRAINED, {**known, "defects": [*known["defects"], words]})
+
+
+def note_diverged(folder: Path, words: str) -> None:
+    """Say that the training has failed, and how."""
+    note_defect(folder, words)
+    runfolder.write_json(str(folder), runfolder.TRAINED, {**_trained(folder), "diverged": True})
+
+
+def has_diverged(folder: Path) -> bool:
+    """Whether it has, in one of its processes."""
+    return bool(_trained(folder).get("diverged"))
+
+
+def _trained(folder: Path) -> Any:
+    nothing: dict[str, Any] = {"digests": {}, "training": {}, "defects": []}
+    return nothing | (runfolder.read_json(str(folder), runfolder.TRAINED) or {})
 
 
 def note_progress(folder: Path, steps: int, *, of: int, rows_per_s: float) -> None:

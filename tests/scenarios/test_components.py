@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -314,3 +315,38 @@ def test_what_does_not_fit_is_refused_with_its_line_before_anything_trains(lab: 
     assert "did you mean momentum?" in result.stderr
     assert "recipes/line/recipe.toml:17: model: torch.nn:Linear needs in_features" in result.stderr
     assert (lab.runs(), folders(lab)) == ([], [])
+
+
+# ---- a loss that is no number
+
+
+def test_a_training_whose_loss_is_lost_has_failed_and_the_record_names_the_step(lab: Lab) -> None:
+    with_recipe(lab, RECIPE.replace("epochs = 2", "epochs = 40\ncheckpoint_every = 1"))
+    before = lab.state()
+    result = lab.gitexp("run", "line", "-s", "optimizer.lr=1e6")
+    assert result.exit_code == 4
+    record = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (record["status"], record["exit_code"]) == ("failed", 1)
+    assert re.fullmatch(r"train\.loss is (nan|inf) at step \d+: the training stopped", record["defects"][-1])
+    assert record["defects"][-1] in result.stderr
+    assert "checkpoints/step-" in lab.show("experiments:artifacts.xxh128")
+    assert tomllib.loads(lab.show("experiments:recipe.toml"))["train"]["on_nan"] == "stop"
+    assert lab.state() == before
+
+
+def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it_fails(lab: Lab) -> None:
+    with_recipe(lab)
+    lost = "class Lost:\n    def __call__(self, output, target):\n        return (output - target - 1e9).mean().log()\n"
+    lab.write("recipes/line/lost.py", lost)
+    lab.commit("a loss")
+    typed = ("line", "-s", "loss.use=recipes/line/lost.py:Lost")
+    checked = lab.gitexp("check", *typed)
+    assert checked.exit_code == 3
+    assert "loss gives nan for the first rows, before anything was learnt" in checked.stderr
+    assert "everything fits" not in checked.stderr
+    ran = lab.gitexp("run", *typed)
+    assert ran.exit_code == 4
+    assert "warning: loss gives nan for the first rows, before anything was learnt" in ran.stdout
+    assert tomllib.loads(lab.show("experiments:run.toml"))["defects"] == [
+        "train.loss is nan at step 1: the training stopped"
+    ]

@@ -70,6 +70,19 @@ def test_one_that_fails_says_where_before_the_line_that_names_it(tmp_path: Path)
     assert ended.stderr.splitlines()[-1] == "rank 1 of 2 died: exit code 1"
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_loss_of_one_that_is_nan_stops_all_of_them_together(tmp_path: Path, rank: str) -> None:
+    lost = ('loss.use="parts.py:Loss"', "loss.lost_at=9", f"loss.rank={rank}", "train={epochs=6, checkpoint_every=2}")
+    run = lay_out(tmp_path / "lab", "lost", TWO, "resources.max_restarts=1", *lost)
+    ended = run.go()
+    assert ended.exit_code == 1
+    error = 'error: train.loss is nan at step 9: the training stopped; [train] on_nan = "warn" would have gone on'
+    assert ended.stderr.splitlines() == [error]
+    assert run.read("trained.json")["defects"] == ["train.loss is nan at step 9: the training stopped"]
+    assert run.checkpoints == ["step-00000006.pt", "step-00000008.pt"]
+    assert not (run.folder / "saved/weights.pt").exists()
+
+
 def test_with_restarts_one_that_is_killed_leaves_no_trace_in_the_result(tmp_path: Path, undisturbed: Run) -> None:
     run = lay_out(tmp_path / "lab", "died", TWO, "resources.max_restarts=1")
     ended = run.go(DIE_AT="step 8", DIE_RANK="1")

@@ -69,9 +69,12 @@ def _rehearsed(recipe: Recipe, repo: Repo, config: Config) -> Recipe:
 
     exit_when_told()
     found, warnings = rehearse(recipe, repo=repo, config=config, settings=git_config(repo), watch=ProgressBar)
-    for line in (*(f"warning: {words}" for words in warnings), *found.flow):
+    lines = (*(f"warning: {words}" for words in warnings), *found.flow)
+    for line in lines:
         click.echo(safe(line), err=True)
-    click.echo(f"{safe(recipe.name)}: everything fits; nothing was trained", err=True)
+    warned = any(line.startswith("warning: ") for line in lines)
+    fits = "it fits together, with the warnings above" if warned else "everything fits"
+    click.echo(f"{safe(recipe.name)}: {fits}; nothing was trained", err=True)
     return found.recipe
 
 

@@ -24,10 +24,16 @@ from gitexp.training.joining.contracts import (
     not_finite,
     values_fit,
 )
-from gitexp.training.joining.flow import loss_through, nondeterministic_operation, shapes_through
+from gitexp.training.joining.flow import (
+    loss_through,
+    nondeterministic_operation,
+    not_finite_through,
+    shapes_through,
+)
 from gitexp.training.joining.leaks import shared_rows
 from gitexp.training.joining.parts import CannotBuild, Part, build, contract_of
 from gitexp.training.joining.stream import Stream
+from gitexp.training.loop import STOP
 from gitexp.training.preprocess import TRAIN, Prepared, prepare
 from gitexp.training.repeating import determinism
 from gitexp.training.repeating.seeds import derive, fork_all, seed_all
@@ -101,6 +107,7 @@ class Assembly:
         model = self._model()
         evaluator = self._build(EVAL) if EVAL in self.parts else None
         if self.checks:
+            self._check_numbers(model, loss, batch, train)
             self._check_repeatable(model, loss, batch, device)
             self._stop_if_wrong()
             self._check_optimizer(model)
@@ -290,6 +297,17 @@ class Assembly:
     def _model(self) -> nn.Module:
         model: nn.Module = self._build(MODEL)
         return model
+
+    def _check_numbers(self, model: nn.Module, loss: Any, batch: Fields, train: Any) -> None:
+        """A run is not refused for what the untrained model makes of some rows: it will tell by itself."""
+        try:
+            said, lost = not_finite_through(model, loss, batch, root=self.root)
+        except Unusable as error:
+            raise Refusal([*self.problems, (LOSS, error.what)]) from error
+        if lost and self.job.only_check and getattr(train, "on_nan", "") == STOP:
+            self.problems += [(LOSS, words) for words in said]
+        else:
+            self.warnings += said
 
     def _check_repeatable(self, model: nn.Module, loss: Any, batch: Fields, device: torch.device) -> None:
         if self.job.level != determinism.BITWISE:

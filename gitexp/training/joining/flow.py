@@ -8,6 +8,7 @@ where meta gives up. The loss sees the real target, since meta looks at no value
 from __future__ import annotations
 
 import copy
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from torch.utils import _pytree as trees
 
 from gitexp.model.fields import FieldSpec
 from gitexp.training.joining.blame import Unusable, blame
-from gitexp.training.joining.contracts import tensor_shape
+from gitexp.training.joining.contracts import not_finite, tensor_shape
 from gitexp.training.repeating.seeds import fork_all
 
 _NONDETERMINISTIC = re.compile(r"(\S+)(?: with .*?)? does not have a deterministic implementation", re.DOTALL)
@@ -108,6 +109,35 @@ def loss_through(
         raise Unusable(
             f"loss gives a number that does not depend on {', '.join(output.fields)}: nothing would be learnt"
         )
+
+
+def not_finite_through(
+    model: nn.Module, loss: Callable[..., Any], fields: Mapping[str, Tensor], *, root: Path
+) -> tuple[list[str], bool]:
+    """What the real, untrained model makes of the first rows that is NaN or infinite, in words; whether the loss is.
+
+    Raises Unusable where the loss cannot take what the model really gives.
+    """
+    small = sum(parameter.numel() for parameter in model.parameters()) <= _SMALL
+    few = {name: fields[name][: _FEW if small else 1] for name in ("input", "target")}
+    try:
+        output = _run(model, few["input"])
+        with fork_all(), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = float(copy.deepcopy(loss)(output, few["target"]))
+    except _Failed as failed:
+        raise Unusable(f"model cannot take input of the first rows: {failed.words(root)}") from failed.error
+    except Exception as error:
+        raise Unusable(f"loss cannot take what model gives for the first rows: {_said(error, root)}") from error
+    parts = [part for part in trees.tree_leaves(output) if isinstance(part, Tensor)]
+    said = [
+        words for part in parts for words in not_finite("model", {"output": part}, ("output",), of="the first ones")
+    ]
+    if math.isfinite(value):
+        return [
+            words for words in said if "NaN" in words
+        ], False  # -inf stands for "impossible" in what some models give
+    return [*said, f"loss gives {value} for the first rows, before anything was learnt"], True
 
 
 def nondeterministic_operation(
