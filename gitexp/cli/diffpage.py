@@ -21,7 +21,7 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runpage import and_more, delta_cells, heading, metrics_shown, percent, remarks
+from gitexp.cli.runpage import and_more, delta_cells, heading, metrics_shown, moved, remarks
 from gitexp.cli.runtable import STATUS_STYLE, key_in_words
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
@@ -32,7 +32,7 @@ from gitexp.stages.compare import Comparison, DataChange, KeyChange
 
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them
-JUDGED = 4  # metrics in the sentence at the top
+NAMED_METRICS = 4  # metrics in the sentence at the top
 SIDE_BY_SIDE = 60  # characters of a value; longer ones stand below each other where there is no terminal
 
 
@@ -65,7 +65,7 @@ def _sides(rows: tuple[Row, Row], *, on: Screen) -> str:
 
 
 def _verdict(found: Comparison, *, on: Screen) -> str:
-    text = _inputs(found, on=on) + _judgement(found, on=on)
+    text = _inputs(found, on=on) + _movement(found, on=on)
     for remark in found.unfair[:NAMED]:
         first, *rest = wrap(safe(remark[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
         text += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
@@ -90,20 +90,16 @@ def _inputs(found: Comparison, *, on: Screen) -> str:
     return f"{on.paint(said, style)}  {why}\n"
 
 
-def _judgement(found: Comparison, *, on: Screen) -> str:
-    """`B is better in val.acc (+1.2 %); worse in val.loss (+16.9 %)`, where goals say which way is better."""
-    parts = []
-    for better, word in ((True, "better"), (False, "worse")):
-        judged = [m for m in found.metrics if m.better is better and "[" not in m.name]
-        names = [f"{safe(m.name)}{f' ({percent(m)} %)' if percent(m) else ''}" for m in judged]
-        more = f" and {len(names) - JUDGED} more" if len(names) > JUDGED else ""
+def _movement(found: Comparison, *, on: Screen) -> str:
+    """`toward the goal: val.acc +1.2 points; against it: val.loss +16.9 %`, and what one run each is worth."""
+    parts: list[str] = []
+    for toward, words in ((True, "toward"), (False, "against")):
+        moving = [m for m in found.metrics if m.toward_goal is toward and "[" not in m.name]
+        names = [f"{safe(m.name)} {moved(m)}" for m in moving]
+        more = f" and {len(names) - NAMED_METRICS} more" if len(names) > NAMED_METRICS else ""
         if names:
-            parts.append(f"{word} in {', '.join(names[:JUDGED])}{more}")
-    if not parts:
-        return ""
-    style = "" if len(parts) > 1 else "green" if parts[0].startswith("better") else "red"
-    lines = wrap(f"B is {'; '.join(parts)}", on=on).splitlines()
-    return "".join(f"{on.paint(line, style)}\n" for line in lines)
+            parts.append(f"{words} {'it' if parts else 'the goal'}: {', '.join(names[:NAMED_METRICS])}{more}")
+    return wrap(f"{'; '.join(parts)}  (one run each: the noise is not known)", on=on) + "\n" if parts else ""
 
 
 def _code(a: Run, b: Run, code: CodeChange, *, on: Screen) -> str:

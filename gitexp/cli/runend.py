@@ -9,6 +9,7 @@ import click
 from gitexp.cli.render import coloured, safe
 from gitexp.git.repo import algorithm
 from gitexp.model.message import ending, short
+from gitexp.model.metrics import foremost
 from gitexp.model.run import visible
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done
@@ -91,9 +92,7 @@ def tell(done: Done) -> None:
 
 def _foremost(done: Done) -> list[tuple[str, float | int]]:
     values = done.recorded.metrics
-    goals = [name for name in done.recipe.metrics.goal if name in values]
-    names = goals + [name for name in values if name not in goals and "[" not in name]
-    return [(name, values[name]) for name in names[:SHOWN_METRICS]]
+    return [(name, values[name]) for name in foremost(values, done.recipe.metrics.goal)[:SHOWN_METRICS]]
 
 
 def _metric(name: str, value: float | int, done: Done) -> str:

@@ -228,14 +228,14 @@ def and_more(count: int, *, indent: str = "  ") -> str:
 
 
 def delta_cells(change: MetricChange) -> list[Cell]:
-    """Δ, percent and the judgement of a metric."""
-    style = {True: "green", False: "red", None: ""}[change.better]
+    """Δ, percent and the direction of a metric."""
+    style = {True: "green", False: "red", None: ""}[change.toward_goal]
     if change.delta is None:
         return [Cell(""), Cell(""), Cell("")]
     if change.delta == 0:
         return [Cell("="), Cell(""), Cell("same", "dim")]
     sign = "+" if change.delta > 0 else ""
-    word = {True: "better", False: "worse", None: ""}[change.better]
+    word = {True: "toward goal", False: "against goal", None: ""}[change.toward_goal]
     return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent(change), style), Cell(word, style)]
 
 
@@ -243,6 +243,29 @@ def percent(change: MetricChange) -> str:
     """The change in percent of its beginning; empty where that says nothing."""
     share = change.percent
     return "" if share is None or abs(share) >= 1e6 else f"{share:+.2g}" if abs(share) < 0.1 else f"{share:+.1f}"
+
+
+def moved(change: MetricChange) -> str:
+    """By how much: of a share in points, of others in percent where that says something, else as a number."""
+    if change.delta is None:
+        return ""
+    if is_share(change):
+        return f"{change.delta * 100:+.3g} points"
+    share = percent(change)
+    return f"{share} %" if share else f"{'+' if change.delta > 0 else ''}{number(change.delta)}"
+
+
+def is_share(change: MetricChange) -> bool:
+    """Whether it is a part of a whole, such as an accuracy, by its name and its values."""
+    values = (change.a, change.b)
+    words = change.name.partition("[")[0].lower().replace("-", "_").replace("/", ".").replace("_", ".").split(".")
+    return not _SHARES.isdisjoint(words) and all(value is not None and 0 <= value <= 1 for value in values)
+
+
+_SHARES = frozenset((
+    "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
+    "dice", "sensitivity", "specificity", "error", "err", "wer", "cer", "eer", "fpr", "fnr", "tpr", "rate",
+))  # fmt: skip
 
 
 def _recipe(run: Run, before: Run | None, *, on: Screen) -> str:

@@ -11,6 +11,7 @@ from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.read import INPUTS, Run, goal_of, read_run
 from gitexp.history.select import SHOWN
+from gitexp.model.metrics import foremost
 from gitexp.stages.compare import KeyChange, argument_changes, data_states, goals_in_order, recipe_changes
 
 STATUS_STYLE = {
@@ -136,7 +137,8 @@ def metric_names(
 ) -> list[str]:
     """The metrics worth a column: what is sorted by, those with a goal in their recipe's order, then the most common.
 
-    Slices (`val.acc[digit=3]`) are left out unless one has a goal of its own, is sorted by, or there is nothing else.
+    Slices (`val.acc[digit=3]`) and learning rates are left out unless one has a goal of its own, is sorted by, or there
+    is nothing else.
     """
     counts: dict[str, int] = {}
     for row in chosen:
@@ -149,7 +151,7 @@ def metric_names(
     order = {name: place for place, name in enumerate(counts)}
     none = len(places)
     ranked = sorted(counts, key=lambda n: (n != sort, places.get(n, none), "[" in n, -counts[n], order[n]))
-    return [n for n in ranked if "[" not in n or n in places or n == sort] or ranked
+    return foremost(ranked, [n for n in ranked if n in places or n == sort])
 
 
 def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gitexp.model.metrics import foremost
 from gitexp.model.run import RunRecord
 
 SUBJECT_METRICS = 4
@@ -33,9 +34,7 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
 
 def subject(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:
     """`digits-mlp: val.acc 0.972, val.loss 0.103`, with how it ended where it did not complete."""
-    wanted = [name for name in goals if name in metrics]
-    names = wanted + [name for name in metrics if name not in wanted and "[" not in name]
-    shown = [f"{name} {short(metrics[name])}" for name in names[:SUBJECT_METRICS]]
+    shown = [f"{name} {short(metrics[name])}" for name in foremost(metrics, goals)[:SUBJECT_METRICS]]
     if record.status != "completed":
         shown = [ending(record), *shown[: SUBJECT_METRICS - 1]]
     if record.kind == "smoke":

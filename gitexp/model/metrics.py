@@ -114,6 +114,23 @@ def summarise(rows: Iterable[Row], *, goal: Mapping[str, str], summary: Mapping[
     return chosen
 
 
+def foremost(names: Iterable[str], goals: Iterable[str]) -> list[str]:
+    """What people look at first: metrics with a goal, then the others; no slices and no settings, unless those are all.
+
+    A setting is a learning rate that is logged as it changes: nothing is learnt about a run from where it ended.
+    """
+    names = list(names)
+    stated = [name for name in goals if name in names]
+    others = [name for name in names if name not in stated and "[" not in name and not is_setting(name)]
+    return stated + others or names
+
+
+def is_setting(name: str) -> bool:
+    """Whether a metric is a learning rate: `lr`, `optim/lr-group0`, `train.learning_rate`."""
+    words = name.lower().replace("/", ".").replace("-", ".").split(".")
+    return any(word.rstrip("0123456789_") in ("lr", "learning_rate") for word in words)
+
+
 def dump_metrics(metrics: Mapping[str, Number]) -> str:
     """The text of metrics.toml: a line for each metric, its name always quoted, in the order given."""
     lines = []

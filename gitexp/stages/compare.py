@@ -14,6 +14,7 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.read import Run, goal_of, manifest_parts
 from gitexp.model.catalogue import is_keyed
+from gitexp.model.metrics import is_setting
 from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
@@ -51,14 +52,17 @@ class DataChange(NamedTuple):
 
 
 class MetricChange(NamedTuple):
-    """A metric. `delta` and `percent` are None where they make no sense; `better` None: equal, or no goal is known."""
+    """A metric of one run and another: which way it moved. That is no verdict: nobody knows the noise of one run.
+
+    `delta` and `percent` are None where they make no sense; `toward_goal` None: equal, or no goal is known.
+    """
 
     name: str
     a: float | int | None
     b: float | int | None
     delta: float | int | None
     percent: float | None
-    better: bool | None
+    toward_goal: bool | None
 
 
 class DigestChange(NamedTuple):
@@ -291,9 +295,11 @@ def _environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
 def metric_changes(
     a: Mapping[str, float | int], b: Mapping[str, float | int], *, goals: Mapping[str, str]
 ) -> tuple[MetricChange, ...]:
-    """Every metric of either run, those whose goal is stated first. A slice is judged by the goal of its metric."""
-    names = [*(n for n in goals if n in a or n in b), *b, *a]
-    return tuple(_metric_change(name, a.get(name), b.get(name), goal_of(name, goals)) for name in dict.fromkeys(names))
+    """Every metric of either run, those with a goal first, learning rates last. A slice goes by its metric's goal."""
+    stated = [name for name in goals if name in a or name in b]
+    others = sorted(dict.fromkeys([*b, *a]), key=is_setting)
+    names = dict.fromkeys([*stated, *others])
+    return tuple(_metric_change(name, a.get(name), b.get(name), goal_of(name, goals)) for name in names)
 
 
 def _metric_change(name: str, a: float | int | None, b: float | int | None, goal: str | None) -> MetricChange:
@@ -305,8 +311,8 @@ def _metric_change(name: str, a: float | int | None, b: float | int | None, goal
     if isinstance(delta, float):
         delta = float(f"{delta:.12g}")  # 0.3 - 0.1 is 0.2 to everybody but a float
     percent = delta / abs(a) * 100 if a else None
-    better = (delta > 0) == (goal == "max") if goal and delta else None
-    return MetricChange(name, a, b, delta, percent, better)
+    toward_goal = (delta > 0) == (goal == "max") if goal and delta else None
+    return MetricChange(name, a, b, delta, percent, toward_goal)
 
 
 def _seed(run: Run) -> int | None:

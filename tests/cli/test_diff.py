@@ -46,11 +46,26 @@ def test_the_latest_run_is_compared_with_the_one_before_it_of_the_same_recipe(fr
         "Settles within ten epochs.",
         "data none declared",
         "environment identical",
-        "val.acc 0.5 0.75 +0.25 +50.0 better",
+        "val.acc 0.5 0.75 +0.25 +50.0 toward goal",
         "duration 10 s → 15 s +50 %",
     ):
         assert expected in lines
     assert result.exit_code == 0
+
+
+def test_one_run_each_is_a_difference_and_no_verdict(fresh: Lab, gitexp: Gitexp) -> None:
+    goals = '[metrics.goal]\n"val.acc" = "max"\n"val.loss" = "min"\nreward = "max"\nerrors = "min"\n'
+    files = {"recipe.toml": goals}
+    old = {"val.acc": 0.5, "val.loss": 0.5, "reward": -3.0, "errors": 0}
+    new = {"val.acc": 0.512, "val.loss": 0.6, "reward": -1.5, "errors": 3}
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", metrics=old, files=files)
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", metrics=new, files=files)
+    text = " ".join(gitexp("diff", A, B).stdout.split())
+    assert "toward the goal: val.acc +1.2 points, reward +50.0 %; against it: val.loss +20.0 %, errors +3" in text
+    assert "(one run each: the noise is not known)" in text
+    assert [
+        word for word in ("better", "worse", "improve") for page in (text, gitexp("show", B).stdout) if word in page
+    ] == []
 
 
 def test_the_beginnings_of_digests_tell_weights_apart(fresh: Lab, gitexp: Gitexp) -> None:
@@ -88,7 +103,7 @@ def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
     ]  # fmt: skip
     assert (document["a"]["id"], document["b"]["id"]) == (A, B)
     assert document["metrics"] == [
-        {"name": "val.acc", "a": 0.5, "b": 0.25, "delta": -0.25, "percent": -50.0, "better": False}
+        {"name": "val.acc", "a": 0.5, "b": 0.25, "delta": -0.25, "percent": -50.0, "toward_goal": False}
     ]
     assert (document["identical_inputs"], document["unexplained"]) == (True, True)
 

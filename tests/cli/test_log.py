@@ -297,3 +297,11 @@ def test_in_a_narrow_window_author_and_time_give_way_to_the_metric_with_a_goal(
         GITEXP, ["log"], cwd=str(fresh.path), env={**fresh.env, "TERM": "dumb"}, dimensions=(24, columns)
     )
     assert terminal.read().decode().splitlines()[0].split() == header
+
+
+def test_a_learning_rate_is_no_metric_to_look_at_first(fresh: Lab, gitexp: Gitexp) -> None:
+    for run_id, rate in ((A, 0.1), (B, 0.2)):
+        write_run(fresh, run_id, metrics={"lr": rate, "opt/lr-group0": rate, "learning": 1.0, "val.acc": 0.5})
+    assert gitexp("log").stdout.splitlines()[0].split()[-2:] == ["val.acc", "learning"]
+    metrics = [change["name"] for change in gitexp("diff", A, B, "--json").json["metrics"]]
+    assert metrics == ["learning", "val.acc", "lr", "opt/lr-group0"]

@@ -71,7 +71,7 @@ def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gite
         "dirty differed from that commit: a b.py and 2 more",
         f"commit {commit}",
         "metrics against kkkkllll, the run before it of this recipe",
-        "val.acc 0.75 0.5 +0.25 +50.0 better",
+        "val.acc 0.75 0.5 +0.25 +50.0 toward goal",
         "optimizer.lr 0.02 was 0.01",
         "digits d.csv 1 file 57.5 kB xxh128:00",
         "CPython 3.11.2 · 1 package · Example CPU · 2 cores",

@@ -123,7 +123,7 @@ def test_diff_of_two_settings(old: Lab) -> None:
         ("odd-names", "identical"),
         ("words", "identical"),
     ]
-    assert [(metric["name"], metric["delta"], metric["better"]) for metric in diff["metrics"]] == [
+    assert [(metric["name"], metric["delta"], metric["toward_goal"]) for metric in diff["metrics"]] == [
         ("val.acc", 0.0, None),
         ("loss", -0.25, True),
     ]

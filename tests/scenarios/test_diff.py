@@ -78,11 +78,11 @@ def test_another_environment_is_named_as_what_may_explain_other_metrics(lab: Lab
 def test_a_changed_key_comes_with_its_reason_and_what_it_did(ready: Lab) -> None:
     ready.gitexp("run", "net", "-s", "model.width=8")
     lines = page(ready)
-    assert lines[3] == "B is better in val.acc (+7.4 %)"
+    assert lines[3] == "toward the goal: val.acc +4 points (one run each: the noise is not known)"
     at = lines.index("model.width 4 → 8")
     assert lines[at + 1] == "Wider ones learn the noise."
-    assert "val.acc 0.54 0.58 +0.04 +7.4 better" in lines
-    assert "val.acc[digit=8] 0.14 0.18 +0.04 +28.6 better" in lines
+    assert "val.acc 0.54 0.58 +0.04 +7.4 toward goal" in lines
+    assert "val.acc[digit=8] 0.14 0.18 +0.04 +28.6 toward goal" in lines
     assert "1 slice is the same on both sides" in lines
 
 
@@ -91,11 +91,11 @@ def test_changed_code_and_data_are_named_file_by_file(ready: Lab) -> None:
     ready.write("images/1", "changed\n")
     ready.write("images/3", "three\n")
     (ready.path / "images/2").unlink()
-    commit = ready.commit("better images")
+    commit = ready.commit("other images")
     ready.gitexp("run", "net", "--seed", "2")
     lines = page(ready)
     assert lines[3:5] == ["! different seeds: 1 and 2", "! different data: images"]
-    assert f"+ {commit[:10]} better images" in lines
+    assert f"+ {commit[:10]} other images" in lines
     assert "train.sh +1 -0" in lines
     at = lines.index("images changed 1 added, 1 removed, 1 changed")
     assert lines[at + 1 : at + 4] == ["+ 3", "- 2", "~ 1"]

@@ -341,11 +341,11 @@ def test_damaged_parts_are_named_and_the_rest_is_compared(fresh: Lab, compared: 
     assert found.metrics[0].delta == 0.25
 
 
-def test_better_and_worse_go_by_the_goal() -> None:
+def test_which_way_a_metric_moved_goes_by_its_goal() -> None:
     changes = metric_changes(
         {"loss": 0.3, "acc": 0.5, "lr": 1.0}, {"lr": 2.0, "acc": 0.75, "loss": 0.1}, goals={"acc": "max", "loss": "min"}
     )
-    assert [(c.name, c.delta, c.better) for c in changes] == [
+    assert [(c.name, c.delta, c.toward_goal) for c in changes] == [
         ("acc", 0.25, True),
         ("loss", -0.2, True),
         ("lr", 1.0, None),
@@ -354,7 +354,7 @@ def test_better_and_worse_go_by_the_goal() -> None:
 
 def test_a_metric_of_one_side_has_no_difference() -> None:
     [change] = metric_changes({"acc": 0.5}, {}, goals={"acc": "max"})
-    assert (change.a, change.b, change.delta, change.percent, change.better) == (0.5, None, None, None, None)
+    assert (change.a, change.b, change.delta, change.percent, change.toward_goal) == (0.5, None, None, None, None)
 
 
 def test_a_metric_that_is_not_finite_has_no_difference() -> None:
@@ -367,14 +367,18 @@ def test_a_metric_that_is_not_finite_has_no_difference() -> None:
 
 def test_nothing_is_a_percentage_of_zero() -> None:
     [change] = metric_changes({"errors": 0}, {"errors": 3}, goals={"errors": "min"})
-    assert (change.delta, change.percent, change.better) == (3, None, False)
+    assert (change.delta, change.percent, change.toward_goal) == (3, None, False)
 
 
-def test_a_slice_is_judged_by_the_goal_of_its_metric_unless_it_has_its_own() -> None:
+def test_a_slice_goes_by_the_goal_of_its_metric_unless_it_has_its_own() -> None:
     a = {"acc[digit=3]": 0.5, "acc[digit=8]": 0.5, "loss[digit=3]": 0.5}
     b = {"acc[digit=3]": 0.25, "acc[digit=8]": 0.25, "loss[digit=3]": 0.25}
     found = metric_changes(a, b, goals={"acc": "max", "acc[digit=8]": "min"})
-    assert {m.name: m.better for m in found} == {"acc[digit=8]": True, "acc[digit=3]": False, "loss[digit=3]": None}
+    assert {m.name: m.toward_goal for m in found} == {
+        "acc[digit=8]": True,
+        "acc[digit=3]": False,
+        "loss[digit=3]": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe,
 from gitexp.git.repo import remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
+from gitexp.model.metrics import foremost
 from gitexp.stages.progress import InProgress, runs_in_progress
 
 SHOWN_METRICS = 6  # without slices; --json has all of them
@@ -50,8 +51,8 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
         until = now if run.state == "running" else run.last_sign
         took = duration(until - run.started) if run.started is not None and until is not None else "-"
         latest = [f"step {run.step}"] if run.step is not None else []
-        names = [name for name in run.metrics if "[" not in name] or list(run.metrics)
-        latest += [f"{safe(name)} {number(run.metrics[name])}" for name in names[:SHOWN_METRICS]]
+        names = foremost(run.metrics, ())[:SHOWN_METRICS]
+        latest += [f"{safe(name)} {number(run.metrics[name])}" for name in names]
         lines.append(
             [
                 Cell(run.id[:SHOWN], "yellow"),
