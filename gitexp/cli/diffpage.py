@@ -25,10 +25,11 @@ from gitexp.cli.runpage import and_more, delta_cells, heading, metrics_shown, mo
 from gitexp.cli.runtable import STATUS_STYLE, key_in_words
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
+from gitexp.history.inputs import KeyChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.model.catalogue import is_keyed
-from gitexp.stages.compare import Comparison, DataChange, KeyChange
+from gitexp.stages.compare import Comparison, DataChange
 
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them
@@ -87,6 +88,8 @@ def _inputs(found: Comparison, *, on: Screen) -> str:
         said = "identical inputs, identical metrics" if found.metrics else "identical inputs"
         said += ", the same weights" if found.same_digests else ""
         style, why = "bold green", "code, recipe, data and seed are the same"
+        why += "; the environments differ" if found.environment else ""
+        why += "; an environment is not recorded" if found.environment is None else ""
     return f"{on.paint(said, style)}  {why}\n"
 
 
@@ -217,17 +220,15 @@ def _row_counts(change: DataChange, *, on: Screen) -> str:
 
 def _count(change: DataChange) -> str:
     if change.state != "changed":
-        return ""
+        return "  of the same files" if change.state == "other splits" else ""
     if change.added is None or change.removed is None or change.changed is None:
         return "  (a manifest is not recorded: the files are not known)"
-    if change.a == change.b:
-        return "  the same files, other splits or samples of them"
     return f"  {len(change.added)} added, {len(change.removed)} removed, {len(change.changed)} changed"
 
 
 def _environment(found: Comparison, *, on: Screen) -> str:
     if found.environment is None:
-        return heading("environment", "not recorded on both sides", on=on)
+        return heading("environment", "not recorded", on=on)
     if not found.environment:
         return heading("environment", "identical", on=on)
     text = heading("environment", on=on)

@@ -24,10 +24,11 @@ from gitexp.cli.render import (
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
 from gitexp.history.cache import Row
+from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.model.run import RunRecord
-from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, same_number
+from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
 
 if TYPE_CHECKING:
     from gitexp.model.datarecord import DatasetRecord
@@ -181,10 +182,9 @@ def _paths(paths: tuple[str, ...], count: int) -> str:
 def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Screen) -> str:
     if not run.metrics:
         return heading("metrics", "none were logged", on=on)
-    known = goals_in_order(goals, run)
-    old = before.metrics if before is not None else {}
-    changes = [change for change in metric_changes(old, run.metrics, goals=known) if change.b is not None]
     if before is None or before.record is None:
+        known = goals_in_order(goals, run)
+        changes = metric_changes({}, run.metrics, goals=known)
         rows = [
             [Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(known.get(c.name, ""), "dim")]
             for c in changes[:LISTED]
@@ -192,6 +192,8 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
         found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
         return heading("metrics", on=on) + found + and_more(len(changes) - LISTED)
     note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
+    inputs = Inputs(before, run)
+    note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     columns = [
         Column(""),
         Column("this", True),
@@ -200,7 +202,7 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
         Column("%", True),
         Column(""),
     ]
-    shown, rest = metrics_shown(changes)
+    shown, rest = metrics_shown([c for c in run_metric_changes(inputs, goals=goals) if c.b is not None])
     rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
     return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
 

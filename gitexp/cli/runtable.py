@@ -9,10 +9,11 @@ from gitexp.cli.opened import Opened
 from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, stamp, table, text_width, value
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
+from gitexp.history.inputs import Inputs, KeyChange, argument_changes
 from gitexp.history.read import INPUTS, Run, goal_of, read_run
 from gitexp.history.select import SHOWN
 from gitexp.model.metrics import foremost
-from gitexp.stages.compare import KeyChange, argument_changes, data_states, goals_in_order, recipe_changes
+from gitexp.stages.compare import goals_in_order
 
 STATUS_STYLE = {
     "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",
@@ -209,17 +210,30 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
 
 
 def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
-    """`optimizer.lr 0.01→0.02`, `--lr 1→2`, `code`, `data digits`: the inputs that differ; else only `lr 0.01→0.02`."""
-    keys = [c for c in recipe_changes(before, run) if not c.key.startswith("data.")]
+    """`optimizer.lr 0.01→0.02` (or `lr 0.01→0.02`), `--lr 1→2`, `code`, `data digits`, `packages`: what differs."""
+    inputs = Inputs(before, run)
+    keys = [c for c in inputs.recipe if not c.key.startswith("data.")]
     words = [word for c in keys for word in key_in_words(c, whole_keys=whole_keys)]
     if len(words) > CHANGED_KEPT:
         words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
-    if before.code != run.code:
+    if not inputs.same_code:
         words.append("code")
-    different = [(name, state) for name, state in data_states(before, run).items() if state != "identical"]
+    if inputs.other_held_out:
+        words.append("held-out rows differ: not comparable")
+    different = [(name, state) for name, state in inputs.data.items() if state != "identical"]
     for name, state in different[:CHANGED_KEPT]:
-        words.append(f"data {safe(name)}" + (" (not comparable)" if state == "not comparable" else ""))
-    return words + ([f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else [])
+        words.append(f"data {safe(name)}" + (f" ({state})" if state in ("not comparable", "other splits") else ""))
+    words += [f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else []
+    if not inputs.same_seed and not any(change.key == "seed" for change in keys):
+        words.append("seed")
+    return words + _environment_in_words(inputs.environment, alone=not words)
+
+
+def _environment_in_words(found: Mapping[str, object] | None, *, alone: bool) -> list[str]:
+    if found is None:
+        return ["packages not recorded"] if alone else []
+    packages = ["packages"] if "packages" in found else []
+    return packages + (["environment"] if found.keys() - {"packages"} else [])
 
 
 def key_in_words(change: KeyChange, *, whole_keys: bool, limit: int = 16) -> Iterator[str]:

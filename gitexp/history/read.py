@@ -21,7 +21,7 @@ T = TypeVar("T")
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
 _PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "artifacts.xxh128")
 OUTCOME = ("run.toml", "metrics.toml")  # the parts that say what came out
-INPUTS = ("run.toml", "recipe.toml", "data.toml")  # and what went in
+INPUTS = ("run.toml", "recipe.toml", "data.toml", "environment.toml")  # and what went in
 
 
 class Run:
@@ -111,6 +111,13 @@ class Run:
         from gitexp.model.environment import load_environment
 
         return self._parsed("environment.toml", lambda text: load_environment(text))
+
+    @cached_property
+    def packages_recorded(self) -> bool:
+        """Whether the program's interpreter was asked what was installed, and answered."""
+        if "\n[packages" in (self._text("environment.toml") or ""):  # without parsing hundreds of them
+            return True
+        return isinstance((self.environment or {}).get("packages"), Mapping)
 
     @cached_property
     def artifacts(self) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ FORMAT = 1
 RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash
 RUN_ID_LENGTH = 16
 
+MOST_SPLITS = 100
 MOST_DIGESTS = 1000
 _DIGEST = r"[a-z0-9-]{1,32}:[0-9a-f]{8,128}"
 _DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
@@ -85,6 +86,14 @@ class Resources(NamedTuple):
     processes: int | None = None
 
 
+class SplitRows(NamedTuple):
+    """Which rows a split had. None: that could not be told."""
+
+    rows: int
+    by: str | None = None  # what `digest` is made of: their numbers ("index") or their "content"
+    digest: str | None = None  # "sha256:…"
+
+
 class RunRecord(NamedTuple):
     """run.toml of format 1. Times are UTC; durations in seconds; memory in bytes."""
 
@@ -116,6 +125,7 @@ class RunRecord(NamedTuple):
     reproduces: str | None = None
     resources: Resources = Resources()
     digests: Mapping[str, str] = MappingProxyType({})
+    splits: Mapping[str, SplitRows] = MappingProxyType({})
     history: History | None = None
 
 
@@ -173,7 +183,9 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
         history = _take(History, table["history"], where) if "history" in table else None
         resources = _take(Resources, table.get("resources", {}), where)
         digests = sound_digests(table.get("digests", {}))
-        known = {**table, "code": code, "history": history, "resources": resources, "digests": digests}
+        splits = sound_splits(table.get("splits", {}))
+        parts = {"code": code, "history": history, "resources": resources, "digests": digests, "splits": splits}
+        known = {**table, **parts}
         record: RunRecord = _take(RunRecord, known, where)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
@@ -191,6 +203,19 @@ def sound_digests(stated: Any) -> dict[str, str]:
         if re.fullmatch(_DIGEST_NAME, name) and isinstance(digest, str) and re.fullmatch(_DIGEST, digest)
     }
     return dict(list(right.items())[:MOST_DIGESTS])
+
+
+def sound_splits(stated: Any) -> dict[str, SplitRows]:
+    """Which rows each split had, as far as it is said properly: the first 100. Raises TypeError."""
+    if not isinstance(stated, Mapping):
+        raise TypeError("splits must be a table")
+    found = {}
+    for name, known in list(stated.items())[:MOST_SPLITS]:
+        rows, by, digest = (known.get(key) for key in SplitRows._fields) if isinstance(known, Mapping) else (None,) * 3
+        if re.fullmatch(_DIGEST_NAME, name) and type(rows) is int:
+            told = by in ("index", "content") and isinstance(digest, str) and re.fullmatch(_DIGEST, digest)
+            found[name] = SplitRows(rows, by, digest) if told else SplitRows(rows)
+    return found
 
 
 _CHECKS: dict[str, tuple[type, ...]] = {

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.model.environment import sound
-from gitexp.model.run import as_plain, sound_digests
+from gitexp.model.run import SplitRows, as_plain, sound_digests, sound_splits
 
 DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends
 MOST_FACTS = 1000
@@ -26,6 +26,7 @@ class Learned(NamedTuple):
     environment: Mapping[str, Any] = MappingProxyType({})  # what results depend on beside packages and machine
     files: Mapping[str, str] = MappingProxyType({})  # components.toml, environment/N.toml
     sources: tuple[str, ...] = ()  # the repository's files that its components came from
+    splits: Mapping[str, SplitRows] = MappingProxyType({})  # which rows each had
     problems: tuple[str, ...] = ()  # sentences on what went wrong, and on what could not be read
 
 
@@ -68,6 +69,12 @@ def digests_of(document: Mapping[str, Any]) -> dict[str, str]:
     """The digests of weights and fitted state, by name."""
     stated = document.get("digests")
     return sound_digests(stated) if isinstance(stated, Mapping) else {}
+
+
+def splits_of(document: Mapping[str, Any]) -> dict[str, SplitRows]:
+    """Which rows each split had."""
+    stated = document.get("splits")
+    return sound_splits(stated) if isinstance(stated, Mapping) else {}
 
 
 def facts_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.git.worktree import Surveyed
 from gitexp.history.cache import Row
+from gitexp.history.inputs import data_state
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.model.config import Config
@@ -81,9 +82,8 @@ def newest_attempt(history: History, text: str) -> Row:
 
 
 def changed_since(run: Run, datasets: Mapping[str, Dataset]) -> list[str]:
-    """The datasets that are not what the run read."""
-    recorded = {name: known.digest for name, known in run.data.items()}
-    return [name for name, dataset in datasets.items() if dataset.record.digest != recorded.get(name)]
+    """The datasets that are not what the run read, or of which other rows would be read."""
+    return [name for name, one in datasets.items() if data_state(run.data.get(name), one.record) != "identical"]
 
 
 def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectReader, watch: Watch) -> Checked:

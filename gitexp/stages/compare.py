@@ -12,22 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
+from gitexp.history.inputs import Inputs, KeyChange, seed_of
 from gitexp.history.read import Run, goal_of, manifest_parts
-from gitexp.model.catalogue import is_keyed
 from gitexp.model.metrics import is_setting
 from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.model.manifest import ManifestDifferences
-
-
-class KeyChange(NamedTuple):
-    """A key of the recipe. None: not there."""
-
-    key: str
-    a: Any
-    b: Any
-    why: str | None  # the reason that b's recipe, else a's, gives for the key
 
 
 class CountChange(NamedTuple):
@@ -39,10 +30,10 @@ class CountChange(NamedTuple):
 
 
 class DataChange(NamedTuple):
-    """A dataset; other splits of the same files are a change too. The paths are None where there is no manifest."""
+    """A dataset. The paths are None where there is no manifest, and where the files are the same."""
 
     name: str
-    state: str  # identical, added, removed, changed, not comparable (their digests are under different keys or none)
+    state: str  # identical, added, removed, changed, other splits, not comparable (different keys, or a key and none)
     a: str | None  # digest
     b: str | None
     added: tuple[str, ...] | None = None
@@ -74,7 +65,7 @@ class DigestChange(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Everything that differs between two runs. `environment` None: one of them is not recorded."""
+    """Everything that differs between two runs. `environment` None: of one of them it is not recorded."""
 
     code: CodeChange
     recipe: tuple[KeyChange, ...]
@@ -104,35 +95,32 @@ class Comparison(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether anything at all does."""
-        return not (self.identical_inputs and self.same_results and self.environment == {})
+        """Whether anything at all is known to."""
+        return not (self.identical_inputs and self.same_results and not self.environment)
 
 
 def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[str, str]) -> Comparison:
     """Compare a with b; changes read from a to b. `goals` are gitexp.toml's, for metrics whose recipe has none."""
     comparing = CodeComparison(repo, a, b)  # git works on it while we parse
-    recipe = recipe_changes(a, b)
-    data = tuple(_data_change(reader, a, b, name) for name in sorted({*a.data, *b.data}))
-    environment = _environment_changes(a, b)
-    metrics = metric_changes(a.metrics, b.metrics, goals=goals_in_order(goals, a, b))
+    inputs = Inputs(a, b)
+    data = tuple(_data_change(reader, a, b, name, state) for name, state in inputs.data.items())
+    metrics = run_metric_changes(inputs, goals=goals)
     code = comparing.finish()
-    known = a.record is not None and b.record is not None and a.recipe is not None and b.recipe is not None
-    same_data = all(change.state == "identical" for change in data)
-    same_kind = (_kind(a) == "smoke") == (_kind(b) == "smoke")
-    identical = known and code.identical is True and not recipe and same_data and _seed(a) == _seed(b) and same_kind
+    identical = inputs.same and code.identical is True
     undisturbed = not any(_disturbed(run) for run in (a, b))
     found = Comparison(
         code=code,
-        recipe=recipe,
+        recipe=inputs.recipe,
         data=data,
-        environment=environment,
+        environment=inputs.environment,
         metrics=metrics,
         identical_inputs=identical,
         unexplained=False,
-        unfair=tuple(_unfair(a, b, data=data)),
+        unfair=tuple(_unfair(inputs)),
         digests=digest_changes(a, b),
     )
-    return found._replace(unexplained=identical and environment == {} and undisturbed and not found.same_results)
+    unexplained = identical and inputs.environment == {} and undisturbed and not found.same_results
+    return found._replace(unexplained=unexplained)
 
 
 def digest_changes(a: Run, b: Run) -> tuple[DigestChange, ...]:
@@ -156,74 +144,11 @@ def same_number(a: float | int | None, b: float | int | None) -> bool:
     return a == b or (a is not None and b is not None and a != a and b != b)
 
 
-def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
-    """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
-    if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
-        return ()
-    old, new = a.recipe_values, b.recipe_values
-    why = {**a.why, **b.why}
-    return tuple(
-        KeyChange(key, old.get(key), new.get(key), why.get(key))
-        for key in dict.fromkeys([*new, *old])
-        if not _equal(old.get(key), new.get(key))
-    )
-
-
-def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any, Any]]:
-    """Where two command lines differ: the option in front of it or "", what was there, what is there now.
-
-    None: nothing. Arguments that moved are not followed: between the first and the last that differ, lines of unequal
-    length count as one difference.
-    """
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    same = zip(reversed(a[start:]), reversed(b[start:]), strict=False)
-    end = next((i for i, (x, y) in enumerate(same) if x != y), min(len(a), len(b)) - start)
-    old, new = a[start : len(a) - end], b[start : len(b) - end]
-    if len(old) != len(new):
-        before = "" if start == 0 or not old or not new else _option(a[start - 1])
-        return [(before, " ".join(map(str, old)) or None, " ".join(map(str, new)) or None)]
-    found = []
-    for at, (x, y) in enumerate(zip(old, new, strict=True), start):
-        if x != y:
-            name, _, one = str(x).partition("=")
-            other_name, _, other = str(y).partition("=")
-            if name == other_name and name.startswith("-"):
-                found.append((name, one, other))
-            else:
-                found.append((_option(a[at - 1]) if at and a[at - 1] == b[at - 1] else "", x, y))
-    return found
-
-
-def _option(argument: Any) -> str:
-    return argument if isinstance(argument, str) and argument.startswith("-") and "=" not in argument else ""
-
-
-def data_states(a: Run, b: Run) -> dict[str, str]:
-    """identical, added, removed, changed or not comparable for each dataset of two runs, by digest."""
-    if a.tree.get("data.toml") == b.tree.get("data.toml"):
-        return dict.fromkeys(sorted(b.data), "identical")
-    return {name: _data_state(a.data.get(name), b.data.get(name)) for name in sorted({*a.data, *b.data})}
-
-
-def _equal(a: Any, b: Any) -> bool:
-    # 1 and 1.0 and true are different values in a recipe; nan is the same as nan.
-    return type(a) is type(b) and (a == b or repr(a) == repr(b))
-
-
-def _data_state(a: Any, b: Any) -> str:
-    if a is None or b is None:
-        return "added" if a is None else "removed"
-    keyed = [is_keyed(one.digest or "") for one in (a, b)]
-    if None not in (a.digest, b.digest) and (a.key != b.key if all(keyed) else any(keyed)):
-        return "not comparable"
-    same = a.digest == b.digest and a.digest is not None and _drawn(a) == _drawn(b)
-    return "identical" if same else "changed"
-
-
-def _drawn(record: Any) -> dict[str, Any]:
-    """The digests of what was drawn from a dataset: they decide which rows a program sees."""
-    both = (("split", record.split), ("sampling", record.sampling))
-    return {f"{group}.{name}": rule.get("digest") for group, rules in both for name, rule in rules.items()}
+def run_metric_changes(inputs: Inputs, *, goals: Mapping[str, str]) -> tuple[MetricChange, ...]:
+    """The metrics of two runs. Those of rows that are not the same rows moved toward nothing."""
+    a, b = inputs.a, inputs.b
+    found = metric_changes(a.metrics, b.metrics, goals=goals_in_order(goals, a, b))
+    return tuple(one._replace(toward_goal=None) for one in found) if inputs.other_held_out else found
 
 
 def _counts(record: Any) -> dict[str, int]:
@@ -232,11 +157,10 @@ def _counts(record: Any) -> dict[str, int]:
     return {**record.counts, **{name: rows for name, rows in drawn.items() if rows is not None}}
 
 
-def _data_change(reader: ObjectReader, a: Run, b: Run, name: str) -> DataChange:
+def _data_change(reader: ObjectReader, a: Run, b: Run, name: str, state: str) -> DataChange:
     old, new = a.data.get(name), b.data.get(name)
-    state = _data_state(old, new)
     change = DataChange(name, state, old.digest if old else None, new.digest if new else None)
-    if state != "changed" or old is None or new is None:
+    if state not in ("changed", "other splits") or old is None or new is None:
         return change
     counts, others = _counts(old), _counts(new)
     change = change._replace(
@@ -246,6 +170,8 @@ def _data_change(reader: ObjectReader, a: Run, b: Run, name: str) -> DataChange:
             if counts.get(key) != others.get(key)
         )
     )
+    if state != "changed":
+        return change
     try:
         found = _file_differences(reader, a, b, name)
     except GitexpError as error:
@@ -281,17 +207,6 @@ def _read_others(reader: ObjectReader, parts: Sequence[str], shared: Set[str]) -
             yield from line_blocks(content)
 
 
-def _environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
-    if a.tree.get("environment.toml") == b.tree.get("environment.toml") is not None:
-        return {}
-    if a.environment is None or b.environment is None:
-        return None
-    from gitexp.model.environment import environment_differences
-
-    differences = environment_differences(dict(a.environment), dict(b.environment))
-    return {group: found for group, found in differences.items() if found}
-
-
 def metric_changes(
     a: Mapping[str, float | int], b: Mapping[str, float | int], *, goals: Mapping[str, str]
 ) -> tuple[MetricChange, ...]:
@@ -315,28 +230,28 @@ def _metric_change(name: str, a: float | int | None, b: float | int | None, goal
     return MetricChange(name, a, b, delta, percent, toward_goal)
 
 
-def _seed(run: Run) -> int | None:
-    return run.record.seed if run.record else None
-
-
-def _kind(run: Run) -> str:
-    return run.record.kind if run.record else ""
-
-
 def _disturbed(run: Run) -> bool:
     record = run.record
     return record is None or record.status != "completed" or bool(record.defects) or bool(record.code.edited_count)
 
 
-def _unfair(a: Run, b: Run, *, data: tuple[DataChange, ...]) -> Iterator[str]:
+def _unfair(inputs: Inputs) -> Iterator[str]:
+    a, b = inputs.a, inputs.b
+    if inputs.other_held_out:
+        yield f"held-out rows differ: not comparable ({', '.join(inputs.other_held_out)})"
+    elif inputs.other_rows:
+        yield f"other rows were trained on: {', '.join(inputs.other_rows)}"
+    if inputs.untold_held_out:
+        yield f"whether the held-out rows are the same is not recorded: {', '.join(inputs.untold_held_out)}"
     if a.record and b.record and a.record.recipe != b.record.recipe:
         yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
-    if _seed(a) != _seed(b):
+    if not inputs.same_seed:
         yield f"different seeds: {_seed_text(a)} and {_seed_text(b)}"
-    different = [change.name for change in data if change.state not in ("identical", "not comparable")]
+    same = ("identical", "not comparable", "other splits")
+    different = [name for name, state in inputs.data.items() if state not in same]
     if different:
         yield f"different data: {', '.join(different)}"
-    untold = [change.name for change in data if change.state == "not comparable"]
+    untold = [name for name, state in inputs.data.items() if state == "not comparable"]
     if untold:
         words = "data that cannot be compared, as its digests are under different keys or none"
         yield f"{words}: {', '.join(untold)}"
@@ -346,7 +261,7 @@ def _unfair(a: Run, b: Run, *, data: tuple[DataChange, ...]) -> Iterator[str]:
 
 
 def _seed_text(run: Run) -> str:
-    seed = _seed(run)
+    seed = seed_of(run)
     return "none" if seed is None else str(seed)
 
 

@@ -20,6 +20,7 @@ from gitexp.model.trained import (
     recipe_with_defaults,
     require_plain,
     sources_of,
+    splits_of,
 )
 from gitexp.regularfile import read_regular
 
@@ -40,7 +41,16 @@ def learn(folder: Path) -> Learned:
     for name in _ranks(folder):
         files[f"environment/{name}.toml"] = dump_rank(_read(folder / runfolder.RANKS, f"{name}.json", problems))
     said = (*defects_of(trained), *problems)
-    return Learned(recipe, seed, digests_of(trained), facts_of(trained), files, sources_of(components), said)
+    return Learned(
+        recipe,
+        seed,
+        digests=digests_of(trained),
+        environment=facts_of(trained),
+        files=files,
+        sources=sources_of(components),
+        splits=splits_of(components),
+        problems=said,
+    )
 
 
 def _ranks(folder: Path) -> list[str]:

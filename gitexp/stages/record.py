@@ -108,7 +108,9 @@ def record(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
         )
     run = describe_run(ended, results, history=history, lost=lost)
-    run = run._replace(digests=trained.digests, seed=trained.seed if run.seed is None else run.seed)
+    run = run._replace(
+        digests=trained.digests, splits=trained.splits, seed=trained.seed if run.seed is None else run.seed
+    )
     secrets = _secrets(folder)
     texts = _texts(ended, results, run, trained, secrets=secrets)
     files = _lay_out(folder, {**texts, "artifacts.xxh128": artifacts.manifest})

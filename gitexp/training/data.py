@@ -22,12 +22,20 @@ Fields = dict[str, Tensor]
 class Table:
     """Rows in memory: tensors by field, all with the rows as their first dimension.
 
-    `names` says in words what the codes of a field mean: {"species": ["Adelie", "Chinstrap"]}.
+    `names` says in words what the codes of a field mean: {"species": ["Adelie", "Chinstrap"]}. `indices`, if there are
+    any: the numbers of the rows in the whole that they were drawn from.
     Raises ValueError when the fields have different numbers of rows.
     """
 
-    def __init__(self, fields: Mapping[str, Tensor], names: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, Tensor],
+        names: Mapping[str, Sequence[str]] | None = None,
+        *,
+        indices: Sequence[int] = (),
+    ) -> None:
         self.fields: Fields = dict(fields)
+        self.indices = indices
         self.names: dict[str, list[str]] = {field: list(words) for field, words in (names or {}).items()}
         rows = {field: len(values) for field, values in self.fields.items()}
         if len(set(rows.values())) != 1:

@@ -184,7 +184,8 @@ def _train_and_val(
     train, held_out = stratified(labels, fraction, seed=seed)
     whole = Table(fields, names)
     return {
-        split: Table(whole.rows(torch.tensor(rows)), names) for split, rows in (("train", train), ("val", held_out))
+        split: Table(whole.rows(torch.tensor(rows)), names, indices=rows)
+        for split, rows in (("train", train), ("val", held_out))
     }
 
 

@@ -160,6 +160,7 @@ def _description(job: Job, parts: Mapping[KeyPath, Part], assembled: Assembled) 
         "defaults": defaults(parts, job.recipe),
         "components": {part.name: _component(part) for part in parts.values()},
         "flow": assembled.flow,
+        "splits": assembled.rows,
     }
 
 

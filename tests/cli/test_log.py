@@ -8,7 +8,7 @@ from typing import Any
 import pexpect
 import pytest
 from harness import GITEXP, Lab, Result
-from records import RECIPE, run_toml, write_run
+from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
 from gitexp.cli.main import run_command
 
@@ -137,6 +137,39 @@ def test_the_same_inputs_are_said_to_be_the_same(fresh: Lab, gitexp: Gitexp) -> 
     write_run(fresh, A, finished="2026-11-20T10:00:00Z")
     write_run(fresh, B, finished="2026-11-20T11:00:00Z")
     assert "same inputs" in gitexp("log").stdout.splitlines()[1]
+
+
+def test_packages_that_differ_are_no_same_inputs(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    other = ENVIRONMENT.replace('numpy = "2.1.0"', 'numpy = "2.2.0"')
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", files={"environment.toml": other})
+    assert gitexp("log").stdout.splitlines()[1].split()[-2] == "packages"
+    assert "changed   packages  against kkkkllll" in gitexp("show", B).stdout
+    hardware = other.replace("cores = 2", "cores = 4")
+    write_run(fresh, C, finished="2026-11-20T12:00:00Z", files={"environment.toml": hardware})
+    assert gitexp("log").stdout.splitlines()[1].split()[-2] == "environment"
+
+
+def test_packages_that_nobody_could_ask_about_are_not_recorded(fresh: Lab, gitexp: Gitexp) -> None:
+    shell = {"environment.toml": 'probed = "unknown"\n'}
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", files=shell)
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", files=shell)
+    assert "packages not recorded" in gitexp("log").stdout.splitlines()[1]
+    assert "changed   packages not recorded  against kkkkllll" in gitexp("show", B).stdout
+    assert "environment  not recorded" in gitexp("diff", A, B).stdout
+    assert "same inputs" not in gitexp("log").stdout + gitexp("show", B).stdout
+
+
+def test_other_held_out_rows_are_not_comparable(fresh: Lab, gitexp: Gitexp) -> None:
+    for run_id, hour, rows in ((A, 10, 3), (B, 11, 2)):
+        text = run_toml(run_id, finished=f"2026-11-20T{hour}:00:00Z", recipe="digits", status="completed")
+        files = {"run.toml": f"{text}[splits.val]\nrows = {rows}\n"}
+        write_run(fresh, run_id, finished=f"2026-11-20T{hour}:00:00Z", metrics={"val.acc": rows / 10}, files=files)
+    assert "held-out rows differ: not comparable" in gitexp("log").stdout.splitlines()[1]
+    assert "! held-out rows differ: not comparable (val)\n" in gitexp("diff", A, B).stdout
+    shown = gitexp("show", B).stdout
+    assert "the run before it of this recipe; held-out rows differ: not comparable" in shown
+    assert "goal" not in gitexp("diff", A, B).stdout + shown
 
 
 def test_a_record_cannot_write_to_the_terminal(fresh: Lab, gitexp: Gitexp) -> None:
@@ -304,4 +337,4 @@ def test_a_learning_rate_is_no_metric_to_look_at_first(fresh: Lab, gitexp: Gitex
         write_run(fresh, run_id, metrics={"lr": rate, "opt/lr-group0": rate, "learning": 1.0, "val.acc": 0.5})
     assert gitexp("log").stdout.splitlines()[0].split()[-2:] == ["val.acc", "learning"]
     metrics = [change["name"] for change in gitexp("diff", A, B, "--json").json["metrics"]]
-    assert metrics == ["learning", "val.acc", "lr", "opt/lr-group0"]
+    assert metrics == ["val.acc", "learning", "lr", "opt/lr-group0"]

@@ -48,6 +48,7 @@ RUN_KEYS: dict[str, Any] = {
     "code": dict,
     "resources": dict,
     "digests": dict,
+    "splits": dict,
     "history": dict,
 }
 REQUIRED = {

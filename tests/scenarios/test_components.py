@@ -350,3 +350,27 @@ def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it
     assert tomllib.loads(lab.show("experiments:run.toml"))["defects"] == [
         "train.loss is nan at step 1: the training stopped"
     ]
+
+
+# ---- which rows
+
+
+def test_another_held_out_set_is_no_set_to_compare_with(lab: Lab) -> None:
+    with_recipe(lab)
+    turned = PARTS.replace("= 4)", "= 4, turned: bool = False)")
+    turned = turned.replace("        fields =", "        rows = rows[::-1] if turned else rows\n        fields =")
+    lab.write("recipes/line/parts.py", turned)
+    lab.commit("other rows")
+    assert lab.gitexp("run", "line", "--smoke").exit_code == 0
+    assert "splits" not in tomllib.loads(lab.show("experiments:run.toml"))
+    assert lab.gitexp("run", "line").exit_code == 0
+    first = tomllib.loads(lab.show("experiments:run.toml"))["splits"]
+    assert (first["val"]["rows"], first["val"]["by"], first["train"]["rows"]) == (4, "content", 12)
+    assert lab.gitexp("run", "line", "-s", "optimizer.lr=0.002").exit_code == 0
+    assert tomllib.loads(lab.show("experiments:run.toml"))["splits"] == first
+    assert "held-out" not in lab.gitexp("diff").stdout
+    assert "toward the goal" in lab.gitexp("diff").stdout or "against the goal" in lab.gitexp("diff").stdout
+    assert lab.gitexp("run", "line", "-s", "loader.turned=true").exit_code == 0
+    assert "! held-out rows differ: not comparable (val)\n" in lab.gitexp("diff").stdout
+    assert "goal" not in lab.gitexp("diff").stdout
+    assert "held-out rows differ: not comparable" in lab.gitexp("log").stdout.splitlines()[1]

@@ -11,12 +11,11 @@ from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.codechange import CommitBetween, FileChange
+from gitexp.history.inputs import KeyChange, argument_changes
 from gitexp.history.read import read_run
 from gitexp.stages.compare import (
     Comparison,
     DigestChange,
-    KeyChange,
-    argument_changes,
     compare,
     metric_changes,
     same_number,
@@ -198,13 +197,62 @@ def test_rows_of_each_kind_and_split_are_compared(fresh: Lab, compared: Compare)
     assert change.counts == (("rows", 10, 12), ("label=3", 4, 6), ("split.train", 8, 9))
 
 
-def test_another_split_of_the_same_files_is_another_input(fresh: Lab, compared: Compare) -> None:
-    split = "[digits.split.train]\nrows = 8\ndigest = 'xxh128:{}'\n"
-    a = write_run(fresh, A, files={"data.toml": data_toml(ONE) + split.format(ONE)})
-    b = write_run(fresh, B, files={"data.toml": data_toml(ONE) + split.format(TWO)})
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", "other rows were trained on: digits.train"),
+        ("val", "held-out rows differ: not comparable (digits.val)"),
+    ],
+)
+def test_another_split_of_the_same_files_is_another_input_and_no_other_data(
+    fresh: Lab, compared: Compare, name: str, words: str
+) -> None:
+    split = f"[digits.split.{name}]\nrows = 8\ndigest = 'xxh128:%s'\n"
+    a = write_run(fresh, A, files={"data.toml": data_toml(ONE) + split % ONE})
+    b = write_run(fresh, B, files={"data.toml": data_toml(ONE) + split % TWO})
     found = compared(a, b)
-    assert (found.data[0].state, found.identical_inputs) == ("changed", False)
-    assert found.unfair == ("different data: digits",)
+    assert (found.data[0].state, found.identical_inputs) == ("other splits", False)
+    assert found.unfair == (words,)
+
+
+def splits_toml(run_id: str, *held_out: str, kind: str = "run") -> str:
+    text = run_toml(run_id, finished="2026-11-20T10:00:00Z", recipe="digits", status="completed", kind=kind)
+    return text + "\n".join(["[splits.train]", "rows = 10", 'by = "index"', f'digest = "sha256:{ONE * 2}"',
+                             "[splits.val]", *held_out, ""])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (("rows = 3", 'by = "index"', f'digest = "sha256:{ONE * 2}"'),
+         ("rows = 3", 'by = "index"', f'digest = "sha256:{TWO * 2}"'), "held-out rows differ: not comparable (val)"),
+        (("rows = 3",), ("rows = 2",), "held-out rows differ: not comparable (val)"),
+        (("rows = 3",), ("rows = 3",), "whether the held-out rows are the same is not recorded: val"),
+        (("rows = 3", 'by = "index"', f'digest = "sha256:{ONE * 2}"'),
+         ("rows = 3", 'by = "content"', f'digest = "sha256:{TWO * 2}"'),
+         "whether the held-out rows are the same is not recorded: val"),
+    ],
+)  # fmt: skip
+def test_metrics_of_other_held_out_rows_are_not_comparable(
+    fresh: Lab, compared: Compare, old: tuple[str, ...], new: tuple[str, ...], words: str
+) -> None:
+    a = write_run(fresh, A, metrics={"val.acc": 0.5}, files={"run.toml": splits_toml(A, *old)})
+    b = write_run(fresh, B, metrics={"val.acc": 0.75}, files={"run.toml": splits_toml(B, *new)})
+    found = compared(a, b)
+    assert found.unfair == (words,)
+    assert found.metrics[0].toward_goal is (None if "not comparable" in words else True)
+    assert found.identical_inputs is ("not comparable" not in words)
+
+
+def test_packages_that_nobody_could_ask_about_are_not_the_same(fresh: Lab, compared: Compare) -> None:
+    shell = 'probed = "unknown"\n\n[cpu]\nmodel = "Example CPU"\ncores = 2\n'
+    runs = [write_run(fresh, name, metrics={"val.acc": value}, files={"environment.toml": shell})
+            for name, value in ((A, 0.5), (B, 0.75))]  # fmt: skip
+    found = compared(*runs)
+    assert (found.environment, found.identical_inputs, found.unexplained) == (None, True, False)
+    other = write_run(fresh, B, files={"environment.toml": shell.replace("cores = 2", "cores = 4")})
+    environment = compared(runs[0], other).environment
+    assert environment == {"hardware": {"cpu cores": (2, 4)}, "packages": {"(all)": ("unknown", "unknown")}}
 
 
 def test_data_without_a_recorded_manifest_is_changed_and_its_files_unknown(fresh: Lab, compared: Compare) -> None:

@@ -37,6 +37,7 @@ from gitexp.training.loop import STOP
 from gitexp.training.preprocess import TRAIN, Prepared, prepare
 from gitexp.training.repeating import determinism
 from gitexp.training.repeating.seeds import derive, fork_all, seed_all
+from gitexp.training.rows import rows_of
 from gitexp.training.smoke import BATCH, few_rows, shorten
 
 LOADER: KeyPath = ("loader",)
@@ -73,6 +74,7 @@ class Assembled(NamedTuple):
     batch_size: int
     flow: Flow
     warnings: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, Any]]  # of each split, as the record names them; of a smoke run none
 
 
 class Assembly:
@@ -92,6 +94,7 @@ class Assembly:
         self.local_rank, self.states, self.checks = local_rank, states, checks
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
+        self.rows: Mapping[str, Mapping[str, Any]] = {}
         self.stream = Stream(parts, first=LOADER, checks=checks)
         self.current: KeyPath = LOADER  # whose code runs
 
@@ -125,6 +128,7 @@ class Assembly:
             batch_size,
             self.stream.flow,
             tuple(self.warnings),
+            self.rows,
         )
 
     def _stop_if_wrong(self) -> None:
@@ -172,6 +176,8 @@ class Assembly:
                     self.problems.append((LOADER, shared.words))
                 else:
                     self.warnings.append(shared.words)
+            if not self.job.smoke:
+                self.rows = rows_of(splits)
         if self.job.smoke:
             loader.splits = few_rows(splits, seed=self.job.seed)
             batch_size = min(batch_size, BATCH)

@@ -16,6 +16,7 @@ from torch.utils.data import Subset
 
 from gitexp.model.placeholders import Misplaced, parse
 from gitexp.model.schema import KeyPath, Problem
+from gitexp.training.rows import table_rows
 
 _SLOTS = ("preprocess", "model", "loss", "optimizer", "scheduler", "train")
 _EXCESS = 0.1  # share of held-out rows in train beyond what train's own twins explain
@@ -117,14 +118,7 @@ def _bytes(split: Any) -> int:
 
 def _rows(split: Any, names: Sequence[str]) -> list[bytes]:
     """Each row of these fields as bytes."""
-    import torch
-
-    parts = []
-    for name in names:
-        tensor = _fields(split)[name].detach().cpu().contiguous()
-        data = tensor.reshape(len(tensor), -1).view(torch.uint8).numpy()
-        parts.append((data.tobytes(), data.shape[1]))
-    return [b"".join(data[i * size : (i + 1) * size] for data, size in parts) for i in range(len(split))]
+    return [b"".join(parts) for parts in table_rows(_fields(split), names)]
 
 
 def _same_memory(train: Any, split: Any) -> int:

@@ -1,0 +1,210 @@
+"""What went into two runs, and whether it was the same: the one place that decides it.
+
+Code, recipe, data by digest and rows of splits, the seed, and whether it was a smoke run; the environment beside them.
+What was not looked at is not recorded, and never the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from gitexp.history.read import Run
+from gitexp.model.catalogue import is_keyed
+
+TRAIN = "train"
+
+
+class KeyChange(NamedTuple):
+    """A key of the recipe. None: not there."""
+
+    key: str
+    a: Any
+    b: Any
+    why: str | None  # the reason that b's recipe, else a's, gives for the key
+
+
+class Inputs:
+    """Two runs, side by side. Each part is looked at when it is asked for."""
+
+    def __init__(self, a: Run, b: Run) -> None:
+        self.a, self.b = a, b
+
+    @property
+    def known(self) -> bool:
+        """Whether both records can be read."""
+        return all(run.record is not None and run.recipe is not None for run in (self.a, self.b))
+
+    @property
+    def same_code(self) -> bool:
+        """Whether the trees are one, and there are any."""
+        return self.a.code == self.b.code is not None
+
+    @cached_property
+    def recipe(self) -> tuple[KeyChange, ...]:
+        """The keys whose values differ, in b's order and then a's. Documentation never counts."""
+        return recipe_changes(self.a, self.b)
+
+    @cached_property
+    def data(self) -> Mapping[str, str]:
+        """The state of each dataset: identical, added, removed, changed, other splits, not comparable."""
+        a, b = self.a, self.b
+        if a.tree.get("data.toml") == b.tree.get("data.toml"):
+            return dict.fromkeys(sorted(b.data), "identical")
+        return {name: data_state(a.data.get(name), b.data.get(name)) for name in sorted({*a.data, *b.data})}
+
+    @property
+    def same_seed(self) -> bool:
+        """Whether the seeds are one, or neither has any."""
+        return seed_of(self.a) == seed_of(self.b)
+
+    @property
+    def same_kind(self) -> bool:
+        """Whether both or none were tried on a few rows."""
+        return (kind_of(self.a) == "smoke") == (kind_of(self.b) == "smoke")
+
+    @cached_property
+    def other_rows(self) -> tuple[str, ...]:
+        """The splits that are known to have other rows, `train` or held out; those of datasets as DATASET.SPLIT."""
+        return (*_other_splits(self.a, self.b), *_other_drawn(self.a, self.b))
+
+    @property
+    def untold_held_out(self) -> tuple[str, ...]:
+        """The held-out splits of both of which it is not recorded whether they have the same rows."""
+        old, new = (run.record.splits if run.record else {} for run in (self.a, self.b))
+        both = [name for name in old if name in new and name != TRAIN and name not in self.other_rows]
+        return tuple(
+            n for n in both if old[n].digest is None or (old[n].by, new[n].digest) != (new[n].by, old[n].digest)
+        )
+
+    @property
+    def other_held_out(self) -> tuple[str, ...]:
+        """Those that something is judged by: metrics of theirs cannot be compared."""
+        return tuple(name for name in self.other_rows if name.rpartition(".")[2] != TRAIN)
+
+    @property
+    def same(self) -> bool:
+        """Whether all that is an input is known to be the same. The environment is no input."""
+        same_data = all(state == "identical" for state in self.data.values())
+        what = (self.known, self.same_code, not self.recipe, same_data, not self.other_rows)
+        return all(what) and self.same_seed and self.same_kind
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any] | None:
+        """What differs, by group. None: nothing is known to, and of one side the packages are not recorded."""
+        return environment_changes(self.a, self.b)
+
+
+def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
+    """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
+    if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
+        return ()
+    old, new = a.recipe_values, b.recipe_values
+    why = {**a.why, **b.why}
+    return tuple(
+        KeyChange(key, old.get(key), new.get(key), why.get(key))
+        for key in dict.fromkeys([*new, *old])
+        if not _equal(old.get(key), new.get(key))
+    )
+
+
+def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any, Any]]:
+    """Where two command lines differ: the option in front of it or "", what was there, what is there now.
+
+    None: nothing. Arguments that moved are not followed: between the first and the last that differ, lines of unequal
+    length count as one difference.
+    """
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    same = zip(reversed(a[start:]), reversed(b[start:]), strict=False)
+    end = next((i for i, (x, y) in enumerate(same) if x != y), min(len(a), len(b)) - start)
+    old, new = a[start : len(a) - end], b[start : len(b) - end]
+    if len(old) != len(new):
+        before = "" if start == 0 or not old or not new else _option(a[start - 1])
+        return [(before, " ".join(map(str, old)) or None, " ".join(map(str, new)) or None)]
+    found = []
+    for at, (x, y) in enumerate(zip(old, new, strict=True), start):
+        if x != y:
+            name, _, one = str(x).partition("=")
+            other_name, _, other = str(y).partition("=")
+            if name == other_name and name.startswith("-"):
+                found.append((name, one, other))
+            else:
+                found.append((_option(a[at - 1]) if at and a[at - 1] == b[at - 1] else "", x, y))
+    return found
+
+
+def _option(argument: Any) -> str:
+    return argument if isinstance(argument, str) and argument.startswith("-") and "=" not in argument else ""
+
+
+def data_state(a: Any, b: Any) -> str:
+    """Of two records of a dataset: identical, added, removed, changed, other splits (same files), or not comparable.
+
+    `a`, `b`: DatasetRecord; None where a run did not read it.
+    """
+    if a is None or b is None:
+        return "added" if a is None else "removed"
+    keyed = [is_keyed(one.digest or "") for one in (a, b)]
+    if None not in (a.digest, b.digest) and (a.key != b.key if all(keyed) else any(keyed)):
+        return "not comparable"
+    if a.digest is None or a.digest != b.digest:
+        return "changed"
+    return "identical" if _drawn(a) == _drawn(b) else "other splits"
+
+
+def _drawn(record: Any) -> dict[str, Any]:
+    """The digests of what was drawn from a dataset: they decide which rows a program sees."""
+    both = (("split", record.split), ("sampling", record.sampling))
+    return {f"{group}.{name}": rule.get("digest") for group, rules in both for name, rule in rules.items()}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    # 1 and 1.0 and true are different values in a recipe; nan is the same as nan.
+    return type(a) is type(b) and (a == b or repr(a) == repr(b))
+
+
+def _other_splits(a: Run, b: Run) -> list[str]:
+    """Of what the loaders of components gave."""
+    old, new = (run.record.splits if run.record else {} for run in (a, b))
+    both = ((name, old[name], new[name]) for name in old if name in new)
+    return [name for name, x, y in both if x.rows != y.rows or (x.by == y.by and x.digest != y.digest)]
+
+
+def _other_drawn(a: Run, b: Run) -> list[str]:
+    """Of splits that the catalogue draws from files that are the same."""
+    found = []
+    for name in sorted({*a.data} & {*b.data}):
+        if data_state(a.data[name], b.data[name]) == "other splits":
+            old, new = (_splits_of(run.data[name]) for run in (a, b))
+            found += [f"{name}.{split}" for split in sorted({*old} & {*new}) if old[split] != new[split]]
+    return found
+
+
+def _splits_of(record: Any) -> dict[str, Any]:
+    return {name: rule.get("digest") for name, rule in record.split.items()}
+
+
+def environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
+    """What differs, by group. None: nothing is known to, and of one side the packages are not recorded."""
+    known = a.packages_recorded and b.packages_recorded
+    if a.tree.get("environment.toml") == b.tree.get("environment.toml"):
+        return {} if known else None
+    if a.environment is None or b.environment is None:
+        return None
+    from gitexp.model.environment import UNKNOWN, environment_differences
+
+    found = {group: pairs for group, pairs in environment_differences(a.environment, b.environment).items() if pairs}
+    if known or "packages" in found:
+        return found
+    return {**found, "packages": {"(all)": (UNKNOWN, UNKNOWN)}} if found else None
+
+
+def seed_of(run: Run) -> int | None:
+    """Of its record. None: it has none, or cannot be read."""
+    return run.record.seed if run.record else None
+
+
+def kind_of(run: Run) -> str:
+    """run, smoke or rerun; empty where the record cannot be read."""
+    return run.record.kind if run.record else ""
