@@ -249,8 +249,8 @@ def _loaded(path: str, below: tuple[str, ...]) -> dict[str, Any]:
         raise ValueError(f"{path}: extends itself, by way of {below[-1]}")
     with open(path, "rb") as file:
         try:
-            table = tomllib.load(file)
-        except tomllib.TOMLDecodeError as error:
+            table = tomllib.loads(file.read().decode().removeprefix("\ufeff"))
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     extends = table.pop("extends", [])
     merged: dict[str, Any] = {}

@@ -68,7 +68,7 @@ def find_tips(repo: Repo, branch: str, settings: Mapping[str, str]) -> dict[str,
     ends |= {f"refs/remotes/{name}/{branch}": name for name in remote_names(settings) if "/" in name}
     listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", f"refs/remotes/*/{branch}", *ends)
     tips = {}
-    for entry in listing.decode(errors="surrogateescape").splitlines():
+    for entry in listing.decode(errors="surrogateescape").split("\n")[:-1]:
         commit, ref = entry.split(" ", 1)
         if ref in ends or (ref.startswith("refs/remotes/") and ref.count("/") == 3 + branch.count("/")):
             tips[ends.get(ref, ref.split("/")[2])] = Tip(ref, commit)

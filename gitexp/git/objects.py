@@ -19,8 +19,18 @@ def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
     """Store files as they are (no filters, no line-ending conversion) and return their object ids."""
     if not paths:
         return []
-    feed = b"".join(os.fsencode(path) + b"\n" for path in paths)
+    feed = b"".join(path_line(path) for path in paths)
     return output(repo, "hash-object", "-w", "--no-filters", "--stdin-paths", feed=feed).decode().split()
+
+
+def path_line(path: Path) -> bytes:
+    """A path on a line of its own, as git reads lists of paths: quoted where it would not end with its line."""
+    raw = os.fsencode(path)
+    if b"\n" in raw or b"\r" in raw or raw.startswith(b'"'):
+        for plain, quoted in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r")):
+            raw = raw.replace(plain, quoted)
+        raw = b'"' + raw + b'"'
+    return raw + b"\n"
 
 
 class Laid(NamedTuple):

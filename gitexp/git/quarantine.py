@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gitexp.git.objects import path_line
 from gitexp.git.repo import Repo, finish, object_folder, output, start
 from gitexp.git.worktree import Surveyed, index_without_flags
 
@@ -29,7 +30,7 @@ def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> Quaranti
     """
     repo = surveyed.repo
     (objects / "info").mkdir(parents=True)
-    (objects / "info" / "alternates").write_bytes(os.fsencode(object_folder(repo)) + b"\n")
+    (objects / "info" / "alternates").write_bytes(path_line(object_folder(repo)))
     env = index_without_flags(repo, index, surveyed.flagged) | {"GIT_OBJECT_DIRECTORY": str(objects)}
     output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
     tree = output(repo, "write-tree", env=env).decode().strip()

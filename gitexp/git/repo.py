@@ -137,7 +137,7 @@ def start_find(cwd: Path) -> subprocess.Popen[bytes]:
 def finish_find(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
     """The repository around `cwd`. Raises NoRepository outside of one and in a bare one."""
     out, err = process.communicate()
-    found = os.fsdecode(out).split("\n")
+    found = os.fsdecode(out).split("\n")[:-1]
     if found[:1] == ["true"]:
         raise NoRepository(
             f"{cwd} is a bare repository: there is no working tree to run anything in",
@@ -152,6 +152,9 @@ def finish_find(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
         if process.returncode != 128 or not words:
             raise failure(process.args, process.returncode, err)  # type: ignore[arg-type]
         raise NoRepository(f"git cannot use the repository at {cwd}", details=words[:8])
+    if len(found) > 4:  # a path with a line break in it: one question, one answer
+        asked = [start(cwd, "rev-parse", "--path-format=absolute", flag) for flag in _WHERE[2:]]
+        found[1:] = [os.fsdecode(finish(one)).removesuffix("\n") for one in asked]
     return Repo(root=Path(found[3]), git_dir=Path(found[2]), common_dir=Path(found[1]))
 
 

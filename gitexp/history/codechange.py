@@ -85,7 +85,7 @@ def _code_change(a: Run, b: Run, *, files: Process, commits: Process) -> CodeCha
     between: tuple[CommitBetween, ...] | None = ()
     if commits is not None:
         listing, _ = commits.communicate()
-        lines = listing.decode("utf-8", "replace").splitlines() if commits.returncode == 0 else []
+        lines = listing.decode("utf-8", "replace").split("\n") if commits.returncode == 0 else []
         sides = {"<": "a", ">": "b"}
         split = [(line[:1], *line[1:].partition(" ")[::2]) for line in lines]
         found = tuple(CommitBetween(sides[m], oid, subject) for m, oid, subject in split if m in sides)

@@ -253,4 +253,4 @@ def _ids(repo: Repo, names: Iterable[str]) -> list[str | None]:
     if not feed:
         return []
     listing = output(repo, "cat-file", "--batch-check=%(objectname)", feed=feed).decode("utf-8", "replace")
-    return [None if " " in line else line for line in listing.splitlines()]
+    return [None if " " in line else line for line in listing.removesuffix("\n").split("\n")]

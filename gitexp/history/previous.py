@@ -40,7 +40,7 @@ class PreviousRun:
             self._search.kill()
             out, _ = self._search.communicate()  # what it had found by then
             out = out[: out.rfind(b"\n") + 1]
-        lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
+        lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").split("\n") if line)
         others = ((commit, kind) for commit, run_id, kind in lines if run_id != self._id)
         commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
         if commit:

@@ -12,6 +12,8 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+from gitexp.model.encoding import MARK
+
 LARGEST = 2 << 20  # bytes, and so characters: 10,000 metrics with the longest names; a command line of 20,000 paths
 MOST_PARTS = 32  # of one key
 DEEPEST = 32  # brackets within brackets
@@ -57,7 +59,7 @@ def _parsed(text: str) -> tuple[dict[str, Any], bool]:
     if len(text) > _SMALL or not few_brackets or text.count(".") > MOST_PARTS:
         _weigh(text)
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(text.removeprefix(MARK))
     except tomllib.TOMLDecodeError:
         raise
     except ValueError as error:  # an integer of 4,300 decimal digits

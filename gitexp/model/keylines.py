@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gitexp.model.encoding import MARK
 from gitexp.model.schema import KeyPath, dotted
 
 # What the line after a whole statement can look like: nothing, a comment, a [header] or key =. Without this test a long
@@ -63,7 +64,7 @@ def syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
 
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """(line, text, parsed) of each key = value and each [header]; parsed is None for what never becomes valid."""
-    rest = text.replace("\r\n", "\n").split("\n")
+    rest = text.removeprefix(MARK).replace("\r\n", "\n").split("\n")
     chunk: list[str] = []
     start = tried = 0
     for index, line in enumerate(rest):

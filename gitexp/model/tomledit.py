@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitexp.model.bounded import load_toml
 from gitexp.model.keylines import key_lines
 from gitexp.model.schema import KeyPath
 
@@ -23,7 +23,7 @@ def set_string(text: str, path: KeyPath, value: str) -> str | None:
 
     None: no way was found. `value` needs no escapes.
     """
-    tables = tomllib.loads(text)
+    tables = load_toml(text)
     if _at(tables, path[:-1]) is None:
         return None
     old = _at(tables, path)
@@ -46,8 +46,8 @@ def _canonical(tables: Mapping[str, Any]) -> str:
 
 def _parses_to(text: str, wanted: str) -> bool:
     try:
-        return _canonical(tomllib.loads(text)) == wanted
-    except tomllib.TOMLDecodeError:
+        return _canonical(load_toml(text)) == wanted
+    except ValueError:
         return False
 
 

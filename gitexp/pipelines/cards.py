@@ -13,12 +13,14 @@ from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
 from gitexp.model.assembly import made_of_components
 from gitexp.model.config import Config
+from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.expected import FILE as EXPECTED
 from gitexp.model.expected import Expected, load_expected
 from gitexp.model.fitting import Part, problems_with
 from gitexp.model.recipe import Recipe
 from gitexp.model.recipe_shape import SLOTS
 from gitexp.model.schema import escaped
+from gitexp.regularfile import read_regular
 from gitexp.stages.index import Component, Listed, index_components, index_recipes, parts_of
 from gitexp.stages.resolve import resolve
 
@@ -70,10 +72,10 @@ def read_expected(recipe: Recipe, *, root: Path) -> Expected:
         return Expected()  # a file among others: what lies beside it need not be about it
     where = escaped(path.relative_to(root).as_posix())
     try:
-        return load_expected(path.read_text(encoding="utf-8"), where=where)
+        return load_expected(decode(read_regular(path)), where=where)
     except FileNotFoundError:
         return Expected()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, NotUtf8) as error:
         raise Refused(f"{where} cannot be read: {error}") from error
 
 

@@ -63,7 +63,8 @@ def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str
 
 def describe(change: Change) -> str:
     """One line for one change, safe to print: git's two letters and the path, whatever is unprintable escaped."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in change.path)
+    raw = (c if c.isprintable() else os.fsencode(c) for c in change.path)
+    shown = "".join(c if isinstance(c, str) else "".join(f"\\x{byte:02x}" for byte in c) for c in raw)
     # `git add` in this repository would not help: the line has to say where to go.
     return f"{change.code} {shown}" + ("  (a submodule: commit inside it first)" if change.submodule else "")
 

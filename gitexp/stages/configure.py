@@ -8,7 +8,9 @@ from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo, git_config
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, is_branch_name, load_config
+from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.schema import spell
+from gitexp.regularfile import read_regular
 
 FILE = "gitexp.toml"
 
@@ -47,8 +49,8 @@ def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
 
 def _text(repo: Repo, name: str) -> str | None:
     try:
-        return (repo.root / name).read_text(encoding="utf-8")
+        return decode(read_regular(repo.root / name))
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise GitexpError(f"{name} is not UTF-8: {error}") from error
+    except NotUtf8 as error:
+        raise GitexpError(f"{name}:{error.line}: {error}") from error

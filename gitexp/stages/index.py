@@ -14,6 +14,7 @@ from gitexp.git.repo import Repo, output
 from gitexp.model.assembly import components_in, filled, made_of_components
 from gitexp.model.bounded import load_toml
 from gitexp.model.card import Card, find_card, load_cards
+from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.fitting import Part
 from gitexp.model.recipe import Recipe
 from gitexp.model.recipe_shape import DEFAULT_USE, RESERVED
@@ -170,11 +171,11 @@ def reader(root: Path) -> Callable[[str], str | None]:
                 return None
             try:
                 if path.is_file() and path.resolve().is_relative_to(base.resolve()):
-                    return path.read_bytes().decode() if path.stat().st_size <= _LARGEST else None
+                    return decode(path.read_bytes()) if path.stat().st_size <= _LARGEST else None
             except OSError:
                 return None
-            except ValueError as error:
-                raise GitexpError(f"{escaped(name)} is not UTF-8") from error
+            except NotUtf8 as error:
+                raise GitexpError(f"{escaped(name)}:{error.line}: {error}") from error
         return None
 
     return read

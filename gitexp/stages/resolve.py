@@ -14,10 +14,12 @@ from typing import Any
 from gitexp.errors import RecipeErrors, Refused
 from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.config import Config
+from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.placeholders import escape
 from gitexp.model.recipe import Recipe, finish
 from gitexp.model.recipe_merge import Merged, Origin
 from gitexp.model.schema import escaped, expected, near, spell
+from gitexp.regularfile import read_regular
 
 FOLDER = "recipes"
 FILE = "recipe.toml"
@@ -125,12 +127,12 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     """Lay a recipe file over what is there, its bases first. False when a file of it could not be read."""
     shown = path.relative_to(root).as_posix()
     try:
-        text = path.read_bytes().decode()
+        text = decode(read_regular(path))
     except OSError as error:
         merged.problems.append(f"{escaped(shown)}: cannot be read: {error.strerror}")
         return False
-    except UnicodeDecodeError as error:
-        merged.problems.append(f"{escaped(shown)}:{error.object[: error.start].count(10) + 1}: not UTF-8")
+    except NotUtf8 as error:
+        merged.problems.append(f"{escaped(shown)}:{error.line}: {error}")
         return False
     origin = Origin(shown, text)
     try:

@@ -84,11 +84,12 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
 
     from gitexp.model.bounded import load_toml
     from gitexp.model.contract import contract_problems
+    from gitexp.model.encoding import decode
     from gitexp.model.keylines import located, syntax_error
 
     name = ref.contract_file
     try:
-        text = read_regular(place.root / name).decode()
+        text = decode(read_regular(place.root / name))
         table = load_toml(text)
     except FileNotFoundError as error:
         raise Refused(

@@ -7,14 +7,13 @@ Who repeats a record with plain git sets GITEXP_RECIPE, GITEXP_OUTPUT and GITEXP
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gitexp import runfolder
+from gitexp.model.bounded import load_toml
 
 
 def lay_out_alone(recipe: Path, *, root: Path) -> Path:
@@ -23,10 +22,11 @@ def lay_out_alone(recipe: Path, *, root: Path) -> Path:
     parent = Path(output).absolute().parent if output else None  # what is saved is renamed into it
     if output:
         Path(output).mkdir(parents=True, exist_ok=True)
-    values = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    text = recipe.read_text(encoding="utf-8-sig")
+    values = load_toml(text)
     folder = Path(tempfile.mkdtemp(prefix="gitexp-training-", dir=parent))
     (folder / runfolder.SAVED).mkdir()
-    shutil.copyfile(recipe, folder / runfolder.RECIPE)
+    (folder / runfolder.RECIPE).write_text(text, encoding="utf-8")
     data = {name: _path_of(name, entry) for name, entry in values.get("data", {}).items()}
     orders = {
         "mode": "run",
@@ -48,7 +48,7 @@ def _path_of(name: str, entry: Any) -> str:
 def _imports(root: Path) -> list[str]:
     """The allow-list of the code's own gitexp.toml."""
     try:
-        config = tomllib.loads((root / "gitexp.toml").read_text(encoding="utf-8"))
+        config = load_toml((root / "gitexp.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         config = {}
     return list(config.get("policy", {}).get("imports", ["torch", "gitexp.training"]))

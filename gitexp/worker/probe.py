@@ -259,9 +259,11 @@ def checkout(found: "dict[str, Any]") -> "dict[str, Any]":
     found["commit"] = UNKNOWN
     how = ("--porcelain=v2", "--branch", "--no-ahead-behind", "--ignored=matching")
     try:
-        lines = ask("git", "--no-optional-locks", "-C", str(found["editable"]), "status", *how, "--", ".").splitlines()
+        said = ask("git", "--no-optional-locks", "-C", str(found["editable"]), "status", *how, "--", ".")
     except OSError:
         return found
+    # Not `splitlines`: a path may hold what that takes for the end of a line.
+    lines = [line for line in said.split("\n") if line]
     head = [line.split()[-1] for line in lines if line.startswith("# branch.oid ")]
     # Paths are relative: "! ../" says that the whole folder is ignored, so that the commit is not its own.
     foreign = any(line[:2] == "! " and not line.strip("! ./") for line in lines)

@@ -106,7 +106,7 @@ def _number(out: dict[str, Any], key: str) -> int | None:
 
 def _document(text: str) -> Any:
     lines = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r\n?|\n", text.removeprefix("\ufeff")), 1):
         stripped = line.lstrip(" ")
         if stripped.startswith("\t"):
             raise _Wrong(number, "a tab as indentation")

@@ -1,0 +1,41 @@
+"""Files that an editor of Windows wrote: what is UTF-8 with a mark reads, and what is not UTF-8 is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitexp.model.bounded import load_recorded, load_toml
+from gitexp.model.encoding import NotUtf8, decode
+from gitexp.model.keylines import key_lines
+from gitexp.model.tomledit import set_string
+
+
+def test_a_byte_order_mark_is_no_part_of_toml() -> None:
+    text = decode(b"\xef\xbb\xbf[a]\r\nb = 1\r\n")
+    assert load_toml(text) == {"a": {"b": 1}}
+    assert load_recorded(text) == {"a": {"b": 1}}
+    assert key_lines(text) == {("a",): 1, ("a", "b"): 2}
+
+
+def test_an_edit_keeps_the_byte_order_mark() -> None:
+    assert set_string('\ufeff[a]\r\nb = "x"\r\n', ("a", "b"), "y") == '\ufeff[a]\r\nb = "y"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "line"),
+    [
+        ("[a]\n".encode("utf-16"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8", 1),
+        ("[a]\n".encode("utf-16-le"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8", 1),
+        ("[a]\n".encode("utf-16-be"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8", 1),
+        (
+            "[a]\nb = 'é'\n".encode("latin-1"),
+            "here is the byte 0xE9, é in Latin-1, not UTF-8; convert it: iconv -f WINDOWS-1252 -t UTF-8",
+            2,
+        ),
+    ],
+    ids=["marked", "little", "big", "latin"],
+)
+def test_what_is_not_utf_8_is_named_for_what_it_is(raw: bytes, words: str, line: int) -> None:
+    with pytest.raises(NotUtf8) as caught:
+        decode(raw)
+    assert (str(caught.value), caught.value.line) == (words, line)
