@@ -22,7 +22,8 @@ FLOORS = [
     {"history", "executors", "worker", "training"},
     {"git", "datasets", "runfolder"},
     {"model"},
-    {"redact", "errors", "regularfile", "script", "__init__"},
+    {"redact"},
+    {"secretnames", "secretforms", "errors", "regularfile", "script", "__init__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

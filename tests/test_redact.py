@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import gitexp.redact
-from gitexp.redact import redact, redact_toml, redact_url, secret_values
+from gitexp.redact import redact, redact_toml, redact_url
+from gitexp.secretnames import secret_values
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitexp.model.metrics import Number, Row, number_text
@@ -40,6 +40,15 @@ def dump_history(rows: Sequence[Row], *, limit_bytes: int, attempts: Sequence[in
     picked = _sample(rows, [len(line) for line in lines], room=limit_bytes - len(header.encode()))
     kept = (header + "".join([lines[i] for i in picked])).encode()
     return HistoryText(kept, whole, len(rows), len(picked))
+
+
+def renamed_columns(history: bytes, rename: Callable[[str], str]) -> bytes:
+    """The same history.csv with other names for its columns."""
+    from csv import reader
+
+    header, newline, rest = history.partition(b"\n")
+    names = next(reader([header.decode()]), [])
+    return ",".join(_quoted(rename(name)) for name in names).encode() + newline + rest
 
 
 def _quoted(name: str) -> str:

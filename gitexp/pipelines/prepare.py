@@ -56,7 +56,6 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 _require_same_code(again, code)
                 again.restore(folder)
             _submit(submitted, checked, code, message=message, streams=streams)
-            keep_secrets(submitted)
         except BaseException:
             import shutil
 
@@ -123,6 +122,7 @@ def _submit(submitted: Submitted, checked: Checked, code: Snapshot, *, message: 
             smoke=checked.smoke,
         )
         program = program._replace(kind="smoke" if checked.smoke else "run", env=env, attempt=attempt)
+    keep_secrets(submitted, program)
     submit(
         submitted,
         program,

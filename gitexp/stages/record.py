@@ -23,14 +23,15 @@ from gitexp.git.objects import Laid, Written, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.repo import Repo
 from gitexp.model.environment import dump_environment, requirements
-from gitexp.model.manifest import parse_manifest
+from gitexp.model.manifest import dump_manifest, parse_manifest
 from gitexp.model.message import compose_message
 from gitexp.model.metrics import dump_metrics
 from gitexp.model.readme import RECORD_README
 from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_run
 from gitexp.model.trained import Learned
-from gitexp.redact import redact, redact_toml, secret_values
+from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
+from gitexp.secretnames import named_in_values, redact_argv, redact_text, redact_values, secret_values
 from gitexp.worker.output import read_output
 
 HISTORY = "history.whole"  # on its way to the object store
@@ -100,6 +101,8 @@ def record(
     artifacts, unreadable = build_readable(folder / runfolder.SAVED)
     for entry in parse_manifest(artifacts.manifest):
         store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
+    secrets = _secrets(folder)
+    results, listing = _clean_names(results, artifacts.manifest, secrets=secrets)
     history = _keep_history(folder, results, store)
     lost = [*trained.problems, *(f"not kept: {problem.what}" for problem in unreadable)]
     tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
@@ -111,9 +114,8 @@ def record(
     run = run._replace(
         digests=trained.digests, splits=trained.splits, seed=trained.seed if run.seed is None else run.seed
     )
-    secrets = _secrets(folder)
     texts = _texts(ended, results, run, trained, secrets=secrets)
-    files = _lay_out(folder, {**texts, "artifacts.xxh128": artifacts.manifest})
+    files = _lay_out(folder, {**texts, "artifacts.xxh128": listing})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
 
     def write() -> Written:
@@ -141,13 +143,13 @@ def _texts(
     texts = {
         "README.md": RECORD_README.encode(),
         "run.toml": dump_run(run).encode(),
-        "recipe.toml": read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode(),
+        "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
-        "output.log": read_output(str(folder)),
         **{name: text.encode() for name, text in trained.files.items()},
     }
     texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
+    texts["output.log"] = read_output(str(folder), lambda text: redact(text, secrets=secrets))
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
     return texts
@@ -164,6 +166,46 @@ def _secrets(folder: Path) -> list[str]:
 
 def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
     return redact_toml(text, secrets=secrets) if name.endswith(".toml") else redact(text, secrets=secrets)
+
+
+def _clean_recipe(text: bytes) -> bytes:
+    """recipe.toml without the values that their keys, or options of the command, give away. The program had them."""
+    import tomllib
+
+    values = tomllib.loads(text.decode())
+    if not named_in_values(values):
+        return text
+    from gitexp.model.recipe import dump_recipe
+
+    return dump_recipe(redact_values(values)).encode()
+
+
+def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) -> tuple[Results, bytes]:
+    """Metrics and artifacts under names without secrets. Two that would have one name are numbered."""
+    files = parse_manifest(artifacts)
+    names = "\n".join([*results.summary, *results.goals, *(os.fsdecode(entry.path) for entry in files)])
+    header = results.history_csv.partition(b"\n")[0]
+    asked = names.encode("utf-8", "surrogateescape") + b"\n" + header
+    if redact(asked, secrets=secrets) == asked:
+        return results, artifacts
+    from gitexp.model.history import renamed_columns
+
+    cleaned: dict[str, str] = {}
+
+    def clean(name: str) -> str:
+        if name not in cleaned:
+            text = redact(name.encode("utf-8", "surrogateescape"), secrets=secrets).decode("utf-8", "surrogateescape")
+            twins = sum(other.partition(" (")[0] == text for other in cleaned.values()) if text != name else 0
+            cleaned[name] = f"{text} ({twins + 1})" if twins else text
+        return cleaned[name]
+
+    whole = results.history_whole
+    return results._replace(
+        summary={clean(name): value for name, value in results.summary.items()},
+        goals=tuple(map(clean, results.goals)),
+        history_csv=renamed_columns(results.history_csv, clean),
+        history_whole=None if whole is None else renamed_columns(whole, clean),
+    ), dump_manifest(entry._replace(path=os.fsencode(clean(os.fsdecode(entry.path)))) for entry in files)
 
 
 def _keep_history(folder: Path, results: Results, store: ObjectStore) -> History | None:
@@ -214,12 +256,12 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
         stopped_by=outcome["stop"] if outcome else None,
         error=outcome["error"] if outcome else None,
         peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
-        argv=tuple(submit["argv"]),
+        argv=redact_argv(submit["argv"]),
         cwd=submit["cwd"],
         seed=submit["seed"],
         user=submit["user"],
         host=str(ended.started.get("host") or submit["host"]),
-        message=submit["message"],
+        message=redact_text(submit["message"]) if submit["message"] else None,
         job=submit.get("job"),
         defects=tuple(defects),
         code=Code(**code),

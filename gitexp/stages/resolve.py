@@ -77,6 +77,13 @@ def resolve_command(
 
 def resolve_recorded(text: str, *, name: str, path: str | None, where: str, config: Config) -> Recipe:
     """The recipe that a record holds. `where` is what errors call it. Raises Refused; it may be anybody's text."""
+    if "[redacted:" in text:
+        raise Refused(
+            f"{where} lacks what was taken for a secret when the run was recorded",
+            details=[f"  {escaped(line)}" for line in text.splitlines() if "[redacted:" in line][:LISTED],
+            why="The program would get [redacted:…] in its place. Secrets belong into environment variables.",
+            fix=f"gitexp run {escaped(path or name)} -s KEY=VALUE    starts anew",
+        )
     merged = Merged(config.datasets)
     try:
         table = load_toml(text)

@@ -120,13 +120,18 @@ def submit(
     runfolder.write_json(folder, runfolder.SUBMIT, document)
 
 
-def keep_secrets(submitted: Submitted) -> None:
-    """Note the environment's secrets, for us alone: whoever records the run may do so from another shell."""
+def keep_secrets(submitted: Submitted, program: Program) -> None:
+    """Note the run's secrets, for us alone: whoever records the run may do so from another shell."""
     import json
 
-    from gitexp.redact import secret_values
+    from gitexp.secretnames import named_in_argv, named_in_text, named_in_values, secret_values
 
-    secrets = secret_values(os.environ)
+    named = [
+        *named_in_argv(program.argv),
+        *named_in_values(program.recipe.values),
+        *named_in_text(program.message or ""),
+    ]
+    secrets = list(dict.fromkeys([*secret_values(os.environ), *named]))
     if not secrets:
         return
     path = submitted.folder / runfolder.SECRETS

@@ -1,7 +1,7 @@
-"""What the program printed, to at most 128 KiB of files, and those to at most 64 KiB of text for the record.
+"""What the program printed, to at most 136 KiB of files, and those to at most 64 KiB of text for the record.
 
-The first 32 KiB are `output.head`. Then come segments of 32 KiB, `output.tail.0`, `output.tail.1`, …, of which the two
-newest stay: the last 32 KiB are always there, and the number in the name says how much went before. Every byte is
+The first 40 KiB are `output.head`. Then come segments of 32 KiB, `output.tail.0`, `output.tail.1`, …, of which the
+three newest stay: the last 64 KiB are always there, and the number in the name says how much went before. Every byte is
 written as it comes, so that a kill of the worker loses none; nothing else has to be kept in step. What a disk does not
 take waits in memory, which is never more than these files.
 """
@@ -13,8 +13,14 @@ import os
 from gitexp.regularfile import read_regular
 from gitexp.worker.disk import Disk
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SEGMENT = 32 * 1024
+SEGMENTS = 3  # so that of the last 32 KiB there is also what comes before
 LIMIT = 64 * 1024
+HEAD_SIZE = 40 * 1024  # of which 32 KiB are recorded: a token that begins there ends in what lies behind
 HEAD = "output.head"
 TAIL = "output.tail."
 _MARKER_ROOM = 64
@@ -27,7 +33,7 @@ class Output:
     def __init__(self, folder: str, disk: Disk | None = None) -> None:
         self._disk = disk or Disk(folder)
         self._number = -1  # of the segment being written; -1: the head
-        self._room = SEGMENT
+        self._room = HEAD_SIZE
         self._segments = [self._disk.grow(HEAD)]
 
     @property
@@ -52,32 +58,43 @@ class Output:
         self._segments[-1].close()
         self._segments.append(self._disk.grow(f"{TAIL}{self._number}"))
         self._room = SEGMENT
-        if self._number >= 2:
+        if self._number >= SEGMENTS:
             self._segments.pop(1).drop()
 
     def close(self) -> None:
         self._segments[-1].close()
 
 
-def read_output(folder: str) -> bytes:
-    """What is recorded of the output: whole up to 64 KiB, else head, a line saying how much is cut, and tail."""
+def read_output(folder: str, clean: Callable[[bytes], bytes] = bytes) -> bytes:
+    """What is recorded of the output: whole up to 64 KiB, else head, a line saying how much is cut, and tail.
+
+    `clean` takes secrets out of it, before it is cut: of half a token nobody could tell that it is one.
+    """
     head = _read(os.path.join(folder, HEAD))
     numbers = sorted(int(n[len(TAIL) :]) for n in os.listdir(folder) if n.startswith(TAIL) and n[len(TAIL) :].isdigit())
-    tail = b"".join(_read(os.path.join(folder, f"{TAIL}{n}")) for n in numbers[-2:])
-    before_tail = len(head) + SEGMENT * max(0, numbers[-2:][0] if numbers else 0)
-    total = before_tail + len(tail)
-    if total <= LIMIT:
-        return head + tail
+    numbers = numbers[-SEGMENTS:]
+    tail = b"".join(_read(os.path.join(folder, f"{TAIL}{n}")) for n in numbers)
+    unread = SEGMENT * numbers[0] if numbers else 0
+    if not unread:
+        text = clean(head + tail)
+        if len(text) <= LIMIT:
+            return text
+        head, tail = text[: LIMIT // 2], text[LIMIT // 2 :]
+    else:
+        head, tail = clean(head), clean(tail)
+    total = len(head) + unread + len(tail)
+    head = head[: LIMIT // 2]
     head = head[: _end_of_head(head)]
     newline = b"" if head.endswith(b"\n") else b"\n"
     tail = tail[max(0, len(tail) - (LIMIT - len(head) - _MARKER_ROOM)) :]
     tail = tail[_start_of_tail(tail) :]
-    return head + newline + f"[gitexp: {total - len(head) - len(tail)} bytes cut]\n".encode() + tail
+    # Once more: of a private key whose beginning is cut, the rest is known by where it stands.
+    return clean(head + newline + f"[gitexp: {total - len(head) - len(tail)} bytes cut]\n".encode() + tail)
 
 
 def _read(path: str) -> bytes:
     try:
-        return read_regular(path, most=SEGMENT)
+        return read_regular(path, most=HEAD_SIZE)
     except OSError:
         return b""
 

@@ -1,0 +1,133 @@
+"""What is secret by its name or its form reaches no part of a record, and the program gets it all the same."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from harness import Lab
+
+SECRET = "swordfish99"
+TOKEN = "gh" + "p_" + "a1B2c3D4e5" * 4
+
+
+def everywhere(lab: Lab) -> str:
+    """All that the newest record holds in git, its commit and names of files included."""
+    return lab.git("grep", "-I", "-h", "", "experiments") + lab.git("log", "-1", "--format=%B", "--stat", "experiments")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--password", SECRET],
+        [f"--password={SECRET}"],
+        [f"--db.password={SECRET}"],
+        ["--api-key", SECRET],
+        ["-token", SECRET],
+        [f"api.token={SECRET}"],
+        [f"+secrets.apiKey={SECRET}"],
+        [f"DB_PASSWORD={SECRET}"],
+        ["sshpass", "-p", SECRET, "ssh", "host"],
+        ["mysql", f"-p{SECRET}", "runs"],
+        ["curl", "-u", f"ada:{SECRET}", "host"],
+        ["sh", "-c", f"train --password {SECRET}; true"],
+    ],
+)
+def test_a_secret_among_the_arguments_is_not_recorded(lab: Lab, argv: list[str]) -> None:
+    result = lab.gitexp("run", "--", "echo", *argv)
+    assert result.exit_code == 0, result.stderr
+    assert SECRET in result.stdout
+    assert SECRET not in everywhere(lab)
+    recorded = tomllib.loads(lab.show("experiments:run.toml"))["argv"]
+    assert len(recorded) == len(argv) + 1 and "[redacted:named]" in "".join(recorded)
+
+
+def test_a_short_secret_among_the_arguments_is_not_recorded_there(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true", "--password", "abc", "--pin", "abc").exit_code == 0
+    recorded = ["true", "--password", "[redacted:named]", "--pin", "abc"]
+    assert tomllib.loads(lab.show("experiments:run.toml"))["argv"] == recorded
+    assert tomllib.loads(lab.show("experiments:recipe.toml"))["run"]["command"] == recorded
+
+
+def test_ordinary_arguments_are_recorded_as_they_are(lab: Lab) -> None:
+    options = (
+        "--pad-token <pad> --max-tokens 512 --tokenizer gpt2-large --image-key image_256 --token-level word "
+        "--sort-key=name --lr=0.1 --token none --use-token data.csv --password-file /run/p1 -p 8080 --n-pass 3"
+    )
+    argv = options.split()
+    assert lab.gitexp("run", "--", "true", *argv).exit_code == 0
+    assert tomllib.loads(lab.show("experiments:run.toml"))["argv"] == ["true", *argv]
+
+
+def test_a_secret_of_a_recipe_is_visibly_redacted_and_the_program_gets_it(lab: Lab) -> None:
+    lab.write(
+        "recipes/r.toml",
+        '[run]\ncommand = ["sh", "-c", "cat $GITEXP_RECIPE; echo $0", "{api.token}"]\n'
+        '[api]\ntoken = "none"\npassword = 1234\n[model]\npad_token = "<pad>"\nimage_key = "image"\nmax_tokens = 7\n',
+    )
+    lab.commit("a recipe")
+    result = lab.gitexp("run", "r", "-s", f"api.token={SECRET}")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.endswith(f"\n{SECRET}\n") and f'token = "{SECRET}"' in result.stdout
+    assert SECRET not in everywhere(lab)
+    recorded = tomllib.loads(lab.show("experiments:recipe.toml"))
+    assert recorded["api"] == {"token": "[redacted:named]", "password": "[redacted:named]"}
+    assert recorded["model"] == {"pad_token": "<pad>", "image_key": "image", "max_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("message", "recorded"),
+    [
+        (f"password is {SECRET}", "password is [redacted:named]"),
+        ("the password is swordfish now", "the password is [redacted:named] now"),
+        (f"with api_key={SECRET}, twice the rate", "with api_key=[redacted:named], twice the rate"),
+        (f"token: {SECRET}", "token: [redacted:named]"),
+        (f"try {TOKEN}", "try [redacted:github]"),
+        ("better token handling, 50 tokens", "better token handling, 50 tokens"),
+        ("the secret is patience; key idea: lr=0.1", "the secret is patience; key idea: lr=0.1"),
+    ],
+)
+def test_a_message_keeps_no_secret(lab: Lab, message: str, recorded: str) -> None:
+    assert lab.gitexp("run", "-m", message, "--", "true").exit_code == 0
+    assert tomllib.loads(lab.show("experiments:run.toml"))["message"] == recorded
+    assert recorded in lab.git("log", "-1", "--format=%B", "experiments")
+    assert lab.gitexp("show", "latest").stdout.count(recorded) >= 1
+
+
+def test_names_of_metrics_and_artifacts_keep_no_secret(lab: Lab) -> None:
+    lab.write(
+        "train.py",
+        "import gitexp, pathlib\ntoken = 'gh' + 'p_' + 'a1B2c3D4e5' * 4\n"
+        "for name in (token, token + 'x'):\n    gitexp.log(**{name: 1.5, 'loss': 2})\n"
+        "pathlib.Path('m').write_text('model')\ngitexp.save('m', name=f'{token}/m')\n",
+    )
+    lab.commit("a program")
+    result = lab.gitexp("run", "--", "python", "train.py")
+    assert result.exit_code == 0, result.stderr
+    assert TOKEN not in everywhere(lab)
+    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {
+        "[redacted:github]": 1.5,
+        "loss": 2,
+        "[redacted:github] (2)": 1.5,
+    }
+    assert lab.show("experiments:history.csv").startswith("step,time_s,[redacted:github],loss,[redacted:github] (2)\n")
+    assert lab.show("experiments:artifacts.xxh128").endswith("  [redacted:github]/m\n")
+
+
+def test_a_token_across_the_place_where_output_is_cut_leaves_no_half(lab: Lab) -> None:
+    program = (
+        "import sys; half = 'gh' + 'p_' + 'a1B2c3D4e5'; write = lambda s: (sys.stdout.write(s), sys.stdout.flush())\n"
+        "write('x' * (32 * 1024 - 20)); write(half); write('a1B2c3D4e5' * 3)\n"
+        "write('y' * 100_000); write('gh' + 'p_' + 'a1B2c3D4e5' * 4 + 'z' * (32 * 1024 - 90))"
+    )
+    assert lab.gitexp("run", "--", "python", "-c", program).exit_code == 0
+    log = lab.show("experiments:output.log")
+    assert len(log) <= 64 * 1024 and " bytes cut]\n" in log
+    assert "a1B2c3D4e5" not in log and "hp_" not in log
+
+
+def test_a_run_that_lacks_its_secret_is_not_resumed(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "false", "--password", SECRET).exit_code == 4
+    result = lab.gitexp("resume", "latest")
+    assert result.exit_code == 3
+    assert "taken for a secret" in result.stderr and "[redacted:named]" in result.stderr
