@@ -4,10 +4,12 @@ to say yes."""
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from gitexp.errors import Refused
+from gitexp.model.trust import TRUSTED, Unapproved
 
 
 def ask_first(refusal: Refused, *, question: str) -> None:
@@ -17,6 +19,16 @@ def ask_first(refusal: Refused, *, question: str) -> None:
     tell(refusal)
     if not click.confirm(question, err=True):
         raise Refused("Nothing was done")
+
+
+def approve(error: Unapproved) -> None:
+    """Ask, and note a yes in this clone's git config. Raises Refused where nobody says yes."""
+    from gitexp.git.repo import find_repo, output
+
+    ask_first(error, question="Approve it in this clone?")
+    repo = find_repo(Path.cwd())
+    for entry in error.entries:
+        output(repo, "config", "--add", TRUSTED, entry)
 
 
 def tell(refusal: Refused) -> None:

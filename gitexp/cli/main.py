@@ -11,6 +11,7 @@ import click
 from gitexp import __version__
 from gitexp.cli.table import CommandTable
 from gitexp.errors import GitexpError
+from gitexp.model.trust import Unapproved
 
 # name → what it does. The module is gitexp/cli/commands/<name>.py; it is imported only when the command is used.
 COMMANDS = {
@@ -89,6 +90,15 @@ def run_command(args: list[str]) -> int:
         return 2
     except click.exceptions.Exit as error:
         return error.exit_code
+    except Unapproved as error:
+        from gitexp.cli.consent import approve
+
+        try:
+            approve(error)
+        except GitexpError as refusal:
+            print_error(refusal)
+            return refusal.exit_code
+        return run_command(_here(args))  # nothing has run yet
     except GitexpError as error:
         print_error(error)
         return error.exit_code
@@ -106,6 +116,13 @@ def run_command(args: list[str]) -> int:
         return GitexpError.exit_code
     except Exception:  # noqa: BLE001 -- the outermost frame: what arrives here is a bug of ours
         return _bug()
+
+
+def _here(args: list[str]) -> list[str]:
+    """The command again, where -C has been followed."""
+    while args and args[0].startswith("-C"):
+        args = args[2:] if args[0] == "-C" else args[1:]
+    return args
 
 
 def _words(error: OSError) -> str:

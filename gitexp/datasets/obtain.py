@@ -53,7 +53,7 @@ def obtain(
     find_manifest: FindManifest | None = None,
     progress: Progress | None = None,
 ) -> Obtained:
-    """Bring a whole dataset into the store, its manifest included. Raises nothing for what cannot be had."""
+    """Bring a whole dataset into the store, its manifest included. Raises Unapproved, and nothing else."""
     manifest, fetched_bytes, failures = known_manifest(digest, store=store, find_manifest=find_manifest), 0, [""]
     if manifest is None:
         fetched_bytes, failures = obtain_objects([digest], store, remotes, root)
@@ -114,6 +114,9 @@ def _brought(
         return 0, dict.fromkeys(digests, f"it is not in the object store {store.root}")
     from gitexp.datasets.objects.transfer import fetch_objects
     from gitexp.datasets.remotes import open_remote
+    from gitexp.model.trust import require_remotes
+
+    require_remotes(places)
 
     opened, failures = [], []
     for place in places:

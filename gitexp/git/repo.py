@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 from gitexp.errors import GitexpError
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}  # for calls of which git says only in words what is the matter
+MANY = "gitexp.trusted"  # the only name of ours with several values (model/trust.py)
 OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole into memory
 
 
@@ -164,10 +165,15 @@ def find_repo(cwd: Path) -> Repo:
 
 
 def parse_config(listing: bytes) -> dict[str, str]:
-    """`git config -z --list` as a dictionary; the last value wins. Names are lower-case but for the middle part."""
+    """`git config -z --list` as a dictionary; the last value wins, but of gitexp.trusted each is a line.
+
+    Names are lower-case but for the middle part.
+    """
     pairs: dict[str, str] = {}
     for item in listing.split(b"\0"):
         name, newline, value = item.decode(errors="surrogateescape").partition("\n")
+        if name == MANY:
+            value = f"{pairs[name]}\n{value}" if name in pairs else value
         if name:
             pairs[name] = value if newline else "true"
     return pairs

@@ -142,6 +142,12 @@ def yes_or_no(value: Any) -> str | None:
     return None if isinstance(value, bool) else expected("true or false", value)
 
 
+def region(value: Any) -> str | None:
+    """It becomes part of a server's name."""
+    right = isinstance(value, str) and re.fullmatch("[A-Za-z0-9-]+", value)
+    return None if right else expected('a region such as "eu-west-1"', value)
+
+
 def _date(value: Any) -> str | None:
     return None if hasattr(value, "isoformat") and hasattr(value, "year") else expected("a date", value)
 
@@ -173,7 +179,7 @@ def _shape() -> Shape:
             "tags": texts,
             "fetched": _date,
             "endpoint": text,
-            "region": text,
+            "region": region,
             "anonymous": yes_or_no,
             "remotes": texts,
             "contract": Either(location, _ANY),

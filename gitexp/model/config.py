@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from gitexp.errors import Refused
 from gitexp.model.bounded import OutOfBounds, load_toml
-from gitexp.model.catalogue import DatasetRef, catalogue_problems, dataset_name, load_catalogue, location, yes_or_no
+from gitexp.model.catalogue import (
+    DatasetRef,
+    catalogue_problems,
+    dataset_name,
+    load_catalogue,
+    location,
+    region,
+    yes_or_no,
+)
 from gitexp.model.schema import (
     Each,
     KeyPath,
@@ -50,6 +58,12 @@ class RemoteSettings(NamedTuple):
     region: str | None = None
     anonymous: bool = False
     auth: str | None = None  # the name of an authentication method, such as "aws-profile lab"
+    approved: bool = False  # by a person, in git config (model/trust.py)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether nothing goes over a network."""
+        return "://" not in self.url or self.url.lower().startswith("file://")
 
 
 class Policy(NamedTuple):
@@ -244,7 +258,8 @@ _SHAPE: Shape = {
     "catalogue": location,
     "datasets": anything,  # model/catalogue.py knows better
     "remotes": Each(
-        {"url": _remote_url, "endpoint": text, "region": text, "anonymous": yes_or_no, "auth": text}, name=dataset_name
+        {"url": _remote_url, "endpoint": text, "region": region, "anonymous": yes_or_no, "auth": text},
+        name=dataset_name,
     ),
 }
 

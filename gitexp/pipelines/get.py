@@ -102,15 +102,19 @@ def get(
     settings: Mapping[str, str],
     watch: Watch,
     apart: bool,
+    strange: bool = False,
 ) -> Got:
-    """Bring things into a folder; `apart`: each below its own folder there. Raises GitexpError, and places nothing."""
+    """Bring things into a folder; `apart`: each below its own folder there. Raises GitexpError, and places nothing.
+
+    `strange`: datasets may come from addresses that only the record names.
+    """
     place = Place(repo.root, repo.common_dir, settings)
     fetched_bytes = 0
 
     def bring() -> list[Entry]:
         nonlocal fetched_bytes
         with watch("fetching") as progress:
-            whole, more_bytes = _all_here(repo, wanted, place, config, progress)
+            whole, more_bytes = _all_here(repo, wanted, place, config, progress, strange)
         fetched_bytes += more_bytes
         return _together(whole, apart=apart)
 
@@ -169,7 +173,7 @@ def what_helps(digest: str, place: Place, config: Config) -> str:
 
 
 def _all_here(
-    repo: Repo, wanted: Sequence[Wanted], place: Place, config: Config, progress: Progress | None
+    repo: Repo, wanted: Sequence[Wanted], place: Place, config: Config, progress: Progress | None, strange: bool
 ) -> tuple[list[tuple[Wanted, Sequence[Entry]]], int]:
     remotes = list(config.remotes.values())
     whole: list[tuple[Wanted, Sequence[Entry]]] = []
@@ -183,7 +187,7 @@ def _all_here(
         if one.need is None:
             files |= {entry.digest: entry for entry in entries or ()}
         else:
-            obtained = _obtained(repo, one.need, entries, place, config, progress)
+            obtained = _obtained(repo, one.need, entries, place, config, progress, strange)
             fetched_bytes += obtained.fetched_bytes
             failures += [f"{one.name}: {failure}" for failure in obtained.failures]
             if obtained.failures and (asked := whom_to_ask(one.need, config)):
@@ -214,13 +218,14 @@ def _obtained(
     place: Place,
     config: Config,
     progress: Progress | None,
+    strange: bool,
 ) -> Obtained:
     """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
     fetched_bytes, manifest, remotes = 0, None, list(config.remotes.values())
     if entries is None:
         fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
         if failures:
-            more_bytes, why_not = refetch(need, place, config, progress)
+            more_bytes, why_not = refetch(need, place, config, progress, strange=strange)
             fetched_bytes += more_bytes
             if not place.store.has(need.digest):
                 return Obtained(None, fetched_bytes, [*failures, *why_not])
@@ -237,7 +242,7 @@ def _obtained(
     fetched_bytes += files.fetched_bytes
     if not files.failures:
         return Obtained(manifest, fetched_bytes, ())
-    more_bytes, why_not = refetch(need, place, config, progress)
+    more_bytes, why_not = refetch(need, place, config, progress, strange=strange)
     left = {
         f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
     }

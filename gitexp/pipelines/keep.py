@@ -136,11 +136,11 @@ def _require_within(ref: DatasetRef, path: Path, repo: Repo) -> None:
     above = [parent for parent in path.parents if parent.is_relative_to(repo.root) and parent != repo.root]
     links = [str(parent.relative_to(repo.root)) for parent in above if parent.is_symlink()] if inside else []
     tracked = output(repo, "ls-files", "-z", "--", *(f":(literal){link}" for link in links)) if links else b""
-    if inside and not tracked and not path.is_relative_to(repo.git_dir):
+    if inside and not tracked and not any(part.lower() == ".git" for part in path.parts):
         return
-    shown = (
-        f"a link that is in git ({display(tracked.split(bytes(1))[0])})" if tracked else "outside of the working tree"
-    )
+    shown = "outside of the working tree"
+    if tracked:
+        shown = f"below a link that is in git, {display(tracked.split(bytes(1))[0])}"
     raise Refused(
         f"Dataset {ref.name} is not brought to {ref.path}: that is {shown}",
         why="Whoever may write to the catalogue would choose the folder.",

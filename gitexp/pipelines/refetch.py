@@ -1,26 +1,34 @@
 """A dataset that a run read, back into the store from the address that its record names, proven by its digest.
 
 The record may be a stranger's. What the catalogue says of a source (how to log in, which endpoint) goes only to the
-address that the catalogue itself names, and an address that it does not name is asked over https:// alone.
+address that the catalogue itself names. An address that it does not name is fetched only when that was asked for, over
+https://, s3:// or hf://, and never on this machine's own network.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.history.needed import DatasetNeed
 from gitexp.model.catalogue import DatasetRef, source_url
 from gitexp.model.config import Config
+from gitexp.model.trust import Unapproved
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
 
+NOT_ASKED = "the record names it and the catalogue here does not, so it was not asked (--from-source asks it)"
 
-def refetch(need: DatasetNeed, place: Place, config: Config, progress: Progress | None) -> tuple[int, list[str]]:
+
+def refetch(
+    need: DatasetNeed, place: Place, config: Config, progress: Progress | None, *, strange: bool
+) -> tuple[int, list[str]]:
     """Fetch from the exact version that the run had, else from its URL: the bytes fetched, and what stood in the way.
+
+    `strange`: addresses that the catalogue here does not name may be asked too.
 
     Whatever arrived is in the store, also where the source has moved on and only some of its files are the same.
     """
@@ -30,7 +38,11 @@ def refetch(need: DatasetNeed, place: Place, config: Config, progress: Progress 
     fetched_bytes, failures = 0, []
     for url in dict.fromkeys(filter(None, (need.record.resolved, need.record.url))):
         try:
-            got = fetch_stated(_as_ref(need, url, config), url, place, progress)
+            ref = _as_ref(need, url, config, strange=strange)
+            public_only = ref.entry is None and url.startswith("https:")
+            got = fetch_stated(ref, url, place, progress, public_only=public_only)
+        except Unapproved:
+            raise
         except GitexpError as error:
             failures.append(f"{shown(url)}: {error.what}")
             continue
@@ -55,20 +67,24 @@ def whom_to_ask(need: DatasetNeed, config: Config) -> str:
     return ", ".join(f"{name} {value}" for name, value in stated if value is not None)
 
 
-def _as_ref(need: DatasetNeed, url: str, config: Config) -> DatasetRef:
+def _as_ref(need: DatasetNeed, url: str, config: Config, *, strange: bool) -> DatasetRef:
     """The dataset at an address. Raises GitexpError for one that is not to be asked."""
-    record, known = need.record, config.datasets.get(need.record.entry or need.record.name)
+    record = need.record
     problem = source_url(url)
     if problem is not None:
         raise GitexpError(problem)
-    if known is not None and known.url is not None and known.url == record.url and _server(url) == _server(known.url):
-        return known._replace(url=url)
+    for known in config.datasets.values():
+        if known.url is not None and _unversioned(known.url) == _unversioned(url):
+            return known._replace(url=url)
+    if not strange:
+        raise GitexpError(NOT_ASKED)
     if url.startswith("http://"):
         raise GitexpError("the record names it and the catalogue does not, so it is asked over https:// alone")
     return DatasetRef(record.name, url=url, source=record.source, access=record.access or "open", owner=record.owner)
 
 
-def _server(url: str) -> tuple[str, str]:
-    """Who is asked: of a bucket or a hub, the one that the settings name, whatever the address."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc if parts.scheme in ("http", "https") else ""
+def _unversioned(url: str) -> str:
+    """The address without the version in it: what a resolved address and the catalogue's have in common."""
+    if url.startswith("s3://"):
+        return url.partition("?versionId=")[0]
+    return re.sub(r"@(?:refs/(?:convert|pr)/)?[^/@]+", "", url, count=1) if url.startswith("hf://") else url

@@ -27,6 +27,7 @@ from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, RemoteSettings
 from gitexp.model.manifest import dataset_digest, display, parse_manifest
 from gitexp.model.schema import near
+from gitexp.model.trust import require_remotes
 from gitexp.pipelines.data import is_hidden
 
 if TYPE_CHECKING:
@@ -160,11 +161,11 @@ class _Load:
 
 
 def choose_remote(config: Config, asked: str | None) -> RemoteSettings:
-    """The remote asked for, else the first of gitexp.toml. Raises GitexpError where there is none."""
-    if asked is None and config.remotes:
-        return next(iter(config.remotes.values()))
-    if asked is not None and asked in config.remotes:
-        return config.remotes[asked]
+    """The remote asked for, else the first of gitexp.toml. Raises GitexpError: there is none, nobody approved it."""
+    if config.remotes and (asked is None or asked in config.remotes):
+        remote = config.remotes[asked or next(iter(config.remotes))]
+        require_remotes([remote], sending=True)
+        return remote
     fix = 'add to gitexp.toml:\n[remotes.lab]\nurl = "s3://bucket/lab"'
     if asked is None:
         raise GitexpError("gitexp.toml names no remote for bytes", fix=fix)

@@ -22,6 +22,16 @@ def read_config(repo: Repo, settings: Mapping[str, str] | None = None) -> Config
         config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
     if settings is None:
         settings = git_config(repo)
+    if config.remotes:
+        from gitexp.model.trust import remote_entry, trusted
+
+        approved = trusted(settings)
+        config = config._replace(
+            remotes={
+                name: remote._replace(approved=remote_entry(remote) in approved)
+                for name, remote in config.remotes.items()
+            }
+        )
     branch = settings.get("gitexp.branch")
     if branch and not is_branch_name(branch):
         raise Refused(

@@ -28,6 +28,7 @@ def a(lab: Lab, hub: Lab, there: Path) -> Lab:
     lab.write("data/table/a.csv", A)
     lab.write("data/table/b.csv", B)
     lab.write("gitexp.toml", CATALOGUE.format(there))
+    lab.approve()
     lab.write("recipes/cat.toml", RECIPE)
     done(lab, "data", "pin", "table")
     done(lab, "data", "save")
@@ -152,6 +153,7 @@ def test_getting_from_a_folder_that_is_not_there_tells_it_once(a: Lab, there: Pa
 def test_half_of_the_credentials_are_told_as_none(a: Lab, tmp_path: Path) -> None:
     pytest.importorskip("obstore")
     a.write("gitexp.toml", (a.path / "gitexp.toml").read_text().replace(f"{tmp_path}/lab's disk", "s3://bucket/x"))
+    a.approve()
     stored(a, A_DIGITS).unlink()
     (a.path / "data/table").rename(a.path / "data/aside")
     half = Lab(a.path, {**a.env, "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"})

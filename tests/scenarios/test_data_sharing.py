@@ -37,6 +37,7 @@ def set_up(lab: Lab, remote: str, *, more: str = "") -> None:
     lab.write("recipes/sum.toml", RECIPE)
     policy = '[policy]\nhistory_limit = "4kB"\n'
     lab.write("gitexp.toml", f'{policy}[datasets.numbers]\npath = "data/numbers"\n{more}[remotes.lab]\n{remote}')
+    lab.approve()
 
 
 def s3(bucket: Bucket) -> str:
@@ -64,6 +65,7 @@ def clone(hub: Lab, tmp_path: Path) -> Callable[[Lab], Lab]:
         env = {**home, **{name: value for name, value in other.env.items() if name.startswith("AWS_")}}
         there = Lab(tmp_path / "b", env)
         Lab(tmp_path, env).git("clone", "-q", str(hub.path), str(there.path))
+        there.approve()
         return there
 
     return make
@@ -147,6 +149,7 @@ def test_a_file_in_the_way_stays_and_nothing_is_placed_beside_it(a: Lab, tmp_pat
 def test_with_a_broken_bucket_nothing_is_pushed_and_the_second_push_works(a: Lab, bucket: Bucket, hub: Lab) -> None:
     right = (a.path / "gitexp.toml").read_text()
     a.write("gitexp.toml", right.replace(bucket.name, "no-such-bucket"))
+    a.approve()
     a.commit("another bucket")
     done(a, "run", "sum")
     result = a.gitexp("push")

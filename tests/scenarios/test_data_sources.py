@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Lab, have, world
+from harness import Lab, at_terminal, exit_code, have, world
 from servers import Bucket, Server
 
 PETS = "label,size\n" + "cat,1\ndog,2\n" * 50
@@ -56,6 +56,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def catalogue(lab: Lab, pets: str, more: str = "") -> None:
     """Say where pets lies, and commit that."""
     lab.write("gitexp.toml", f"{more}\n[datasets.pets]\n{pets}\n")
+    lab.approve()
     lab.commit("the catalogue")
 
 
@@ -381,7 +382,114 @@ def test_what_opens_the_source_of_the_catalogue_goes_to_no_address_of_a_record(
     catalogue(a, 'url = "https://data.example/pets.csv"\nauth = "env:TOKEN"')
     result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"), TOKEN="secret")
     assert result.exit_code == 1
+    assert "so it was not asked (--from-source asks it)" in result.stderr
+    result = a.gitexp("get", "latest", "animals", "--from-source", "--to", str(tmp_path / "got"), TOKEN="secret")
+    assert result.exit_code == 1
     assert "the record names it and the catalogue does not, so it is asked over https:// alone" in result.stderr
+
+
+def test_an_address_of_a_record_is_never_asked_on_this_machines_own_network(
+    a: Lab, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    catalogue(a, f'url = "{address}/pets.csv"')
+    ran(a)
+    forget(a)
+    inside = address.replace("http://127.0.0.1", "https://localhost")
+    tree = rewritten(a, "experiments^{tree}", "data.toml", a.show("experiments:data.toml").replace(address, inside))
+    message = a.git("log", "-1", "--format=%B", "experiments")
+    commit = a.git("commit-tree", tree, "-p", "experiments~1", feed=message).strip()
+    a.git("update-ref", "refs/heads/experiments", commit)
+    asked = "localhost (127.0.0.1) is on this machine's own"
+    for flags, words in (([], "--from-source asks it"), (["--from-source"], asked)):
+        result = a.gitexp("get", "latest", "animals", *flags, "--to", str(tmp_path / "got"))
+        assert result.exit_code == 1
+        assert words in result.stderr.replace("::1", "127.0.0.1")
+
+
+def rewritten(lab: Lab, tree: str, name: str, text: str) -> str:
+    """A tree with other words in one file."""
+    blob = lab.git("hash-object", "-w", "--stdin", feed=text).strip()
+    lines = lab.git("ls-tree", tree).splitlines()
+    kept = [line for line in lines if not line.endswith(f"\t{name}")]
+    return lab.git("mktree", feed="\n".join([*kept, f"100644 blob {blob}\t{name}"]) + "\n").strip()
+
+
+# ---- where tokens and bytes go
+
+
+def test_a_tracked_file_sends_no_token_to_where_nobody_here_has_approved_it(a: Lab, served: tuple[Path, str]) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    a.write("gitexp.toml", f'[datasets.pets]\nurl = "{address}/pets.csv"\nauth = "env:TOKEN"\n')
+    a.commit("a colleague's change, pulled")
+    for command in (["run", "--dry-run", "count"], ["run", "count"], ["data", "pin", "pets"], ["data", "save", "pets"]):
+        result = a.gitexp(*command, TOKEN="secret")
+        assert result.exit_code == 3
+        assert f"  env:TOKEN  →  {address}\n" in result.stderr
+        assert "secret" not in result.stderr
+    fix = f"git config --add gitexp.trusted 'env:TOKEN {address}'"
+    assert f"fix:   {fix}\n" in result.stderr
+    assert a.command("sh", "-c", fix).exit_code == 0
+    assert a.gitexp("run", "count", TOKEN="secret").exit_code == 0
+    a.write("gitexp.toml", f'[datasets.pets]\nurl = "{address}/pets.csv"\nauth = "env:HOME"\n')
+    a.commit("another variable")
+    forget(a)
+    assert f"  env:HOME  →  {address}\n" in a.gitexp("run", "count").stderr
+    a.write("gitexp.toml", '[datasets.pets]\nurl = "http://localhost:1/pets.csv"\nauth = "env:TOKEN"\n')
+    a.commit("another host")
+    assert "  env:TOKEN  →  http://localhost:1\n" in a.gitexp("run", "count", TOKEN="secret").stderr
+
+
+def test_bytes_go_to_no_remote_that_nobody_here_has_approved(a: Lab, hub: Lab, tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    a.git("remote", "add", "origin", str(hub.path))
+    catalogue(a, 'path = "data/pets.csv"', f'[remotes.lab]\nurl = "{tmp_path}/ours"\n')
+    ran(a)
+    assert a.gitexp("push").exit_code == 0
+    assert held(tmp_path / "ours") >= {PETS}
+    config = (a.path / "gitexp.toml").read_text()
+    a.write("gitexp.toml", config.replace("ours", "theirs"))
+    a.commit("a colleague's change, pulled")
+    a.write("data/pets.csv", PETS.replace("cat", "cow"))
+    ran(a)
+    for command in (["push"], ["data", "push"], ["data", "push", "--remote", "lab"]):
+        result = a.gitexp(*command)
+        assert result.exit_code == 3
+        assert f"  remotes.lab  →  {tmp_path}/theirs\n" in result.stderr
+        assert f"fix:   git config --add gitexp.trusted 'remotes.lab {tmp_path}/theirs'\n" in result.stderr
+    assert held(tmp_path / "theirs") == set()
+    assert a.gitexp("push", "--no-objects").exit_code == 0
+
+
+def test_a_remote_on_the_net_is_not_asked_before_somebody_approved_it(a: Lab, bucket: Bucket) -> None:
+    digest = "xxh128:" + "ab" * 16
+    remote = f'[remotes.lab]\nurl = "s3://{bucket.name}/lab"\nendpoint = "{bucket.endpoint}"\n'
+    a.write("gitexp.toml", f'{remote}[datasets.pets]\npath = "none.csv"\ndigest = "{digest}"\n')
+    a.commit("a remote")
+    for command in (["run", "count"], ["data", "pull"], ["data", "get", digest, "--to", "../got"]):
+        result = a.gitexp(*command)
+        assert result.exit_code == 3
+        assert f"'remotes.lab s3://{bucket.name}/lab endpoint={bucket.endpoint}'\n" in result.stderr
+
+
+def test_at_a_terminal_a_yes_is_asked_for_and_noted_and_the_command_goes_on(a: Lab, served: tuple[Path, str]) -> None:
+    folder, address = served
+    (folder / "pets.csv").write_text(PETS)
+    a.write("gitexp.toml", f'[datasets.pets]\nurl = "{address}/pets.csv"\nauth = "env:TOKEN"\n')
+    a.commit("a token")
+    terminal = at_terminal(Lab(a.path.parent, a.env), "-C", a.path.name, "run", "count", TOKEN="secret")
+    terminal.expect_exact("Approve it in this clone? [y/N]: ")
+    terminal.sendline("n")
+    assert exit_code(terminal) == 3
+    terminal = at_terminal(Lab(a.path.parent, a.env), "-C", a.path.name, "run", "count", TOKEN="secret")
+    terminal.expect_exact("Approve it in this clone? [y/N]: ")
+    terminal.sendline("y")
+    terminal.expect_exact("rows 100")
+    assert exit_code(terminal) == 0
+    assert a.git("config", "--local", "--get-all", "gitexp.trusted") == f"env:TOKEN {address}\n"
 
 
 def test_restricted_data_comes_back_from_its_url_to_who_has_the_key(

@@ -79,7 +79,7 @@ def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -
     lab.commit("pinned")
     assert lab.gitexp("run", "x").exit_code == 0
     digest = tomllib.loads(lab.git("show", "experiments:data.toml"))["digits"]["digest"]
-    type_in(lab, [line.replace("xxh128:8f3a…", digest) for line in typed[3:]])
+    type_in(lab, [line.replace("xxh128:8f3a…", digest).replace("s3://bucket/lab", str(bucket)) for line in typed[3:]])
     assert (lab.path / "out" / "weights.pt").read_bytes() == (lab.path / "data" / "digits" / "a.csv").read_bytes()
 
 

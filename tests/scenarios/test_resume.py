@@ -283,6 +283,7 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     lab = set_up(tmp_path / "a")
     (tmp_path / "bytes").mkdir()
     lab.write("gitexp.toml", f'[remotes.lab]\nurl = "{tmp_path / "bytes"}"\n')
+    lab.approve()
     lab.commit("a place for bytes")
     hub = Lab(tmp_path, lab.env)
     hub.git("init", "-q", "--bare", "hub.git")
@@ -307,6 +308,7 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     assert result.exit_code == 0, result.stderr
     assert "going on from step 6\n" in result.stdout
     assert there.state() == before
+    there.approve()
     assert there.gitexp("push").exit_code == 0
     assert lab.gitexp("pull").exit_code == 0
     assert run_of(lab)["attempt"] == 2

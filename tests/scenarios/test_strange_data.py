@@ -55,6 +55,7 @@ def victim(lab: Lab, hub: Lab, tmp_path: Path) -> Lab:
     """A lab that has taken up every kind of nonsense."""
     (tmp_path / "remote").mkdir()
     lab.write("gitexp.toml", '[remotes.lab]\nurl = "../remote"\n')
+    lab.approve()
     lab.commit()
     lab.git("config", "gitexp.key", "the key of the lab")
     lab.git("remote", "add", "origin", str(hub.path))
@@ -179,6 +180,7 @@ def test_a_forged_copy_of_a_record_costs_the_honest_one_nothing(reader_of_data: 
     assert stored(lab) == {xxh3_128_hexdigest(b"honest\n")}
     (tmp_path / "remote").mkdir()
     lab.write("gitexp.toml", '[remotes.lab]\nurl = "../remote"\n')
+    lab.approve()
     assert lab.gitexp("data", "push").exit_code == 0
     assert "honest\n" in [path.read_text() for path in (tmp_path / "remote").rglob("*") if path.is_file()]
 

@@ -14,12 +14,16 @@ from gitexp.cli.table import completing
 @click.argument("run", shell_complete=completing("run"))
 @click.argument("names", nargs=-1, metavar="[DATASET | ARTIFACT]…", shell_complete=completing("part"))
 @click.option("--to", "folder", required=True, metavar="DIR", help="The folder to put it in; made if need be.")
-def command(run: str, names: tuple[str, ...], folder: str) -> int:
+@click.option(
+    "--from-source", is_flag=True, help="Also ask addresses that RUN's record names and the catalogue here does not."
+)
+def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) -> int:
     """Bring back what RUN read or wrote: a dataset, an artifact, a folder of artifacts, history.csv.
 
     Without a name: everything, in DIR/data/NAME and DIR/artifacts. Bytes come from the object store, from git where
     the data is part of the code, from the remotes of gitexp.toml, and from the URL that a dataset came from; all are
-    checked by digest. A file that is in the way is left as it is, and the command stops before it places anything.
+    checked by digest. A URL that only the record names is asked with --from-source alone, and never on this machine's
+    own network. A file that is in the way is left as it is, and the command stops before it places anything.
 
     \b
     gitexp get latest digits --to data/digits
@@ -42,7 +46,14 @@ def command(run: str, names: tuple[str, ...], folder: str) -> int:
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
     got = get(
-        here.repo, wanted, folder=target, config=config, settings=here.settings, watch=ProgressBar, apart=not names
+        here.repo,
+        wanted,
+        folder=target,
+        config=config,
+        settings=here.settings,
+        watch=ProgressBar,
+        apart=not names,
+        strange=from_source,
     )
     what = ", ".join(map(safe, got.names[:3])) + (f" and {len(got.names) - 3} more" if len(got.names) > 3 else "")
     files = "1 file" if got.files == 1 else f"{got.files:,} files"

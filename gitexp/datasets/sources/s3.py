@@ -22,6 +22,7 @@ from gitexp.datasets.sources.resolution import Resolution, SourceFile, SourceSet
 from gitexp.datasets.sources.web import ask
 from gitexp.errors import GitexpError, Refused
 from gitexp.model.config import RemoteSettings
+from gitexp.model.trust import credential_entry, require_trusted
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -195,6 +196,8 @@ def _open(address: _Address, settings: SourceSettings) -> Bucket:
     require_obstore()
     auth = settings.auth if (settings.auth or "").startswith("aws-profile ") else None  # other words are for people
     bucket = f"s3://{address.bucket}"
+    if settings.endpoint and not settings.anonymous:  # a session's token is sent along with each signature
+        require_trusted([credential_entry(auth or "aws", settings.endpoint)], settings.trusted)
     remote = RemoteSettings(settings.name, bucket, settings.endpoint, settings.region, settings.anonymous, auth)
     try:
         return open_bucket(remote, Patience(silence_s=settings.timeout_s, retries=1))

@@ -8,14 +8,17 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.sources.open import fetch, resolve
 from gitexp.datasets.sources.resolution import Fetched, SourceSettings
 from gitexp.model.catalogue import DatasetRef
+from gitexp.model.trust import trusted
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
 
 
-def fetch_stated(ref: DatasetRef, url: str, place: Place, progress: Progress | None) -> Fetched:
+def fetch_stated(
+    ref: DatasetRef, url: str, place: Place, progress: Progress | None, *, public_only: bool = False
+) -> Fetched:
     """Bring what the address stands for now into the store. Raises Refused, as open.py does."""
-    settings = _settings(ref, place)
+    settings = _settings(ref, place)._replace(public_only=public_only)
     found = resolve(url, settings=settings)
     return fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=progress)
 
@@ -30,5 +33,6 @@ def _settings(ref: DatasetRef, place: Place) -> SourceSettings:
         endpoint=ref.endpoint,
         region=ref.region,
         anonymous=ref.anonymous,
+        trusted=trusted(place.settings),
         plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
     )

@@ -24,6 +24,7 @@ from gitexp.datasets.sources.refusals import (
 )
 from gitexp.datasets.sources.resolution import SourceSettings
 from gitexp.errors import Refused
+from gitexp.model.trust import credential_entry, require_trusted
 
 BLOCK = 1 << 20
 LARGEST_ANSWER = 64 << 20  # bytes of JSON
@@ -57,9 +58,14 @@ def ask(
         request.add_header(name, value)
     if secret := _authorization(url, settings):
         request.add_unredirected_header("Authorization", secret)
-    # A proxy cannot know our own loopback.
-    proxies = [urllib.request.ProxyHandler({})] if _is_loopback(url) else []
-    opener = urllib.request.build_opener(_Redirects(settings), *proxies)
+    handlers: list[urllib.request.BaseHandler] = [_Redirects(settings)]
+    if settings.public_only:
+        from gitexp.datasets.sources.public import public_handlers
+
+        handlers += public_handlers(settings)
+    elif _is_loopback(url):  # a proxy cannot know our own loopback
+        handlers.append(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(*handlers)
     try:
         answer = opener.open(request, timeout=settings.timeout_s)
         return Answer(answer.status, answer.headers, answer.url, answer)
@@ -112,7 +118,10 @@ def _authorization(url: str, settings: SourceSettings) -> str | None:
         return None
     if urlsplit(url).scheme != "https" and not _is_loopback(url):
         raise unusable(settings, f"{auth} would be sent in the clear to {shown(url)}", fix="use https://")
-    return _bearer(auth.removeprefix("env:"), settings) if auth.startswith("env:") else _netrc(url, settings)
+    secret = _bearer(auth.removeprefix("env:"), settings) if auth.startswith("env:") else _netrc(url, settings)
+    if secret is not None:
+        require_trusted([credential_entry(auth, url)], settings.trusted)
+    return secret
 
 
 def _bearer(variable: str, settings: SourceSettings) -> str:

@@ -10,6 +10,7 @@ from _pytest.monkeypatch import MonkeyPatch
 
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.sources.open import fetch, resolve
+from gitexp.datasets.sources.public import is_public
 from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceFile, SourceSettings
 from gitexp.errors import Refused
 
@@ -213,16 +214,21 @@ def test_missing_access_names_system_scope_method_and_owner(web) -> None:
     assert caught.value.fix == "ask Jane <jane@lab.example> for access, then run the command again"
 
 
+def _with(auth: str, web) -> SourceSettings:
+    """With a way to log in that was approved for this server."""
+    return DIGITS._replace(auth=auth, trusted=frozenset({f"{auth} {web.url}"}))
+
+
 def test_a_token_comes_from_the_variable_that_auth_names(web, box, monkeypatch: MonkeyPatch) -> None:
     web.write("a.csv", b"1")
     monkeypatch.setenv("LAB_TOKEN", "open-sesame")
-    assert box.get(f"{web.url}/locked/a.csv", DIGITS._replace(auth="env:LAB_TOKEN")).files == 1
+    assert box.get(f"{web.url}/locked/a.csv", _with("env:LAB_TOKEN", web)).files == 1
 
 
 def test_a_token_that_is_not_set_is_asked_for(web, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.delenv("LAB_TOKEN", raising=False)
     with pytest.raises(Refused, match="the environment variable LAB_TOKEN is not set") as caught:
-        resolve(f"{web.url}/locked/a.csv", settings=DIGITS._replace(auth="env:LAB_TOKEN"))
+        resolve(f"{web.url}/locked/a.csv", settings=_with("env:LAB_TOKEN", web))
     assert caught.value.fix == "export LAB_TOKEN=…    (or ask Jane <jane@lab.example> for a token)"
     assert web.asked() == []
 
@@ -230,14 +236,14 @@ def test_a_token_that_is_not_set_is_asked_for(web, monkeypatch: MonkeyPatch) -> 
 def test_a_token_does_not_follow_a_redirect_to_another_host(web, monkeypatch: MonkeyPatch) -> None:
     web.write("a.csv", b"1")
     monkeypatch.setenv("LAB_TOKEN", "open-sesame")
-    resolve(f"{web.url}/locked-elsewhere/a.csv", settings=DIGITS._replace(auth="env:LAB_TOKEN"))
+    resolve(f"{web.url}/locked-elsewhere/a.csv", settings=_with("env:LAB_TOKEN", web))
     assert [line["token"] for line in web.requests()] == ["Bearer open-sesame", None]
 
 
 def test_a_token_is_in_no_error_and_no_file(web, box, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_TOKEN", "not-the-one")
     with pytest.raises(Refused) as caught:
-        box.get(f"{web.url}/locked/a.csv", DIGITS._replace(auth="env:LAB_TOKEN"))
+        box.get(f"{web.url}/locked/a.csv", _with("env:LAB_TOKEN", web))
     error = caught.value
     assert "not-the-one" not in "\n".join([error.what, *error.details, error.why, error.fix])
 
@@ -245,7 +251,23 @@ def test_a_token_is_in_no_error_and_no_file(web, box, monkeypatch: MonkeyPatch) 
 def test_a_token_with_a_line_feed_is_refused_unseen(web, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_TOKEN", "one\ntwo")
     with pytest.raises(Refused, match="what the environment variable LAB_TOKEN holds is no token"):
-        resolve(f"{web.url}/locked/a.csv", settings=DIGITS._replace(auth="env:LAB_TOKEN"))
+        resolve(f"{web.url}/locked/a.csv", settings=_with("env:LAB_TOKEN", web))
+
+
+@pytest.mark.parametrize("auth", ["env:LAB_TOKEN", "netrc"])
+def test_nothing_that_opens_a_server_is_sent_before_somebody_approved_it(
+    web, tmp_path: Path, monkeypatch: MonkeyPatch, auth: str
+) -> None:
+    monkeypatch.setenv("LAB_TOKEN", "open-sesame")
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login ada password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    elsewhere = frozenset({f"{auth} https://data.example", f"env:OTHER {web.url}", "remotes.lab " + web.url})
+    with pytest.raises(Refused) as caught:
+        resolve(f"{web.url}/locked/a.csv", settings=DIGITS._replace(auth=auth, trusted=elsewhere))
+    assert caught.value.fix == f"git config --add gitexp.trusted '{auth} {web.url}'"
+    assert web.asked() == []
 
 
 def test_netrc_is_used_where_auth_says_so(web, box, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
@@ -254,7 +276,32 @@ def test_netrc_is_used_where_auth_says_so(web, box, tmp_path: Path, monkeypatch:
     netrc.write_text("machine 127.0.0.1 login ada password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert box.get(f"{web.url}/basic/a.csv", DIGITS._replace(auth="netrc")).files == 1
+    assert box.get(f"{web.url}/basic/a.csv", _with("netrc", web)).files == 1
+
+
+# ---- what a stranger's record may have asked
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fe80::1",
+     "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1"],
+)  # fmt: skip
+def test_a_number_of_ones_own_network_is_not_public(number: str) -> None:
+    assert not is_public(number)
+
+
+def test_a_number_of_the_internet_is_public() -> None:
+    assert is_public("93.184.216.34")
+    assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433"])
+def test_an_address_of_a_stranger_is_not_asked_on_this_machine_by_whatever_name(web, host: str) -> None:
+    url = f"{web.url}/a.csv".replace("127.0.0.1", host).replace("http:", "https:")
+    with pytest.raises(Refused, match="is on this machine's own network"):
+        resolve(url, settings=DIGITS._replace(public_only=True))
+    assert web.asked() == []
 
 
 def test_plain_http_to_another_machine_is_refused() -> None:

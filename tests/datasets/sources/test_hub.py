@@ -129,7 +129,10 @@ def test_a_closed_repository_names_the_owner(hub) -> None:
 
 def test_the_token_is_sent_to_the_hub_where_auth_says_so(hub, box, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf-secret")
-    box.get("hf://datasets/lab/digits@main/model.bin", DIGITS._replace(auth="env:HF_TOKEN"))
+    box.get(
+        "hf://datasets/lab/digits@main/model.bin",
+        DIGITS._replace(auth="env:HF_TOKEN", trusted=frozenset({f"env:HF_TOKEN {hub.url}"})),
+    )
     assert {line["token"] for line in hub.requests()} == {"Bearer hf-secret"}
 
 

@@ -32,7 +32,12 @@ class Box:
 @pytest.fixture
 def box(store: ObjectStore, workspace: Path, s3_endpoint: str) -> Box:
     settings = SourceSettings(
-        "digits", source="lab S3", owner="Jane <jane@lab.example>", endpoint=s3_endpoint, region="us-east-1"
+        "digits",
+        source="lab S3",
+        owner="Jane <jane@lab.example>",
+        endpoint=s3_endpoint,
+        region="us-east-1",
+        trusted=frozenset({f"aws {s3_endpoint}"}),
     )
     return Box(store, workspace, settings)
 
@@ -180,9 +185,16 @@ def test_a_name_that_is_file_and_folder_is_refused(box: Box, plain: Any) -> None
 
 
 def test_a_server_that_is_not_there_is_said_to_be(box: Box) -> None:
-    settings = box.settings._replace(endpoint="http://127.0.0.1:9")
+    settings = box.settings._replace(endpoint="http://127.0.0.1:9", trusted=frozenset({"aws http://127.0.0.1:9"}))
     with pytest.raises(Refused, match=r"digits could not be fetched: http://127\.0\.0\.1:9: it cannot be reached"):
         resolve("s3://lab/a.csv", settings=settings)
+
+
+def test_credentials_are_shown_to_no_server_that_nobody_approved(box: Box) -> None:
+    settings = box.settings._replace(endpoint="http://127.0.0.1:9")
+    with pytest.raises(Refused) as caught:
+        resolve("s3://lab/a.csv", settings=settings)
+    assert caught.value.fix == "git config --add gitexp.trusted 'aws http://127.0.0.1:9'"
 
 
 def test_without_credentials_the_owner_is_named(box: Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

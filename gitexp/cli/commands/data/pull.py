@@ -9,6 +9,7 @@ import click
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
+from gitexp.model.trust import Unapproved
 
 
 @click.command("pull")
@@ -37,6 +38,8 @@ def command(names: tuple[str, ...]) -> int:
             continue
         try:
             done = pull(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+        except Unapproved:
+            raise
         except GitexpError as error:  # one that is out of reach is no reason to leave out the others
             print_error(error)
             worst = max(worst, error.exit_code)
