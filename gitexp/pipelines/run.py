@@ -123,6 +123,10 @@ def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
         from gitexp.stages.withhold import check_restricted
 
         check_restricted(surveyed, config, subject=subject)
+    if surveyed.changes:
+        from gitexp.stages.withhold import check_secrets
+
+        check_secrets(surveyed, subject=subject)
 
 
 def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:
@@ -175,7 +179,7 @@ def run(
         stop_left_over(ended)
         watch = EditWatch(repo, tree=code.tree, env=code.env)
         data = changed_data(checked.datasets)
-        edited = watch.finish()
+        edited = tuple(path for path in watch.finish() if path not in surveyed.own_output)
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
