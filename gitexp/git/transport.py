@@ -229,7 +229,11 @@ def _talk(
     out, kept, rest = b"", [], b""
     with (
         subprocess.Popen(
-            ["git", *args], cwd=repo.root, env=git_environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ["git", "-c", "color.ui=false", *args],
+            cwd=repo.root,
+            env=git_environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as process,
         selectors.DefaultSelector() as streams,
     ):
