@@ -25,6 +25,7 @@ from gitexp.stages.check import (
     check_program,
     check_store,
     look_at_branch,
+    seed_that_nothing_takes,
 )
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
@@ -112,7 +113,9 @@ def check_resolved(
     datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
     argv = _argv(recipe, datasets, root=root)
     check_program(argv, cwd=cwd, recipe=recipe)
-    warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
+    warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
+    unused = seed_that_nothing_takes(recipe, argv, cwd=cwd)
+    warned += [unused] if unused else []
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
 
