@@ -26,7 +26,7 @@ def log(metrics: Mapping[str, Any] | None = None, /, *, step: int | None = None,
 
     A value is a number, a boolean, or a numpy, torch or jax scalar. Each call is one row, written before the call
     returns, safe with any number of threads and processes. Raises TypeError or ValueError for a metric that cannot
-    be recorded, and OSError when the disk takes no more.
+    be recorded. A disk that takes no more is said once, on stderr and in the record, and the program goes on.
     """
     pairs: Mapping[str, Any] = named
     if metrics is not None:
@@ -52,7 +52,7 @@ def log(metrics: Mapping[str, Any] | None = None, /, *, step: int | None = None,
         if hasattr(value, "items"):  # a mapping of another type
             return log(_joined(pairs, {}), step=step)
         raise TypeError(f"metric {name!r}: {reason}") from None
-    if step is not None and type(step) is not int:
+    if step is not None and (type(step) is not int or not -(2**63) <= step < 2**63):
         step = _whole(step)
     if _started is None:
         _open()
@@ -69,32 +69,92 @@ _fd = -1
 _started: float | None = None  # None: the environment has not been asked; 0: it does not say
 _keys: dict[str, str] = {}  # metric name: its checked JSON spelling, a comma before and a colon after it
 _torn = b""  # what closes a line that the disk took only a part of
+_untold: list[str] = []  # what the record has to be told once the disk takes it
+_lost = 0  # rows that were not written
+_warned: set[str] = set()
 
 
 def _open() -> None:
     global _fd, _started
     path = os.environ.get("GITEXP_METRICS")
     if path:
-        _fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
+        # A FIFO that somebody put there must not be waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+        try:
+            _fd = os.open(path, flags, 0o644)
+        except OSError as error:
+            _fd = -1
+            _warn("log()", error)
     try:
         _started = float(os.environ.get("GITEXP_STARTED", "0"))
     except ValueError:
         _started = 0.0
 
 
-def _write(line: bytes) -> None:
+def _write(row: bytes) -> None:
     # One write to a file opened with O_APPEND is one row, whoever else writes, and it survives kill -9 of this program.
-    global _torn
+    global _torn, _lost, _started
+    line = row
+    if _untold or _lost:
+        rows = "1 row" if _lost == 1 else f"{_lost} rows"
+        said = [*_untold, *([f"{rows} of gitexp.log() could not be written"] if _lost else [])]
+        line = b"".join(b'{"problem":%s}\n' % _quoted(one) for one in said) + line
     line = _torn + line
     left = line
     try:
         while left:
             left = left[os.write(_fd, left) :]
-    finally:
-        if not left:
-            _torn = b""
-        elif len(left) < len(line):
-            _torn = b"\n"
+    except OSError as error:
+        _lost += bool(row)
+        _mark()
+        _warn("log()", error)
+        if error.errno == 9:  # EBADF: the program has closed all files; the next call opens ours anew
+            _started = None
+    else:
+        _untold.clear()
+        _lost = 0
+    if not left:
+        _torn = b""
+    elif len(left) < len(line):
+        _torn = b"\n"
+
+
+def _mark() -> None:
+    """Leave a mark that needs no room on the disk: the recorder knows that something is missing."""
+    try:
+        os.fchmod(_fd, 0o1644)
+    except OSError:
+        pass
+
+
+def _warn(what: str, error: OSError) -> None:
+    """Say once, where the program's own words go, that the record lacks something. Never raises."""
+    if what in _warned:
+        return
+    _warned.add(what)
+    try:
+        import sys
+
+        sys.stderr.write(f"gitexp: {what} could not write: {error.strerror}; the program goes on without it\n")
+    except Exception:  # noqa: BLE001 -- no word of ours may end the program
+        pass
+
+
+def _quoted(text: str) -> bytes:
+    import json
+
+    return json.dumps(text).encode()
+
+
+def _forget() -> None:
+    """A forked process opens the file anew: daemons close all files, and something else gets the number of ours."""
+    global _fd, _started, _torn, _lost
+    _fd, _started, _torn, _lost = -1, None, b"", 0
+    _untold.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _key(name: str) -> str:
@@ -136,7 +196,7 @@ def _spelled(value: Any) -> str:
         value = int(value)
         if not -(2**63) <= value < 2**63:  # beyond what TOML holds
             try:
-                return repr(float(value))
+                float(value)  # as which it will be recorded, with a word about it
             except OverflowError:
                 raise _Unspeakable("the integer is too large; log its logarithm") from None
         return repr(value)
@@ -186,7 +246,10 @@ def _shortest(value: float, bits: int, smallest: int, digits: int) -> str:
 def _whole(step: Any) -> int:
     if isinstance(step, bool) or not hasattr(step, "__index__"):
         raise TypeError(f"step: an integer, not {type(step).__name__}")
-    return int(step.__index__())
+    whole: int = step.__index__()
+    if not -(2**63) <= whole < 2**63:
+        raise ValueError(f"step: {whole} lies beyond ±2^63, and no record can hold it")
+    return int(whole)
 
 
 def _joined(metrics: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -353,6 +416,7 @@ def save(path: str | os.PathLike[str], *, name: str | None = None) -> Path:
     """Copy a file or folder, as it is now, to this run's outputs; where the copy is. Outside a run: `path` itself.
 
     Symbolic links are followed. What was saved before under this name is replaced. `name` may hold slashes.
+    A disk that takes no more is said once, on stderr and in the record: then `path` itself is what there is.
     """
     from pathlib import Path
 
@@ -364,7 +428,30 @@ def save(path: str | os.PathLike[str], *, name: str | None = None) -> Path:
     if os.path.isabs(name) or not all(parts) or "." in parts or ".." in parts or "\0" in name:
         raise ValueError(f"cannot save under the name {name!r}: give a relative path, such as 'best/model.pt'")
     output = os.environ.get("GITEXP_OUTPUT")
-    return Path(_kept(source, output, name)) if output else Path(source)
+    if not output:
+        return Path(source)
+    try:
+        return Path(_kept(source, output, name))
+    except OSError as error:
+        theirs = error.filename is not None and error.filename2 is None and _is_of(error.filename, source)
+        if error.errno is None or theirs:
+            raise  # what was to be saved cannot be read
+        _not_saved(name, error)
+        return Path(source)
+
+
+def _is_of(path: Any, source: str) -> bool:
+    return os.fsdecode(path).startswith(source)
+
+
+def _not_saved(name: str, error: OSError) -> None:
+    _warn("save()", error)
+    if _started is None:
+        _open()
+    _untold.append(f"gitexp.save() could not keep {name[:200]!r}: {error.strerror}")
+    if _fd >= 0:
+        _mark()
+        _write(b"")
 
 
 def _kept(source: str, output: str, name: str) -> str:

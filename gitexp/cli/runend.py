@@ -72,6 +72,8 @@ def tell(done: Done) -> None:
     if run.error is not None:
         click.echo(coloured("error: ", "red") + safe(f"The program could not be started: {run.error}"), err=True)
         click.echo("A script's first line names its interpreter: #!/bin/sh, say, and that must be there.", err=True)
+    for note in run.notes:
+        click.echo("note: " + safe(note), err=True)
     for defect in run.defects:
         click.echo(coloured("warning: ", "yellow") + safe(defect), err=True)
     if done.edited:

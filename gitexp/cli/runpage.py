@@ -115,9 +115,7 @@ def _facts(run: Run, *, now: float) -> Iterator[Fact]:
     if record.status != "completed":
         yield "ended", safe(_ending(run)[:VALUE_LIMIT]), STATUS_STYLE.get(record.status, "red")
     if record.peak_memory_bytes is not None:
-        many = record.peak_memory_processes
-        of = f"in all, {many} processes at their peaks" if many else "at its peak, the largest process"
-        yield "memory", f"{size(record.peak_memory_bytes)} {of}", ""
+        yield "memory", f"{size(record.peak_memory_bytes)} at its peak", ""
     if record.user or record.host:
         yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
     if record.job:
@@ -192,10 +190,11 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
             for c in changes[:LISTED]
         ]
         found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
-        return heading("metrics", on=on) + found + and_more(len(changes) - LISTED)
+        return heading("metrics", _judged(run), on=on) + found + and_more(len(changes) - LISTED)
     note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
+    note = "; ".join(filter(None, [_judged(run), note]))
     columns = [
         Column(""),
         Column("this", True),
@@ -207,6 +206,19 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
     shown, rest = metrics_shown([c for c in run_metric_changes(inputs, goals=goals) if c.b is not None])
     rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
     return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
+
+
+def _judged(run: Run) -> str:
+    """Which row the values are of."""
+    judged = run.record.summary if run.record is not None else None
+    if judged is None:
+        return ""
+    rules = (run.recipe or {}).get("metrics")
+    said = rules.get("summary") if isinstance(rules, dict) else None
+    others = [name for name in said if name in run.metrics and name != judged.by] if isinstance(said, dict) else []
+    but = f" (but {safe(', '.join(others[:3]))}{', …' if len(others) > 3 else ''}: see [metrics] summary)"
+    place = f"row {judged.row}" if judged.step is None else f"step {judged.step}"
+    return f"of {place}, the best by {safe(judged.by)}{but if others else ''}"
 
 
 def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
@@ -364,6 +376,8 @@ def _digests(run: Run, *, on: Screen) -> str:
 
 def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
     problems = list(dict.fromkeys(filter(None, [row.problem, *run.problems])))
+    if run.record and run.record.notes:
+        yield heading("notes", on=on) + remarks(run.record.notes, on=on)
     for name, found in (("defects", run.record.defects if run.record else ()), ("cannot be read", problems)):
         if found:
             yield on.paint(name, "bold red") + "\n" + remarks(found, on=on)

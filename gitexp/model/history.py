@@ -1,45 +1,101 @@
-"""Rows to the text of history.csv, whole or a bounded sample of them."""
+"""Blocks of rows to history.csv, whole or a bounded sample of it: memory does not grow with the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from gitexp.model.metrics import Number, Row, number_text
+from gitexp.model.blocks import Block
+from gitexp.model.metrics import number_text
+from gitexp.model.tally import Tally
+from gitexp.spool import Spool
 
 SAMPLE_ROWS = 1000
+PIECE = 1 << 13  # bytes between two places of the file that are remembered
 
 
-class HistoryText(NamedTuple):
-    """What git keeps of a history, and the whole where that is more."""
+class Source(NamedTuple):
+    """Rows of one origin, one after the other."""
 
-    kept: bytes  # empty when nothing was logged
-    whole: bytes | None  # None: `kept` is the whole
-    rows: int  # logged
-    kept_rows: int
+    first_row: int
+    in_step: bool  # its steps never fall back
 
 
-def dump_history(rows: Sequence[Row], *, limit_bytes: int, attempts: Sequence[int] | None = None) -> HistoryText:
-    """CSV by RFC 4180 with LF: step, time_s, each row's attempt where given, and the metrics in first-logged order.
+class HistoryWriter:
+    """CSV by RFC 4180 with LF: step, time_s, each row's attempt where asked, and the metrics in first-logged order.
 
-    Whole up to `limit_bytes`. Beyond, at most 1,000 rows, in order: the first, the last, each metric's minimum and
-    maximum (where they were first logged), and of the rest as many as fit the limit, evenly spaced.
+    `add` writes lines to `body`, each with the columns that were known by then; `pieces` gives the file as it must be.
     """
-    if not rows:
-        return HistoryText(b"", None, 0, 0)
-    seen: dict[str, Number] = {}
-    for row in rows:
-        seen.update(row.values)
-    columns = list(seen)
-    head = ["step", "time_s"] if attempts is None else ["step", "time_s", "attempt"]
-    header = ",".join(head + [_quoted(name) for name in columns]) + "\n"
-    lines = list(_lines(rows, columns, attempts))
-    whole = (header + "".join(lines)).encode()
-    if len(whole) <= limit_bytes:
-        return HistoryText(whole, None, len(rows), len(rows))
-    picked = _sample(rows, [len(line) for line in lines], room=limit_bytes - len(header.encode()))
-    kept = (header + "".join([lines[i] for i in picked])).encode()
-    return HistoryText(kept, whole, len(rows), len(picked))
+
+    def __init__(self, body: Spool, *, with_attempts: bool = False) -> None:
+        self.body = body
+        self.rows = 0
+        self.tallies: dict[str, Tally] = {}  # in first-logged order
+        self.sources: list[Source] = []
+        self.first_cell = 3 if with_attempts else 2
+        self._grown = [(0, 0)]  # from which byte on, how many columns
+        self._size = 0
+        self._origin: object = None
+        self._step: int | None = None
+
+    def add(self, block: Block, *, attempt: int = 1, origin: object = None) -> None:
+        """More rows. `origin`: what they have in common with those before them, if they have."""
+        before = len(self.tallies)
+        for name, column in block.columns.items():
+            if name not in self.tallies:
+                self.tallies[name] = Tally()
+            self.tallies[name].add(column, self.rows)
+        if len(self.tallies) > before:
+            self._grown.append((self._size, len(self.tallies)))
+        self._note_source(block.steps, (attempt, origin))
+        empty = [""] * len(block.steps)
+        texts = [["" if step is None else str(step) for step in block.steps]]
+        texts.append(["" if time is None else number_text(time) for time in block.times])
+        if self.first_cell == 3:
+            texts.append([str(attempt)] * len(empty))
+        for name in self.tallies:
+            logged = block.columns.get(name)
+            if logged is None:
+                texts.append(empty)
+            elif None in logged:
+                texts.append(["" if value is None else number_text(value) for value in logged])
+            else:
+                texts.append(list(map(repr, logged)))
+        written = "\n".join([*map(",".join, zip(*texts, strict=True)), ""]).encode()
+        self.body.write(written)
+        self._size += len(written)
+        self.rows += len(block.steps)
+
+    def _note_source(self, steps: Sequence[int | None], origin: object) -> None:
+        if not self.sources or origin != self._origin:
+            self.sources.append(Source(self.rows, True))
+            self._origin, self._step = origin, None
+        known = [step for step in steps if step is not None]
+        if not known:
+            return
+        falls = known != sorted(known) or (self._step is not None and known[0] < self._step)
+        if falls:
+            self.sources[-1] = self.sources[-1]._replace(in_step=False)
+        self._step = known[-1]
+
+    def header(self) -> bytes:
+        """The first line."""
+        first = ["step", "time_s", "attempt"][: self.first_cell]
+        return (",".join([*first, *map(_quoted, self.tallies)]) + "\n").encode()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The whole file."""
+        yield self.header()
+        self.body.seek(0)
+        for (start, columns), (end, _) in pairwise([*self._grown, (self._size, 0)]):
+            padding = b"," * (len(self.tallies) - columns) + b"\n"
+            left = end - start
+            while left:
+                piece = self.body.read(min(PIECE, left))
+                left -= len(piece)
+                yield piece if padding == b"\n" else piece.replace(b"\n", padding)
 
 
 def renamed_columns(history: bytes, rename: Callable[[str], str]) -> bytes:
@@ -55,47 +111,99 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
 
 
-def _lines(rows: Sequence[Row], columns: list[str], attempts: Sequence[int] | None) -> Iterator[str]:
-    for index, (step, time_s, values) in enumerate(rows):
-        if len(columns) == 1:
-            cells = number_text(values[columns[0]]) if values else ""
-        else:
-            cells = ",".join([number_text(values[name]) if name in values else "" for name in columns])
-        start = "" if step is None else str(step)
-        attempt = "" if attempts is None else f"{attempts[index]},"
-        yield f"{start},{'' if time_s is None else number_text(time_s)},{attempt}{cells}\n"
+class Lines:
+    """The rows of a history.csv that is written piece by piece, found by their numbers."""
+
+    def __init__(self, file: Spool) -> None:
+        self.file = file
+        self._rows, self._offsets = [], []  # type: list[int], list[int]
+        self._row, self._offset = -1, 0  # the header is no row
+
+    def write(self, piece: bytes) -> None:
+        """Append to the file."""
+        end = piece.find(b"\n") + 1
+        if end:
+            self._rows.append(self._row + 1)
+            self._offsets.append(self._offset + end)
+        self.file.write(piece)
+        self._row += piece.count(b"\n")
+        self._offset += len(piece)
+
+    def line(self, row: int) -> bytes:
+        """A row, with its end; -1: the header."""
+        if row < 0:
+            self.file.seek(0)
+            return self.file.readline()
+        at = bisect_right(self._rows, row) - 1
+        self.file.seek(self._offsets[at])
+        for _ in range(row - self._rows[at]):
+            self.file.readline()
+        return self.file.readline()
+
+    def all(self) -> Iterator[bytes]:
+        """Every row."""
+        self.file.seek(0)
+        self.file.readline()
+        return iter(self.file)
 
 
-def _sample(rows: Sequence[Row], sizes: list[int], *, room: int) -> list[int]:
-    """The numbers of the rows to keep. `sizes` are the lines' lengths in bytes; lines of numbers are ASCII."""
-    fixed = {0: None, len(rows) - 1: None}
-    for index in _extremes(rows):
-        if len(fixed) >= SAMPLE_ROWS:
-            break
-        fixed[index] = None
-    spread = SAMPLE_ROWS - len(fixed)
-    while True:
-        picked = sorted({*fixed, *((2 * i + 1) * len(rows) // (2 * spread) for i in range(spread))})
-        size = sum(sizes[i] for i in picked)
-        if size <= room or spread == 0:
-            return picked
-        spread = spread * max(room, 0) // size if spread > 1 else 0
+def kept(history: HistoryWriter, lines: Lines, *, limit: int, goals: Iterable[str]) -> tuple[bytes, int]:
+    """What git keeps of a history, and how many rows that is: the whole up to `limit` bytes, else a sample."""
+    lines.file.seek(0)
+    whole = lines.file.read(limit + 1)
+    if len(whole) <= limit:
+        return whole, history.rows
+    header, known = history.header(), {}  # type: bytes, dict[int, int]
+
+    def size_of(row: int) -> int:
+        if row not in known:
+            known[row] = len(lines.line(row))
+        return known[row]
+
+    needed = _needed(history.rows, history.tallies, goals)
+    rows = sample(history.rows, needed, room=limit - len(header), size_of=size_of)
+    return header + b"".join(map(lines.line, rows)), len(rows)
 
 
-def _extremes(rows: Sequence[Row]) -> Iterator[int]:
-    """Where each metric's minimum and maximum were first logged, metric by metric. NaN is neither."""
-    lowest: dict[str, tuple[Number, int]] = {}
-    highest: dict[str, tuple[Number, int]] = {}
-    for index, row in enumerate(rows):
-        for name, value in row.values.items():
-            if value != value:
-                continue
-            if name not in lowest:
-                lowest[name] = highest[name] = (value, index)
-            elif value < lowest[name][0]:
-                lowest[name] = (value, index)
-            elif value > highest[name][0]:
-                highest[name] = (value, index)
-    for name, (_, index) in lowest.items():
-        yield index
-        yield highest[name][1]
+def _needed(rows: int, tallies: Mapping[str, Tally], goals: Iterable[str]) -> list[int]:
+    """What a sample should have, most wanted first: the first, the last, minima and maxima, those with a goal first."""
+    wanted = [0, rows - 1]
+    for name in dict.fromkeys([*(goal for goal in goals if goal in tallies), *tallies]):
+        tally = tallies[name]
+        if tally.lowest is not None and tally.highest is not None:
+            wanted += [tally.lowest.row, tally.highest.row]
+    return list(dict.fromkeys(wanted))
+
+
+def sample(rows: int, needed: Sequence[int], *, room: int, size_of: Callable[[int], int]) -> list[int]:
+    """The numbers of at most 1,000 rows to keep, whose lines take at most `room` bytes. docs/format.md states how."""
+    fixed: set[int] = set()
+    for row in needed:
+        size = size_of(row) if len(fixed) < SAMPLE_ROWS else room + 1
+        if size <= room:
+            fixed.add(row)
+            room -= size
+    gaps = sorted(fixed)
+    gaps = [row - before for before, row in enumerate(gaps)]  # how many of the others come before each
+    others = rows - len(fixed)
+
+    def spread(count: int) -> list[int]:
+        picked = ((2 * i + 1) * others // (2 * count) for i in range(count))
+        return [at + bisect_right(gaps, at) for at in picked]
+
+    def fits(count: int) -> bool:
+        size = 0
+        for row in spread(count):
+            size += size_of(row)
+            if size > room:
+                return False
+        return True
+
+    most = min(SAMPLE_ROWS - len(fixed), others)
+    if most and not fits(most):
+        fit, too_many = 0, most
+        while too_many - fit > 1:
+            middle = (fit + too_many) // 2
+            fit, too_many = (middle, too_many) if fits(middle) else (fit, middle)
+        most = fit
+    return sorted(fixed.union(spread(most)))

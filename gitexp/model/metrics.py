@@ -1,4 +1,4 @@
-"""Metrics: what a name and a number may be, one summary value for each, and metrics.toml as text and back.
+"""Metrics: what a name and a number may be, and metrics.toml as text and back.
 
 Numbers are floats, or integers within ±2^63; a boolean is 1 or 0 everywhere. Floats are written as the shortest decimal
 that gives back the same float, so what a program logged as 0.1 is 0.1 in every file.
@@ -86,32 +86,6 @@ def parse_number(text: str) -> Number | None:
 def number_text(value: Number) -> str:
     """A number as CSV and TOML write it: `nan`, `inf` and `-inf` as themselves."""
     return repr(value)
-
-
-def summarise(rows: Iterable[Row], *, goal: Mapping[str, str], summary: Mapping[str, str]) -> dict[str, Number]:
-    """One value for each metric, in first-logged order: the last, or by `summary` the best, min or max.
-
-    `goal` says for the best whether it is the min or the max; a metric with a goal and no `summary` shows its best. One
-    without a goal has no best: its last. A slice (`val.acc[digit=3]`) goes by its metric's rule. NaN is never best,
-    min or max while there is another value; as the last it stands.
-    """
-    modes: dict[str, str] = {}
-    chosen: dict[str, Number] = {}
-    for row in rows:
-        for name, value in row.values.items():
-            mode = modes.get(name)
-            if mode is None:
-                whole = name.partition("[")[0]  # a slice is judged as its metric is, where nothing else is said
-                mode = summary.get(name) or summary.get(whole, "best")
-                modes[name] = mode = (goal.get(name) or goal.get(whole, "last")) if mode == "best" else mode
-                chosen[name] = value
-            elif mode == "last":
-                chosen[name] = value
-            else:
-                old = chosen[name]
-                if old != old or (value < old if mode == "min" else value > old):
-                    chosen[name] = value
-    return chosen
 
 
 def foremost(names: Iterable[str], goals: Iterable[str]) -> list[str]:

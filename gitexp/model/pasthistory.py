@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import IO
 
+from gitexp.model.blocks import Block, blocks
 from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, parse_number
 from gitexp.model.run import Unreadable
-
-MAX_BYTES = 64 * 2**20  # of a history.csv that is read
 
 # Python's own int() and float() take underscores, blanks, other scripts' digits and any number of them.
 _NUMBER_CHARS = frozenset("0123456789+-.eE")
 _MAX_CELL = 400
+MAX_LINE_BYTES = 4 * 2**20  # 10,000 metrics, each of 400 characters
 
 
-def load_history(data: bytes, *, where: str = "history.csv") -> tuple[list[int], list[Row]]:
-    """The attempts and the rows of a history.csv, in its order. Without that column all are of the first attempt.
+def past_blocks(file: IO[bytes], *, where: str = "history.csv") -> Iterator[tuple[int, Block]]:
+    """The rows of an open history.csv, in its order, with their attempt. Without that column it is the first.
 
-    Raises Unreadable for one that breaks the format.
+    Raises Unreadable for one that breaks the format, once the rows before were taken.
     """
-    if len(data) > MAX_BYTES:
-        raise Unreadable(f"{where} has {len(data)} bytes; gitexp reads up to {MAX_BYTES}")
-    if not data:
-        return [], []
     import csv
 
     try:
-        reader = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
-        header = next(reader)
+        reader = csv.reader((line.decode() for line in _lines(file, where)), strict=True)
+        header = next(reader, None)
+        if header is None:
+            return
         first = 3 if header[2:3] == ["attempt"] else 2
         columns = tuple(header[first:])
         bad = any(metric_name_problem(name) for name in columns) or len(set(columns)) != len(columns)
         if header[:2] != ["step", "time_s"] or bad or len(columns) > MAX_METRICS:
             raise Unreadable(f"{where} breaks the record format: its first line is not step,time_s,<metrics>")
-        read = [_row(cells, header, first, where, reader.line_num) for cells in reader]
-        return [attempt for attempt, _ in read], [row for _, row in read]
+        rows = (_row(cells, header, first, where, reader.line_num) for cells in reader)
+        for attempt, some in groupby(rows, key=itemgetter(0)):
+            for block in blocks(row for _, row in some):
+                yield attempt, block
     except (csv.Error, UnicodeDecodeError) as error:
         raise Unreadable(f"{where} is not valid CSV: {error}") from error
 
 
-def _cell(text: str) -> Number | None:
+def _lines(file: IO[bytes], where: str) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise Unreadable(f"{where} has a line of more than {MAX_LINE_BYTES} bytes")
+        yield line
+
+
+def load_cell(text: str) -> Number | None:
+    """A field of history.csv; None: it is no number."""
     if text in ("nan", "inf", "-inf"):
         return float(text)
     if len(text) > _MAX_CELL or not _NUMBER_CHARS.issuperset(text):
@@ -54,7 +65,7 @@ def _row(cells: list[str], header: list[str], first: int, where: str, line: int)
     for name, cell in zip(header, cells, strict=True):
         if cell == "":
             continue
-        known = _cell(cell)
+        known = load_cell(cell)
         if known is None or (name in ("step", "attempt") and not isinstance(known, int)):
             raise Unreadable(f"{where} breaks the record format: line {line}: {name} is {cell[:40]!r}")
         values[name] = known

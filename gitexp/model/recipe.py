@@ -5,7 +5,7 @@ The text keeps its placeholders and is itself a recipe that resolves to the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ class MetricRules(NamedTuple):
     output: Mapping[str, str] = MappingProxyType({})  # regular expression with a group
     goal: Mapping[str, str] = MappingProxyType({})  # max | min
     summary: Mapping[str, str] = MappingProxyType({})  # last | best | min | max
+    monitor: str | None = None  # which of them says what the best row is; None: the first goal
+    named: tuple[str, ...] = ()  # by the recipe itself, not by its lab's gitexp.toml
 
 
 class Recipe(NamedTuple):
@@ -72,6 +74,7 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
     found = _datasets(merged, datasets)
     _check_why(merged)
     _check_summary(merged)
+    own = _own_goals_first(merged)
     values = merged.values
     if "space" in values:
         _check_space(merged)
@@ -101,6 +104,8 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
             output=rules.get("output", {}),
             goal=rules.get("goal", {}),
             summary=rules.get("summary", {}),
+            monitor=rules.get("monitor"),
+            named=_named(own, values, made_of_components=not command),
         ),
     )
 
@@ -253,8 +258,29 @@ def _check_why(merged: Merged) -> None:
             merged.complain_at(("why", key), f"gives a reason for a key that does not exist{hint}")
 
 
+def _own_goals_first(merged: Merged) -> list[str]:
+    """The goals that the recipe itself states. The first goal decides what a run is judged by."""
+    goals = merged.values.get("metrics", {}).get("goal", {})
+    own = [name for name in goals if merged.lab is None or merged.origin(("metrics", "goal", name)) is not merged.lab]
+    if own:
+        merged.values["metrics"]["goal"] = {name: goals[name] for name in dict.fromkeys([*own, *goals])}
+    return own
+
+
+def _named(own_goals: Sequence[str], values: Mapping[str, Any], *, made_of_components: bool) -> tuple[str, ...]:
+    """The metrics that the recipe itself names, and so expects."""
+    rules, train = values.get("metrics", {}), values.get("train", {})
+    monitors = [rules.get("monitor"), train.get("monitor") if made_of_components else None]
+    names = [*own_goals, *rules.get("summary", {}), *rules.get("output", {})]
+    return tuple(dict.fromkeys([*names, *(name for name in monitors if isinstance(name, str))]))
+
+
 def _check_summary(merged: Merged) -> None:
     metrics = merged.values.get("metrics", {})
+    monitor = metrics.get("monitor")
+    if monitor is not None and monitor not in metrics.get("goal", {}):
+        goal = dotted(("metrics", "goal", monitor))
+        merged.complain_at(("metrics", "monitor"), f'what is best needs to know which way: {goal} = "max" or "min"')
     for name, how in metrics.get("summary", {}).items():
         if how == "best" and name not in metrics.get("goal", {}):
             goal = dotted(("metrics", "goal", name))

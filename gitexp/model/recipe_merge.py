@@ -71,6 +71,7 @@ class Merged:
 
     def __init__(self, catalogue: Mapping[str, object]) -> None:
         self.values: dict[str, Any] = {}
+        self.lab: Origin | None = None  # what gitexp.toml says of every recipe's goals: behind the recipe's own
         self.origins: dict[KeyPath, Origin] = {}
         self.problems: list[str] = []
         self.left_out: set[KeyPath] = set()  # keys that are there and wrong: nobody has to hear that they are missing
@@ -236,6 +237,8 @@ class Merged:
                 value = _as_base(base, value)
             for old in [old for old in self.origins if old[: len(at)] == at] if isinstance(base, dict) else ():
                 del self.origins[old]
+            if self.lab is not None and self.origins.get(at) is self.lab:
+                del into[key]  # from here on it is the recipe's own, in its order
             into[key] = value
             for leaf in _leaves(value, at):
                 self.origins[leaf] = origin

@@ -70,6 +70,12 @@ ABOUT = (
     "template",
 )
 
+
+def monitored(value: Any) -> str | None:
+    """What is wrong with it as a metric's name."""
+    return text(value) or metric_name(value)
+
+
 # The order is that of a recorded recipe.toml; `seed` comes first and the program's own tables last.
 OWN: Mapping[str, Any] = {
     "seed": integer,
@@ -84,6 +90,7 @@ OWN: Mapping[str, Any] = {
         "files": _files,
         "output": Each(_pattern, name=metric_name),
         "goal": GOALS,
+        "monitor": monitored,
         "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
     },
     "space": Each({"low": number, "high": number, "log": yes_or_no, "choices": some_values}, name=_range_key),

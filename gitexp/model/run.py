@@ -74,6 +74,15 @@ class History(NamedTuple):
     digest: str  # of the whole file: "xxh128:…"
 
 
+class Judged(NamedTuple):
+    """Which row of the history the summary is of: the one that is best by a metric."""
+
+    by: str
+    goal: str  # max | min
+    row: int  # from 1
+    step: int | None  # None: the program gave none
+
+
 class Resources(NamedTuple):
     """What was asked for and what the program could use. None: not known."""
 
@@ -116,18 +125,19 @@ class RunRecord(NamedTuple):
     finished_is_last_sign: bool = False  # crashed: nobody saw the end, `finished` is the last sign of life
     duration_s: float | None = None
     peak_memory_bytes: int | None = None
-    peak_memory_processes: int | None = None  # of how many it is the sum; None: the largest of any one
     seed: int | None = None
     user: str | None = None
     host: str | None = None
     message: str | None = None
     job: str | None = None  # the batch job that it was part of: "slurm:1234"; None: none that is known
     defects: tuple[str, ...] = ()  # sentences: data changed during the run, a metrics file that did not parse
+    notes: tuple[str, ...] = ()  # sentences of what is in order but worth a word
     reproduces: str | None = None
     resources: Resources = Resources()
     digests: Mapping[str, str] = MappingProxyType({})
     splits: Mapping[str, SplitRows] = MappingProxyType({})
     history: History | None = None
+    summary: Judged | None = None
 
 
 def dump_run(record: RunRecord) -> str:
@@ -182,11 +192,12 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
     try:
         code = _take(Code, table.get("code", {}), where)
         history = _take(History, table["history"], where) if "history" in table else None
+        summary = _take(Judged, table["summary"], where) if "summary" in table else None
         resources = _take(Resources, table.get("resources", {}), where)
         digests = sound_digests(table.get("digests", {}))
         splits = sound_splits(table.get("splits", {}))
         parts = {"code": code, "history": history, "resources": resources, "digests": digests, "splits": splits}
-        known = {**table, **parts}
+        known = {**table, **parts, "summary": summary}
         record: RunRecord = _take(RunRecord, known, where)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:

@@ -20,12 +20,13 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
 from gitexp.git.standing import Look, branch_ref
 from gitexp.model.recipe import MetricRules
+from gitexp.model.written import load as written_before
 from gitexp.regularfile import read_regular
 from gitexp.stages.collect import collect
 from gitexp.stages.configure import read_config
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
-from gitexp.stages.record import Ended, Recorded, Results, read_ended, record
+from gitexp.stages.record import Ended, Recorded, Results, has_completed, read_ended, record
 from gitexp.worker.program import group_is_of_run, group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
 
@@ -37,24 +38,27 @@ SHORT_PATIENCE_S = 1.5  # with a branch that somebody holds, where the run may a
 def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s: float = PATIENCE_S) -> Recorded:
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     rules = _metric_rules(ended.folder / runfolder.RECIPE)
-    started = (ended.outcome or ended.started).get("started") or ended.submit["submitted"]
     collected = collect(
         folder=str(ended.folder),
         cwd=Path(ended.submit["root"]) / ended.submit["cwd"],
         rules=rules,
-        started=float(started),
         history_limit=ended.submit["history_limit"],
-        before=ended.submit["metric_files"],
+        before=written_before(ended.submit["metric_files"]),
         attempt=int(ended.submit["attempt"]),
+        completed=has_completed(ended.outcome),
+        named=ended.submit["metrics_named"],
     )
     results = Results(
         summary=collected.summary,
+        judged=collected.judged,
         goals=tuple(rules.goal),
         history_csv=collected.history_csv,
-        history_whole=collected.history_whole,
+        history_whole=collected.whole,
+        history_digest=collected.digest,
         rows=collected.rows_total,
         kept=collected.rows_kept,
         problems=collected.problems,
+        notes=collected.notes,
     )
     cache, digests = Place(repo.root, repo.common_dir, settings).cache, ended.submit.get("manifests", {})
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
@@ -73,6 +77,7 @@ def _metric_rules(recipe: Path) -> MetricRules:
         output=rules.get("output", {}),
         goal=rules.get("goal", {}),
         summary=rules.get("summary", {}),
+        monitor=rules.get("monitor"),
     )
 
 

@@ -213,9 +213,8 @@ def _short_run(request: Request, golden: Golden, folder: Path, watch: Watch) -> 
     datasets = ready_data(short.data, repo=request.repo, config=config, settings=request.settings, watch=watch)
     env = lay_out_scratch(folder, short, datasets, root=root, config=config, mode="run", smoke=False)
     check_program(training_argv(short), cwd=root)
-    started = time.time()
     failure = _train(short, root, {**_outside(), **env}, folder)
-    logged = collect(folder=str(folder), cwd=root, rules=short.metrics, started=started, history_limit=0)
+    logged = collect(folder=str(folder), cwd=root, rules=short.metrics, history_limit=0)
     return failure, logged.summary
 
 

@@ -1,43 +1,48 @@
-"""Collect what a program logged, printed and wrote to files into rows, a summary and the text of history.csv.
+"""Collect what a program logged, printed and wrote to files into a summary and history.csv, in little memory.
 
 Whatever cannot be read becomes a problem, which is a sentence for the user and a defect of the run, never an exception:
-the run is recorded all the same.
+the run is recorded all the same. What is in order but worth a word becomes a note.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
-from gitexp.model.history import dump_history
-from gitexp.model.metricfiles import parse_lines, parse_metric_file
-from gitexp.model.metrics import Number, Row, summarise
-from gitexp.model.run import Unreadable
-from gitexp.regularfile import read_regular
+from gitexp.model.headline import judged_by, summarise
+from gitexp.model.history import HistoryWriter, Lines, kept
+from gitexp.model.metricreader import Reader
+from gitexp.model.metrics import Number
+from gitexp.model.run import Judged, Unreadable
+from gitexp.model.written import Written, is_as_before, prefix_digest
+from gitexp.regularfile import open_regular
+from gitexp.spool import Room, Spool
 
 if TYPE_CHECKING:
+    from gitexp.model.blocks import Block
     from gitexp.model.recipe import MetricRules
 
-MAX_FILE_BYTES = 256 * 2**20  # of one metric file
-MAX_LOGGED_BYTES = 2**30  # beyond, parsing them would take the memory of the machine
-_SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the output's matches"}
-CLOCK_SLACK_S = 2.0  # file systems round times, and another machine's clock may be a little behind
+HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
+
+_SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the program's output"}
 
 
 class Collected(NamedTuple):
     """Everything that became known of a run's metrics."""
 
-    rows: list[Row]
     summary: dict[str, Number]
+    judged: Judged | None  # which row the summary is of
     history_csv: bytes  # empty when nothing was logged
-    history_whole: bytes | None  # None: history_csv is the whole
+    whole: Path | None  # where history_csv is a sample of it
+    digest: str  # of the whole, xxh128
     rows_total: int
     rows_kept: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def collect(
@@ -45,122 +50,176 @@ def collect(
     folder: str,
     cwd: Path,
     rules: MetricRules,
-    started: float,
     history_limit: int,
-    before: Mapping[str, list[int]] | None = None,
+    before: Mapping[str, Written] | None = None,
     attempt: int = 1,
+    completed: bool = True,
+    named: Iterable[str] | None = None,
 ) -> Collected:
-    """Read the metrics of the run in `folder`, whose program ran in `cwd` from `started` (seconds since the epoch).
+    """Read the metrics of the run in `folder`, whose program ran in `cwd`.
 
-    `before`: the metric files that were there already, as submit noted them. None: not noted. From the second attempt
-    on, the rows of those before come first.
+    `before`: the metric files that were there when it started, as submit noted them. `named`: the metrics that the
+    recipe itself names; None: all of `rules`. From the second attempt on, the rows of those before come first.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
-    problems: list[str] = []
-    logged, found = parse_lines(_read(folder, runfolder.METRICS, problems))
-    problems += found
-    lines, worker_problems = _told_apart(_read(folder, runfolder.MATCHED, problems))
-    problems += worker_problems
-    matched, found = parse_lines(lines, source="the program's output")
-    problems += found
-    written: list[Row] = []
-    for name, path in _files(cwd, rules.files, started, before or {}, problems):
+    with Room(Path(folder, runfolder.RECORD)) as room:
+        told = _Told(rules, completed)
+        from gitexp.model.timeorder import OutOfOrder
+
         try:
-            data = read_regular(path)
-        except OSError as error:
-            problems.append(f"{name}: cannot be read: {error.strerror}")
-            continue
-        more, found = parse_metric_file(name, data)
-        written += more
-        problems += found
-    rows = _by_time(logged, matched) + written
-    attempts = None
+            history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
+        except OutOfOrder:  # several processes, or threads, logged
+            told = _Told(rules, completed)
+            history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
+        return _finished(history, rules, told, room, limit=history_limit, named=named)
+
+
+class _Told:
+    """What there is to say, and what was looked at."""
+
+    def __init__(self, rules: MetricRules, completed: bool) -> None:
+        self.rules, self.completed = rules, completed
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.looked_in: list[str] = []
+        self.texts: dict[str, str] = {}  # metrics that came as text: which, and where
+        self.said_of: set[str] = set()  # metrics whose pattern matched something that is no number
+
+    def reader(self, source: str, *, strict: bool = False) -> Reader:
+        return Reader(source, strict=strict, completed=self.completed)
+
+    def heard(self, reader: Reader, name: str) -> None:
+        self.problems += [*reader.problems(), *reader.worker_says]
+        self.notes += reader.notes
+        self.said_of.update(problem.partition(":")[0] for problem in reader.worker_says)
+        self.looked_in += [name] if name else []
+        for metric, text in reader.texts.items():
+            self.texts.setdefault(metric, f"{text} in {name}" if " in " not in text else f"{text} of {name}")
+
+
+def _history(
+    folder: str,
+    cwd: Path,
+    before: Mapping[str, Written],
+    attempt: int,
+    told: _Told,
+    room: Room,
+    *,
+    sort: bool,
+) -> HistoryWriter:
+    """All rows, put down in the order of the format. Raises OutOfOrder: they must be sorted."""
+    from gitexp.model.blocks import blocks
+    from gitexp.model.timeorder import in_time, watched
+
+    history = HistoryWriter(Spool(room), with_attempts=attempt > 1)
     if attempt > 1:
-        attempts, earlier = _earlier(folder, problems)
-        attempts += [attempt] * len(rows)
-        rows = earlier + rows
-    history = dump_history(rows, limit_bytes=history_limit, attempts=attempts)
-    return Collected(
-        rows=rows,
-        summary=summarise(rows, goal=dict(rules.goal), summary=dict(rules.summary)),
-        history_csv=history.kept,
-        history_whole=history.whole,
-        rows_total=history.rows,
-        rows_kept=history.kept_rows,
-        problems=tuple(problems),
-    )
+        for number, block in _earlier(folder, told):
+            history.add(block, attempt=number)
+    sources = [_lines(folder, name, told) for name in (runfolder.METRICS, runfolder.MATCHED)]
+    if _size(folder, runfolder.METRICS) and _size(folder, runfolder.MATCHED):
+        sort = True
+    merged = blocks(in_time(sources, room.file())) if sort else (one for source in sources for one in watched(source))
+    for block in merged:
+        history.add(block, attempt=attempt, origin="logged")
+    for name, written in _written(cwd, before, told):
+        for block in written:
+            history.add(block, attempt=attempt, origin=name)
+    return history
 
 
-def _earlier(folder: str, problems: list[str]) -> tuple[list[int], list[Row]]:
+def _size(folder: str, name: str) -> int:
+    try:
+        return Path(folder, name).stat().st_size
+    except OSError:
+        return 0
+
+
+def _earlier(folder: str, told: _Told) -> Iterator[tuple[int, Block]]:
     """The rows of earlier attempts, as resume left them."""
-    from gitexp.model.pasthistory import load_history
+    from gitexp.model.pasthistory import past_blocks
 
     try:
-        return load_history(_read(folder, runfolder.EARLIER, problems))
-    except Unreadable as error:
-        problems.append(f"the rows of earlier attempts are lost: {error.what}")
-        return [], []
-
-
-def _read(folder: str, name: str, problems: list[str]) -> bytes:
-    path = Path(folder, name)
-    try:
-        data = read_regular(path, most=MAX_LOGGED_BYTES + 1)
+        fd, _ = open_regular(Path(folder, runfolder.EARLIER))
+        with open(fd, "rb") as file:
+            yield from past_blocks(file)
     except FileNotFoundError:
-        return b""
+        return
+    except (Unreadable, OSError) as error:
+        what = error.what if isinstance(error, Unreadable) else error.strerror
+        told.problems.append(f"rows of earlier attempts are lost: {what}")
+
+
+def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
+    """What the program logged, or the worker found in its output."""
+    spoken = _SPOKEN[name]
+    reader = told.reader(spoken, strict=True)
+    try:
+        fd, info = open_regular(Path(folder, name))
+        with open(fd, "rb") as file:
+            yield from reader.lines(file)
+        if info.st_mode & stat.S_ISVTX and not reader.worker_says:  # the mark of gitexp/script.py
+            reader.problem("gitexp.log() or gitexp.save() could not write all of it; was the disk full?")
+    except FileNotFoundError:
+        pass
     except OSError as error:
-        problems.append(f"{_SPOKEN.get(name, name)}: cannot be read: {error.strerror}")
-        return b""
-    if len(data) > MAX_LOGGED_BYTES:
-        problems.append(f"{_SPOKEN.get(name, name)}: only the first {MAX_LOGGED_BYTES // 2**20} MiB are recorded")
-        data = data[: data.rfind(b"\n", 0, MAX_LOGGED_BYTES) + 1]
-    return data
+        reader.problem(f"cannot be read: {error.strerror}")
+    told.heard(reader, spoken if name == runfolder.METRICS or told.rules.output else "")
 
 
-def _told_apart(matched: bytes) -> tuple[bytes, list[str]]:
-    """The worker's lines of values, and what it said of matches that are no numbers."""
-    if b'"problem"' not in matched:
-        return matched, []
-    values: list[bytes] = []
-    problems: list[str] = []
-    for line in matched.splitlines(keepends=True):
-        text = None
-        if b'"problem"' in line:
-            try:
-                text = json.loads(line).get("problem")
-            except (ValueError, AttributeError, RecursionError):
-                pass
-        if isinstance(text, str):
-            problems.append(text)
-        else:
-            values.append(line)
-    return b"".join(values), problems
+# ---- metric files of the recipe
 
 
-def _files(
-    cwd: Path, patterns: tuple[str, ...], started: float, before: Mapping[str, list[int]], problems: list[str]
-) -> Iterator[tuple[str, Path]]:
-    """The metric files that this run wrote, each once, under the name that the recipe gives them."""
-    seen: set[str] = set()
-    for pattern in patterns:
+def _written(cwd: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
+    """The metric files that this run wrote, each once, under the name that the recipe gives them, and their rows."""
+    seen: set[tuple[int, int]] = set()
+    for pattern in told.rules.files:
         names = _matches(cwd, pattern)
         if names is None:
-            problems.append(f"{pattern}: the program did not write a file of this name")
+            told.problems.append(f"{pattern}: the program did not write a file of this name")
             continue
         fresh = 0
         for name in names:
-            problem = _unfit(cwd / name, started, before.get(name))
-            if problem == _STALE and name != pattern:
-                continue  # an earlier run's file beside this one's is what patterns are for
-            fresh += 1
-            real = os.path.realpath(cwd / name)
-            if problem:
-                problems.append(f"{name}: {problem}")
-            elif real not in seen:
-                seen.add(real)
-                yield name, cwd / name
+            try:
+                fd, info = open_regular(cwd / name)
+            except OSError as error:
+                fresh += 1
+                told.problems.append(f"{name}: cannot be read: {error.strerror}")
+                continue
+            with open(fd, "rb") as file:
+                noted = before.get(name)
+                if noted is not None and is_as_before(info, noted):
+                    if name == pattern:  # an earlier run's file beside this one's is what patterns are for
+                        fresh += 1
+                        told.problems.append(f"{name}: was not written by this run (it is older), so it was not read")
+                    continue
+                fresh += 1
+                if (info.st_dev, info.st_ino) not in seen:
+                    seen.add((info.st_dev, info.st_ino))
+                    yield name, _rows_of(name, file, info, noted, told)
         if not fresh:
-            problems.append(f"{pattern}: this run wrote no file that matches")
+            told.problems.append(f"{pattern}: this run wrote no file that matches")
+
+
+def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | None, told: _Told) -> Iterator[Block]:
+    from gitexp.model.metricfiles import read_metric_file
+
+    reader, start = told.reader(name), 0
+    try:
+        if (
+            noted is not None
+            and noted.size <= info.st_size
+            and prefix_digest(file.fileno(), noted.size) == noted.digest
+        ):
+            if noted.size == info.st_size:
+                told.notes.append(f"{name}: has the bytes that were there before the run; taken as written anew")
+            elif noted.size:
+                start = noted.size
+                reader.source = f"{name} from byte {start} on"
+                told.notes.append(f"{name}: read from byte {start} on: the lines before were there already")
+        yield from read_metric_file(reader, file, name=name, start=start)
+    except OSError as error:
+        reader.problem(f"cannot be read: {error.strerror}")
+    told.heard(reader, name)
 
 
 def _matches(cwd: Path, pattern: str) -> list[str] | None:
@@ -173,30 +232,63 @@ def _matches(cwd: Path, pattern: str) -> list[str] | None:
     return sorted(glob(pattern, root_dir=cwd, recursive=True)) if has_magic(pattern) else None  # noqa: PTH207
 
 
-_STALE = "was not written by this run (it is older), so it was not read"
+# ---- the end
 
 
-def _unfit(path: Path, started: float, before: list[int] | None) -> str | None:
-    try:
-        info = path.stat()
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    # A loop's next run starts well within the slack: what its program left as it was is the one's before it.
-    if info.st_mtime < started - CLOCK_SLACK_S or before == [info.st_mtime_ns, info.st_ctime_ns, info.st_size]:
-        return _STALE
-    if info.st_size > MAX_FILE_BYTES:
-        return f"is larger than {MAX_FILE_BYTES // 2**20} MiB, so it was not read"
-    return None
+def _finished(
+    history: HistoryWriter,
+    rules: MetricRules,
+    told: _Told,
+    room: Room,
+    *,
+    limit: int,
+    named: Iterable[str] | None,
+) -> Collected:
+    told.problems += _not_logged(history, rules, told, named)
+    if not history.rows:
+        return Collected({}, None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
+    from xxhash import xxh3_128
+
+    state, spool = xxh3_128(), Spool(room)
+    lines = Lines(spool)
+    for piece in history.pieces():
+        state.update(piece)
+        lines.write(piece)
+    headline = judged_by(history.tallies, goal=rules.goal, summary=rules.summary, monitor=rules.monitor)
+    summary = summarise(history, lines, headline, goal=rules.goal, summary=rules.summary)
+    judged = None
+    if headline is not None:
+        step = lines.line(headline.best.row).partition(b",")[0]
+        judged = Judged(headline.metric, headline.way, headline.best.row + 1, int(step) if step else None)
+    text, count = kept(history, lines, limit=limit, goals=rules.goal)
+    return Collected(
+        summary=summary,
+        judged=judged,
+        history_csv=text,
+        whole=spool.keep(HISTORY) if count < history.rows else None,
+        digest=state.hexdigest(),
+        rows_total=history.rows,
+        rows_kept=count,
+        problems=tuple(told.problems),
+        notes=tuple(told.notes),
+    )
 
 
-def _by_time(*sources: list[Row]) -> list[Row]:
-    """One list in the order of time. A row without one stays with the row that it follows in its own source."""
-    rows: list[Row] = []
-    times: list[float] = []
-    for source in sources:
-        known = 0.0
-        for row in source:
-            known = known if row.time_s is None else row.time_s
-            times.append(known)
-        rows += source
-    return [rows[i] for i in sorted(range(len(rows)), key=times.__getitem__)]
+def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told, named: Iterable[str] | None) -> Iterator[str]:
+    """What the recipe names and the run did not log: what was looked for, and where."""
+    if not told.completed and not history.rows:
+        return  # it did not come so far
+    where = ", ".join(told.looked_in)
+    for name in dict.fromkeys(rules.named if named is None else named):
+        if name in history.tallies or name in told.said_of:
+            continue
+        if name in told.texts:
+            yield f"{name} was not logged as a number: it is the text {told.texts[name]}"
+        elif name in rules.output:
+            yield f"{name} was not logged: no line of the output matched {rules.output[name]!r} ([metrics] output)"
+        else:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, history.tallies, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name}, which the recipe names, was not logged; looked in {where}{hint}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.model.metricfiles import parse_lines
+from gitexp.model.metricreader import Reader
 from gitexp.model.run import RunId
 from gitexp.regularfile import open_regular
 from gitexp.worker.program import group_is_of_run
@@ -100,9 +101,10 @@ def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:
     step: int | None = None
     metrics: dict[str, float | int] = {}
     for name in (runfolder.MATCHED, runfolder.METRICS):
-        for row in parse_lines(_end(folder / name))[0]:
-            step = row.step if row.step is not None else step
-            metrics.update(row.values)
+        for block in Reader(name, strict=True).lines(BytesIO(_end(folder / name))):
+            for row in block.rows():
+                step = row.step if row.step is not None else step
+                metrics.update(row.values)
     return step, metrics
 
 

@@ -27,14 +27,12 @@ from gitexp.model.manifest import dump_manifest, parse_manifest
 from gitexp.model.message import compose_message
 from gitexp.model.metrics import dump_metrics
 from gitexp.model.readme import RECORD_README
-from gitexp.model.run import Code, History, Resources, RunId, RunRecord, dump_run
+from gitexp.model.run import Code, History, Judged, Resources, RunId, RunRecord, dump_run
 from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import named_in_values, redact_argv, redact_text, redact_values, secret_values
 from gitexp.worker.output import read_output
-
-HISTORY = "history.whole"  # on its way to the object store
 
 
 class Ended(NamedTuple):
@@ -53,11 +51,14 @@ class Results(NamedTuple):
 
     summary: Mapping[str, float | int]
     goals: tuple[str, ...]
+    judged: Judged | None  # which row the summary is of
     history_csv: bytes  # what the record holds
-    history_whole: bytes | None  # the whole file, where the record holds a sample
+    history_whole: Path | None  # the whole file, where the record holds a sample
+    history_digest: str  # of the whole file, xxh128
     rows: int
     kept: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class Recorded(NamedTuple):
@@ -103,7 +104,7 @@ def record(
         store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
     secrets = _secrets(folder)
     results, listing = _clean_names(results, artifacts.manifest, secrets=secrets)
-    history = _keep_history(folder, results, store)
+    history = _keep_history(results, store)
     lost = [*trained.problems, *(f"not kept: {problem.what}" for problem in unreadable)]
     tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
     for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
@@ -114,8 +115,6 @@ def record(
     run = run._replace(
         digests=trained.digests, splits=trained.splits, seed=trained.seed if run.seed is None else run.seed
     )
-    if trained.peaks_bytes:
-        run = run._replace(peak_memory_bytes=sum(trained.peaks_bytes), peak_memory_processes=len(trained.peaks_bytes))
     texts = _texts(ended, results, run, trained, secrets=secrets)
     files = _lay_out(folder, {**texts, "artifacts.xxh128": listing})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
@@ -190,6 +189,8 @@ def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) 
     asked = names.encode("utf-8", "surrogateescape") + b"\n" + header
     if redact(asked, secrets=secrets) == asked:
         return results, artifacts
+    from xxhash import xxh3_128_hexdigest
+
     from gitexp.model.history import renamed_columns
 
     cleaned: dict[str, str] = {}
@@ -201,29 +202,40 @@ def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) 
             cleaned[name] = f"{text} ({twins + 1})" if twins else text
         return cleaned[name]
 
-    whole = results.history_whole
+    whole, text = results.history_whole, renamed_columns(results.history_csv, clean)
+    judged = results.judged
     return results._replace(
         summary={clean(name): value for name, value in results.summary.items()},
         goals=tuple(map(clean, results.goals)),
-        history_csv=renamed_columns(results.history_csv, clean),
-        history_whole=None if whole is None else renamed_columns(whole, clean),
+        judged=judged._replace(by=clean(judged.by)) if judged is not None else None,
+        history_csv=text,
+        history_digest=xxh3_128_hexdigest(text) if whole is None else _rename_whole(whole, text.partition(b"\n")[0]),
     ), dump_manifest(entry._replace(path=os.fsencode(clean(os.fsdecode(entry.path)))) for entry in files)
 
 
-def _keep_history(folder: Path, results: Results, store: ObjectStore) -> History | None:
+def _rename_whole(path: Path, header: bytes) -> str:
+    """Give the file another first line; its digest."""
+    from xxhash import xxh3_128
+
+    state, beside = xxh3_128(), path.with_name(f".{path.name}.{os.getpid()}")
+    with path.open("rb") as old, beside.open("wb") as new:
+        old.readline()
+        piece = header + b"\n"
+        while piece:
+            state.update(piece)
+            new.write(piece)
+            piece = old.read(1 << 20)
+    beside.replace(path)
+    digest: str = state.hexdigest()
+    return digest
+
+
+def _keep_history(results: Results, store: ObjectStore) -> History | None:
     if results.rows == 0:
         return None
-    whole = results.history_whole if results.history_whole is not None else results.history_csv
-    from xxhash import xxh3_128_hexdigest
-
-    digest = xxh3_128_hexdigest(whole)
     if results.history_whole is not None:
-        # In the recorder's own folder: elsewhere it would pass for a sign of life. Whole, by renaming: the file of an
-        # earlier attempt is the stored object under another name, and must not be written to.
-        (folder / runfolder.RECORD).mkdir(exist_ok=True)
-        runfolder.write_whole(str(folder / runfolder.RECORD), HISTORY, whole)
-        store.take(folder / runfolder.RECORD / HISTORY, digest=digest)
-    return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{digest}")
+        store.take(results.history_whole, digest=results.history_digest)
+    return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{results.history_digest}")
 
 
 def describe_run(ended: Ended, results: Results, *, history: History | None, lost: Sequence[str]) -> RunRecord:
@@ -266,10 +278,17 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
         message=redact_text(submit["message"]) if submit["message"] else None,
         job=submit.get("job"),
         defects=tuple(defects),
+        notes=results.notes,
+        summary=results.judged,
         code=Code(**code),
         resources=_resources(submit["resources"], ended.environment),
         history=history,
     )
+
+
+def has_completed(outcome: Mapping[str, Any] | None) -> bool:
+    """Whether the program came to its end by itself, with exit code 0."""
+    return _status(outcome) == "completed"
 
 
 def _status(outcome: Mapping[str, Any] | None) -> str:

@@ -99,7 +99,8 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
 def _with_goals(config: Config) -> Merged:
     merged = Merged(config.datasets)
     if config.goal:
-        merged.add({"metrics": {"goal": config.goal}}, Origin(config.where, config.text))
+        merged.lab = Origin(config.where, config.text)
+        merged.add({"metrics": {"goal": config.goal}}, merged.lab)
     return merged
 
 

@@ -14,6 +14,8 @@ from gitexp.model.datarecord import DatasetRecord, dump_data
 from gitexp.model.manifest import dataset_digest
 from gitexp.model.recipe import Recipe
 from gitexp.model.run import Code, RunId, as_plain, new_run_id
+from gitexp.model.written import Written, note
+from gitexp.regularfile import open_regular
 
 
 class Streams(NamedTuple):
@@ -109,6 +111,7 @@ def submit(
         "submitted": time.time(),
         "history_limit": config.policy.history_limit_bytes,
         "metric_files": _metric_files(program.cwd, recipe.metrics.files),
+        "metrics_named": recipe.metrics.named,
         "resources": recipe.values.get("resources", {}),
         "manifests": {
             f"{name}.{algorithm}": dataset_digest(manifest)
@@ -140,8 +143,8 @@ def keep_secrets(submitted: Submitted, program: Program) -> None:
         json.dump(secrets, file)
 
 
-def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, list[int]]:
-    """The metric files that are there already, each with its two times (ns) and its size, as collect compares them."""
+def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, Written]:
+    """The metric files that are there already, as collect compares them."""
     names = [pattern for pattern in patterns if os.path.exists(cwd / pattern)]  # noqa: PTH110 -- cheaper than Path's
     with_magic = [pattern for pattern in patterns if pattern not in names and any(c in pattern for c in "*?[")]
     if with_magic:
@@ -150,12 +153,15 @@ def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, list[int]]:
         for pattern in with_magic:
             names += glob(pattern, root_dir=cwd, recursive=True)  # noqa: PTH207 -- as when they are read
     found = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         try:
-            info = os.stat(cwd / name)  # noqa: PTH116 -- cheaper than Path's
+            fd, info = open_regular(cwd / name)
+            try:
+                found[name] = note(fd, info)
+            finally:
+                os.close(fd)
         except OSError:
             continue  # a link to nothing, or just removed: what it is after the run is news
-        found[name] = [info.st_mtime_ns, info.st_ctime_ns, info.st_size]
     return found
 
 

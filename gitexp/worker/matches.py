@@ -1,4 +1,4 @@
-"""Lines of output to metrics, by the recipe's patterns: each match is a step of its metric, a row of matched.jsonl.
+"""Lines of output to metrics, by the recipe's patterns: what matches in one line is a row of matched.jsonl.
 
 A carriage return ends a line too, so that progress bars are read; colours and other control sequences are
 removed first.
@@ -29,7 +29,6 @@ class Matches:
         folder, name = os.path.split(path)
         self._file = (disk or Disk(folder)).grow(name)
         self._patterns: dict[str, re.Pattern[str]] = {}
-        self._counts: dict[str, int] = {}
         self._complained: set[str] = set()
         self._pending: dict[object, bytearray] = {}
         for metric, pattern in patterns.items():
@@ -58,22 +57,19 @@ class Matches:
 
     def _line(self, raw: bytes, time_s: float) -> None:
         line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
-        rows: dict[int, dict[str, float]] = {}
+        values: dict[str, float] = {}
         for metric, pattern in self._patterns.items():
             match = pattern.search(line)
             if match is None:
                 continue
             text = next((group for group in match.groups() if group is not None), match.group())
-            try:
-                value = float(text)
-            except ValueError:
+            value = _number(text)
+            if value is None:
                 self._problem(metric, f"{metric}: {text[:80]!r} is not a number, in the line {line[:200]!r}")
-                continue
-            step = self._counts.get(metric, 0)
-            self._counts[metric] = step + 1
-            rows.setdefault(step, {})[metric] = value
-        for step, values in rows.items():
-            self._write({"step": step, "time_s": round(time_s, 3), **values})
+            else:
+                values[metric] = value
+        if values:
+            self._write({"time_s": round(time_s, 3), **values})
 
     def _problem(self, metric: str, text: str) -> None:
         if metric not in self._complained:
@@ -82,3 +78,14 @@ class Matches:
 
     def _write(self, document: dict[str, object]) -> None:
         self._file.write(fastjson.dumps(document).encode() + b"\n")
+
+
+def _number(text: str) -> float | None:
+    """None also for 1_000 and other scripts' digits, which Python would take."""
+    text = text.strip()
+    if "_" in text or not text.isascii():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -31,7 +31,14 @@ def table(text: bytes) -> Table:
 
 
 def check_history(
-    text: bytes, whole: bytes, *, about: dict[str, Any], attempt: int, rules: dict[str, Any], summary: dict[str, Any]
+    text: bytes,
+    whole: bytes,
+    *,
+    about: dict[str, Any],
+    attempt: int,
+    rules: dict[str, Any],
+    summary: dict[str, Any],
+    judged: dict[str, Any] | None,
 ) -> Iterator[str]:
     """What `text` (history.csv), `whole` (the same, or what it is a sample of) and the summary break of the format."""
     (header, rows), (whole_header, all_rows) = table(text), table(whole)
@@ -51,13 +58,39 @@ def check_history(
         yield from (f"history.csv: {what}" for what in _sample(header, names, rows, all_rows))
         yield from [] if len(whole) > 256 * 1024 else ["history.csv: was cut without need"]
     columns = {name: [float(row[header.index(name)]) for row in all_rows if row[header.index(name)]] for name in names}
-    expected = {name: _summary(name, values, rules) for name, values in columns.items()}
-    if set(summary) != set(expected):
-        yield f"metrics.toml: has {sorted(summary)}, the history {sorted(expected)}"
+    if set(summary) != set(columns):
+        yield f"metrics.toml: has {sorted(summary)}, the history {sorted(columns)}"
         return
-    for name, value in expected.items():
-        if repr(float(summary[name])) != repr(value):
-            yield f"metrics.toml: {name} is {summary[name]}, by the history {value}"
+    yield from _judged(judged, header, all_rows, columns, rules)
+    best = dict(zip(header, all_rows[judged["row"] - 1], strict=True)) if judged else {}
+    for name, values in columns.items():
+        expected = _summary(name, values, rules, best if judged else None)
+        if not any(repr(float(summary[name])) == repr(value) for value in expected):
+            yield f"metrics.toml: {name} is {summary[name]}, by the history {' or '.join(map(repr, expected[:5]))}"
+
+
+def _judged(
+    judged: dict[str, Any] | None,
+    header: list[str],
+    rows: list[list[str]],
+    columns: dict[str, list[float]],
+    rules: dict[str, Any],
+) -> Iterator[str]:
+    goals = rules.get("goal", {})
+    said = rules.get("summary", {})
+    names = [name for name in goals if said.get(name, "best") in ("best", goals[name])]
+    names = [rules["monitor"]] if "monitor" in rules else names
+    by = next((n for n in names if any(not math.isnan(value) for value in columns.get(n, []))), None)
+    if (judged or {}).get("by") != by:
+        yield f"[summary]: is by {(judged or {}).get('by')}, not by {by}"
+    elif judged is not None and by is not None:
+        known = [value for value in columns[by] if not math.isnan(value)]
+        best = max(known) if goals[by] == "max" else min(known)
+        cells = [row[header.index(by)] for row in rows]
+        row = next(at for at, cell in enumerate(cells) if cell and float(cell) == best)
+        step = {"step": int(rows[row][0])} if rows[row][0] else {}
+        if judged != {"by": by, "goal": goals[by], "row": row + 1, **step}:
+            yield f"[summary]: is {judged}, by the history row {row + 1}"
 
 
 def _cells(header: list[str], rows: list[list[str]]) -> Iterator[str]:
@@ -79,7 +112,7 @@ def _sample(header: list[str], names: list[str], rows: list[list[str]], all_rows
     rest = iter(all_rows)
     if not all(row in rest for row in rows):
         yield "its rows are not some of the whole history's, in their order"
-    if rows[0] != all_rows[0] or rows[-1] != all_rows[-1]:
+    if rows and (rows[0] != all_rows[0] or rows[-1] != all_rows[-1]):
         yield "lacks the first or the last row"
     for name in names:
         at = header.index(name)
@@ -89,9 +122,13 @@ def _sample(header: list[str], names: list[str], rows: list[list[str]], all_rows
             yield f"lacks the minimum or the maximum of {name}"
 
 
-def _summary(name: str, values: list[float], rules: dict[str, Any]) -> float:
-    goal = rules.get("goal", {}).get(name)
-    how = rules.get("summary", {}).get(name, "best" if goal else "last")
-    how = goal if how == "best" else how
+def _summary(name: str, values: list[float], rules: dict[str, Any], best: dict[str, str] | None) -> list[float]:
+    """What the value may be: of a metric that the best row lacks any that was logged."""
+    said = rules.get("summary", {})
+    how = said.get(name) or said.get(name.partition("[")[0])
+    goals = rules.get("goal", {})
+    how = (goals.get(name) or goals.get(name.partition("[")[0], "last")) if how == "best" else how
     known = [value for value in values if not math.isnan(value)] or values
-    return {"last": values[-1], "min": min(known), "max": max(known), None: values[-1]}[how]
+    if how is None and best is not None:
+        return [float(best[name])] if best[name] else values
+    return [{"last": values[-1], "min": min(known), "max": max(known), None: values[-1]}[how]]

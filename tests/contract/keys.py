@@ -34,7 +34,6 @@ RUN_KEYS: dict[str, Any] = {
     "finished_is_last_sign": bool,
     "duration_s": float,
     "peak_memory_bytes": int,
-    "peak_memory_processes": int,
     "argv": STRINGS,
     "cwd": str,
     "recipe": str,
@@ -45,12 +44,14 @@ RUN_KEYS: dict[str, Any] = {
     "message": str,
     "job": str,
     "defects": STRINGS,
+    "notes": STRINGS,
     "reproduces": str,
     "code": dict,
     "resources": dict,
     "digests": dict,
     "splits": dict,
     "history": dict,
+    "summary": dict,
 }
 REQUIRED = {
     "format",
@@ -86,6 +87,7 @@ RESOURCE_KEYS: dict[str, Any] = {
     "processes": int,
 }
 HISTORY_KEYS: dict[str, Any] = {"rows": int, "kept": int, "digest": str}
+SUMMARY_KEYS: dict[str, Any] = {"by": str, "goal": str, "row": int, "step": int}
 DATA_KEYS: dict[str, Any] = {
     "path": str,
     "url": str,

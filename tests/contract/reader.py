@@ -25,6 +25,7 @@ from contract.keys import (
     RESOURCE_KEYS,
     RUN_KEYS,
     STRINGS,
+    SUMMARY_KEYS,
 )
 from contract.manifests import check_manifest, joined
 from xxhash import xxh3_128_hexdigest
@@ -206,6 +207,7 @@ def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
     yield from _typed(run["code"], CODE_KEYS)
     yield from _typed(run.get("resources", {}), RESOURCE_KEYS)
     yield from _typed(run.get("history", {}), HISTORY_KEYS)
+    yield from _typed(run.get("summary", {}), SUMMARY_KEYS)
     for name, digest in run.get("digests", {}).items():
         right = re.fullmatch("sha256:[0-9a-f]{64}", str(digest))
         yield from [] if right else [f"digests.{name} is no digest: {digest}"]
@@ -388,7 +390,13 @@ def _history(run: dict[str, Any], tables: dict[str, Any], text: bytes, store: Pa
         yield "history.csv: is not what [history] digest says"
     rules = tables["recipe.toml"].get("metrics", {})
     yield from check_history(
-        text, whole, about=about, attempt=run["attempt"], rules=rules, summary=tables["metrics.toml"]
+        text,
+        whole,
+        about=about,
+        attempt=run["attempt"],
+        rules=rules,
+        summary=tables["metrics.toml"],
+        judged=run.get("summary"),
     )
 
 

@@ -54,7 +54,7 @@ def test_log_lists_every_run_of_both_labs_by_the_time_it_finished(old: Lab) -> N
 def test_log_says_what_changed_and_marks_the_best(old: Lab) -> None:
     lines = old.gitexp("log", "--recipe", "tiny", COLUMNS="200").stdout.splitlines()
     assert len(lines) == 5
-    assert "edited, 1 defect" in lines[1]
+    assert "edited, 3 defects" in lines[1]
     assert "dirty, seed 2→1, optimizer.lr 0.25→0.5, code" in lines[2] and "0.93*" in lines[2]
     assert "seed 1→2, optimizer.lr 0.5→0.25" in lines[3] and "0.25*" in lines[3]
     assert "first" in lines[4] and "The first." in lines[4]
@@ -106,7 +106,7 @@ def test_marks_of_what_was_not_as_it_should_be_are_read(old: Lab) -> None:
     dirty = old.gitexp("show", DIRTY, "--json").json["run"]["code"]
     assert (dirty["clean"], dirty["changed"], dirty["changed_count"]) == (False, ["train.sh", "new.txt"], 2)
     defect = old.gitexp("show", DEFECT, "--json").json["run"]
-    assert (defect["code"]["edited"], len(defect["defects"])) == (["data/words.txt"], 1)
+    assert (defect["code"]["edited"], len(defect["defects"])) == (["data/words.txt"], 3)
     crashed = old.gitexp("show", f"{MERGE}^2~1", "--json").json["run"]
     assert crashed["finished_is_last_sign"] is True
     assert "duration_s" not in crashed

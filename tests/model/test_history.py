@@ -7,8 +7,8 @@ import math
 from itertools import pairwise
 
 import pytest
+from rows import dump_history
 
-from gitexp.model.history import dump_history
 from gitexp.model.metrics import Row
 
 ANY = 10**9
@@ -22,7 +22,7 @@ def test_a_history_is_csv_with_a_column_for_each_metric_in_first_logged_order():
     ]
     text = dump_history(rows, limit_bytes=ANY)
     assert text.kept == b"step,time_s,loss,acc,lr\n1,0.5,0.1,1,\n,,,,1e-05\n2,1.25,,nan,-inf\n"
-    assert (text.whole, text.rows, text.kept_rows) == (None, 3, 3)
+    assert (text.whole, text.rows, text.kept_rows) == (text.kept, 3, 3)
 
 
 def test_a_resumed_run_has_a_column_for_the_attempt():
@@ -36,14 +36,10 @@ def test_names_with_commas_and_quotes_are_quoted_as_rfc_4180_says():
     assert next(csv.reader(text.splitlines())) == ["step", "time_s", "a,b", 'c"d']
 
 
-def test_nothing_logged_is_no_history():
-    assert dump_history([], limit_bytes=ANY) == (b"", None, 0, 0)
-
-
 def test_a_history_at_the_limit_is_whole_and_one_byte_beyond_is_sampled():
     rows = [Row(i, None, {"loss": 1}) for i in range(1, 4)]
     size = len(b"step,time_s,loss\n1,,1\n2,,1\n3,,1\n")
-    assert dump_history(rows, limit_bytes=size).whole is None
+    assert dump_history(rows, limit_bytes=size).kept_rows == 3
     sampled = dump_history(rows, limit_bytes=size - 1)
     assert sampled == (b"step,time_s,loss\n1,,1\n3,,1\n", b"step,time_s,loss\n1,,1\n2,,1\n3,,1\n", 3, 2)
 
@@ -79,9 +75,41 @@ def test_the_whole_of_a_sampled_history_comes_along(long_run):
 
 def test_a_sample_has_at_most_1000_rows_even_of_more_extremes():
     every_row_is_an_extreme = [Row(i, None, {f"m{i}": i}) for i in range(1100)]
-    text = dump_history(every_row_is_an_extreme, limit_bytes=1)
+    text = dump_history(every_row_is_an_extreme, limit_bytes=1_200_000)
     assert text.kept_rows == 1000
     assert text.kept.splitlines()[-1].startswith(b"1099,")
+
+
+def test_of_many_metrics_a_sample_has_the_extremes_of_those_with_a_goal_and_stays_within_its_bytes():
+    names = [f"m{i}" for i in range(600)]
+    rows = [Row(i, None, dict.fromkeys(names, 0.5)) for i in range(700)]
+    for i, name in enumerate(names):
+        rows[i + 50].values[name] = 2.5
+        rows[699 - i].values[name] = -2.5
+    text = dump_history(rows, limit_bytes=256 * 1024, goals=["m599"])
+    assert len(text.kept) <= 256 * 1024
+    steps = [int(line.split(b",")[0]) for line in text.kept.splitlines()[1:]]
+    assert {0, 699, 649, 100, 50} <= set(steps)
+
+
+def test_a_sample_of_which_not_even_the_header_fits_is_the_header():
+    rows = [Row(i, None, {"loss": i}) for i in range(10)]
+    assert dump_history(rows, limit_bytes=10).kept == b"step,time_s,loss\n"
+
+
+def test_one_row_more_would_not_fit_into_a_sample(long_run):
+    long_run[100].values["acc"] = 0.123456789012345
+    text = dump_history(long_run, limit_bytes=9_999)
+    assert 9_999 - 60 < len(text.kept) <= 9_999
+
+
+def test_columns_that_come_late_leave_the_rows_before_them_empty_whatever_the_blocks():
+    rows = [Row(i, None, {"a": i} if i < 7 else {"a": i, f"b{i}": 0.5}) for i in range(10)]
+    whole = dump_history(rows, limit_bytes=ANY).kept
+    assert whole.splitlines()[:2] == [b"step,time_s,a,b7,b8,b9", b"0,,0,,,"]
+    assert whole.splitlines()[-1] == b"9,,9,,,0.5"
+    assert dump_history(rows, limit_bytes=ANY, in_blocks_of=1).kept == whole
+    assert dump_history(rows, limit_bytes=ANY, in_blocks_of=3).kept == whole
 
 
 def test_a_sample_of_long_rows_fits_the_limit(long_run):

@@ -6,9 +6,10 @@ import math
 import tomllib
 
 import pytest
+from rows import summarise
 
 from gitexp import script
-from gitexp.model.metrics import Row, dump_metrics, load_metrics, metric_name_problem, number, summarise
+from gitexp.model.metrics import Row, dump_metrics, load_metrics, metric_name_problem, number
 from gitexp.model.run import Unreadable
 
 NAN = math.nan
@@ -68,8 +69,49 @@ ROWS = [
 ]
 
 
-def test_the_summary_is_the_best_where_there_is_a_goal_and_else_the_last():
-    assert summarise(ROWS, goal={"acc": "max"}, summary={}) == {"loss": 0.25, "acc": 0.9, "lr": 2}
+def test_without_a_goal_the_summary_is_the_last_of_each():
+    assert summarise(ROWS, goal={}, summary={}) == {"loss": 0.25, "acc": 0.7, "lr": 2}
+
+
+def test_with_a_goal_the_summary_is_the_values_of_the_best_row_and_what_comes_nearest_to_it():
+    rows = [*ROWS[:1], Row(2, 0.2, {"loss": 0.75, "acc": 0.9}), *ROWS[2:]]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"loss": 0.75, "acc": 0.9, "lr": 1}
+
+
+def test_a_second_goal_or_a_monitor_decides_where_it_is_asked_to():
+    rows = [Row(1, None, {"loss": 0.1, "acc": 0.6}), Row(2, None, {"loss": 0.3, "acc": 0.9})]
+    goal = {"loss": "min", "acc": "max"}
+    assert summarise(rows, goal=goal, summary={}) == {"loss": 0.1, "acc": 0.6}
+    assert summarise(rows, goal=goal, summary={}, monitor="acc") == {"loss": 0.3, "acc": 0.9}
+    assert summarise(rows, goal={"f1": "max", **goal}, summary={}) == {"loss": 0.1, "acc": 0.6}
+    assert summarise(rows, goal=goal, summary={"acc": "best"}) == {"loss": 0.1, "acc": 0.9}
+    assert summarise(rows, goal=goal, summary={"loss": "max"}) == {"loss": 0.3, "acc": 0.9}
+    assert summarise(rows, goal=goal, summary={"loss": "last", "acc": "last"}) == {"loss": 0.3, "acc": 0.9}
+
+
+def test_what_was_logged_in_other_calls_of_the_step_goes_with_it():
+    rows = [Row(s, None, v) for s in (1, 2, 3) for v in ({"train": s / 10}, {"acc": 1 - abs(s - 2)}, {"lr": s})]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"train": 0.2, "acc": 1, "lr": 2}
+
+
+def test_what_has_other_steps_is_of_the_nearest_step_before_or_else_after():
+    rows = [Row(10, None, {"train": 0.5}), Row(20, None, {"train": 0.4}), Row(25, None, {"acc": 0.9})]
+    rows += [Row(30, None, {"train": 0.3}), Row(35, None, {"acc": 0.8}), Row(40, None, {"test": 0.7})]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"train": 0.4, "acc": 0.9, "test": 0.7}
+
+
+def test_where_epochs_and_batches_are_both_called_steps_the_order_decides():
+    rows = [Row(1, None, {"train": 0.9}), Row(2, None, {"train": 0.8}), Row(1, None, {"acc": 0.5})]
+    rows += [Row(3, None, {"train": 0.7}), Row(4, None, {"train": 0.6}), Row(2, None, {"acc": 0.6})]
+    rows += [Row(5, None, {"train": 0.1})]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"train": 0.6, "acc": 0.6}
+
+
+def test_without_steps_values_that_are_logged_equally_often_go_together():
+    rows = [Row(None, None, {name: value}) for value in (0.5, 0.9, 0.7) for name in ("acc", "loss")]
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"acc": 0.9, "loss": 0.9}
+    rows.append(Row(None, None, {"loss": 0.1}))
+    assert summarise(rows, goal={"acc": "max"}, summary={}) == {"acc": 0.9, "loss": 0.5}
 
 
 def test_a_summary_asked_for_is_the_last_min_max_or_best():
@@ -112,5 +154,6 @@ def test_a_slice_is_summarised_as_its_metric_is() -> None:
     rows = [Row(0, None, {"acc": 0.9, "acc[digit=3]": 0.8}), Row(1, None, {"acc": 0.7, "acc[digit=3]": 0.6})]
     assert summarise(rows, goal={"acc": "max"}, summary={}) == {"acc": 0.9, "acc[digit=3]": 0.8}
     assert summarise(rows, goal={"acc": "max"}, summary={"acc": "last"}) == {"acc": 0.7, "acc[digit=3]": 0.6}
+    assert summarise(rows, goal={"acc": "max"}, summary={"acc": "min"}) == {"acc": 0.7, "acc[digit=3]": 0.6}
     own = summarise(rows, goal={"acc": "max"}, summary={"acc[digit=3]": "min"})
     assert own == {"acc": 0.9, "acc[digit=3]": 0.6}

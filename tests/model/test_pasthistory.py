@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from rows import dump_history, load_history
 
-from gitexp.model.history import dump_history
 from gitexp.model.metrics import Row
-from gitexp.model.pasthistory import load_history
 from gitexp.model.run import Unreadable
 
 ROWS = [Row(-3, 0.001, {"a,b": 2**63 - 1, "é": 0.1}), Row(None, None, {"é": math.inf})]

@@ -173,3 +173,72 @@ def test_a_link_to_a_fifo_as_a_dataset_stops_nobody(lab: Lab) -> None:
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 3, result.stderr
     assert "FIFO" in result.stderr
+
+
+def test_a_log_that_every_run_appends_to_gives_each_run_its_own_lines(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/log.jsonl"]\ngoal = { acc = "max" }\n',
+        'mkdir -p out\necho "{\\"step\\": 1, \\"acc\\": 0.$GITEXP_SEED}" >> out/log.jsonl\n',
+    )
+    assert lab.gitexp("run", "tiny", "--seed", "9").exit_code == 0
+    result = lab.gitexp("run", "tiny", "--seed", "5")
+    assert result.exit_code == 0, result.stderr
+    assert metrics(lab) == {"acc": 0.5}
+    assert lab.show("experiments:history.csv") == "step,time_s,acc\n1,,0.5\n"
+    said = "out/log.jsonl: read from byte 24 on: the lines before were there already"
+    assert f"note: {said}" in result.stderr
+    assert tomllib.loads(lab.show("experiments:run.toml"))["notes"] == [said]
+    assert said in lab.gitexp("show").stdout
+
+
+def test_the_summary_is_of_one_step_and_show_says_which(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/m.csv"]\ngoal = { acc = "max", loss = "min" }\n',
+        "mkdir -p out\nprintf 'step,acc,loss\\n1,0.5,0.6\\n2,0.9,0.8\\n3,0.7,0.7\\n' > out/m.csv\n",
+    )
+    assert lab.gitexp("run", "tiny").exit_code == 0
+    assert metrics(lab) == {"acc": 0.9, "loss": 0.8}
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert run["summary"] == {"by": "acc", "goal": "max", "row": 2, "step": 2}
+    assert "metrics  of step 2, the best by acc" in lab.gitexp("show").stdout
+    assert lab.gitexp("run", "tiny", "-s", "+metrics.monitor=loss").exit_code == 0
+    assert metrics(lab) == {"acc": 0.5, "loss": 0.6}
+
+
+def test_what_the_lab_asks_of_every_recipe_is_not_missed_and_does_not_judge_first(lab: Lab) -> None:
+    lab.write("gitexp.toml", '[metrics]\ngoal = { bpb = "min", acc = "max" }\n')
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/m.jsonl"]\ngoal = { loss = "min" }\n',
+        'mkdir -p out\nprintf \'{"acc": 0.9, "loss": 2}\\n{"acc": 0.5, "loss": 1}\\n\' > out/m.jsonl\n',
+    )
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 0, result.stderr
+    assert metrics(lab) == {"acc": 0.5, "loss": 1}
+
+
+def test_a_pattern_that_matched_no_line_is_a_defect_of_the_run(lab: Lab) -> None:
+    trains(lab, "[metrics]\noutput = { val_loss = 'val_loss: (\\S+)' }\n", "echo 'Val_Loss: 0.5'\n")
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 1
+    assert defects(lab) == [
+        "val_loss was not logged: no line of the output matched 'val_loss: (\\\\S+)' ([metrics] output)"
+    ]
+
+
+def test_a_full_disk_ends_no_training_and_the_record_tells(lab: Lab) -> None:
+    lab.write(
+        "train.py",
+        "import gitexp, resource\n"
+        "gitexp.log(loss=1.0)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))\n"
+        "for _ in range(5): gitexp.log(loss=0.5)\n",
+    )
+    lab.commit("training")
+    result = lab.gitexp("run", "--", "python", "train.py")
+    assert result.exit_code == 1, result.stderr
+    assert defects(lab) == [
+        "GITEXP_METRICS: gitexp.log() or gitexp.save() could not write all of it; was the disk full?"
+    ]

@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_128_hexdigest
 
-from gitexp.model.metrics import Row
 from gitexp.model.recipe import MetricRules
+from gitexp.model.written import Written, note
 from gitexp.stages.collect import Collected, collect
-
-STARTED = 1_700_000_000.0
 
 
 @pytest.fixture
@@ -30,24 +29,42 @@ def cwd(tmp_path) -> Path:
     return path
 
 
-def written(path: Path, text: str, *, at: float = STARTED + 5) -> None:
+def written(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    os.utime(path, (at, at))
 
 
-def collected(folder: Path, cwd: Path, *files: str, limit: int = 256 * 1024, **rules: dict[str, str]) -> Collected:
-    given = MetricRules(files=files, output={}, goal=rules.get("goal", {}), summary=rules.get("summary", {}))
-    return collect(folder=str(folder), cwd=cwd, rules=given, started=STARTED, history_limit=limit)
+def noted(path: Path) -> Written:
+    """As submit notes a file that is there when a run starts."""
+    with path.open("rb") as file:
+        return note(file.fileno(), os.fstat(file.fileno()))
+
+
+def collected(
+    folder: Path,
+    cwd: Path,
+    *files: str,
+    limit: int = 256 * 1024,
+    before: dict[str, Written] | None = None,
+    completed: bool = True,
+    **rules: dict[str, str],
+) -> Collected:
+    given = MetricRules(files=files, **rules)
+    return collect(folder=str(folder), cwd=cwd, rules=given, history_limit=limit, before=before, completed=completed)
+
+
+def history(found: Collected) -> list[str]:
+    """Its lines but the header."""
+    return found.history_csv.decode().splitlines()[1:]
 
 
 def test_a_program_that_logs_nothing_has_no_metrics_and_no_problem(folder, cwd):
-    assert collected(folder, cwd) == ([], {}, b"", None, 0, 0, ())
+    assert collected(folder, cwd) == ({}, None, b"", None, "", 0, 0, (), ())
 
 
 def test_rules_that_say_nothing_will_do(folder, cwd):
     (folder / "metrics.jsonl").write_text('{"loss":1}\n')
-    found = collect(folder=str(folder), cwd=cwd, rules=MetricRules(), started=STARTED, history_limit=1000)
+    found = collect(folder=str(folder), cwd=cwd, rules=MetricRules(), history_limit=1000)
     assert found.summary == {"loss": 1}
 
 
@@ -60,18 +77,18 @@ def test_what_was_logged_printed_and_written_is_one_history(folder, cwd):
         "step,time_s,loss,val_bpb,acc\n1,1.0,0.5,,\n0,2.0,,1.5,\n2,3.0,0.25,,\n,,,,0.9\n"
     )
     assert found.summary == {"loss": 0.25, "val_bpb": 1.5, "acc": 0.9}
-    assert (found.history_whole, found.rows_total, found.rows_kept, found.problems) == (None, 4, 4, ())
+    assert (found.whole, found.rows_total, found.rows_kept, found.problems) == (None, 4, 4, ())
 
 
 def test_rows_without_a_time_stay_where_the_program_put_them(folder, cwd):
     (folder / "metrics.jsonl").write_text('{"a":1,"time_s":5}\n{"a":2}\n{"a":3,"time_s":1}\n{"a":4}\n')
-    assert [row.values["a"] for row in collected(folder, cwd).rows] == [3, 4, 1, 2]
+    assert [line.rpartition(",")[2] for line in history(collected(folder, cwd))] == ["3", "4", "1", "2"]
 
 
 def test_rows_of_several_processes_are_in_the_order_of_time_and_the_last_is_the_summary(folder, cwd):
     (folder / "metrics.jsonl").write_text('{"loss":0.1,"time_s":2.5}\n{"loss":0.2,"time_s":2.0}\n')
     found = collected(folder, cwd)
-    assert found.rows == [Row(None, 2.0, {"loss": 0.2}), Row(None, 2.5, {"loss": 0.1})]
+    assert history(found) == [",2.0,0.2", ",2.5,0.1"]
     assert found.summary == {"loss": 0.1}
 
 
@@ -79,7 +96,8 @@ def test_a_history_beyond_the_limit_is_sampled_and_whole_beside(folder, cwd):
     (folder / "metrics.jsonl").write_text("".join(f'{{"step":{i},"loss":{i}}}\n' for i in range(3000)))
     found = collected(folder, cwd, limit=20_000)
     assert (found.rows_total, found.rows_kept) == (3000, 1000)
-    assert found.history_whole.count(b"\n") == 3001
+    assert found.whole.read_bytes().count(b"\n") == 3001
+    assert xxh3_128_hexdigest(found.whole.read_bytes()) == found.digest
 
 
 def test_what_is_wrong_is_a_sentence_each_and_the_rest_is_recorded(folder, cwd):
@@ -108,29 +126,118 @@ def test_a_metrics_file_that_the_program_did_not_write_is_a_problem(folder, cwd)
 
 
 def test_a_metrics_file_of_an_earlier_run_is_not_taken_for_this_ones(folder, cwd):
-    written(cwd / "metrics.json", '{"acc": 0.9}', at=STARTED - 3)
-    found = collected(folder, cwd, "metrics.json")
+    written(cwd / "metrics.json", '{"acc": 0.9}')
+    found = collected(folder, cwd, "metrics.json", before={"metrics.json": noted(cwd / "metrics.json")})
     assert found.summary == {}
     assert found.problems == ("metrics.json: was not written by this run (it is older), so it was not read",)
 
 
-def test_a_file_written_within_the_clocks_slack_is_read(folder, cwd):
-    written(cwd / "metrics.json", '{"acc": 0.9}', at=STARTED - 1)
+def test_a_new_file_with_an_old_time_is_read(folder, cwd):
+    written(cwd / "metrics.json", '{"acc": 0.9}')
+    os.utime(cwd / "metrics.json", (1, 1))
     assert collected(folder, cwd, "metrics.json").summary == {"acc": 0.9}
 
 
+def test_of_a_file_that_was_appended_to_only_the_new_lines_count_and_that_is_said(folder, cwd):
+    written(cwd / "log.jsonl", '{"acc": 0.999}\n')
+    before = {"log.jsonl": noted(cwd / "log.jsonl")}
+    with (cwd / "log.jsonl").open("a") as file:
+        file.write('{"acc": 0.5}\n')
+    found = collected(folder, cwd, "log.jsonl", before=before, goal={"acc": "max"})
+    assert (found.summary, found.problems) == ({"acc": 0.5}, ())
+    assert found.notes == ("log.jsonl: read from byte 15 on: the lines before were there already",)
+
+
+@pytest.mark.parametrize("how", ["rewritten", "truncated and appended to", "renamed over"])
+def test_a_file_that_was_rewritten_is_read_whole(folder, cwd, how):
+    written(cwd / "log.jsonl", '{"acc": 0.999}\n')
+    before = {"log.jsonl": noted(cwd / "log.jsonl")}
+    new = '{"acc": 0.5}\n{"acc": 0.25}\n'
+    if how == "renamed over":
+        written(cwd / "other", new)
+        (cwd / "other").rename(cwd / "log.jsonl")
+    elif how == "rewritten":
+        written(cwd / "log.jsonl", new)
+    else:
+        os.truncate(cwd / "log.jsonl", 0)
+        with (cwd / "log.jsonl").open("a") as file:
+            file.write(new)
+    found = collected(folder, cwd, "log.jsonl", before=before)
+    assert (history(found), found.notes) == ([",,0.5", ",,0.25"], ())
+
+
+def test_the_same_bytes_written_anew_are_read_and_that_is_said(folder, cwd):
+    written(cwd / "m.json", '{"acc": 0.5}')
+    before = {"m.json": noted(cwd / "m.json")}
+    os.utime(cwd / "m.json", (1, 1))
+    found = collected(folder, cwd, "m.json", before=before)
+    assert (found.summary, found.problems) == ({"acc": 0.5}, ())
+    assert found.notes == ("m.json: has the bytes that were there before the run; taken as written anew",)
+
+
+def test_a_file_behind_two_names_is_read_once(folder, cwd):
+    written(cwd / "a.jsonl", '{"acc": 0.5}\n')
+    os.link(cwd / "a.jsonl", cwd / "b.jsonl")
+    (cwd / "c.jsonl").symlink_to("a.jsonl")
+    assert history(collected(folder, cwd, "*.jsonl")) == [",,0.5"]
+
+
+def named(*names: str, **rules: dict[str, str]) -> MetricRules:
+    return MetricRules(files=("m.json",), named=names, **rules)
+
+
+def test_what_the_recipe_names_and_the_run_did_not_log_is_said_with_what_was_looked_at(folder, cwd):
+    written(cwd / "m.json", '{"acc": "0.95", "losses": 0.5}')
+    rules = named("acc", "loss", "seen", output={"seen": r"seen (\S+)"})
+    found = collect(folder=str(folder), cwd=cwd, rules=rules, history_limit=1000)
+    assert found.problems == (
+        "acc was not logged as a number: it is the text '0.95' in m.json",
+        "loss, which the recipe names, was not logged; looked in GITEXP_METRICS, the program's output, m.json;"
+        " did you mean losses?",
+        "seen was not logged: no line of the output matched 'seen (\\\\S+)' ([metrics] output)",
+    )
+
+
+def test_a_run_that_failed_before_it_logged_anything_has_no_word_about_its_metrics(folder, cwd):
+    written(cwd / "m.json", "{}")
+    found = collect(folder=str(folder), cwd=cwd, rules=named("acc"), history_limit=1000, completed=False)
+    assert found.problems == ("m.json: holds no numbers",)
+
+
+def test_rows_that_several_processes_wrote_are_sorted_whatever_their_number(folder, cwd, monkeypatch):
+    monkeypatch.setattr("gitexp.model.timeorder._RUN", 100)
+    lines = [f'{{"n":{i},"time_s":{i ^ 5}}}\n' for i in range(1000)]
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    (folder / "matched.jsonl").write_text('{"m":1,"time_s":500.5}\n')
+    found = collected(folder, cwd)
+    times = [float(line.split(",")[1]) for line in history(found)]
+    assert (times, found.rows_total) == (sorted(times), 1001)
+    assert list((folder / "record").glob(".spool*")) == []
+
+
+def test_the_summary_of_several_files_is_of_one_step(folder, cwd):
+    written(cwd / "train.csv", "step,loss\n1,0.9\n2,0.5\n3,0.1\n")
+    written(cwd / "val.csv", "step,acc\n1,0.5\n2,0.9\n3,0.7\n")
+    found = collected(folder, cwd, "train.csv", "val.csv", goal={"acc": "max"})
+    assert found.summary == {"loss": 0.5, "acc": 0.9}
+    assert found.judged == ("acc", "max", 5, 2)
+
+
 def test_a_pattern_reads_this_runs_files_and_passes_over_earlier_ones(folder, cwd):
-    written(cwd / "logs/version_0/metrics.csv", "acc\n0.1\n", at=STARTED - 100)
+    written(cwd / "logs/version_0/metrics.csv", "acc\n0.1\n")
+    before = {"logs/version_0/metrics.csv": noted(cwd / "logs/version_0/metrics.csv")}
     written(cwd / "logs/version_1/metrics.csv", "step,acc\n1,0.2\n")
     written(cwd / "logs/version_2/metrics.csv", "step,acc\n2,0.3\n")
-    found = collected(folder, cwd, "logs/**/metrics.csv", "logs/version_1/*.csv")
-    assert found.rows == [Row(1, None, {"acc": 0.2}), Row(2, None, {"acc": 0.3})]
+    found = collected(folder, cwd, "logs/**/metrics.csv", "logs/version_1/*.csv", before=before)
+    assert history(found) == ["1,,0.2", "2,,0.3"]
     assert found.problems == ()
 
 
 def test_a_pattern_that_matches_only_earlier_files_is_a_problem(folder, cwd):
-    written(cwd / "a.csv", "acc\n0.1\n", at=STARTED - 100)
-    assert collected(folder, cwd, "*.csv").problems == ("*.csv: this run wrote no file that matches",)
+    written(cwd / "a.csv", "acc\n0.1\n")
+    assert collected(folder, cwd, "*.csv", before={"a.csv": noted(cwd / "a.csv")}).problems == (
+        "*.csv: this run wrote no file that matches",
+    )
 
 
 def test_a_name_with_brackets_that_exists_is_that_file(folder, cwd):
@@ -141,10 +248,9 @@ def test_a_name_with_brackets_that_exists_is_that_file(folder, cwd):
 def test_what_is_no_file_or_too_large_is_not_read(folder, cwd):
     (cwd / "dir.json").mkdir()
     os.mkfifo(cwd / "pipe.json")
-    with (cwd / "big.json").open("wb") as file:
-        file.truncate(256 * 2**20 + 1)
+    (cwd / "big.json").write_bytes(b'{"a": "' + b"x" * 64 * 2**20 + b'"}')
     assert collected(folder, cwd, "dir.json", "pipe.json", "big.json").problems == (
         "dir.json: cannot be read: it is a folder",
         "pipe.json: cannot be read: it is a FIFO, a socket or a device",
-        "big.json: is larger than 256 MiB, so it was not read",
+        "big.json: is a JSON document of more than 64 MiB, so it was not read",
     )

@@ -15,19 +15,18 @@ def matched(folder: Path, patterns: dict[str, str], *parts: bytes) -> list[dict[
     return [json.loads(line) for line in (folder / "matched.jsonl").read_text().splitlines()]
 
 
-def test_each_match_is_a_step_of_its_metric(tmp_path: Path) -> None:
+def test_each_line_that_matches_is_a_row_and_its_step_is_not_guessed(tmp_path: Path) -> None:
     rows = matched(tmp_path, {"loss": r"loss=(\S+)"}, b"loss=0.5\nnothing\nloss=0.25\n")
-    assert rows == [{"step": 0, "time_s": 1.5, "loss": 0.5}, {"step": 1, "time_s": 1.5, "loss": 0.25}]
+    assert rows == [{"time_s": 1.5, "loss": 0.5}, {"time_s": 1.5, "loss": 0.25}]
 
 
-def test_metrics_of_one_line_share_a_row_where_they_are_at_the_same_step(tmp_path: Path) -> None:
+def test_metrics_of_one_line_share_a_row(tmp_path: Path) -> None:
     patterns = {"loss": r"loss=(\S+)", "acc": r"acc=(\S+)"}
     rows = matched(tmp_path, patterns, b"loss=1 acc=2\nloss=3\nloss=4 acc=5\n")
     assert rows == [
-        {"step": 0, "time_s": 1.5, "loss": 1.0, "acc": 2.0},
-        {"step": 1, "time_s": 1.5, "loss": 3.0},
-        {"step": 2, "time_s": 1.5, "loss": 4.0},
-        {"step": 1, "time_s": 1.5, "acc": 5.0},
+        {"time_s": 1.5, "loss": 1.0, "acc": 2.0},
+        {"time_s": 1.5, "loss": 3.0},
+        {"time_s": 1.5, "loss": 4.0, "acc": 5.0},
     ]
 
 
@@ -60,7 +59,7 @@ def test_what_is_not_a_number_is_said_once(tmp_path: Path) -> None:
     rows = matched(tmp_path, {"loss": r"loss=(\S+)"}, b"loss=?\nloss=??\nloss=1\n")
     assert rows == [
         {"problem": "loss: '?' is not a number, in the line 'loss=?'"},
-        {"step": 0, "time_s": 1.5, "loss": 1.0},
+        {"time_s": 1.5, "loss": 1.0},
     ]
 
 
@@ -72,7 +71,7 @@ def test_a_pattern_that_is_none_is_said(tmp_path: Path) -> None:
 def test_an_endless_line_is_searched_only_at_its_beginning(tmp_path: Path) -> None:
     parts = [b"a=1 ", *[b"x" * 65536] * 40, b" b=2\n", b"b=3\n"]
     rows = matched(tmp_path, {"a": r"a=(\d)", "b": r"b=(\d)"}, *parts)
-    assert rows == [{"step": 0, "time_s": 1.5, "a": 1.0}, {"step": 0, "time_s": 1.5, "b": 3.0}]
+    assert rows == [{"time_s": 1.5, "a": 1.0}, {"time_s": 1.5, "b": 3.0}]
 
 
 def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
@@ -81,4 +80,9 @@ def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
     matches.feed("stderr", b"warning\n", 1.0)
     matches.feed("stdout", b"4\n", 1.0)
     matches.close(1.0)
-    assert json.loads((tmp_path / "matched.jsonl").read_text()) == {"step": 0, "time_s": 1.0, "loss": 4.0}
+    assert json.loads((tmp_path / "matched.jsonl").read_text()) == {"time_s": 1.0, "loss": 4.0}
+
+
+def test_what_only_python_takes_for_a_number_is_none(tmp_path: Path) -> None:
+    (row,) = matched(tmp_path, {"tok": r"tok (\S+)"}, b"tok 1_000\n")
+    assert row == {"problem": "tok: '1_000' is not a number, in the line 'tok 1_000'"}
