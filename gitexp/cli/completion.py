@@ -73,12 +73,14 @@ def _complete_remotes(ctx: click.Context, incomplete: str) -> Items:
 
 
 def _complete_parts_of_run(ctx: click.Context, incomplete: str) -> Items:
-    """Datasets and artifacts of the RUN that was typed before."""
+    """Datasets, artifacts and the record's own files of the RUN that was typed before."""
     from gitexp.history.read import read_run
 
     with _reading() as here:
         found = read_run(here.reader, here.history.select(ctx.params["run"]).commit)
-        return _beginning(incomplete, ((name, "") for name in [*found.data, *(path for path, _ in found.artifacts)]))
+        return _beginning(
+            incomplete, ((name, "") for name in [*found.data, *(path for path, _ in found.artifacts), *found.tree])
+        )
 
 
 def _complete_templates(ctx: click.Context, incomplete: str) -> Items:

@@ -79,16 +79,24 @@ def what_run_has(reader: ObjectReader, run: Run) -> list[Wanted]:
     return found
 
 
-def choose(everything: Sequence[Wanted], name: str) -> list[Wanted]:
-    """The dataset or artifact of this name, or the artifacts in this folder. Raises GitexpError."""
+def choose(everything: Sequence[Wanted], name: str, *, texts: Sequence[str] = ()) -> list[Wanted]:
+    """The dataset or artifact of this name, or the artifacts in this folder. Raises GitexpError.
+
+    `texts`: what else there is, for the words of the error.
+    """
     exact = [one for one in everything if one.name == name]
     below = [one for one in everything if one.kind == "artifact" and one.name.startswith(name.rstrip("/") + "/")]
     if exact or below:
         return exact[:1] or below
     names = [one.name for one in everything]
+    more = [f"  … and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
     raise GitexpError(
-        f"The run has no dataset or artifact {name}{near(name, names)}",
-        details=[f"  {one.kind:<9} {one.name}" for one in everything[:SHOWN]],
+        f"The run has no dataset, artifact or file {name}{near(name, [*names, *texts])}",
+        details=[
+            *(f"  {one.kind:<9} {one.name}" for one in everything[:SHOWN]),
+            *more,
+            *([f"  {'record':<9} {', '.join(texts)}"] if texts else []),
+        ],
         why="" if names else "It read no dataset and saved nothing.",
     )
 

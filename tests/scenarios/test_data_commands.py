@@ -214,3 +214,63 @@ def test_an_artifact_is_not_written_through_a_link_that_the_code_has(lab: Lab) -
     assert f"1 of 1 files cannot be written to {lab.path}\n  {lab.path}/models\n" in result.stderr
     assert list(outside.iterdir()) == []
     assert lab.state() == before
+
+
+# ---- what the record itself holds
+
+
+def test_the_code_of_a_run_comes_back_byte_for_byte_and_so_do_files_of_its_record(lab: Lab) -> None:
+    lab.write("sub/train.sh", "echo loss 0.5\n").chmod(0o755)
+    (lab.path / "link").symlink_to("../.ssh")
+    lab.write("crlf.txt", "a\r\n")
+    lab.write(".gitattributes", "*.txt text eol=lf export-ignore\n")
+    lab.commit("code")
+    assert lab.gitexp("run", "--", "sh", "sub/train.sh").exit_code == 0
+    lab.write("sub/train.sh", "echo other\n")
+    before = lab.state()
+    result = lab.gitexp("get", "latest", "code", "--to", "../was")
+    assert result.exit_code == 0, result.stderr
+    was = lab.path.parent / "was"
+    assert (was / "sub" / "train.sh").read_text() == "echo loss 0.5\n"
+    assert (was / "sub" / "train.sh").stat().st_mode & 0o111
+    assert (was / "link").readlink().as_posix() == "../.ssh"
+    assert (was / "crlf.txt").read_bytes() == lab.git("cat-file", "blob", "experiments:code/crlf.txt").encode()
+    assert lab.state() == before
+    again = lab.gitexp("get", "latest", "code", "--to", "../was")
+    assert again.exit_code == 1
+    assert "is there already" in again.stderr
+    got = lab.gitexp("get", "latest", "history.csv", "recipe.toml", "code/sub/train.sh", "output.log", "--to", "../got")
+    assert got.exit_code == 0, got.stderr
+    out = lab.path.parent / "got"
+    assert sorted(path.name for path in out.iterdir()) == ["history.csv", "output.log", "recipe.toml", "train.sh"]
+    assert (out / "output.log").read_text() == "loss 0.5\n"
+    assert (out / "recipe.toml").read_text() == lab.show("experiments:recipe.toml")
+
+
+def test_an_unknown_name_is_answered_with_what_there_is(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "sh", "-c", "echo 1 >$GITEXP_OUTPUT/weights.pt").exit_code == 0
+    result = lab.gitexp("get", "latest", "metrics.tml", "--to", "../got")
+    assert result.exit_code == 1
+    assert "The run has no dataset, artifact or file metrics.tml; did you mean metrics.toml?" in result.stderr
+    assert "  artifact  weights.pt\n" in result.stderr
+    assert ", code, data.toml, environment.toml, history.csv, metrics.toml, " in result.stderr
+    for name in ("data", "code/none", "../x", "code/../../x"):
+        assert lab.gitexp("get", "latest", name, "--to", "../got").exit_code == 1
+
+
+def test_code_that_a_stranger_recorded_cannot_leave_its_folder(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    blob = lab.git("hash-object", "-w", "--stdin", feed="evil\n").strip()
+    inner = lab.git("mktree", feed=f"100644 blob {blob}\tkeys\n").strip()
+    for name, words in (("..", "leads elsewhere"), (".git", "holds a git repository")):
+        code = lab.git("mktree", feed=f"040000 tree {inner}\t{name}\n").strip()
+        kept = [line for line in lab.git("ls-tree", "experiments").splitlines() if not line.endswith("\tcode")]
+        tree = lab.git("mktree", feed="\n".join([*kept, f"040000 tree {code}\tcode"]) + "\n").strip()
+        message = lab.git("log", "-1", "--format=%B", "experiments")
+        commit = lab.git("commit-tree", tree, "-p", "experiments~1", feed=message).strip()
+        lab.git("update-ref", "refs/heads/experiments", commit)
+        result = lab.gitexp("get", "latest", "code", "--to", "../was")
+        assert result.exit_code == 1
+        assert words in result.stderr
+        assert not (lab.path.parent / "keys").exists()
+        assert not (lab.path.parent / "was").exists()

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 
+if TYPE_CHECKING:
+    from gitexp.pipelines.get import Got
+
 
 @click.command("get")
 @click.argument("run", shell_complete=completing("run"))
-@click.argument("names", nargs=-1, metavar="[DATASET | ARTIFACT]…", shell_complete=completing("part"))
+@click.argument("names", nargs=-1, metavar="[DATASET | ARTIFACT | FILE]…", shell_complete=completing("part"))
 @click.option("--to", "folder", required=True, metavar="DIR", help="The folder to put it in; made if need be.")
 @click.option(
     "--from-source", is_flag=True, help="Also ask addresses that RUN's record names and the catalogue here does not."
 )
 def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) -> int:
-    """Bring back what RUN read or wrote: a dataset, an artifact, a folder of artifacts, history.csv.
+    """Bring back what RUN read or wrote: a dataset, an artifact, a folder of artifacts; a FILE of its record, such as
+    history.csv (the whole of it), recipe.toml, output.log or code/train.py; or `code`, all that ran, to a new DIR.
 
     Without a name: everything, in DIR/data/NAME and DIR/artifacts. Bytes come from the object store, from git where
     the data is part of the code, from the remotes of gitexp.toml, and from the URL that a dataset came from; all are
@@ -28,20 +34,31 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     \b
     gitexp get latest digits --to data/digits
     gitexp get best:val.acc weights.pt --to out
+    gitexp get latest code --to ../as-it-was
     """
     from gitexp.cli.opened import opened_here
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import size
+    from gitexp.datasets.place import Place
     from gitexp.history.read import read_run
     from gitexp.pipelines.get import choose, get, what_run_has
+    from gitexp.pipelines.getrecord import CODE, file_of_record, get_code
     from gitexp.stages.configure import read_config
 
-    target = Path.cwd() / folder
+    target = Path(os.path.normpath(Path.cwd() / folder))
     with opened_here() as here:
         row = here.history.select(run)
-        everything = what_run_has(here.reader, read_run(here.reader, row.commit))
+        found = read_run(here.reader, row.commit)
+        everything = what_run_has(here.reader, found)
         config = read_config(here.repo, here.settings)
-    wanted = [one for name in names for one in choose(everything, name)] if names else everything
+        named = {one.name for one in everything}
+        if names == (CODE,) and CODE not in named and CODE in found.tree:
+            _tell(get_code(here.repo, found, folder=target), row.id, folder)
+            return 0
+        store, texts = Place(here.repo.root, here.repo.common_dir, here.settings).store, sorted(found.tree)
+        wanted = [] if names else everything
+        for name in names:
+            file = None if name in named else file_of_record(here.repo, here.reader, found, name, store)
+            wanted += choose(everything, name, texts=texts) if file is None else [file]
     if not wanted:
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
@@ -55,9 +72,15 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
         apart=not names,
         strange=from_source,
     )
+    _tell(got, row.id, folder)
+    return 0
+
+
+def _tell(got: Got, run_id: str, folder: str) -> None:
+    from gitexp.cli.render import size
+
     what = ", ".join(map(safe, got.names[:3])) + (f" and {len(got.names) - 3} more" if len(got.names) > 3 else "")
     files = "1 file" if got.files == 1 else f"{got.files:,} files"
     fetched = f"; {size(got.fetched_bytes)} fetched" if got.fetched_bytes else ""
     where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
-    click.echo(f"{what} of {row.id}: {files}, {where}{fetched}", err=True)
-    return 0
+    click.echo(f"{what} of {run_id}: {files}, {where}{fetched}", err=True)

@@ -77,7 +77,7 @@ def place_copies(manifest: bytes, *, store: ObjectStore, target: Path, progress:
     way or the store lacks something, and Damaged for all objects whose bytes are others by now.
     """
     entries = parse_manifest(manifest)
-    _refuse_repositories(entries)
+    refuse_repositories(entries)
     target = Path(os.path.abspath(target))
     existed = os.path.lexists(target)
     new, in_the_way = _compare(entries, target, existed, store)
@@ -111,7 +111,7 @@ def place_copies(manifest: bytes, *, store: ObjectStore, target: Path, progress:
     return sum(entry.size or 0 for entry in new)
 
 
-def _refuse_repositories(entries: Sequence[Entry]) -> None:
+def refuse_repositories(entries: Sequence[Entry]) -> None:
     """A manifest may be a stranger's: a repository of theirs could make the next `git status` run their programs."""
     heads = {path[:-4] for path in (entry.path for entry in entries) if path == b"HEAD" or path.endswith(b"/HEAD")}
     inner = {entry.path[: -len(rest)] for entry in entries for rest in _below(entry.path)} if heads else set()
