@@ -37,6 +37,7 @@ until whoever records the run brings it back.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from gitexp.regularfile import read_regular
@@ -77,6 +78,7 @@ RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
 
+TORN = "torn"  # beside the folder of runs
 FROM = "@"  # between the name and the offset of what is elsewhere
 
 
@@ -196,15 +198,47 @@ def write_json(folder: str, name: str, document: dict[str, Any]) -> None:
     write_whole(folder, name, json.dumps(document).encode())
 
 
+class Torn(OSError, ValueError):
+    """A file that was written whole is not: a power cut left it empty or cut off."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        super().__init__(errno.EIO, f"{name} is empty or cut off, as a power cut leaves it")
+        self.folder, self.name = folder, name
+
+
 def read_json(folder: str, name: str) -> dict[str, Any] | None:
-    """Read a JSON document; None where there is none (yet)."""
+    """Read a JSON document; None where there is none (yet). Raises OSError, among them Torn."""
     import json
 
     try:
         document = json.loads(read_regular(os.path.join(folder, name)))
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError) as error:
+        raise Torn(folder, name) from error
     return document if isinstance(document, dict) else None
+
+
+def require_sizes(folder: str, sizes: dict[str, int]) -> None:
+    """Raises Torn for the first of these files that has not as many bytes as it was given."""
+    for name, size in sizes.items():
+        try:
+            found = os.stat(os.path.join(folder, name)).st_size
+        except FileNotFoundError:
+            found = -1
+        if found != size:
+            raise Torn(folder, name)
+
+
+def put_aside(folder: str) -> str:
+    """Move a folder that cannot be recorded out of the way, for good; where it is then. Raises OSError."""
+    parent, run_id = os.path.split(folder)
+    aside = os.path.join(os.path.dirname(parent), TORN, run_id)
+    os.makedirs(os.path.dirname(aside), exist_ok=True)
+    while os.path.lexists(aside):
+        aside += "+"
+    os.rename(folder, aside)
+    return aside
 
 
 def lock(folder: str, name: str) -> int | None:

@@ -23,7 +23,7 @@ FLOORS = [
     {"git", "datasets", "runfolder"},
     {"model"},
     {"redact"},
-    {"secretnames", "secretforms", "errors", "regularfile", "spool", "script", "__init__"},
+    {"secretnames", "secretforms", "errors", "regularfile", "durable", "spool", "script", "__init__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

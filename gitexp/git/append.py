@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from gitexp.git.branch import take_up
 from gitexp.git.gc import Keeper, despite_gc
-from gitexp.git.objects import Written, move_ref, write_commit
+from gitexp.git.objects import Written, move_ref, sync_objects, sync_ref, write_commit
 from gitexp.git.repo import BranchHeld, GitFailed, Repo, is_ancestor, output, ref_id
 from gitexp.git.standing import SUSPECT_S, Look, branch_ref, move_failed, require_no_stale_lock
 from gitexp.regularfile import read_regular
@@ -66,13 +66,15 @@ def append(
     ref = branch_ref(branch)
     look = Look(repo, ref)  # git answers while the files are stored
     tree, objects = despite_gc(entry.write)
-    earlier, latest = _read(tried), ""
+    earlier, latest, unsynced = _read(tried), "", objects
     deadline = time.monotonic() + patience_s
     while True:
         tip = look.tip() or take_up(repo, branch, settings)[0]
         for done in filter(None, (*earlier, latest)):
             if ref_id(repo, done) and is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
                 Keeper(repo).keep(done, objects, rewrite=entry.write)
+                sync_objects(repo, (done, *objects))
+                sync_ref(repo, ref)
                 return done
         attempt = _Attempt(repo, entry, tip, datetime.now().astimezone())
         try:
@@ -80,6 +82,9 @@ def append(
         except GitFailed:
             latest = despite_gc(attempt.again)
         _note(tried, [*earlier, latest])
+        # The note too: a branch that has a commit of which nobody knows would get the run once more.
+        sync_objects(repo, (latest, *unsynced), tried, tried.parent)
+        unsynced = ()
         keeper = Keeper(repo)
         words = move_ref(repo, ref, new=latest, old=tip, why=f"{RECORDED}{entry.message.splitlines()[0]}")
         if words is None:
@@ -101,6 +106,12 @@ def recorded_here(repo: Repo, branch: str, commit: str) -> bool:
         repo, "log", "--no-show-signature", "-g", f"--grep-reflog=^{RECORDED}", "--format=%H", branch_ref(branch), "--"
     )
     return commit.encode() in found.split()
+
+
+def is_recorded(repo: Repo, tried: Path) -> bool:
+    """Whether one of the commits noted in `tried` is in a branch here."""
+    noted = [one for one in _read(tried) if ref_id(repo, one)]
+    return any(output(repo, "for-each-ref", f"--contains={one}", "refs/heads") for one in noted)
 
 
 def _read(tried: Path) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gitexp.git.gc import Keeper
-from gitexp.git.objects import move_ref, write_commit, write_tree
+from gitexp.git.objects import move_ref, sync_objects, write_commit, write_tree
 from gitexp.git.repo import BranchUnusable, Repo, line, output, ref_id, remote_names
 from gitexp.git.standing import Look, branch_ref, move_failed, require_creatable
 
@@ -51,7 +51,9 @@ def write_root(repo: Repo) -> str:
     """Store the constant first commit of every experiments branch and return its id."""
     blob = line(repo, "hash-object", "-w", "--no-filters", "--stdin", feed=ROOT_README.encode())
     tree = write_tree(repo, [f"100644 blob {blob}\tREADME.md"])
-    return write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
+    root = write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
+    sync_objects(repo, (blob, tree, root))
+    return root
 
 
 class Tip(NamedTuple):

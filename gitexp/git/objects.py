@@ -5,14 +5,20 @@ Four processes of some 1.5 ms write a whole run: hash-object (its files), mktree
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import GitFailed, Repo, finish, line, output, start
+from gitexp.durable import sync_all
+from gitexp.git.repo import GitFailed, Repo, finish, line, object_folder, output, start
+
+FRESH_S = 120.0  # after half a minute Linux writes by itself what is in memory
+_HEX = tuple(f"{number:02x}" for number in range(256))
 
 
 def write_blobs(repo: Repo, paths: Sequence[Path]) -> list[str]:
@@ -133,12 +139,57 @@ def write_commit(
     return line(repo, *args, "-F", "-", feed=message.encode("utf-8", "backslashreplace"), env=env)
 
 
+def fresh_objects(repo: Repo, commit: str) -> list[str]:
+    """The loose objects of the two minutes before a commit, if it is no older: they may still be in memory alone."""
+    folder = object_folder(repo)
+    try:
+        made = (folder / commit[:2] / commit[2:]).stat().st_mtime
+    except OSError:
+        return []  # in a pack, for which git waits
+    if abs(time.time() - made) > FRESH_S:
+        return []
+    found = []
+    for name in _HEX:
+        try:
+            if (folder / name).stat().st_mtime < made - FRESH_S:
+                continue
+            with os.scandir(folder / name) as entries:
+                found += [name + one.name for one in entries if made - FRESH_S <= one.stat().st_mtime <= made]
+        except OSError:
+            continue  # there is none; or a gc removes them, and then they are in a pack
+    return [oid for oid in found if len(oid) == len(commit)]
+
+
+def sync_objects(repo: Repo, oids: Iterable[str], *also: Path) -> None:
+    """Wait for the disk to have loose objects, which git does not (packs it does), and other files. Raises OSError."""
+    folder = object_folder(repo)
+    files = [folder / oid[:2] / oid[2:] for oid in oids]
+    sync_all([*files, *(file.parent for file in files), folder, *also], on=folder)
+
+
 def move_ref(repo: Repo, ref: str, *, new: str, old: str | None, why: str) -> str | None:
     """Point `ref` at `new` if it still is at `old` (None: does not exist). None when done, else git's words.
 
-    A lost race and a held lock differ only in wording; the caller looks at the ref again and decides.
+    A lost race and a held lock differ only in wording; the caller looks at the ref again and decides. It is on the disk
+    then, and what it names must be before: else a power cut leaves a branch whose tip is an empty file.
     """
     zero = "0" * len(new)
     process = start(repo.root, "update-ref", "--no-deref", "--create-reflog", "-m", why, ref, new, old or zero)
     _, words = process.communicate()
-    return None if process.returncode == 0 else words.decode(errors="replace").strip()
+    if process.returncode != 0:
+        return words.decode(errors="replace").strip()
+    sync_ref(repo, ref)
+    return None
+
+
+def sync_ref(repo: Repo, ref: str) -> None:
+    """Wait for the disk to have a ref and its log as they are. Raises OSError."""
+    sync_all(_holding(repo.common_dir, ref), on=repo.common_dir)
+
+
+def _holding(common_dir: Path, ref: str) -> Iterator[Path]:
+    """The files and folders in which a ref and its log may be."""
+    yield from (common_dir, common_dir / "reftable", common_dir / "reftable" / "tables.list")
+    for path in (common_dir / ref, common_dir / "logs" / ref):
+        yield path
+        yield from itertools.takewhile(common_dir.__ne__, path.parents)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
+from gitexp.git.objects import sync_ref
 from gitexp.git.repo import ENGLISH, Repo, git_environment, line, object_folder, output, ref_id, remote_names, start
 from gitexp.git.standing import branch_ref, in_the_way
 from gitexp.redact import redact_url
@@ -118,6 +119,7 @@ def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None =
     else:
         raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}: the ref is locked", details=words)
     tip = ref_id(repo, target)
+    sync_ref(repo, target)
     if remote.name is None and tip is not None:
         start(repo.root, "update-ref", "-d", target).communicate()
     return tip
@@ -159,6 +161,7 @@ def fetch_whole(repo: Repo, remote: Remote, *, branch: str, show: Show | None = 
     output(repo, "prune-packed", "-q")  # a loose object that broke off would be complained of for ever
     if ref := remote.tracking_ref(branch):
         start(repo.root, "update-ref", "-m", "gitexp pull", ref, tip).communicate()
+        sync_ref(repo, ref)
     return tip
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
+from gitexp.git.append import is_recorded
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
 from gitexp.git.standing import Look, branch_ref
 from gitexp.model.recipe import MetricRules
@@ -107,11 +108,28 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
                 _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
             elif not runfolder.is_held(str(path), runfolder.WORKER_LOCK):
                 settled.recorded.extend(_settle_unattended(repo, path, settings, stuck))
+        except runfolder.Torn as error:
+            settled.problems.extend(_put_aside(repo, error))
         except (GitexpError, OSError, ValueError, KeyError) as error:
             # A folder that is damaged, or another user's, must not stand in the way of the command that found it.
             settled.problems.append(f"a run waits in {path} and could not be recorded: {error}")
     settled.problems.extend(one.words() for one in stuck.values())
     return settled
+
+
+def _put_aside(repo: Repo, torn: runfolder.Torn) -> list[str]:
+    """A run of which a power cut left too little is named once and kept where it is in nobody's way."""
+    if is_recorded(repo, Path(torn.folder, runfolder.TRIED)):
+        runfolder.remove(torn.folder)  # the power went before the folder did
+        return []
+    try:
+        aside = runfolder.put_aside(torn.folder)
+    except OSError as error:
+        return [f"the run in {torn.folder} cannot be recorded: {torn.strerror}; nor moved aside: {error.strerror}"]
+    return [
+        f"the run {Path(torn.folder).name} cannot be recorded: {torn.strerror}. What is left of it lies in {aside};"
+        " no command will look there again"
+    ]
 
 
 class _Stuck(NamedTuple):

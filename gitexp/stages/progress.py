@@ -93,8 +93,8 @@ def _state(folder: Path) -> str:
 def _json(folder: Path, name: str) -> dict[str, Any] | None:
     try:
         return runfolder.read_json(str(folder), name)
-    except ValueError:
-        return None  # torn by a full disk; the recorder says so
+    except runfolder.Torn:
+        return None  # the recorder says so
 
 
 def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:

@@ -19,7 +19,7 @@ from gitexp.datasets.manifest import build_readable
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.git.append import Entry, append
-from gitexp.git.objects import Laid, Written, write_files
+from gitexp.git.objects import Laid, Written, fresh_objects, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.repo import Repo
 from gitexp.model.environment import dump_environment, requirements
@@ -44,6 +44,7 @@ class Ended(NamedTuple):
     outcome: Mapping[str, Any] | None
     environment: Mapping[str, Any]
     after: Mapping[str, Any] | None  # None: recorded later, when nobody could check any more
+    torn: tuple[str, ...] = ()  # sentences on files that a power cut has torn
 
 
 class Results(NamedTuple):
@@ -70,16 +71,27 @@ class Recorded(NamedTuple):
 
 
 def read_ended(folder: Path) -> Ended | None:
-    """The run in this folder; None where no program was ever started. The caller holds its record.lock."""
+    """The run in this folder; None where no program was ever started. The caller holds its record.lock.
+
+    Raises Torn where what the record would take over is torn; of what the worker wrote, the rest is recorded.
+    """
     runfolder.bring_back(str(folder))
+    torn: list[str] = []
+
+    def read(name: str) -> dict[str, Any] | None:
+        try:
+            return runfolder.read_json(str(folder), name)
+        except runfolder.Torn as error:
+            torn.append(str(error.strerror))
+            return {} if name == runfolder.STARTED else None
+
     submit = runfolder.read_json(str(folder), runfolder.SUBMIT)
-    started = runfolder.read_json(str(folder), runfolder.STARTED)
-    outcome = runfolder.read_json(str(folder), runfolder.OUTCOME)
+    started, outcome = read(runfolder.STARTED), read(runfolder.OUTCOME)
     if submit is None or (started is None and outcome is None):
         return None
-    environment = runfolder.read_json(str(folder), runfolder.ENVIRONMENT)
-    after = runfolder.read_json(str(folder), runfolder.AFTER)
-    return Ended(folder, submit, started or {}, outcome, environment or {}, after)
+    runfolder.require_sizes(str(folder), submit.get("sizes", {}))
+    environment, after = read(runfolder.ENVIRONMENT), read(runfolder.AFTER)
+    return Ended(folder, submit, started or {}, outcome, environment or {}, after, tuple(torn))
 
 
 def record(
@@ -123,7 +135,8 @@ def record(
         snapshot = release(repo, folder / runfolder.OBJECTS)
         trees = {"code": ended.submit["code_tree"], **data.trees}
         tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
-        return Written(tree, (*snapshot, *objects))
+        code = fresh_objects(repo, str(ended.submit["code"]["commit"]).rpartition(":")[2])
+        return Written(tree, (*snapshot, *objects, *code))
 
     commit = append(
         repo,
@@ -245,7 +258,7 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
     # A file's time is the kernel's last tick, which may lie some milliseconds before the moment it was written.
     finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
     code, after = dict(submit["code"]), ended.after
-    defects = [*results.problems, *lost]
+    defects = [*results.problems, *lost, *ended.torn]
     defects += (outcome or {}).get("problems", ())
     if after is None and submit["data"]:
         defects.append("the data was not checked after the run, because it was recorded later")

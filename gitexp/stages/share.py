@@ -16,7 +16,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.branch import checked_out_in
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
-from gitexp.git.objects import move_ref, write_commit
+from gitexp.git.objects import move_ref, sync_objects, write_commit
 from gitexp.git.repo import BranchDamaged, GitFailed, ObjectReader, Repo, is_ancestor
 from gitexp.git.standing import ANOTHER, Look, branch_ref, move_failed, require_grown
 from gitexp.git.transport import (
@@ -224,7 +224,7 @@ class _Merge(NamedTuple):
         return commit
 
     def _store(self) -> str:
-        return write_commit(
+        commit = write_commit(
             self.repo,
             tree=self.tree,
             parents=self.parents,
@@ -232,6 +232,8 @@ class _Merge(NamedTuple):
             authored=self.moment,
             committed=self.moment,
         )
+        sync_objects(self.repo, (commit,))
+        return commit
 
 
 def _merge(repo: Repo, theirs: str, mine: str) -> _Merge:

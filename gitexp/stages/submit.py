@@ -119,8 +119,15 @@ def submit(
             for algorithm, manifest in data.manifests.items()
         },
         "data": {name: str(data.path) for name, data in datasets.items()},
+        "sizes": {name: os.stat(submitted.folder / name).st_size for name in _recorded_as_they_are(datasets)},  # noqa: PTH116
     }
     runfolder.write_json(folder, runfolder.SUBMIT, document)
+
+
+def _recorded_as_they_are(datasets: Mapping[str, DataToRecord]) -> list[str]:
+    """The files that a record takes over: torn ones would pass for a recipe, or for data."""
+    manifests = [f"{name}.{algorithm}" for name, data in datasets.items() for algorithm in data.manifests]
+    return [runfolder.RECIPE, *(f"{runfolder.DATA}/{name}" for name in ("data.toml", *manifests))]
 
 
 def keep_secrets(submitted: Submitted, program: Program) -> None:

@@ -334,3 +334,52 @@ def test_a_worker_killed_before_its_program_began_is_no_run(lab: Lab) -> None:
     assert "crashed" not in lab.gitexp("status").stdout
     assert lab.gitexp("log").stderr.startswith("error: There are no runs yet")
     assert lab.runs() == []
+
+
+def torn(lab: Lab, *names: str) -> str:
+    """A run that nobody recorded, some of whose files a power cut has emptied; its id."""
+    process, worker = started(lab, "echo a word; sleep 60")
+    process.kill()
+    process.communicate()
+    os.kill(worker, signal.SIGKILL)
+    [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
+    os.killpg(json.loads((folder / "started.json").read_text())["pid"], signal.SIGKILL)
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return folder.name
+
+
+@pytest.mark.parametrize("name", ["submit.json", "recipe.toml"])
+def test_a_run_folder_that_a_power_cut_has_torn_is_named_once_and_kept_out_of_the_way(lab: Lab, name: str) -> None:
+    run_id = torn(lab, name, "outcome.json")
+    first, second = lab.gitexp("status"), lab.gitexp("status")
+    aside = lab.path / ".git" / "gitexp" / "torn" / run_id
+    assert first.stderr == (
+        f"warning: the run {run_id} cannot be recorded: {name} is empty or cut off, as a power cut leaves it. What is"
+        f" left of it lies in {aside}; no command will look there again\n"
+    )
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert (aside / "output.head").exists()
+    assert lab.runs() == []
+
+
+def test_of_what_the_worker_wrote_the_rest_is_recorded_and_what_is_torn_is_named(lab: Lab) -> None:
+    torn(lab, "started.json", "environment.json", "outcome.json")
+    assert "recorded sh" in lab.gitexp("status").stderr
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert run["status"] == "crashed"
+    assert run["defects"] == [
+        f"{name} is empty or cut off, as a power cut leaves it"
+        for name in ("started.json", "outcome.json", "environment.json")
+    ]
+    assert "a word" in lab.show("experiments:output.log")
+
+
+def test_a_torn_folder_of_a_run_that_is_in_the_branch_goes_without_a_word(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    run_id = torn(lab, "submit.json")
+    folder = lab.path / ".git" / "gitexp" / "runs" / run_id
+    (folder / "tried").write_text(lab.git("rev-parse", "experiments"))
+    assert lab.gitexp("status").stderr == ""
+    assert not folder.exists()
+    assert not (lab.path / ".git" / "gitexp" / "torn").exists()

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from gitexp.datasets.objects.copies import copy, sync, sync_file_system, write_all
+from gitexp.datasets.objects.copies import copy, write_all
 from gitexp.datasets.objects.names import Name, name_of
+from gitexp.durable import sync, sync_file_system
 from gitexp.errors import GitexpError
 from gitexp.model.manifest import ALGORITHM
 

@@ -84,29 +84,6 @@ def write_all(fd: int, block: bytes | memoryview) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def sync(path: Path) -> None:
-    """A file, or the names in a folder, safely on disk. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_file_system(fd: int) -> None:
-    """All of the file system that holds the open `fd`, safely on disk. Raises OSError, also where nothing can do it.
-
-    Linux from 5.8 on tells of writes that failed since `fd` was opened.
-    """
-    import ctypes
-    import errno
-
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    number = errno.ENOSYS if call is None else ctypes.get_errno() if call(fd) != 0 else 0
-    if number:
-        raise OSError(number, os.strerror(number))
-
-
 def nobody_writes(path: Path) -> bool:
     """Whether no process has the file open, or mapped, for writing. False also where the system cannot tell.
 

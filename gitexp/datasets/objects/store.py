@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.digest import digest_file
-from gitexp.datasets.objects.batch import INCOMING, READ_ONLY, Batch, Healing, changed, has_size, make_folder, unnamed
-from gitexp.datasets.objects.copies import nobody_writes, sync
+from gitexp.datasets.objects.batch import (
+    INCOMING,
+    READ_ONLY,
+    Batch,
+    Healing,
+    changed,
+    has_size,
+    make_folder,
+    unnamed,
+)
+from gitexp.datasets.objects.copies import nobody_writes
 from gitexp.datasets.objects.names import Name, digest_at, name_of
+from gitexp.durable import sync
 from gitexp.errors import GitexpError
 from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from gitexp.datasets.objects import copies
+from gitexp import durable
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes.local import LocalRemote
@@ -59,7 +59,7 @@ def steps() -> Iterator[list[str]]:
             seen.append("wait")
         elif event == "c_call" and called is os.link:
             seen.append("name")
-        elif event == "call" and frame.f_code is copies.sync_file_system.__code__:
+        elif event == "call" and frame.f_code is durable.sync_file_system.__code__:
             seen.append("wait for all")
 
     sys.setprofile(note)
