@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -71,6 +72,8 @@ def collect(
         except OutOfOrder:  # several processes, or threads, logged
             told = _Told(rules, completed)
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
+        if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
+            told.problems += _not_finite(history, rules)
         return _finished(history, rules, told, room, limit=history_limit, named=named)
 
 
@@ -272,6 +275,13 @@ def _finished(
         problems=tuple(told.problems),
         notes=tuple(told.notes),
     )
+
+
+def _not_finite(history: HistoryWriter, rules: MetricRules) -> Iterator[str]:
+    """Metrics with a goal that came to nothing; a best one from before may stand in the summary all the same."""
+    for name in rules.goal:
+        if name in history.tallies and not isfinite(history.tallies[name].last):
+            yield f"{name}, which has a goal, ended as {history.tallies[name].last}"
 
 
 def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told, named: Iterable[str] | None) -> Iterator[str]:

@@ -242,3 +242,15 @@ def test_a_full_disk_ends_no_training_and_the_record_tells(lab: Lab) -> None:
     assert defects(lab) == [
         "GITEXP_METRICS: gitexp.log() or gitexp.save() could not write all of it; was the disk full?"
     ]
+
+
+def test_a_program_whose_metric_ends_as_nan_is_warned_of_and_the_record_tells(lab: Lab) -> None:
+    lab.write(
+        "fit.sh", """echo '{"val.acc": 0.9}' >> "$GITEXP_METRICS"; echo '{"val.acc": NaN}' >> "$GITEXP_METRICS"\n"""
+    )
+    lab.write("recipes/fit.toml", '[run]\ncommand = ["sh", "fit.sh"]\n[metrics.goal]\n"val.acc" = "max"\n')
+    lab.commit("a program that loses itself")
+    result = lab.gitexp("run", "fit")
+    assert "warning: val.acc, which has a goal, ended as nan\n" in result.stderr
+    record = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (record["status"], record["defects"]) == ("completed", ["val.acc, which has a goal, ended as nan"])

@@ -254,3 +254,13 @@ def test_what_is_no_file_or_too_large_is_not_read(folder, cwd):
         "pipe.json: cannot be read: it is a FIFO, a socket or a device",
         "big.json: is a JSON document of more than 64 MiB, so it was not read",
     )
+
+
+def test_a_metric_with_a_goal_that_ends_as_no_number_is_a_problem_whatever_its_best_was(folder, cwd):
+    written(
+        folder / "metrics.jsonl", '{"acc": 0.9, "loss": 1.0, "lr": 0.1}\n{"acc": NaN, "loss": Infinity, "lr": NaN}\n'
+    )
+    found = collected(folder, cwd, goal={"acc": "max", "loss": "min"})
+    assert found.problems == ("acc, which has a goal, ended as nan", "loss, which has a goal, ended as inf")
+    written(folder / "metrics.jsonl", '{"acc": NaN}\n{"acc": 0.9}\n')
+    assert collected(folder, cwd, goal={"acc": "max"}).problems == ()
