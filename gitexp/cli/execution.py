@@ -39,8 +39,10 @@ def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
     from gitexp.pipelines.run import run
 
     for said in checked.said:
+        from gitexp.cli.render import safe  # a warning may quote the data
+
         with _said_if_possible():
-            click.echo(said, err=True)
+            click.echo(safe(said), err=True)
     streams = streams_for(stdout_fd=stdout_fd)
     terminal = terminal_of(stdin=streams.stdin, stdout=streams.stdout, stdout_fd=stdout_fd)
 

@@ -48,6 +48,13 @@ def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
         click.echo(f"warning: {safe(problem)}", err=True)
 
 
+def warn(error: GitexpError) -> None:
+    """What is the matter, where the command goes on all the same."""
+    lines = [f"warning: {error.what}", *error.details, *filter(None, [error.why])]
+    for text in [*lines, *(f"fix:   {fix}" for fix in error.fix.split("\n") if fix)]:
+        click.echo(safe(text), err=True)
+
+
 def leave_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
     """For those who must not write, such as a shell that completes a word."""
 
@@ -66,5 +73,6 @@ def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_wha
     with ObjectReader(repo) as reader:
         first(repo, settings)
         config = read_config(repo, settings)
-        history = History(repo, reader=reader, branch=config.branch, goals=config.goal, settings=settings)
+        goals, branch = config.goal, config.branch
+        history = History(repo, reader=reader, branch=branch, goals=goals, settings=settings, tell=warn)
         yield Opened(repo, settings, config.goal, reader, history, config)

@@ -115,7 +115,9 @@ def _facts(run: Run, *, now: float) -> Iterator[Fact]:
     if record.status != "completed":
         yield "ended", safe(_ending(run)[:VALUE_LIMIT]), STATUS_STYLE.get(record.status, "red")
     if record.peak_memory_bytes is not None:
-        yield "memory", f"{size(record.peak_memory_bytes)} at its peak", ""
+        many = record.peak_memory_processes
+        of = f"in all, {many} processes at their peaks" if many else "at its peak, the largest process"
+        yield "memory", f"{size(record.peak_memory_bytes)} {of}", ""
     if record.user or record.host:
         yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
     if record.job:

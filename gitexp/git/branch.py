@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gitexp.git.gc import Keeper
 from gitexp.git.objects import move_ref, sync_objects, write_commit, write_tree
-from gitexp.git.repo import BranchUnusable, Repo, line, output, ref_id, remote_names
+from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, start
 from gitexp.git.standing import Look, branch_ref, move_failed, require_creatable
 
 # This text, and with it the id of the root commit, never changes: labs that run `gitexp init` apart share the root.
@@ -43,8 +43,8 @@ ROOT_IDENTITY = {
 
 
 def branch_tip(repo: Repo, branch: str) -> str | None:
-    """The commit the local branch points at; None where there is no such branch."""
-    return ref_id(repo, branch_ref(branch))
+    """The commit the local branch points at; None where there is no such branch. Raises as Look does."""
+    return Look(repo, branch_ref(branch)).tip()
 
 
 def write_root(repo: Repo) -> str:
@@ -57,10 +57,11 @@ def write_root(repo: Repo) -> str:
 
 
 class Tip(NamedTuple):
-    """A ref that holds runs, and the commit it points at."""
+    """A ref that holds runs, and the commit it points at; `damage`: in words, why git cannot read it."""
 
     ref: str
     commit: str
+    damage: str | None = None
 
 
 def find_tips(repo: Repo, branch: str, settings: Mapping[str, str]) -> dict[str, Tip]:
@@ -68,12 +69,43 @@ def find_tips(repo: Repo, branch: str, settings: Mapping[str, str]) -> dict[str,
     ends = {branch_ref(branch): ""}
     # A star stands for no slash, which the name of a remote may have.
     ends |= {f"refs/remotes/{name}/{branch}": name for name in remote_names(settings) if "/" in name}
-    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", f"refs/remotes/*/{branch}", *ends)
+    wanted = (f"refs/remotes/*/{branch}", *ends)
+    # The type is of no use to us; to tell it, git has to look whether the commits are there.
+    process = start(repo.root, "for-each-ref", "--format=%(objectname) %(refname) %(objecttype)", *wanted, env=ENGLISH)
+    out, err = process.communicate()
+    if process.returncode not in (0, 128):
+        raise failure(process.args, process.returncode, err)  # type: ignore[arg-type]
+    if process.returncode or err:
+        return _damaged_tips(repo, branch, ends, wanted, words=err.decode(errors="surrogateescape"))
+    entries = (entry.split(" ")[:2] for entry in out.decode(errors="surrogateescape").split("\n")[:-1])
+    return {name: Tip(ref, commit) for commit, ref in entries if (name := _holder(ref, branch, ends)) is not None}
+
+
+def _holder(ref: str, branch: str, ends: Mapping[str, str]) -> str | None:
+    """The remote whose branch this is, an empty name for the local one; None: a ref below such a branch."""
+    if ref.startswith("refs/remotes/") and ref.count("/") == 3 + branch.count("/"):
+        return ends.get(ref, ref.split("/")[2])
+    return ends.get(ref)
+
+
+def _damaged_tips(
+    repo: Repo, branch: str, ends: Mapping[str, str], wanted: Sequence[str], *, words: str
+) -> dict[str, Tip]:
+    """The same where git cannot read one of them: a commit is missing, or the file of a ref broke off."""
+    from gitexp.git.damage import reflog, there
+
+    listing = output(repo, "for-each-ref", "--format=%(objectname) %(refname)", *wanted)
+    found = dict(entry.split(" ")[::-1] for entry in listing.decode(errors="surrogateescape").split("\n")[:-1])
+    here = there(repo, list(found.values()))
     tips = {}
-    for entry in listing.decode(errors="surrogateescape").split("\n")[:-1]:
-        commit, ref = entry.split(" ", 1)
-        if ref in ends or (ref.startswith("refs/remotes/") and ref.count("/") == 3 + branch.count("/")):
-            tips[ends.get(ref, ref.split("/")[2])] = Tip(ref, commit)
+    for ref, commit in found.items():
+        if (name := _holder(ref, branch, ends)) is not None:
+            tips[name] = Tip(ref, commit, None if commit in here else f"its newest commit {commit} is missing")
+    local = branch_ref(branch)
+    if f"broken ref {local}\n" in words:
+        moves = reflog(repo, local)
+        damage = f"{repo.common_dir / local} does not hold a commit's id"
+        tips[""] = Tip(local, moves[0].commit if moves else "", damage)
     return tips
 
 

@@ -13,7 +13,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitexp.git.objects import is_whole
-from gitexp.git.repo import BranchDamaged, Repo, finish_answer, git_environment, line, object_folder, said, start
+from gitexp.git.repo import (
+    BranchDamaged,
+    ObjectReader,
+    Repo,
+    finish_answer,
+    git_environment,
+    line,
+    object_folder,
+    said,
+    start,
+)
 
 TRIED = 20  # commits of the reflog that are looked into
 SHOWN = 5
@@ -49,13 +59,13 @@ def damaged(repo: Repo, ref: str, words: Sequence[str]) -> BranchDamaged:
     moves = reflog(repo, ref)[:TRIED]
     known = there(repo, [move.commit for move in moves])
     good = next((n for n, move in enumerate(moves) if move.commit in known and is_whole(repo, move.commit)), None)
-    fixes = ["gitexp pull    brings back what a remote has"] if line(repo, "remote") else []
+    fixes = ["gitexp pull    # brings back what a remote has"] if line(repo, "remote") else []
     details = [*words]
     if good is not None:
         lost = [f"  {move.commit[:10]}  {move.why}" for move in moves[:good]]
         if lost:
             details += ["What came after the newest commit that is whole here:", *lost[:SHOWN]]
-        fixes.append(f"{_back_to(repo, ref, moves[good].commit)}    goes back to that commit, {moves[good].why}")
+        fixes.append(f"{_back_to(repo, ref, moves[good].commit)}    # goes back to that commit, {moves[good].why}")
     return BranchDamaged(
         f"The branch {ref.split('/', 2)[-1]} is damaged: git cannot read it",
         details=details,
@@ -68,6 +78,20 @@ def _back_to(repo: Repo, ref: str, commit: str) -> str:
     if finish_answer(start(repo.root, "rev-parse", "--verify", "--quiet", ref))[0]:
         return f"git update-ref {shlex.quote(ref)} {commit}"
     return f"echo {commit} > {shlex.quote(str(repo.common_dir / ref))}"  # git refuses to write over such a file
+
+
+def readable(repo: Repo, ref: str, tip: str) -> list[str]:
+    """The commits of a ref that can be read, from its tip and from wherever the reflog says that it was."""
+    todo, seen, found = [tip, *(move.commit for move in reflog(repo, ref))], set[str](), list[str]()
+    with ObjectReader(repo) as reader:
+        while todo:
+            commit = todo.pop()
+            if commit not in seen and (content := reader.read(commit)) is not None:
+                found.append(commit)
+                header = content.partition(b"\n\n")[0].decode("latin-1")
+                todo += re.findall(r"^parent (\w+)$", header, re.MULTILINE)
+            seen.add(commit)
+    return found
 
 
 def restore_ref(repo: Repo, ref: str, theirs: str | None) -> None:

@@ -32,7 +32,8 @@ def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> Quaranti
     (objects / "info").mkdir(parents=True)
     (objects / "info" / "alternates").write_bytes(path_line(object_folder(repo)))
     env = index_without_flags(repo, index, surveyed.flagged) | {"GIT_OBJECT_DIRECTORY": str(objects)}
-    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", env=env)
+    without = [f":(top,exclude,literal){path}" for path in surveyed.own_output]
+    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", *without, env=env)
     tree = output(repo, "write-tree", env=env).decode().strip()
     # What the repository has already is not written again, though perhaps no commit holds it: all that HEAD lacks
     # is packed, so that the folder is complete.

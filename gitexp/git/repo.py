@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 
@@ -226,13 +226,18 @@ class ObjectReader:
     """
 
     def __init__(self, repo: Repo) -> None:
+        self._repo = repo
         self._process = start(repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
 
     def __enter__(self) -> ObjectReader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # git died, which whoever asked it was told
         self._process.stdout.close()  # type: ignore[union-attr]
         self._process.stderr.close()  # type: ignore[union-attr]
         self._process.wait()
@@ -250,33 +255,57 @@ class ObjectReader:
         self, names: Iterable[str], *, limit: int = OBJECT_LIMIT
     ) -> Iterator[tuple[str, bytes | None] | None]:
         """Object id and bytes of each name, in order. What is larger than `limit` is never in memory."""
-        asked, stream = self._process.stdin, self._process.stdout
-        assert asked is not None and stream is not None
         # A chunk of requests fits into the pipe whole, so that git never waits for us while we wait for it.
         for chunk in _chunks(names, 200):
             # A name may come from a record. With a line feed in it, it would be two; an empty one names nothing.
             lines = [f"{name}\n" if "\n" not in name else "\n" for name in chunk]
+            self._ask(lines)
+            for number in range(len(lines)):
+                try:
+                    answer = self._answer(limit)
+                except GitFailed:
+                    if self._process.returncode != 128:
+                        raise
+                    # git dies of an object that broke off. It is as good as missing, and what else is asked is not.
+                    self._process = start(self._repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
+                    self._ask(lines[number + 1 :])
+                    answer = None
+                yield answer
+
+    def _ask(self, lines: Sequence[str]) -> None:
+        asked = self._process.stdin
+        assert asked is not None
+        try:
             asked.write("".join(lines).encode("utf-8", "surrogateescape"))
             asked.flush()
-            for _ in chunk:
-                yield self._answer(stream, limit)
+        except BrokenPipeError:
+            pass  # git died; reading its answer says of what
 
-    def _answer(self, stream: IO[bytes], limit: int) -> tuple[str, bytes | None] | None:
+    def _answer(self, limit: int) -> tuple[str, bytes | None] | None:
+        stream = self._process.stdout
+        assert stream is not None
         header = stream.readline()
         if not header.endswith(b"\n"):
-            _, err = self._process.communicate()
-            raise failure(["git", "cat-file", "--batch"], self._process.returncode, err)
+            raise self._died()
         fields = header.rsplit(b" ", 2)
         if header.endswith((b" missing\n", b" ambiguous\n")) or len(fields) != 3:
             return None
-        size = int(fields[2])
-        if size > limit:
-            left = size + 1
+        left = int(fields[2]) + 1
+        if left > limit + 1:
             while left:
-                left -= len(stream.read(min(left, 1 << 20)))
+                skipped = len(stream.read(min(left, 1 << 20)))
+                if not skipped:
+                    raise self._died()
+                left -= skipped
             return fields[0].decode(), None
-        content = stream.read(size + 1)[:-1]
-        return fields[0].decode(), content
+        content = stream.read(left)
+        if len(content) < left:
+            raise self._died()
+        return fields[0].decode(), content[:-1]
+
+    def _died(self) -> GitFailed:
+        _, err = self._process.communicate()
+        return failure(["git", "cat-file", "--batch"], self._process.returncode, err)
 
 
 def _chunks(names: Iterable[str], size: int) -> Iterator[list[str]]:

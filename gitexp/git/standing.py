@@ -106,7 +106,7 @@ class Look:
         out, err = listing.communicate()
         if listing.returncode != 0:
             raise failure(listing.args, listing.returncode, err)  # type: ignore[arg-type]
-        refs = out.decode(errors="surrogateescape").splitlines()
+        refs = out.decode(errors="surrogateescape").split("\n")
         if self._ref in refs:
             raise self._damaged(["its newest commit is missing"])
         if f"ref {self._ref}\n" in err.decode(errors="surrogateescape"):

@@ -126,11 +126,11 @@ def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None =
 
 
 def _fetch(
-    repo: Repo, remote: Remote, refspec: str, *options: str, env: Mapping[str, str] | None = None, show: Show | None
+    repo: Repo, remote: Remote, refspec: str, *, env: Mapping[str, str] | None = None, show: Show | None
 ) -> tuple[int, tuple[str, ...]]:
     """Fetch one ref. Plain English: git says only in words that it is not there, or that another holds the lock."""
     args = [*IN_A_PACK, "fetch", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head"]
-    args += ["--refmap=", *(["--progress"] if show else []), *options, "--", remote.address, refspec]
+    args += ["--refmap=", *(["--progress"] if show else []), "--", remote.address, refspec]
     code, _, words = _talk(repo, args, env={**ENGLISH, **(env or {})}, show=show)
     return code, words
 
@@ -138,26 +138,28 @@ def _fetch(
 def fetch_whole(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> str | None:
     """Fetch all of the remote's branch again, whatever is here, and return its tip; None where it has no such branch.
 
-    git fetches nothing into a repository with a damaged ref, so this goes by way of one that shares its objects and
-    its configuration, and has no refs.
+    git fetches nothing into a repository with a damaged ref, nor an object of which a damaged copy is there. So this
+    goes by way of a repository beside it, which has its configuration and nothing else; the packs are then moved.
     """
     import shutil
     import tempfile
 
-    place = repo.common_dir / "gitexp"
-    place.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=place) as folder:
+    objects = object_folder(repo)
+    with tempfile.TemporaryDirectory(prefix="gitexp-fetch-", dir=objects) as folder:
         apart = Path(folder)
         (apart / "refs").mkdir()
+        (apart / "objects").mkdir()
         (apart / "HEAD").write_text("ref: refs/heads/none\n")
         shutil.copyfile(repo.common_dir / "config", apart / "config")
-        env = {"GIT_DIR": folder, "GIT_WORK_TREE": str(repo.root), "GIT_OBJECT_DIRECTORY": str(object_folder(repo))}
-        code, words = _fetch(repo, remote, f"+refs/heads/{branch}:refs/heads/{branch}", "--refetch", env=env, show=show)
+        env = {"GIT_DIR": folder, "GIT_WORK_TREE": str(repo.root), "GIT_OBJECT_DIRECTORY": f"{folder}/objects"}
+        code, words = _fetch(repo, remote, f"+refs/heads/{branch}:refs/heads/{branch}", env=env, show=show)
         if any("couldn't find remote ref" in text for text in words):
             return None
         if code != 0:
             raise TransportFailed(f"Cannot fetch {branch} from {remote.shown}", details=words)
         tip = line(repo, "rev-parse", "--verify", f"refs/heads/{branch}", env=env)
+        for file in sorted(apart.glob("objects/pack/pack-*"), key=lambda path: path.suffix == ".idx"):
+            file.rename(objects / "pack" / file.name)  # the index last: it makes a pack known
     output(repo, "prune-packed", "-q")  # a loose object that broke off would be complained of for ever
     if ref := remote.tracking_ref(branch):
         start(repo.root, "update-ref", "-m", "gitexp pull", ref, tip).communicate()
@@ -168,7 +170,7 @@ def fetch_whole(repo: Repo, remote: Remote, *, branch: str, show: Show | None = 
 def branch_in_the_way(repo: Repo, remote: Remote, *, branch: str) -> str | None:
     """The remote's branch beside which it cannot have one of this name; None where git finds none."""
     code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
-    refs = [text.partition("\t")[2] for text in out.splitlines()] if code == 0 else []
+    refs = [text.partition("\t")[2] for text in out.split("\n")] if code == 0 else []
     other = in_the_way(branch_ref(branch), refs, any_case=False)
     return other and other.removeprefix("refs/heads/")
 
@@ -232,7 +234,11 @@ def _talk(
     out, kept, rest = b"", [], b""
     with (
         subprocess.Popen(
-            ["git", *args], cwd=repo.root, env=git_environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ["git", "-c", "color.ui=false", *args],
+            cwd=repo.root,
+            env=git_environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as process,
         selectors.DefaultSelector() as streams,
     ):

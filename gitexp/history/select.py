@@ -37,7 +37,14 @@ class History:
     """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name."""
 
     def __init__(
-        self, repo: Repo, *, reader: ObjectReader, branch: str, goals: Mapping[str, str], settings: Mapping[str, str]
+        self,
+        repo: Repo,
+        *,
+        reader: ObjectReader,
+        branch: str,
+        goals: Mapping[str, str],
+        settings: Mapping[str, str],
+        tell: Callable[[GitexpError], None] | None = None,
     ) -> None:
         self.repo = repo
         self.reader = reader
@@ -45,7 +52,7 @@ class History:
         self.goals = goals  # gitexp.toml's
         self.settings = settings  # git's
         self.tips = find_tips(repo, branch, settings)
-        self.runs = Runs(repo, tip_to_read(self.tips, remote=settings.get("gitexp.remote")), reader=reader)
+        self.runs = Runs(repo, tip_to_read(self.tips, remote=settings.get("gitexp.remote")), reader=reader, tell=tell)
 
     def of_remote(self, remote: str | None) -> Runs:
         """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""

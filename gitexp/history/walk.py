@@ -6,12 +6,13 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
-from gitexp.git.repo import ObjectReader, Repo, output, start
+from gitexp.git.repo import ObjectReader, Repo, failure, output, start
 from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.read import load_record
 from gitexp.model.bounded import LARGEST
@@ -27,12 +28,18 @@ _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 
 
 class Runs:
-    """The runs of one ref, brought up to date when first asked for. `tip` None: there is no such branch."""
+    """The runs of one ref, brought up to date when first asked for. `tip` None: there is no such branch.
 
-    def __init__(self, repo: Repo, tip: Tip | None, *, reader: ObjectReader) -> None:
+    Of a damaged branch those are listed that can be read, and `tell` is given the error that says what is the matter.
+    """
+
+    def __init__(
+        self, repo: Repo, tip: Tip | None, *, reader: ObjectReader, tell: Callable[[GitexpError], None] | None = None
+    ) -> None:
         self._repo = repo
         self.tip = tip
         self._reader = reader
+        self._tell = tell
         self._rows: Rows | None = None
         self._list: list[Row] | None = None
 
@@ -93,6 +100,8 @@ class Runs:
     def _up_to_date(self) -> Rows:
         if self.tip is None:
             return fresh([], tip="")
+        if self.tip.damage is not None:
+            return self._salvaged(self.tip, [self.tip.damage])
         old = read_cache(self._repo, self.tip.ref)
         if old is not None and old.tip == self.tip.commit:
             return old
@@ -114,16 +123,38 @@ class Runs:
             return fresh([], tip="")
         read = _scan(self._repo, self._reader, self.tip.commit)
         if read is None:
-            raise GitexpError(f"git cannot read the runs of {self.tip.ref}", fix="git fsck")
+            return self._salvaged(self.tip, ["commits between its newest and its first are missing or damaged"])
         rows = fresh(read[1], tip=self.tip.commit)
         write_cache(self._repo, self.tip.ref, rows)
         return rows
 
+    def _salvaged(self, tip: Tip, words: Sequence[str]) -> Rows:
+        """What can be read of a damaged branch, and what the cache has of it; nothing of this is kept."""
+        from gitexp.git.damage import damaged, readable
 
-def _scan(repo: Repo, reader: ObjectReader, *revisions: str) -> tuple[bool, list[Row]] | None:
+        error = damaged(self._repo, tip.ref, words)
+        if self._tell is None:
+            raise error
+        self._tell(error)
+        commits = readable(self._repo, tip.ref, tip.commit)
+        read = _scan(self._repo, self._reader, "--no-walk=unsorted", "--stdin", feed=commits) if commits else None
+        rows = {row.commit: row for row in read[1]} if read else {}
+        try:
+            old = read_cache(self._repo, tip.ref)
+            rows = {row.commit: row for row in (old.all() if old else [])} | rows
+        except (ValueError, TypeError, LookupError):
+            pass  # the cache is damaged too
+        return fresh(rows.values(), tip=tip.commit)
+
+
+def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str] = ()) -> tuple[bool, list[Row]] | None:
     """Whether commits are on the left side only, and the runs among the others; None where git knows no such commit."""
-    log = start(repo.root, "log", "--no-show-signature", "-s", "--encoding=UTF-8", _FORMAT, *revisions, "--")
-    listing, _ = log.communicate()
+    stdin = subprocess.PIPE if feed else subprocess.DEVNULL
+    asked = ("log", "--no-show-signature", "-s", "--encoding=UTF-8", _FORMAT, *revisions, "--")
+    log = start(repo.root, *asked, stdin=stdin)
+    listing, words = log.communicate("".join(f"{one}\n" for one in feed).encode() if feed else None)
+    if log.returncode not in (0, 128):
+        raise failure(log.args, log.returncode, words)  # type: ignore[arg-type]
     if log.returncode != 0:
         return None
     fields = listing.decode("utf-8", "replace").split("\0")

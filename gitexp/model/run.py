@@ -125,6 +125,7 @@ class RunRecord(NamedTuple):
     finished_is_last_sign: bool = False  # crashed: nobody saw the end, `finished` is the last sign of life
     duration_s: float | None = None
     peak_memory_bytes: int | None = None
+    peak_memory_processes: int | None = None  # of how many it is the sum; None: the largest of any one
     seed: int | None = None
     user: str | None = None
     host: str | None = None

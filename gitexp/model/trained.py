@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ class Learned(NamedTuple):
     environment: Mapping[str, Any] = MappingProxyType({})  # what results depend on beside packages and machine
     files: Mapping[str, str] = MappingProxyType({})  # components.toml, environment/N.toml
     sources: tuple[str, ...] = ()  # the repository's files that its components came from
+    peaks_bytes: tuple[int, ...] = ()  # of memory, of each of several processes; empty: not known of all
     splits: Mapping[str, SplitRows] = MappingProxyType({})  # which rows each had
     problems: tuple[str, ...] = ()  # sentences on what went wrong, and on what could not be read
 
@@ -63,6 +64,13 @@ def dump_rank(document: Mapping[str, Any]) -> str:
     import tomli_w
 
     return tomli_w.dumps(as_plain(sound(document)))
+
+
+def peaks_of(ranks: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """The peak of memory of each of several processes, where it is known of all of them."""
+    stated = [rank.get("peak_memory_bytes") for rank in ranks]
+    known = [peak for peak in stated if type(peak) is int and 0 < peak < 1 << 50]
+    return tuple(known) if len(known) == len(ranks) and ranks[:1] and ranks[0].get("world_size") == len(ranks) else ()
 
 
 def digests_of(document: Mapping[str, Any]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from gitexp.stages.check import (
     check_program,
     check_store,
     look_at_branch,
+    seed_that_nothing_takes,
 )
 from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
@@ -112,7 +113,9 @@ def check_resolved(
     datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
     argv = _argv(recipe, datasets, root=root)
     check_program(argv, cwd=cwd, recipe=recipe)
-    warned = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
+    warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
+    unused = seed_that_nothing_takes(recipe, argv, cwd=cwd)
+    warned += [unused] if unused else []
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
 
@@ -123,6 +126,10 @@ def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
         from gitexp.stages.withhold import check_restricted
 
         check_restricted(surveyed, config, subject=subject)
+    if surveyed.changes:
+        from gitexp.stages.withhold import check_secrets
+
+        check_secrets(surveyed, subject=subject)
 
 
 def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:
@@ -175,7 +182,7 @@ def run(
         stop_left_over(ended)
         watch = EditWatch(repo, tree=code.tree, env=code.env)
         data = changed_data(checked.datasets)
-        edited = watch.finish()
+        edited = tuple(path for path in watch.finish() if path not in surveyed.own_output)
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)

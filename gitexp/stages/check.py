@@ -6,6 +6,7 @@ Everything here raises Refused, or what becomes it, before anything is written o
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitexp.datasets.place import Place
@@ -17,6 +18,9 @@ from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.model.schema import dotted, escaped, inline
+from gitexp.regularfile import read_regular
+
+MOST_SOURCE = 1 << 20  # bytes of a program that are looked at
 
 
 def look_at_branch(surveyed: Surveyed, config: Config) -> Look:
@@ -102,6 +106,29 @@ def check_store(surveyed: Surveyed) -> None:
     """There must be a place for the bytes that a run writes: once it has ended, it would wait for one."""
     repo = surveyed.repo
     _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
+
+
+def seed_that_nothing_takes(recipe: Recipe, argv: Sequence[str], *, cwd: Path) -> str | None:
+    """What to warn of where a seed is recorded, and neither the command nor a file that it names shows who takes it."""
+    if recipe.seed is None or recipe.made_of_components:  # those are all seeded
+        return None
+    from gitexp.model.placeholders import parse
+
+    if any(("seed",) in parse(element) for element in recipe.values.get("run", {}).get("command", ())):
+        return None
+    if any("GITEXP_SEED" in word or _mentions_seed(cwd / word) for word in argv):
+        return None
+    where = "recipe" if recipe.path else "command"
+    return f"nothing in the {where} takes the seed {recipe.seed}; the program may read GITEXP_SEED"
+
+
+def _mentions_seed(path: Path) -> bool:
+    """Whether a file of the program's reads the seed, or speaks with gitexp, from which it may have it."""
+    try:
+        text = read_regular(path, most=MOST_SOURCE)
+    except (OSError, ValueError):
+        return False
+    return b"GITEXP_SEED" in text or b"gitexp" in text
 
 
 def check_program(argv: tuple[str, ...], *, cwd: Path, recipe: Recipe | None = None) -> None:

@@ -17,6 +17,7 @@ from gitexp.model.trained import (
     dump_components,
     dump_rank,
     facts_of,
+    peaks_of,
     recipe_with_defaults,
     require_plain,
     sources_of,
@@ -38,8 +39,8 @@ def learn(folder: Path) -> Learned:
     typed = read_regular(folder / runfolder.RECIPE).decode()
     recipe, seed = recipe_with_defaults(typed, components.get("defaults"))
     files = {"components.toml": dump_components(components)}
-    for name in _ranks(folder):
-        files[f"environment/{name}.toml"] = dump_rank(_read(folder / runfolder.RANKS, f"{name}.json", problems))
+    ranks = {name: _read(folder / runfolder.RANKS, f"{name}.json", problems) for name in _ranks(folder)}
+    files |= {f"environment/{name}.toml": dump_rank(rank) for name, rank in ranks.items()}
     said = (*defects_of(trained), *problems)
     return Learned(
         recipe,
@@ -48,6 +49,7 @@ def learn(folder: Path) -> Learned:
         environment=facts_of(trained),
         files=files,
         sources=sources_of(components),
+        peaks_bytes=peaks_of(list(ranks.values())),
         splits=splits_of(components),
         problems=said,
     )

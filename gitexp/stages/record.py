@@ -127,6 +127,8 @@ def record(
     run = run._replace(
         digests=trained.digests, splits=trained.splits, seed=trained.seed if run.seed is None else run.seed
     )
+    if trained.peaks_bytes:
+        run = run._replace(peak_memory_bytes=sum(trained.peaks_bytes), peak_memory_processes=len(trained.peaks_bytes))
     texts = _texts(ended, results, run, trained, secrets=secrets)
     files = _lay_out(folder, {**texts, "artifacts.xxh128": listing})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()

@@ -1,7 +1,7 @@
-"""Keep restricted data out of a run's `code/`: refuse a tree that holds its files, or copies of them.
+"""Keep restricted data and secrets out of a run's `code/`: refuse a tree that holds them.
 
 What is in a record goes to everybody who has the repository, and is there for ever. Costs nothing where the catalogue
-names no restricted data.
+names no restricted data and the tree is clean.
 """
 
 from __future__ import annotations
@@ -82,9 +82,6 @@ def _without_filtered(surveyed: Surveyed, held: list[_Held]) -> list[_Held]:
 
 
 def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
-    lines = [f"  {display(os.fsencode(one.path))}  ({one.why})" for one in held[:SHOWN]]
-    if len(held) > SHOWN:
-        lines.append(f"  … and {len(held) - SHOWN} more")
     files = "1 file of its code is" if len(held) == 1 else f"{len(held)} files of its code are"
     known = [one.path for one in held if not one.new]
     why = "What is in a record goes to everybody who has the repository, and stays there."
@@ -92,7 +89,7 @@ def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
         why += " Commits that hold it already keep it: git filter-repo takes it out of those."
     return Refused(
         f"Refusing to run {subject}: {files} restricted data",
-        details=lines,
+        details=_lines(held),
         why=why,
         fix=f"{kept_out([one.path for one in held], known, root=root)}    then run the command again",
     )
@@ -114,3 +111,40 @@ def ignore_pattern(path: str) -> str:
     """The line of .gitignore that means exactly this path."""
     literal = "".join(f"\\{c}" if c in "\\*?[" else c for c in path)
     return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
+
+
+def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
+    """Raises Refused where files that HEAD does not have look like secrets, by their names or by what is in them."""
+    from gitexp.model.secretfile import READ, looks_secret
+    from gitexp.redact import UNMISTAKABLE
+    from gitexp.secretnames import secret_values
+
+    values = [value for value in secret_values(os.environ) if len(value) >= UNMISTAKABLE]
+    found, root = [], surveyed.repo.root
+    for change in surveyed.changes:
+        if change.code != "??" and not change.code.startswith("A"):
+            continue
+        try:
+            if not stat.S_ISREG((root / change.path).lstat().st_mode):
+                continue
+            with open(root / change.path, "rb") as file:
+                why = looks_secret(change.path, file.read(READ), secrets=values)
+        except OSError:
+            continue  # gone by now, or nobody's to read: git will say so
+        if why is not None:
+            found.append(_Held(change.path, why, new=change.code == "??"))
+    if not found:
+        return
+    files = "1 file that git does not have yet looks" if len(found) == 1 else f"{len(found)} new files look"
+    raise Refused(
+        f"Refusing to run {subject}: {files} like a secret" + ("s" if len(found) > 1 else ""),
+        details=_lines(found),
+        why="What is in a record goes to everybody who has the repository, and stays there. Is it none? Commit it.",
+        fix=f"{kept_out([one.path for one in found], [one.path for one in found if not one.new], root=root)}"
+        "    then run the command again",
+    )
+
+
+def _lines(held: list[_Held]) -> list[str]:
+    lines = [f"  {display(os.fsencode(one.path))}  ({one.why})" for one in held[:SHOWN]]
+    return lines + ([f"  … and {len(held) - SHOWN} more"] if len(held) > SHOWN else [])

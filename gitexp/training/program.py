@@ -24,8 +24,16 @@ from gitexp.training.processes.ranks import Ranks, end_with_launcher, gathered, 
 from gitexp.training.processes.sharding import wrapped
 from gitexp.training.repeating import determinism
 from gitexp.training.repeating.checkpoint import read_newest
+from gitexp.training.repeating.digest import package_digest
 from gitexp.training.repeating.seeds import derive, seed_all
-from gitexp.training.report import has_diverged, note_components, note_rank, note_refused, note_trained
+from gitexp.training.report import (
+    has_diverged,
+    note_components,
+    note_peak_memory,
+    note_rank,
+    note_refused,
+    note_trained,
+)
 from gitexp.training.session import Session
 from gitexp.training.talk import say
 
@@ -96,6 +104,9 @@ def _train(
             assembled.train.run(session)
         except Diverged:
             return 1  # of a process among several, whoever started them finds out
+        finally:
+            if ranks.world > 1:
+                note_peak_memory(job.folder, ranks.rank)
     return 0
 
 
@@ -143,7 +154,8 @@ def _session(
 
 def _note_facts(job: Job, assembled: Assembled, session: Session) -> None:
     facts = determinism.facts(job.level, device=assembled.device)
-    facts |= {"precision": getattr(assembled.train, "precision", "float32"), "gitexp": gitexp.__version__}
+    facts |= {"precision": getattr(assembled.train, "precision", "float32")}
+    facts |= {"gitexp": gitexp.__version__, "gitexp_digest": package_digest(Path(gitexp.__file__).parent)}
     if session.ranks.world > 1:
         backend = "nccl" if assembled.device.type == "cuda" else "gloo"
         facts |= {"world_size": session.ranks.world, "backend": backend}

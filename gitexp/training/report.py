@@ -60,3 +60,14 @@ def note_rank(folder: Path, rank: int, facts: Mapping[str, Any]) -> None:
     (folder / runfolder.RANKS).mkdir(exist_ok=True)
     document = {"rank": rank, "host": os.uname().nodename, "pid": os.getpid(), **facts}
     runfolder.write_json(str(folder / runfolder.RANKS), f"{rank}.json", document)
+
+
+def note_peak_memory(folder: Path, rank: int) -> None:
+    """Add how much memory this one of several processes had at its peak, where the kernel says so."""
+    try:
+        status = Path("/proc/self/status").read_text()  # getrusage counts what the process had before it was executed
+        peak_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration, ValueError):
+        return
+    known = runfolder.read_json(str(folder / runfolder.RANKS), f"{rank}.json") or {}
+    runfolder.write_json(str(folder / runfolder.RANKS), f"{rank}.json", {**known, "peak_memory_bytes": peak_kib * 1024})

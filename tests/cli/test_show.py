@@ -62,7 +62,7 @@ def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gite
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     for expected in (
         f"run {B} digits completed",
-        "memory 310 MB at its peak",
+        "memory 310 MB at its peak, the largest process",
         "by ada on node-1",
         "message twice the rate",
         "command python train.py",

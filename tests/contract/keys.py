@@ -34,6 +34,7 @@ RUN_KEYS: dict[str, Any] = {
     "finished_is_last_sign": bool,
     "duration_s": float,
     "peak_memory_bytes": int,
+    "peak_memory_processes": int,
     "argv": STRINGS,
     "cwd": str,
     "recipe": str,

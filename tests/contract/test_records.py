@@ -240,7 +240,12 @@ def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
     assert judged(lab) == []
     files = lab.git("ls-tree", "-r", "--name-only", "experiments", "environment", "components.toml").split()
     assert files == ["components.toml", "environment/0.toml", "environment/1.toml"]
-    assert (run_toml(lab)["kind"], run_toml(lab)["resources"]["processes"]) == ("smoke", 2)
+    record = run_toml(lab)
+    assert (record["kind"], record["resources"]["processes"]) == ("smoke", 2)
+    ranks = [tomllib.loads(lab.show(f"experiments:environment/{rank}.toml")) for rank in (0, 1)]
+    assert record["peak_memory_processes"] == 2
+    assert record["peak_memory_bytes"] == sum(rank["peak_memory_bytes"] for rank in ranks)
+    assert "2 processes at their peaks" in lab.gitexp("show", record["id"]).stdout
     assert tomllib.loads(lab.show("experiments:environment/1.toml"))["rank"] == 1
     components = tomllib.loads(lab.show("experiments:components.toml"))["components"]
     keys = {key for table in components.values() for key in table}

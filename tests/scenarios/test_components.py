@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from harness import Lab, lives, written
 
+import gitexp
+
 PARTS = '''\
 import torch
 
@@ -352,7 +354,18 @@ def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it
     ]
 
 
-# ---- which rows
+# ---- which gitexp, and which rows
+
+
+def test_the_record_names_the_package_that_trained_by_a_digest_that_sha256sum_gives(lab: Lab) -> None:
+    with_recipe(lab)
+    assert lab.gitexp("run", "line").exit_code == 0
+    training = tomllib.loads(lab.show("experiments:environment.toml"))["training"]
+    folder = Path(gitexp.__file__).parent
+    listed = "find . -name '*.py' -o -name '*.toml' | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum | sha256sum"
+    told = subprocess.run(["sh", "-c", listed], cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert training["gitexp_digest"] == f"sha256:{told.split()[0]}"
+    assert training["gitexp"] == gitexp.__version__
 
 
 def test_another_held_out_set_is_no_set_to_compare_with(lab: Lab) -> None:

@@ -203,3 +203,30 @@ def test_a_submodule_at_another_commit_is_in_the_snapshot(lab: Lab, tmp_path: Pa
     result = lab.gitexp("run", "--no-verify", "--", "true")
     assert result.exit_code == 0, result.stderr
     assert lab.git("rev-parse", "experiments:code/sub").strip() == commit
+
+
+def redirected(lab: Lab, command: str, **env: str) -> int:
+    """A shell that opens a file of the working tree for gitexp's own output."""
+    return lab.command("sh", "-c", command, **env).exit_code
+
+
+def test_the_file_that_our_own_output_goes_to_makes_no_tree_dirty(lab: Lab) -> None:
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>> deep.err") == 0
+    assert redirected(lab, "gitexp run -- echo hi 2> slurm-7.out", SLURM_JOB_ID="7") == 3  # train.log is no longer ours
+    lab.commit("tracked by now")
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
+    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert (code["clean"], code["edited_count"]) == (True, 0)
+
+
+def test_our_own_output_is_no_part_of_a_snapshot(lab: Lab) -> None:
+    lab.write("new.py", "x = 1\n")
+    assert redirected(lab, "gitexp run --no-verify -- echo hi > train.log 2>&1") == 0
+    assert lab.git("ls-tree", "--name-only", "experiments:code").split() == ["README", "gitexp.toml", "new.py"]
+    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+
+
+def test_a_copy_of_our_own_output_is_a_file_like_any_other(lab: Lab) -> None:
+    lab.write("train.log.1", "hi\n")
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from harness import Lab
 
 # git runs this when the branch is locked and about to move: what the run wrote is in no ref yet.
@@ -76,3 +77,40 @@ def test_a_snapshot_leaves_no_ref_behind(lab: Lab) -> None:
         "refs/heads/main",
     ]
     assert lab.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/experiments", "refs/heads/main"]
+
+
+def test_what_init_begins_with_outlives_a_gc_that_already_runs(fresh: Lab) -> None:
+    prune_before_the_branch_moves(fresh)
+    assert fresh.gitexp("init").exit_code == 0
+    assert fresh.git("fsck", "--full") == ""
+    assert fresh.git("log", "--format=%s", "experiments") == "Begin the experiments branch\n"
+
+
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_so_does_the_merge_of_a_push_and_of_a_pull(lab: Lab, hub: Lab, tmp_path: Path, verb: str) -> None:
+    lab.git("remote", "add", "origin", str(hub.path))
+    lab.git("push", "-q", "origin", "main")
+    hub.git("clone", "-q", str(hub.path), str(tmp_path / "other"))
+    other = Lab(tmp_path / "other", lab.env)
+    assert other.gitexp("init").exit_code == 0
+    for one in (other, lab):
+        assert one.gitexp("run", "--", "true").exit_code == 0
+    assert other.gitexp("push").exit_code == 0
+    prune_before_the_branch_moves(lab)
+    assert lab.gitexp(verb).exit_code == 0
+    (lab.path / ".git" / "hooks" / "reference-transaction").unlink()
+    assert lab.git("fsck", "--full", "--no-dangling") == ""
+    assert len(lab.runs()) == 2
+    assert lab.gitexp("push").exit_code == 0
+
+
+def test_what_is_fetched_comes_as_a_pack(lab: Lab, hub: Lab, tmp_path: Path) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    for url in (str(hub.path),):
+        lab.git("push", "-q", url, "main")
+        assert lab.gitexp("push", url).exit_code == 0
+    hub.git("clone", "-q", "--single-branch", "--branch", "main", str(hub.path), str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    loose = clone.git("count-objects")
+    assert clone.gitexp("pull").exit_code == 0
+    assert clone.git("count-objects") == loose

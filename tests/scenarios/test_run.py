@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import pytest
 from harness import Lab
 
 RECORD = {
@@ -329,3 +331,41 @@ def test_from_a_detached_head_the_record_names_no_branch(lab: Lab) -> None:
     lab.git("switch", "-q", "--detach")
     assert lab.gitexp("run", "--", "true").exit_code == 0
     assert "branch" not in run_toml(lab)["code"]  # type: ignore[operator]
+
+
+# ---- a seed that nothing takes
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (["run", "regression", "--seed", "4"], "recipe"),
+        (["run", "regression", "-s", "+seed=4"], "recipe"),
+        (["run", "--seed", "4", "--", "python", "fit.py"], "command"),
+    ],
+)
+def test_a_seed_that_nothing_takes_is_warned_of(lab: Lab, command: list[str], where: str) -> None:
+    lab.write("fit.py", "print('done')\n")
+    lab.write("recipes/regression.toml", '[run]\ncommand = ["python", "fit.py"]\n')
+    lab.commit("a program without a seed")
+    result = lab.gitexp(*command)
+    assert result.exit_code == 0
+    assert f"warning: nothing in the {where} takes the seed 4; the program may read GITEXP_SEED\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "program"),
+    [
+        (["python", "fit.py", "--seed={seed}"], ""),
+        (["python", "fit.py"], "import os\nprint(os.environ['GITEXP_SEED'])\n"),
+        (["python", "fit.py"], "import gitexp\nprint(gitexp.recipe())\n"),
+        (["sh", "-c", "echo $GITEXP_SEED"], ""),
+    ],
+)
+def test_a_seed_that_something_takes_is_not(lab: Lab, argv: list[str], program: str) -> None:
+    lab.write("fit.py", program)
+    lab.write("recipes/regression.toml", f"seed = 1\n[run]\ncommand = {json.dumps(argv)}\n")
+    lab.commit("a program with a seed")
+    result = lab.gitexp("run", "regression", "--seed", "4")
+    assert result.exit_code == 0
+    assert "takes the seed" not in result.stderr

@@ -131,3 +131,62 @@ def test_a_run_that_lacks_its_secret_is_not_resumed(lab: Lab) -> None:
     result = lab.gitexp("resume", "latest")
     assert result.exit_code == 3
     assert "taken for a secret" in result.stderr and "[redacted:named]" in result.stderr
+
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXk" * 9 + "\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "DEBUG=1\n"),
+        ("deploy/.env.production", "DEBUG=1\n"),
+        ("id_ed25519", "anything\n"),
+        ("server.pem", "anything\n"),
+        ("credentials.json", "{}\n"),
+        (".aws/credentials", "[default]\n"),
+        ("notes.txt", KEY),
+        ("notes.md", f"the token is {TOKEN}\n"),
+        ("config.yaml", "db_password: swordfish99\n"),
+    ],
+)
+def test_a_new_file_that_looks_like_a_secret_is_not_swept_into_a_snapshot(lab: Lab, name: str, text: str) -> None:
+    lab.write(name, text)
+    lab.write("new.py", "x = 1\n")
+    before = lab.state()
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3
+    assert f"\n  {name}  (" in result.stderr and "new.py" not in result.stderr
+    assert lab.runs() == [] and lab.state() == before
+    assert "git add -A" not in lab.gitexp("run", "--", "true").stderr
+    fix = result.stderr.partition("fix:   ")[2].partition("    ")[0]
+    assert lab.command("sh", "-c", fix).exit_code == 0
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert name not in lab.git("ls-tree", "-r", "--name-only", "experiments:code").split()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env.example", "TOKEN=\n"),
+        ("id_ed25519.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1 ada\n"),
+        ("ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+        ("credentials.py", "def load():\n    return os.environ['API_TOKEN']\n"),
+        ("train.py", "tokenizer = AutoTokenizer.from_pretrained('gpt2', token=None)\npad_token = '<pad>'\n"),
+    ],
+)
+def test_a_new_file_that_only_sounds_like_a_secret_is_recorded(lab: Lab, name: str, text: str) -> None:
+    lab.write(name, text)
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert lab.show(f"experiments:code/{name}") == text
+
+
+def test_a_staged_secret_is_refused_and_the_advice_takes_it_out(lab: Lab) -> None:
+    lab.write(".env", "DEBUG=1\n")
+    lab.git("add", "-f", ".env")
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3
+    fix = result.stderr.partition("fix:   ")[2].partition("    ")[0]
+    assert lab.command("sh", "-c", fix).exit_code == 0
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert (lab.path / ".env").exists()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import Lab, Result
+from harness import Lab, Result, at_terminal, exit_code
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import find_repo
@@ -124,6 +124,34 @@ def test_a_remote_that_cannot_be_reached_is_an_error_in_gits_words(ada: Lab) -> 
     assert "does not appear to be a git repository" in words
     words = fails(ada.gitexp("pull"), what="Cannot fetch experiments from origin\n")
     assert "does not appear to be a git repository" in words
+
+
+def says(hub: Lab, ending: str = "") -> None:
+    """The server says hello, with all that a terminal could take for an order."""
+    hook = hub.path / "hooks" / "pre-receive"
+    hook.write_text(
+        f"#!/bin/sh\nprintf 'hi \\033]0;pwned\\007\\033[2J\\302\\233m \\342\\200\\256 é\\n' >&2\n{ending}\n"
+    )
+    hook.chmod(0o755)
+
+
+def test_what_a_server_says_commands_no_terminal_and_progress_stays(ada: Lab, hub: Lab) -> None:
+    says(hub)
+    record(ada, K)
+    terminal = at_terminal(ada, "push")
+    assert exit_code(terminal) == 0
+    text = terminal.before or ""
+    assert r"remote: hi \x1b]0;pwned\x07\x1b[2J\x9bm \u202e é" in text
+    assert "Writing objects:" in text and "\r" in text
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
+
+
+def test_what_a_server_says_commands_no_terminal_in_an_error_either(ada: Lab, hub: Lab) -> None:
+    says(hub, "exit 1")
+    record(ada, K)
+    words = fails(ada.gitexp("push"), what="Cannot push experiments to origin")
+    assert r"remote: hi \x1b]0;pwned\x07\x1b[2J\x9bm \u202e é" in words
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(words)
 
 
 def test_a_branch_of_that_name_that_holds_no_runs_is_never_pushed(ada: Lab, hub: Lab) -> None:

@@ -62,3 +62,13 @@ def test_files_of_the_repository_that_components_came_from_are_known(tmp_path: P
     sources = ["src/lab/nets.py", "torch 2.13.0", "src/lab/nets.py", "line\nfeed.py", 3, None]
     components = {str(number): {"source": source} for number, source in enumerate(sources)}
     assert learned(tmp_path, json.dumps({"components": components})).sources == ("src/lab/nets.py",)
+
+
+def test_the_peak_of_memory_is_known_where_each_process_has_said_its_own(tmp_path: Path) -> None:
+    (tmp_path / "ranks").mkdir()
+    for rank, peak in ((0, 300), (1, 500)):
+        document = {"rank": rank, "world_size": 2, "peak_memory_bytes": peak}
+        (tmp_path / "ranks" / f"{rank}.json").write_text(json.dumps(document))
+    assert learned(tmp_path).peaks_bytes == (300, 500)
+    (tmp_path / "ranks" / "1.json").write_text('{"rank": 1, "world_size": 2}')  # it was killed
+    assert learned(tmp_path).peaks_bytes == ()

@@ -10,6 +10,9 @@ import click
 from gitexp.cli.commands.push import runs, show, span
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
+from gitexp.errors import GitexpError
+
+SHOWN = 10  # objects that are missing
 
 
 @click.command("pull", short_help="Receive the runs of others")
@@ -34,6 +37,14 @@ def command(remote: str | None) -> int:
     there = choose_remote(settings, remote, branch=branch, cwd=cwd)
     done = pull_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
+    if done.healed:
+        click.echo(f"{safe(branch)} was damaged here; what was missing came from {name}", err=True)
+    if done.lacking:
+        raise GitexpError(
+            f"{branch} is damaged here, and {there.shown} does not have what is missing",
+            details=done.lacking[:SHOWN],
+            fix="gitexp pull REMOTE    from another that may have it",
+        )
     if done.before == done.after:
         click.echo(f"already up to date with {name}", err=True)
     else:

@@ -91,8 +91,10 @@ def _send_objects(repo: Repo, config: Config, settings: Mapping[str, str], there
 
 
 def show(piece: bytes) -> None:
-    """Hand git's own progress on to the terminal."""
-    sys.stderr.buffer.write(piece)
+    """Hand on what git says, and through it the server: lines, and progress that writes over itself."""
+    lines = piece.decode("utf-8", "surrogateescape").split("\n")
+    text = "\n".join("\r".join(map(safe, line.split("\r"))) for line in lines)
+    sys.stderr.buffer.write(text.encode())
     sys.stderr.buffer.flush()
 
 

@@ -34,6 +34,8 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
             write(document(run=whole_run_shape(found, row)))
         elif as_output:
             text = read_output(here.reader, found)
+            if text is None and "output.log" in found.tree:
+                raise GitexpError(f"The output of {row.id} is too large, or damaged here", fix="gitexp pull")
             if text is None:
                 raise GitexpError(f"No output is recorded for {row.id}")
             show(safe(text, lines="kept"), repo=here.repo, on=on)

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from gitexp.cli.opened import Opened, opened_here
+from gitexp.cli.opened import Opened, opened_here, warn
 from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
-from gitexp.git.repo import remote_names
+from gitexp.git.repo import GitFailed, remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
 from gitexp.model.metrics import foremost
@@ -28,7 +28,11 @@ def command(as_json: bool) -> int:
     """Say what is running, what is waiting to be recorded, and how many runs were not shared yet."""
     with opened_here() as here:
         runs = runs_in_progress(str(here.repo.common_dir))
-        sharing = _sharing(here)
+        try:
+            sharing = _sharing(here)
+        except GitFailed as error:  # a damaged branch is walked no further
+            warn(error)
+            sharing = None
         on = screen(here.settings)
     if as_json:
         from gitexp.cli.shapes import document
@@ -38,7 +42,8 @@ def command(as_json: bool) -> int:
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
     if any(run.state != "running" for run in runs):
         write("\nThe next gitexp command records what is waiting or crashed.\n")
-    write(_sharing_line(sharing))
+    if sharing is not None:
+        write(_sharing_line(sharing))
     return 0
 
 

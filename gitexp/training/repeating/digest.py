@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -27,6 +28,13 @@ def state_digest(state: Mapping[str, Any]) -> str:
         else:
             hasher.update(f"{name}\0{json.dumps(value)}\n".encode())
     return f"sha256:{hasher.hexdigest()}"
+
+
+def package_digest(folder: Path) -> str:
+    """`sha256:…` of the package that trains, as it lies here: of `sha256sum` of its .py and .toml files, by path."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
+    lines = (f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,47 @@
+"""A file's name and beginning to why it looks like a secret. What is public by nature (certificates, .pub) does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from gitexp.redact import redact
+
+READ = 1 << 20  # bytes of a file that are looked at
+
+NAMES = """
+    .netrc _netrc .pgpass .my.cnf .pypirc .htpasswd .git-credentials .s3cfg .boto .dockercfg .vault-token .token
+    credentials credentials.* client_secret*.json service-account*.json service_account*.json *-service-account.json
+    secrets.* kaggle.json rclone.conf kubeconfig id_rsa* id_dsa* id_ecdsa* id_ed25519* .env .env.* *.env
+    *.pem *.key *.p12 *.pfx *.pkcs12 *.p8 *.jks *.keystore *.kdbx *.ppk"""
+PLACES = ".aws/credentials .docker/config.json .kube/config .ssh/id_* .huggingface/token"
+# Templates of such files, what is public, and programs that happen to be called so.
+HARMLESS = """
+    *.example *.sample *.template *.dist *.defaults *.schema *.schema.json *.md *.rst *.pub *.py *.pyi *.sh *.js *.ts
+    *.go *.rs *.html *.ipynb"""
+PUBLIC = (b"-----BEGIN CERTIFICATE", b"-----BEGIN PUBLIC KEY", b"-----BEGIN RSA PUBLIC KEY", b"PK\x03\x04")
+
+
+def looks_secret(path: str, beginning: bytes, *, secrets: Iterable[str]) -> str | None:
+    """Why this untracked file is taken for a secret; None: it is not. `secrets`: values that must not be recorded."""
+    kinds = [] if b"\0" in beginning[:8192] else _kinds(beginning, secrets)
+    if kinds:
+        return f"it holds what looks like a secret: {', '.join(kinds)}"
+    name, folded = path.rpartition("/")[2].lower(), path.lower()
+    if not beginning.strip() or beginning.lstrip().startswith(PUBLIC):
+        return None
+    if any(fnmatchcase(name, pattern) for pattern in HARMLESS.split()):
+        return None
+    by_name = any(fnmatchcase(name, pattern) for pattern in NAMES.split())
+    by_place = any(fnmatchcase(folded, f"*{place}") for place in PLACES.split())
+    return "files of this name hold secrets" if by_name or by_place else None
+
+
+def _kinds(text: bytes, secrets: Iterable[str]) -> list[str]:
+    clean = redact(text, secrets=secrets)
+    if clean == text:
+        return []
+    import re
+
+    found = re.findall(rb"\[redacted:([a-z-]+)\]", clean)
+    return list(dict.fromkeys(kind.decode() for kind in found))
