@@ -95,6 +95,12 @@ def pre_run_hook(repo: Repo, git_config: Mapping[str, str]) -> Path | None:
     return None
 
 
+def is_set_up(repo: Repo) -> bool:
+    """Whether `gitexp init` was here: one of the guards is ours."""
+    folders = (repo.common_dir / "hooks", repo.common_dir / "gitexp" / "hooks")
+    return any(_mentions(_our_place(folder, name), MARK) for folder in folders for name in GUARDS)
+
+
 def run_pre_run_hook(repo: Repo, hook: Path, *, env: Mapping[str, str]) -> tuple[str, ...]:
     """Run the hook as git runs hooks; returns what it said. Raises Refused with the hook's own lines if it refuses."""
     command = ["-c", f"core.hooksPath={hook.parent}", "hook", "run"]

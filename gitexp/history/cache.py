@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import NamedTuple
 
 from gitexp.git.repo import Repo
 
-VERSION_LINE = b'["gitexp index", 1]\n'
+VERSION_LINE = b'["gitexp index", 2]\n'
+A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 _TIP = b'["tip", "'
 
 
@@ -28,6 +30,7 @@ class Row(NamedTuple):
     commit: str
     attempt: int
     finished: float  # seconds since 1970, UTC
+    ordered: float  # the same, or when it was recorded, where it claims to have ended a day or more after that
     recipe: str
     kind: str  # run, smoke, rerun
     status: str
@@ -41,9 +44,9 @@ class Row(NamedTuple):
     problem: str | None  # why the record cannot be read, in one line; None: it can
 
     @property
-    def order(self) -> tuple[float, str, int]:
+    def order(self) -> tuple[float, float, str, int]:
         """Sorts runs the same way in every clone."""
-        return (self.finished, self.id, self.attempt)
+        return (self.ordered, self.finished, self.id, self.attempt)
 
 
 class Rows:
@@ -52,6 +55,7 @@ class Rows:
     def __init__(self, data: bytes | mmap, tip: str) -> None:
         self.data = data  # a map of the file: showing one run then reads a few pages of it, not 25 MB at 100,000 runs
         self.tip = tip
+        self._tomorrow = time.time() + A_DAY_S
 
     def all(self) -> list[Row]:
         """Every row, newest first. Raises ValueError where the bytes are damaged."""
@@ -60,11 +64,18 @@ class Rows:
         rows = {line[1]: Row._make(line) for line in lines if len(line) == width}
         if len(lines) != 1 + sum(len(line) == width or line[:1] == ["tip"] for line in lines):
             raise ValueError("not a file of rows")
-        return sorted(rows.values(), key=lambda row: (row[3], row[0], row[2]), reverse=True)
+        last = self._tomorrow
+        return sorted(rows.values(), key=lambda row: (row[4] <= last, row[4], row[3], row[0], row[2]), reverse=True)
 
     def newest(self) -> Iterator[Row]:
-        """Rows from the newest on, read only as far as they are taken."""
-        return self._backwards(len(self.data))
+        """Rows from the newest on, read only as far as they are taken. Whose times are yet to come is none of them."""
+        to_come = []
+        for row in self._backwards(len(self.data)):
+            if row.ordered > self._tomorrow:
+                to_come.append(row)
+            else:
+                yield row
+        yield from to_come
 
     def before(self, row: Row) -> Iterator[Row]:
         """Rows older than this one with the same recipe, newest first."""

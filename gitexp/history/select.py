@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import ObjectReader, Repo, revision
+from gitexp.git.repo import BranchUnusable, ObjectReader, Repo, remote_names, revision
+from gitexp.git.standing import Look
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs
@@ -99,13 +100,34 @@ class History:
             fix=f'add to gitexp.toml:  [metrics]  goal = {{ "{metric}" = "max" }}    (or "min")',
         )
 
+    def no_runs(self) -> GitexpError:
+        """There is nothing to choose from: why not, and what to type."""
+        if self.runs.tip is not None:
+            try:
+                Look(self.repo, self.runs.tip.ref).tip()
+            except BranchUnusable as error:
+                return error  # it is no branch of gitexp's
+            return UnknownRun("There are no runs yet", fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
+        remotes = remote_names(self.settings)
+        if not remotes:
+            return UnknownRun(
+                "There are no runs yet",
+                why="gitexp is not set up in this clone.",
+                fix="gitexp init && gitexp run -- COMMAND",
+            )
+        several = sorted(name for name in self.tips if name)
+        return UnknownRun(
+            f"gitexp is not set up in this clone: no runs of {' or '.join(several or remotes)} were fetched, or chosen",
+            fix=f"git config gitexp.remote {several[0]}" if several else "gitexp init && gitexp pull",
+        )
+
     def _latest(self, text: str, remote: str | None, back: int) -> Row:
         runs = self.of_remote(remote)
         row = runs.first(_counts, skip=back)
         if row is not None:
             return row
         if runs.first(_counts) is None:
-            raise no_runs()
+            raise self.no_runs()
         raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
 
     def _best(self, remote: str | None, metric: str, recipe: str | None) -> Row:
@@ -129,7 +151,7 @@ class History:
             )
         rows = self.runs.all()
         if not rows:
-            return no_runs()
+            return self.no_runs()
         if 0 < len(text) < SHORTEST and not text.strip(RUN_ID_LETTERS):
             return UnknownRun(f"{text!r} is too short: {SHORTEST} letters of a run's id, or more", fix="gitexp log")
         from difflib import get_close_matches
@@ -150,11 +172,6 @@ def describe(row: Row) -> str:
     when = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%d %H:%M")
     attempt = f"/{row.attempt}" if row.attempt > 1 else ""
     return f"{row.id}{attempt}  {when}  {row.recipe}  {row.status}  commit {row.commit[:10]}"
-
-
-def no_runs() -> UnknownRun:
-    """There is nothing to choose from."""
-    return UnknownRun("There are no runs yet", fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
 
 
 def _counts(row: Row) -> bool:

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
-from gitexp.git.repo import ObjectReader, Repo, failure, output, start
-from gitexp.history.cache import Row, Rows, append_cache, extended, fresh, read_cache, write_cache
+from gitexp.git.repo import ObjectReader, Repo, failure, is_ancestor, output, start
+from gitexp.history.cache import A_DAY_S, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.read import load_record
 from gitexp.model.bounded import LARGEST
 from gitexp.model.metrics import load_metrics
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 METRICS_LIMIT = 1000  # metrics of one run that a row carries
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
-_FIELDS = ("%m", "%H", "%at", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
+_FIELDS = ("%m", "%H", "%at", "%ct", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
 _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 
 
@@ -86,6 +86,14 @@ class Runs:
             return found
         read = _scan(self._repo, self._reader, "--no-walk", commit)
         return read[1][0] if read is not None and read[1] else None
+
+    def cut_off(self) -> bool:
+        """Whether older runs were not fetched: the clone is shallow, and so is this branch."""
+        try:
+            ends = (self._repo.common_dir / "shallow").read_text().split()
+        except FileNotFoundError:
+            return False
+        return self.tip is not None and any(is_ancestor(self._repo, end, self.tip.commit) for end in ends)
 
     def _asked(self, question: Callable[[Rows], T]) -> T:
         """Put a question to the rows; where they turn out to be damaged, build them again and repeat it."""
@@ -161,7 +169,11 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
     width = len(_FIELDS)
     commits = [fields[i : i + width] for i in range(0, len(fields) - width, width)]
     gone = any(mark.strip() == "<" for mark, *_ in commits)
-    runs = [(oid, int(at or 0), author, trailer.strip()) for _, oid, at, author, trailer in commits if trailer.strip()]
+    runs = [
+        (oid, int(at or 0), int(ct or 0), author, trailer.strip())
+        for _, oid, at, ct, author, trailer in commits
+        if trailer.strip()
+    ]
     names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml"))
     found = reader.find_many(names, limit=LARGEST)
     return gone, [_read_row(*run, record=next(found), metrics=next(found)) for run in runs]
@@ -170,13 +182,15 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
 Found = tuple[str, bytes | None] | None
 
 
-def _read_row(commit: str, authored: int, author: str, trailer: str, *, record: Found, metrics: Found) -> Row:
+def _read_row(
+    commit: str, authored: int, committed: int, author: str, trailer: str, *, record: Found, metrics: Found
+) -> Row:
     try:
         run = load_record(_text(record, "run.toml"))
         if run.id != trailer:
             raise GitexpError(f"run.toml is of run {run.id}, the commit message of {trailer[:40]}")
     except GitexpError as error:
-        return _unreadable(commit, authored, author, trailer, problem=error.what)
+        return _unreadable(commit, authored, committed, author, trailer, problem=error.what)
     try:
         values = load_metrics(_text(metrics, "metrics.toml")) if metrics is not None else {}
     except GitexpError:
@@ -186,6 +200,7 @@ def _read_row(commit: str, authored: int, author: str, trailer: str, *, record: 
         commit=commit,
         attempt=run.attempt,
         finished=run.finished.timestamp(),
+        ordered=_ordered(run.finished.timestamp(), committed),
         recipe=run.recipe[:200],
         kind=run.kind,
         status=run.status,
@@ -200,7 +215,12 @@ def _read_row(commit: str, authored: int, author: str, trailer: str, *, record: 
     )
 
 
-def _unreadable(commit: str, authored: int, author: str, trailer: str, *, problem: str) -> Row:
+def _ordered(finished: float, committed: int) -> float:
+    """When a run ended, for the order; one that ended a day after it was recorded did not."""
+    return float(min(committed, LAST_SECOND)) if finished > committed + A_DAY_S else finished
+
+
+def _unreadable(commit: str, authored: int, committed: int, author: str, trailer: str, *, problem: str) -> Row:
     try:
         run_id = str(RunId(trailer))
     except ValueError:
@@ -210,6 +230,7 @@ def _unreadable(commit: str, authored: int, author: str, trailer: str, *, proble
         commit=commit,
         attempt=1,
         finished=float(min(authored, LAST_SECOND)),
+        ordered=_ordered(float(min(authored, LAST_SECOND)), committed),
         recipe="",
         kind="run",
         status="unreadable",

@@ -12,7 +12,7 @@ from pathlib import Path
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
 from gitexp.git.branch import checked_out_in, require_startable
-from gitexp.git.hooks import pre_run_hook, run_pre_run_hook
+from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
 from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
 from gitexp.model.config import Config
@@ -44,6 +44,8 @@ def check_branch(look: Look, surveyed: Surveyed, config: Config) -> None:
 def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:
     """Run the hook gitexp-pre-run on what `git status` said; its words. Raises Refused, with them, if it refuses."""
     hook = pre_run_hook(surveyed.repo, surveyed.config)
+    if hook is None and not is_set_up(surveyed.repo):
+        raise Refused("gitexp is not set up in this clone", fix="gitexp init    (or --no-verify for this run alone)")
     if hook is None:
         raise Refused(
             "The hook gitexp-pre-run is missing here, so nobody has said which runs may start",

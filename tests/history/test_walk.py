@@ -221,3 +221,33 @@ def test_runs_that_a_remote_lacks_are_counted(fresh: Lab, repo: Repo) -> None:
     write_run(fresh, B)
     commit_files(fresh, {"README.md": "x"}, message="a merge\n\nGitexp-Event: merge\n")
     assert count_runs(repo, include="refs/heads/experiments", exclude=first) == 1
+
+
+def test_a_run_that_claims_to_end_long_after_it_was_recorded_is_ordered_by_when_that_was(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    write_run(fresh, A, finished="9999-12-31T23:59:59Z")
+    honest = Lab(fresh.path, {**fresh.env, "GIT_COMMITTER_DATE": "2026-01-05T00:00:00Z"})
+    write_run(honest, B, finished="2026-01-04T10:00:00Z")
+    for _ in range(2):  # from git, and from the cache
+        runs = runs_of(repo, reader)
+        assert [row.id for row in runs.all()] == [B, A]
+        newest = runs.first(lambda row: True)
+        assert newest is not None and newest.id == B
+        assert runs.all()[1].finished == 253402300799
+
+
+def test_neither_is_one_whose_commit_too_is_of_a_time_that_is_yet_to_come_anybodys_latest(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    liar = Lab(fresh.path, {**fresh.env, "GIT_COMMITTER_DATE": "@4000000000 +0000"})
+    write_run(liar, A, finished="2096-10-02T07:06:40Z")
+    write_run(fresh, B, finished="2026-01-01T10:00:00Z")
+    write_run(fresh, C, finished="2026-01-02T10:00:00Z")
+    for _ in range(2):
+        runs = runs_of(repo, reader)
+        assert [row.id for row in runs.all()] == [C, B, A]
+        newest = runs.first(lambda row: True)
+        assert newest is not None and newest.id == C
+        before = runs.previous_of(runs.all()[0])
+        assert before is not None and before.id == B

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from harness import Lab
 
 ROOT_SHA1 = "bd649e5b4206e0f538ce41e3875a9377c19c7f7c"  # docs/format.md promises it
@@ -114,3 +115,58 @@ def test_an_author_without_a_committer_is_one_clear_error(fresh: Lab) -> None:
     result = fresh.gitexp("init", GIT_AUTHOR_NAME="Ada", GIT_AUTHOR_EMAIL="ada@example.org")
     assert result.exit_code == 1
     assert "does not know who you are" in result.stderr
+
+
+def test_before_init_a_run_is_told_that_gitexp_is_not_set_up(fresh: Lab) -> None:
+    result = fresh.gitexp("run", "--", "true")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: gitexp is not set up in this clone\nfix:   gitexp init ")
+    log = fresh.gitexp("log")
+    assert (log.exit_code, "gitexp is not set up in this clone." in log.stderr) == (1, True)
+
+
+def test_a_hook_that_was_removed_is_named_where_gitexp_is_set_up(lab: Lab) -> None:
+    (lab.path / ".git" / "hooks" / "gitexp-pre-run").unlink()
+    assert "The hook gitexp-pre-run is missing here" in lab.gitexp("run", "--", "true").stderr
+
+
+@pytest.mark.parametrize("how", [["--depth=1"], ["--single-branch"]])
+def test_a_clone_of_one_branch_is_told_to_pull_and_has_all_runs_then(
+    lab: Lab, hub: Lab, tmp_path: Path, how: list[str]
+) -> None:
+    lab.git("push", "-q", str(hub.path), "main")
+    for _ in range(2):
+        assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert lab.gitexp("push", str(hub.path)).exit_code == 0
+    lab.git("clone", "-q", *how, "--branch", "main", f"file://{hub.path}", str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    for command in (["log"], ["show"]):
+        result = clone.gitexp(*command)
+        assert result.exit_code == 1
+        assert "gitexp is not set up in this clone: no runs of origin were fetched" in result.stderr
+        assert "fix:   gitexp init && gitexp pull\n" in result.stderr
+    assert clone.command("sh", "-c", "gitexp init && gitexp pull").exit_code == 0
+    log = clone.gitexp("log")
+    assert (log.stdout.count("true"), log.stderr) == (2, "")
+    assert clone.gitexp("run", "--", "true").exit_code == 0
+    assert clone.gitexp("push").exit_code == 0
+
+
+def test_a_shallow_clone_of_all_branches_says_that_older_runs_are_not_there(lab: Lab, hub: Lab, tmp_path: Path) -> None:
+    lab.git("push", "-q", str(hub.path), "main")
+    for _ in range(2):
+        assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert lab.gitexp("push", str(hub.path)).exit_code == 0
+    lab.git(
+        "clone", "-q", "--depth=1", "--no-single-branch", "--branch=main", f"file://{hub.path}", str(tmp_path / "c")
+    )
+    clone = Lab(tmp_path / "c", lab.env)
+    log = clone.gitexp("log")
+    assert log.stdout.count("true") == 1
+    assert "warning: this clone is shallow, so older runs are not here: git fetch --unshallow\n" in log.stderr
+    assert clone.gitexp("init").exit_code == 0
+    assert clone.gitexp("run", "--", "true").exit_code == 0
+    assert clone.gitexp("push").exit_code == 0
+    clone.git("fetch", "-q", "--unshallow")
+    log = clone.gitexp("log")
+    assert (log.stdout.count("true"), log.stderr) == (3, "")

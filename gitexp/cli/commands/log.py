@@ -14,7 +14,6 @@ from gitexp.cli.runtable import run_table, summary_table
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
-from gitexp.history.select import no_runs
 from gitexp.model.run import STATUSES
 
 SHOWN_RUNS = 20
@@ -52,8 +51,10 @@ def command(
     """
     with opened_here() as here:
         everything = here.history.runs.all()
+        if here.history.runs.cut_off():
+            click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
         if not everything and not as_json and not as_csv:
-            raise no_runs()
+            raise here.history.no_runs()
         rows = [
             row
             for row in everything
