@@ -79,7 +79,8 @@ def _complete_parts_of_run(ctx: click.Context, incomplete: str) -> Items:
     with _reading() as here:
         found = read_run(here.reader, here.history.select(ctx.params["run"]).commit)
         return _beginning(
-            incomplete, ((name, "") for name in [*found.data, *(path for path, _ in found.artifacts), *found.tree])
+            incomplete,
+            ((name, "") for name in [*found.data, *(path for path, _ in found.artifacts.first), *found.tree]),
         )
 
 

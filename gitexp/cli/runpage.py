@@ -357,11 +357,12 @@ def _environment(run: Run, *, on: Screen) -> str:
 
 
 def _artifacts(run: Run, *, on: Screen) -> str:
-    if not run.artifacts:
+    count, first = run.artifacts
+    if not count:
         return ""
-    rows = [[Cell(safe(path)), Cell(safe(digest), "dim")] for path, digest in run.artifacts[:NAMED]]
-    if len(run.artifacts) > NAMED:
-        rows.append([Cell(f"and {len(run.artifacts) - NAMED} more"), Cell("")])
+    rows = [[Cell(safe(path)), Cell(safe(digest), "dim")] for path, digest in first[:NAMED]]
+    if count > NAMED:
+        rows.append([Cell(f"and {count - NAMED:,} more"), Cell("")])
     columns = [Column("", least=20), Column("", least=16)]
     return heading("artifacts", on=on) + table(columns, rows, on=on, indent="  ")
 

@@ -60,7 +60,8 @@ def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
         "recipe_values": run.recipe,
         "data": {name: as_plain(dataset) for name, dataset in run.data.items()},
         "environment": run.environment,
-        "artifacts": [{"path": path, "digest": digest} for path, digest in run.artifacts],
+        "artifacts": [{"path": path, "digest": digest} for path, digest in run.artifacts.first],
+        "artifacts_count": run.artifacts.total,
     }
     return {**run_shape(run, row), **parts}
 

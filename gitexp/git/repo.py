@@ -17,6 +17,7 @@ from gitexp.errors import GitexpError
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}  # for calls of which git says only in words what is the matter
 MANY = "gitexp.trusted"  # the only name of ours with several values (model/trust.py)
+BLOCK = 1 << 16  # bytes of an object that are in memory at a time, where it is read in pieces
 OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole into memory
 
 
@@ -25,6 +26,10 @@ GIT_NEEDED = "install git 2.36 or later"
 
 class GitFailed(GitexpError):
     """A git command that should have worked did not."""
+
+
+class NoObject(GitexpError):
+    """git has no object of that name: the clone is a partial one, or damaged, or there never was one."""
 
 
 class NoRepository(GitexpError):
@@ -263,14 +268,17 @@ class ObjectReader:
             for number in range(len(lines)):
                 try:
                     answer = self._answer(limit)
-                except GitFailed:
-                    if self._process.returncode != 128:
-                        raise
-                    # git dies of an object that broke off. It is as good as missing, and what else is asked is not.
-                    self._process = start(self._repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
+                except GitFailed as error:
+                    self._start_again(error)
                     self._ask(lines[number + 1 :])
                     answer = None
                 yield answer
+
+    def _start_again(self, error: GitFailed) -> None:
+        """git dies of an object that broke off. It is as good as missing, and what else is asked is not."""
+        if self._process.returncode != 128:
+            raise error
+        self._process = start(self._repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
 
     def _ask(self, lines: Sequence[str]) -> None:
         asked = self._process.stdin
@@ -281,27 +289,68 @@ class ObjectReader:
         except BrokenPipeError:
             pass  # git died; reading its answer says of what
 
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """One object in pieces of whole lines, whatever its size; nothing is asked until the last one is taken.
+
+        Raises NoObject where there is none, or where it breaks off.
+        """
+        left, rest = 0, b""
+        try:
+            self._ask([f"{name}\n"])
+            header = self._header()
+            if header is None:
+                raise NoObject(f"{name} is not in this clone")
+            left = header[1] + 1
+            while left > 1:
+                piece = self._take(min(left - 1, BLOCK))
+                left -= len(piece)
+                whole = piece.rfind(b"\n") + 1
+                if whole or len(rest) > BLOCK:  # longer than any line that makes sense: it is nobody's to wait for
+                    yield rest + piece[:whole]
+                    rest = piece[whole:]
+                else:
+                    rest += piece
+            if rest:
+                yield rest
+        except GitFailed as error:
+            left = 0
+            self._start_again(error)
+            raise NoObject(f"{name} is damaged in this clone") from error
+        finally:
+            self._skip(left)
+
     def _answer(self, limit: int) -> tuple[str, bytes | None] | None:
-        stream = self._process.stdout
-        assert stream is not None
-        header = stream.readline()
+        header = self._header()
+        if header is None:
+            return None
+        oid, size = header
+        if size > limit:
+            self._skip(size + 1)
+            return oid, None
+        content = self._take(size)
+        self._skip(1)
+        return oid, content
+
+    def _header(self) -> tuple[str, int] | None:
+        assert self._process.stdout is not None
+        header = self._process.stdout.readline()
         if not header.endswith(b"\n"):
             raise self._died()
         fields = header.rsplit(b" ", 2)
         if header.endswith((b" missing\n", b" ambiguous\n")) or len(fields) != 3:
             return None
-        left = int(fields[2]) + 1
-        if left > limit + 1:
-            while left:
-                skipped = len(stream.read(min(left, 1 << 20)))
-                if not skipped:
-                    raise self._died()
-                left -= skipped
-            return fields[0].decode(), None
-        content = stream.read(left)
-        if len(content) < left:
+        return fields[0].decode(), int(fields[2])
+
+    def _take(self, count: int) -> bytes:
+        assert self._process.stdout is not None
+        content = self._process.stdout.read(count)
+        if len(content) < count:
             raise self._died()
-        return fields[0].decode(), content[:-1]
+        return content
+
+    def _skip(self, count: int) -> None:
+        while count:
+            count -= len(self._take(min(count, 1 << 20)))
 
     def _died(self) -> GitFailed:
         _, err = self._process.communicate()

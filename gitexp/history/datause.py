@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import ObjectReader, Repo, output
+from gitexp.git.repo import BLOCK, ObjectReader, Repo, output
 from gitexp.history.cache import Row
 from gitexp.history.read import parse_tree
 from gitexp.history.walk import Runs
@@ -71,7 +71,7 @@ def wanted_digest(text: str) -> Wanted:
 def uses(repo: Repo, reader: ObjectReader, rows: Sequence[Row]) -> Iterator[Use]:
     """Every dataset that these runs read, in their order."""
     parsed: dict[str, Mapping[str, DatasetRecord]] = {}
-    for row, oid in zip(rows, _ids(repo, [f"{row.commit}:data.toml" for row in rows]), strict=True):
+    for row, oid in zip(rows, object_ids(repo, [f"{row.commit}:data.toml" for row in rows]), strict=True):
         if oid is None:
             continue
         if oid not in parsed:
@@ -98,7 +98,7 @@ def find_bytes(repo: Repo, reader: ObjectReader, rows: Sequence[Row], wanted: Se
     ]
     searched = _Searched(reader, wanted)
     asked = [f"{row.commit}:{part}" for row in rows for part in ("artifacts.xxh128", "data")]
-    ids = iter(_ids(repo, asked))
+    ids = iter(object_ids(repo, asked))
     for row in rows:
         artifacts, data = next(ids), next(ids)
         for entry in searched.manifest(artifacts, XXH128) if artifacts is not None else ():
@@ -119,10 +119,18 @@ def manifest_at(reader: ObjectReader, commit: str, name: str, *, digest: str) ->
     return manifest if dataset_digest(manifest) == digest else None
 
 
+def manifest_blocks(reader: ObjectReader, commit: str, name: str) -> Iterator[bytes]:
+    """The same in pieces of whole lines, whatever it is; nothing where it is not there."""
+    found = reader.find(f"{commit}:data/{name}.xxh128", limit=BLOCK << 4)
+    if found is not None:
+        for oid in _parts(found[1] or b"", len(commit) // 2) or [found[0]]:
+            yield from reader.blocks(oid)
+
+
 def manifest_among(repo: Repo, reader: ObjectReader, commits: Iterable[str], name: str, *, digest: str) -> bytes | None:
     """The manifest of a dataset from the first of these records that holds it whole: others may be forged."""
     runs, tried = list(commits), set[str]()
-    for commit, oid in zip(runs, _ids(repo, [f"{commit}:data/{name}.xxh128" for commit in runs]), strict=True):
+    for commit, oid in zip(runs, object_ids(repo, [f"{commit}:data/{name}.xxh128" for commit in runs]), strict=True):
         if oid is not None and oid not in tried:
             tried.add(oid)
             manifest = manifest_at(reader, commit, name, digest=digest)
@@ -247,7 +255,7 @@ def _records(content: bytes | None) -> Mapping[str, DatasetRecord]:
         return {}
 
 
-def _ids(repo: Repo, names: Iterable[str]) -> list[str | None]:
+def object_ids(repo: Repo, names: Iterable[str]) -> list[str | None]:
     """The object id of each name; None where there is no such object."""
     feed = "".join(f"{name}\n" for name in names).encode()
     if not feed:

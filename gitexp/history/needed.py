@@ -6,18 +6,20 @@ Records may come from anybody: what cannot be read needs nothing, and no digest 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitexp.datasets.objects.names import name_of
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
+from gitexp.model.bounded import LARGEST
 from gitexp.model.catalogue import dataset_name
 from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.model.manifest import ALGORITHM, Entry, display, parse_blocks, parse_manifest
 from gitexp.model.run import Unreadable, load_tables
 
-_PARTS = ("data.toml", "artifacts.xxh128", "run.toml")
+_ARTIFACTS = "artifacts.xxh128"
+_PARTS = ("data.toml", _ARTIFACTS, "run.toml")
 KEYED = "hmac-sha256:"
 
 
@@ -58,23 +60,27 @@ class Needed(NamedTuple):
     damaged: list[tuple[str, str]]
 
 
-def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
-    """What these runs need. A part that several runs share is read once."""
+def needed(reader: ObjectReader, commits: Iterable[str], *, parts: Sequence[str] = _PARTS) -> Needed:
+    """What these runs need, by these parts of their records. A part that several runs share is read once."""
     files: dict[str, FileNeed] = {}
     datasets: dict[tuple[str | None, ...], DatasetNeed] = {}
     met = set[str]()
     absent: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
     runs = list(commits)
-    asked = (f"{commit}:{part}" for commit in runs for part in _PARTS)
-    for number, answer in enumerate(reader.find_many(asked)):
-        commit, part = runs[number // len(_PARTS)], _PARTS[number % len(_PARTS)]
+    asked = (f"{commit}:{part}" for commit in runs for part in parts)
+    large: list[tuple[str, str]] = []
+    for number, answer in enumerate(reader.find_many(asked, limit=LARGEST)):
+        commit, part = runs[number // len(parts)], parts[number % len(parts)]
         if answer is None:
             absent.append((commit, part))
             continue
         if answer[0] in met:
             continue
         met.add(answer[0])
+        if answer[1] is None and part == _ARTIFACTS:
+            large.append((commit, answer[0]))
+            continue
         if answer[1] is None:  # too long to be honest
             damaged.append((commit, part))
             continue
@@ -83,15 +89,25 @@ def needed(reader: ObjectReader, commits: Iterable[str]) -> Needed:
                 for one in _datasets(commit, answer[1]):
                     of = one.record
                     datasets.setdefault((of.digest, of.name, of.entry, of.path, of.access), one)
-            elif part == "artifacts.xxh128":
-                for entry in parse_manifest(answer[1]):
-                    files.setdefault(f"{ALGORITHM}:{entry.digest}", FileNeed("artifact", display(entry.path)))
+            elif part == _ARTIFACTS:
+                files.update(_files(parse_manifest(answer[1]), files))
             else:
                 for digest in sampled_history(answer[1]):
                     files.setdefault(digest, FileNeed("history", "history.csv"))
         except (GitexpError, UnicodeDecodeError):
             damaged.append((commit, part))
+    for commit, oid in large:
+        try:
+            files.update(_files(parse_blocks(reader.blocks(oid)), files))
+        except GitexpError:
+            damaged.append((commit, _ARTIFACTS))
     return Needed(files, list(datasets.values()), absent, damaged)
+
+
+def _files(entries: Iterable[Entry], known: Container[str]) -> Iterator[tuple[str, FileNeed]]:
+    for entry in entries:
+        if (digest := f"{ALGORITHM}:{entry.digest}") not in known:
+            yield digest, FileNeed("artifact", display(entry.path))
 
 
 def _datasets(commit: str, data_toml: bytes) -> Iterator[DatasetNeed]:

@@ -6,10 +6,10 @@ Parts are parsed when they are first asked for: an environment with hundreds of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
@@ -19,16 +19,33 @@ from gitexp.model.run import RunRecord, Unreadable, load_run, load_tables
 T = TypeVar("T")
 
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
-_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "artifacts.xxh128")
+_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml")
+ARTIFACTS = "artifacts.xxh128"
+MOST_ARTIFACTS = 20_000
 OUTCOME = ("run.toml", "metrics.toml")  # the parts that say what came out
 INPUTS = ("run.toml", "recipe.toml", "data.toml", "environment.toml")  # and what went in
+
+
+class Artifacts(NamedTuple):
+    """How many files the program saved, and path and digest of the first twenty thousand."""
+
+    total: int
+    first: Sequence[tuple[str, str]]
 
 
 class Run:
     """A run as its commit holds it. Raises NewerFormat on construction where this gitexp is too old for the record."""
 
-    def __init__(self, commit: str, header: bytes, tree: Mapping[str, str], parts: Mapping[str, bytes | None]) -> None:
+    def __init__(
+        self,
+        commit: str,
+        header: bytes,
+        tree: Mapping[str, str],
+        parts: Mapping[str, bytes | None],
+        blocks: Callable[[str], Iterable[bytes]],
+    ) -> None:
         self.commit = commit
+        self._blocks = blocks  # of a file of any size, in pieces of whole lines
         self.tree = tree  # object ids of the record's files and folders by name
         self.problems: list[str] = []  # one sentence for each part that is damaged
         self._header = header
@@ -120,16 +137,22 @@ class Run:
         return isinstance((self.environment or {}).get("packages"), Mapping)
 
     @cached_property
-    def artifacts(self) -> list[tuple[str, str]]:
-        """Path and digest of what the program saved."""
-        from gitexp.model.manifest import display, parse_manifest
+    def artifacts(self) -> Artifacts:
+        """What the program saved."""
+        from gitexp.model.manifest import display, parse_blocks
 
+        first: list[tuple[str, str]] = []
+        count = 0
         try:
-            entries = parse_manifest(self._content("artifacts.xxh128") or b"", where="artifacts.xxh128")
+            for block in self._blocks(ARTIFACTS) if ARTIFACTS in self.tree else ():
+                count += block.count(b"\n")
+                if len(first) < MOST_ARTIFACTS:
+                    entries = parse_blocks([block], where=ARTIFACTS)
+                    first += [(display(entry.path), f"xxh128:{entry.digest}") for entry in entries]
         except GitexpError as error:
             self.problems.append(error.what)
-            return []
-        return [(display(entry.path), f"xxh128:{entry.digest}") for entry in entries]
+            return Artifacts(0, [])
+        return Artifacts(count, first[:MOST_ARTIFACTS])
 
     def _parsed(self, name: str, load: Callable[[str], T]) -> T | None:
         text = self._text(name)
@@ -176,7 +199,11 @@ def read_run(reader: ObjectReader, commit: str, *, parts: Sequence[str] = _PARTS
     if header is None or tree is None:
         raise GitexpError(f"The commit {commit} is not in this repository", fix="gitexp pull")
     contents = {name: part[1] for name, part in zip(parts, found, strict=True) if part is not None}
-    return Run(commit, header[1] or b"", parse_tree(tree[1] or b"", id_bytes=len(commit) // 2), contents)
+
+    def blocks(name: str) -> Iterable[bytes]:
+        return reader.blocks(f"{commit}:{name}")
+
+    return Run(commit, header[1] or b"", parse_tree(tree[1] or b"", id_bytes=len(commit) // 2), contents, blocks)
 
 
 def parse_tree(content: bytes, *, id_bytes: int) -> dict[str, str]:

@@ -86,23 +86,26 @@ def parse_manifest(manifest: bytes, *, where: str = "manifest", algorithm: Algor
     """The files of a manifest. Raises Unreadable, naming `where` and the line, for anything but the format."""
     if len(manifest) > LARGEST_MANIFEST:
         raise Unreadable(f"{where} has {len(manifest)} bytes; more than {LARGEST_MANIFEST} are not read")
-    if not manifest:
-        return []
-    lines = manifest.split(b"\n")
-    if lines.pop():
-        raise Unreadable(f"{where}:{len(lines) + 1}: the last line is cut off")
-    entries: list[Entry] = []
-    before = b""
-    for number, line in enumerate(lines, 1):
-        try:
-            path, digest = _parse_line(line, algorithm.hex_digits)
-            if path <= before:
-                raise ValueError("the path is listed twice" if path == before else "the paths are not sorted")
-        except ValueError as error:
-            raise Unreadable(f"{where}:{number}: {error}") from error
-        entries.append(Entry(path, digest))
-        before = path
-    return entries
+    return list(parse_blocks(line_blocks(manifest), where=where, algorithm=algorithm))
+
+
+def parse_blocks(blocks: Iterable[bytes], *, where: str = "manifest", algorithm: Algorithm = XXH128) -> Iterator[Entry]:
+    """The same of a manifest that comes in pieces of whole lines, one of them in memory at a time."""
+    before, above = b"", 0
+    for block in blocks:
+        lines = block.split(b"\n")
+        if lines.pop():
+            raise Unreadable(f"{where}:{above + len(lines) + 1}: the last line is cut off")
+        for number, line in enumerate(lines, above + 1):
+            try:
+                path, digest = _parse_line(line, algorithm.hex_digits)
+                if path <= before:
+                    raise ValueError("the path is listed twice" if path == before else "the paths are not sorted")
+            except ValueError as error:
+                raise Unreadable(f"{where}:{number}: {error}") from error
+            yield Entry(path, digest)
+            before = path
+        above += len(lines)
 
 
 def _parse_line(line: bytes, hex_digits: int) -> tuple[bytes, str]:

@@ -7,8 +7,9 @@ and of datasets from their source. All are checked by digest. Nothing that is th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +22,10 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
 from gitexp.history.read import Run
+from gitexp.model.bounded import LARGEST
 from gitexp.model.catalogue import dataset_name
 from gitexp.model.config import Config
-from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
+from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.model.schema import near
 from gitexp.pipelines.refetch import refetch, whom_to_ask
 
@@ -32,7 +34,20 @@ if TYPE_CHECKING:
 
 Watch = Callable[[str], "AbstractContextManager[Progress]"]
 HISTORY = "history.csv"
+ARTIFACTS = "artifacts.xxh128"
+TOGETHER = 10_000  # files that are brought before the next are looked for; more artifacts go by one name
 SHOWN = 20
+NEAR = 1000  # names that one which was mistyped is held against
+
+
+class Listed:
+    """The files of a manifest, taken out of its bytes each time that somebody goes through them."""
+
+    def __init__(self, manifest: bytes, where: str) -> None:
+        self._manifest, self._where = manifest, where
+
+    def __iter__(self) -> Iterator[Entry]:
+        return parse_blocks(line_blocks(self._manifest), where=self._where)
 
 
 class Wanted(NamedTuple):
@@ -41,7 +56,7 @@ class Wanted(NamedTuple):
     name: str
     kind: str  # dataset, artifact, history
     under: str
-    entries: Sequence[Entry] | None  # None: hidden, only its digest is recorded
+    entries: Iterable[Entry] | None  # None: hidden, only its digest is recorded
     need: DatasetNeed | None = None
 
 
@@ -55,9 +70,16 @@ class Got(NamedTuple):
     was_there: bool = False  # all of it, before
 
 
-def what_run_has(reader: ObjectReader, run: Run) -> list[Wanted]:
-    """Everything that the run's record names and does not hold. Raises GitexpError for a damaged record."""
-    found = []
+def what_run_has(reader: ObjectReader, run: Run, *, names: Sequence[str] = ()) -> list[Wanted]:
+    """What the run's record names and does not hold, for `choose` among. Raises GitexpError.
+
+    Of a manifest, however long, no more is kept than has one of the `names`, if any are given, and the first thousand
+    files, for the words of an error.
+    """
+    return list(_everything(reader, run, names))
+
+
+def _everything(reader: ObjectReader, run: Run, names: Sequence[str]) -> Iterator[Wanted]:
     data = run.data
     if run.problems:
         raise GitexpError(f"The record of {run.commit[:7]} is damaged", details=[f"  {one}" for one in run.problems])
@@ -67,16 +89,47 @@ def what_run_has(reader: ObjectReader, run: Run) -> list[Wanted]:
         if dataset_name(name) is not None:  # it becomes a folder's name
             raise GitexpError(f"The record of {run.commit[:7]} is damaged: {name!r} is not a dataset's name")
         need = DatasetNeed(run.commit, record)
+        if names and name not in names:
+            yield Wanted(name, "dataset", f"data/{name}", None, need)
+            continue
         manifest = None if need.hidden else manifest_at(reader, run.commit, name, digest=record.digest)
         if manifest is None and not need.hidden:
             raise GitexpError(f"The manifest of dataset {name} is damaged in this record: it is not {record.digest}")
-        entries = None if manifest is None else parse_manifest(manifest, where=f"data/{name}.xxh128")
-        found.append(Wanted(name, "dataset", f"data/{name}", entries, need))
-    for entry in parse_manifest(reader.read(f"{run.commit}:artifacts.xxh128") or b"", where="artifacts.xxh128"):
-        found.append(Wanted(display(entry.path), "artifact", "artifacts", [entry]))
-    for digest in sampled_history(reader.read(f"{run.commit}:run.toml") or b""):
-        found.append(Wanted(HISTORY, "history", "", [Entry(HISTORY.encode(), digest.removeprefix("xxh128:"))]))
-    return found
+        entries = None if manifest is None else Listed(manifest, f"data/{name}.xxh128")
+        yield Wanted(name, "dataset", f"data/{name}", entries, need)
+    yield from _artifacts(reader, run, names)
+    for digest in sampled_history(reader.read(f"{run.commit}:run.toml", limit=LARGEST) or b""):
+        yield Wanted(HISTORY, "history", "", [Entry(HISTORY.encode(), digest.removeprefix("xxh128:"))])
+
+
+def _artifacts(reader: ObjectReader, run: Run, names: Sequence[str]) -> Iterator[Wanted]:
+    name = f"{run.commit}:{ARTIFACTS}"
+    if ARTIFACTS not in run.tree:
+        return
+    if names:
+        asked = tuple(f"{name.rstrip('/')}/" for name in names)
+        for number, entry in enumerate(parse_blocks(_holding(names, reader.blocks(name)), where=ARTIFACTS)):
+            path = display(entry.path)
+            if number < NEAR or f"{path}/".startswith(asked):
+                yield Wanted(path, "artifact", "artifacts", [entry])
+        return
+    manifest = reader.read(name)
+    if manifest is None:
+        raise GitexpError(f"{ARTIFACTS} of {run.commit[:7]} is too large, or missing from this clone")
+    entries = Listed(manifest, ARTIFACTS)
+    if manifest.count(b"\n") > TOGETHER:  # names of so many are of no use to anybody
+        yield Wanted("artifacts", "artifact", "artifacts", entries)
+    else:
+        yield from (Wanted(display(entry.path), "artifact", "artifacts", [entry]) for entry in entries)
+
+
+def _holding(names: Sequence[str], blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The first block, and those in which a name stands: to take a million lines apart costs four seconds."""
+    needles = [name.rstrip("/").encode("utf-8", "surrogateescape") for name in names]
+    some_escaped = any(b"\\" in needle or not needle.isascii() for needle in needles)
+    for number, block in enumerate(blocks):
+        if number == 0 or some_escaped or any(needle in block for needle in needles):
+            yield block
 
 
 def choose(everything: Sequence[Wanted], name: str, *, texts: Sequence[str] = ()) -> list[Wanted]:
@@ -89,7 +142,7 @@ def choose(everything: Sequence[Wanted], name: str, *, texts: Sequence[str] = ()
     if exact or below:
         return exact[:1] or below
     names = [one.name for one in everything]
-    more = [f"  … and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    more = ["  … and more"] if len(names) > SHOWN else []
     raise GitexpError(
         f"The run has no dataset, artifact or file {name}{near(name, [*names, *texts])}",
         details=[
@@ -130,7 +183,7 @@ def get(
     return Got([one.name for one in wanted], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
 
 
-def _together(whole: Sequence[tuple[Wanted, Sequence[Entry]]], *, apart: bool) -> list[Entry]:
+def _together(whole: Sequence[tuple[Wanted, Iterable[Entry]]], *, apart: bool) -> list[Entry]:
     """Where each file goes below the user's folder."""
     together: dict[bytes, Entry] = {}
     for one, entries in whole:
@@ -182,19 +235,16 @@ def what_helps(digest: str, place: Place, config: Config) -> str:
 
 def _all_here(
     repo: Repo, wanted: Sequence[Wanted], place: Place, config: Config, progress: Progress | None, strange: bool
-) -> tuple[list[tuple[Wanted, Sequence[Entry]]], int]:
+) -> tuple[list[tuple[Wanted, Iterable[Entry]]], int]:
     remotes = list(config.remotes.values())
-    whole: list[tuple[Wanted, Sequence[Entry]]] = []
-    files: dict[str, Entry] = {}  # those without a dataset, fetched in one go
+    whole: list[tuple[Wanted, Iterable[Entry]]] = []
     failures: list[str] = []
     sources: list[str] = []
     here: list[str] = []  # datasets whose fix is to save what lies here
     fetched_bytes = 0
     for one in wanted:
         entries = one.entries
-        if one.need is None:
-            files |= {entry.digest: entry for entry in entries or ()}
-        else:
+        if one.need is not None:
             obtained = _obtained(repo, one.need, entries, place, config, progress, strange)
             fetched_bytes += obtained.fetched_bytes
             failures += [f"{one.name}: {failure}" for failure in obtained.failures]
@@ -204,8 +254,14 @@ def _all_here(
                 here.append(fix)
             entries = parse_manifest(obtained.manifest or b"") if entries is None else entries
         whole.append((one, entries or ()))
-    others = obtain_files(files.values(), store=place.store, remotes=remotes, root=place.root, progress=progress)
-    failures += others.failures
+    files = (entry for one in wanted if one.need is None for entry in one.entries or ())
+    for some in _batches(files):
+        # Where any is not to be had nothing is placed: what comes after it is not looked for.
+        others = obtain_files(some, store=place.store, remotes=remotes, root=place.root, progress=progress)
+        fetched_bytes += others.fetched_bytes
+        failures += others.failures
+        if failures:
+            break
     if failures:
         more = [f"  … and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
         raise GitexpError(
@@ -216,13 +272,19 @@ def _all_here(
             else "gitexp.toml names no [remotes.NAME], so only this clone's object store was searched.",
             fix=here[0] if here else "ask who ran it for:  gitexp data push" if remotes else "",
         )
-    return whole, fetched_bytes + others.fetched_bytes
+    return whole, fetched_bytes
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    left = iter(entries)
+    while some := list(islice(left, TOGETHER)):
+        yield some
 
 
 def _obtained(
     repo: Repo,
     need: DatasetNeed,
-    entries: Sequence[Entry] | None,
+    entries: Iterable[Entry] | None,
     place: Place,
     config: Config,
     progress: Progress | None,
@@ -230,6 +292,7 @@ def _obtained(
 ) -> Obtained:
     """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
     fetched_bytes, manifest, remotes = 0, None, list(config.remotes.values())
+    failures: Sequence[str]
     if entries is None:
         fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
         if failures:
@@ -239,23 +302,38 @@ def _obtained(
                 return Obtained(None, fetched_bytes, [*failures, *why_not])
         manifest = place.store.read_bytes(need.digest)
         entries = parse_manifest(manifest)
-    lacking = [entry for entry in entries if not place.store.has(entry.digest)]
-    if lacking:
-        _take_from_its_place(need, lacking, place, progress)
-        with ObjectReader(repo) as reader:
-            for _, content in from_code(reader, need, lacking):
-                if content is not None:
-                    place.store.put_bytes(content)
+    for some in _batches(entry for entry in entries if not place.store.has(entry.digest)):
+        more_bytes, failures = _some_obtained(repo, need, some, place, config, progress, strange)
+        fetched_bytes += more_bytes
+        if failures:
+            return Obtained(manifest, fetched_bytes, failures)
+    return Obtained(manifest, fetched_bytes, ())
+
+
+def _some_obtained(
+    repo: Repo,
+    need: DatasetNeed,
+    lacking: Sequence[Entry],
+    place: Place,
+    config: Config,
+    progress: Progress | None,
+    strange: bool,
+) -> tuple[int, Sequence[str]]:
+    _take_from_its_place(need, lacking, place, progress)
+    with ObjectReader(repo) as reader:
+        for _, content in from_code(reader, need, lacking):
+            if content is not None:
+                place.store.put_bytes(content)
+    remotes = list(config.remotes.values())
     files = obtain_files(lacking, store=place.store, remotes=remotes, root=place.root, progress=progress)
-    fetched_bytes += files.fetched_bytes
     if not files.failures:
-        return Obtained(manifest, fetched_bytes, ())
+        return files.fetched_bytes, ()
     more_bytes, why_not = refetch(need, place, config, progress, strange=strange)
     left = {
         f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
     }
     failures = by_cause([(digest, words) for digest, words in files.lost.items() if digest in left], left)
-    return Obtained(manifest, fetched_bytes + more_bytes, [*failures, *why_not] if left else ())
+    return files.fetched_bytes + more_bytes, [*failures, *why_not] if left else ()
 
 
 def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Place, progress: Progress | None) -> None:

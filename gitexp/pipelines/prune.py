@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +19,12 @@ from gitexp import runfolder
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import ObjectReader, Repo, output
-from gitexp.history.datause import Lacking, manifest_among, manifest_at, part_as_it_is
-from gitexp.history.needed import needed
+from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
+from gitexp.history.needed import DatasetNeed, needed
 from gitexp.model.catalogue import is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import load_data
-from gitexp.model.manifest import ALGORITHM, dataset_digest, parse_manifest
-from gitexp.regularfile import read_regular
+from gitexp.model.manifest import ALGORITHM, dataset_digest, line_blocks
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20
@@ -52,13 +51,13 @@ class _Unknown:
 def find_prunable(repo: Repo, *, config: Config, settings: Mapping[str, str], now: float) -> Prunable:
     """What the store holds and no run needs. Removes nothing. `now`: seconds since the epoch."""
     place = Place(repo.root, repo.common_dir, settings)
-    wanted: set[str] = set()
-    unknown = _Unknown()
-    for digest in _needed(repo, place, config, unknown):
-        wanted.add(digest)
+    unknown, there = _Unknown(), list(place.store.objects())
+    # Of a million lines that a record may list, those are kept in mind that the store has.
+    wanted = _Wanted({stored.digest for stored in there})
+    _look_for(wanted, repo, place, config, unknown)
     unneeded, young, kept = {}, 0, 0
-    for stored in place.store.objects():
-        if stored.digest in wanted:
+    for stored in there:
+        if stored.digest in wanted.found:
             kept += 1
         elif now - stored.stored_at < YOUNG_S:
             young += 1
@@ -111,26 +110,51 @@ def _sweep(place: Place, *, before: float) -> None:
             continue  # continued meanwhile, or done
 
 
-def _needed(repo: Repo, place: Place, config: Config, unknown: _Unknown) -> Iterator[str]:
+class _Wanted:
+    """Digests of objects in the store that something needs."""
+
+    def __init__(self, there: set[str]) -> None:
+        self._there = there
+        self.found: set[str] = set()
+
+    def add(self, *digests: str) -> None:
+        self.found |= self._there.intersection(digests)
+
+    def add_listed(self, lines: bytes) -> bool:
+        """All that looks like a digest at the beginning of a line: keeping too much costs nothing but space.
+
+        Whether every line has one.
+        """
+        digits = re.findall(rb"^\\?([0-9a-f]{32}) ", lines, re.MULTILINE)
+        self.add(*(f"{ALGORITHM}:{one.decode()}" for one in digits))
+        return len(digits) == lines.count(b"\n") and lines.endswith(b"\n")
+
+    def add_manifest(self, blocks: Iterable[bytes], *, digest: str) -> bool:
+        """What a dataset's manifest lists, once it has proved to be the one of this digest."""
+        from xxhash import xxh3_128
+
+        hashed, apart = xxh3_128(), _Wanted(self._there)
+        for block in blocks:
+            hashed.update(block)
+            apart.add_listed(block)
+        if f"{ALGORITHM}:{hashed.hexdigest()}" != digest:
+            return False
+        self.found |= apart.found
+        return True
+
+
+def _look_for(wanted: _Wanted, repo: Repo, place: Place, config: Config, unknown: _Unknown) -> None:
     # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
     runs = output(repo, "rev-list", "--all", "--reflog", "--grep=^Gitexp-Run: ", "--no-merges").decode().split()
     with ObjectReader(repo) as reader:
-        needs = needed(reader, runs)
-        yield from needs.files
-        for commit, part in (*needs.absent, *needs.damaged):
-            yield from _listed(reader, commit, part, f"{part} of run {commit[:7]}: it is", unknown)
+        needs = needed(reader, runs, parts=("data.toml", "run.toml"))
+        wanted.add(*needs.files)
+        for commit, part in (*needs.absent, *needs.damaged, *_artifacts(wanted, repo, reader, runs)):
+            _listed(wanted, reader, commit, part, f"{part} of run {commit[:7]}: it is", unknown)
         for need in needs.datasets:
-            name = need.record.name
-            manifest = None if need.hidden else manifest_at(reader, need.commit, name, digest=need.digest)
-            if manifest is None:
-                manifest = _stored(place, need.digest)
-            if manifest is None and not need.hidden:
-                manifest = manifest_among(repo, reader, runs, name, digest=need.digest)
-            if manifest is None and not need.hidden:
-                what = f"dataset {name} of run {need.commit[:7]}: its manifest is"
-                yield from _listed(reader, need.commit, f"data/{name}.{ALGORITHM}", what, unknown)
-            yield from _with_files(need.digest, manifest)
-    yield from _of_runs_going_on(place)
+            _of_dataset(wanted, repo, reader, need, runs, place, unknown)
+    for digest, manifest in _of_runs_going_on(place):
+        _with_files(wanted, digest, manifest)
     for ref in config.datasets.values():
         if ref.digest is not None:
             manifest = _stored(place, ref.digest)
@@ -139,31 +163,61 @@ def _needed(repo: Repo, place: Place, config: Config, unknown: _Unknown) -> Iter
                 manifest = _stored(place, plain) if plain is not None else None
             elif manifest is None and is_keyed(ref.digest):
                 unknown.damaged.append(f"dataset {ref.name}: without git config gitexp.key its bytes cannot be told")
-            yield from _with_files(ref.digest, manifest)
+            _with_files(wanted, ref.digest, manifest)
 
 
-def _listed(reader: ObjectReader, commit: str, part: str, what: str, unknown: _Unknown) -> Iterator[str]:
-    """All that looks like a digest at the beginning of a line: keeping too much costs nothing but space."""
+def _artifacts(wanted: _Wanted, repo: Repo, reader: ObjectReader, runs: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Those whose manifest is absent or damaged are left over: commit and part."""
+    part, sound = f"artifacts.{ALGORITHM}", dict[str | None, bool]()
+    for commit, oid in zip(runs, object_ids(repo, [f"{commit}:{part}" for commit in runs]), strict=True):
+        if oid not in sound:
+            sound[oid] = oid is not None and all([wanted.add_listed(block) for block in reader.blocks(oid)])
+            if not sound[oid]:
+                yield commit, part
+
+
+def _of_dataset(
+    wanted: _Wanted,
+    repo: Repo,
+    reader: ObjectReader,
+    need: DatasetNeed,
+    runs: Sequence[str],
+    place: Place,
+    unknown: _Unknown,
+) -> None:
+    name = need.record.name
+    wanted.add(need.digest)
+    if not need.hidden and wanted.add_manifest(manifest_blocks(reader, need.commit, name), digest=need.digest):
+        return
+    manifest = _stored(place, need.digest)
+    if manifest is None and not need.hidden:
+        manifest = manifest_among(repo, reader, runs, name, digest=need.digest)
+    if manifest is None and not need.hidden:
+        what = f"dataset {name} of run {need.commit[:7]}: its manifest is"
+        _listed(wanted, reader, need.commit, f"data/{name}.{ALGORITHM}", what, unknown)
+    _with_files(wanted, need.digest, manifest)
+
+
+def _listed(wanted: _Wanted, reader: ObjectReader, commit: str, part: str, what: str, unknown: _Unknown) -> None:
     try:
         content = part_as_it_is(reader, commit, part)
     except Lacking:
         unknown.lacking.append(f"{part} of run {commit[:7]}")
         return
     unknown.damaged.append(f"{what} damaged or forged; what it lists is kept")
-    for found in re.finditer(rb"^\\?([0-9a-f]{32}) ", content, re.MULTILINE):
-        yield f"{ALGORITHM}:{found[1].decode()}"
+    wanted.add_listed(content)
 
 
-def _of_runs_going_on(place: Place) -> Iterator[str]:
-    """What runs read that are not recorded yet."""
+def _of_runs_going_on(place: Place) -> Iterator[tuple[str, bytes | None]]:
+    """What runs read that are not recorded yet: digests, and their manifests."""
     for file in Path(runfolder.runs_folder(str(place.common_dir))).glob(f"*/{runfolder.DATA}/*"):
         try:
             if file.name == "data.toml":
-                for record in load_data(read_regular(file).decode()).values():
-                    yield from _with_files(record.digest or "", _stored(place, record.digest or ""))
+                for record in load_data(file.read_text(encoding="utf-8")).values():
+                    yield record.digest or "", _stored(place, record.digest or "")
             elif file.suffix == f".{ALGORITHM}":
-                manifest = read_regular(file)
-                yield from _with_files(dataset_digest(manifest), manifest)
+                manifest = file.read_bytes()
+                yield dataset_digest(manifest), manifest
         except (GitexpError, OSError, UnicodeDecodeError):
             continue  # recorded meanwhile, or of no run
 
@@ -175,13 +229,9 @@ def _stored(place: Place, digest: str) -> bytes | None:
         return None
 
 
-def _with_files(digest: str, manifest: bytes | None) -> Iterator[str]:
-    yield digest
-    if manifest is None:
-        return
-    yield dataset_digest(manifest)
-    try:
-        for entry in parse_manifest(manifest):
-            yield f"{ALGORITHM}:{entry.digest}"
-    except GitexpError:
-        return
+def _with_files(wanted: _Wanted, digest: str, manifest: bytes | None) -> None:
+    wanted.add(digest)
+    if manifest is not None:
+        wanted.add(dataset_digest(manifest))
+        for block in line_blocks(manifest):
+            wanted.add_listed(block)

@@ -99,7 +99,8 @@ def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectRea
         _restore(repo, folder, wanted, logged, config=config, settings=settings, watch=watch)
 
     said = checked.said
-    if not any(one.name.startswith(CHECKPOINTS) for one in wanted):
+    saved = (entry.path for one in wanted for entry in one.entries or ())
+    if not any(path.startswith(CHECKPOINTS.encode()) for path in saved):
         said = (*said, f"{record.id} kept no checkpoint; it begins anew, as attempt {record.attempt + 1}")
     commit = record.code.commit if record.code.clean else None
     again = Again(record.id, record.attempt + 1, run.code or "", _plain_commit(commit), restore)

@@ -240,10 +240,13 @@ def test_status_shows_the_first_metrics_and_no_slices(fresh: Lab, gitexp: Gitexp
     assert "  a 1 · b 2 · c 3 · d 4 · e 5 · f 6\n" in page
 
 
-def test_artifacts_that_are_too_many_to_be_read_are_said_to_be(fresh: Lab, gitexp: Gitexp) -> None:
+def test_the_first_of_many_artifacts_are_shown_and_all_are_counted(fresh: Lab, gitexp: Gitexp) -> None:
     many = "".join(f"{'0' * 32}  {number:05}{'x' * 60}\n" for number in range(45_000))
     write_run(fresh, A, files={"artifacts.xxh128": many})
-    assert "artifacts.xxh128 is too large to be read, or missing from this clone" in gitexp("show").stdout
+    page = gitexp("show").stdout
+    assert f"  00009{'x' * 60}  " in page and "  and 44,990 more\n" in page
+    shown = gitexp("show", "--json").json["run"]
+    assert (shown["artifacts_count"], len(shown["artifacts"])) == (45_000, 20_000)
 
 
 def test_status_knows_remotes_with_dots_in_their_names(fresh: Lab, gitexp: Gitexp) -> None:

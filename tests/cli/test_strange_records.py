@@ -247,7 +247,9 @@ def test_a_value_of_a_wrong_type_anywhere_in_a_record_breaks_no_command(
     repo, code = find_repo(fresh.path), fresh.git("rev-parse", "HEAD^{tree}").strip()
     whole = {file: text.encode() for file, text in WHOLE.items()}
     with ObjectReader(repo) as reader:
-        good = Run(commit, b"author A <a@x> 1 +0000\n\nx", {**dict.fromkeys(whole, "0"), "code": code}, whole)
+        good = Run(
+            commit, b"author A <a@x> 1 +0000\n\nx", {**dict.fromkeys(whole, "0"), "code": code}, whole, no_blocks
+        )
         tree = {**dict.fromkeys(whole, "1"), "code": code}
         # Each key meets two or three of the twelve, its neighbour others: all of them take a minute, and find no more.
         for path, kind in list(product(keys(tomllib.loads(WHOLE[name])), WRONG))[::5]:
@@ -261,9 +263,16 @@ def test_a_value_of_a_wrong_type_anywhere_in_a_record_breaks_no_command(
                 raise
 
 
+def no_blocks(name: str) -> Iterator[bytes]:
+    yield from ()
+
+
 def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str], parts: dict[str, bytes]) -> None:
     """What log, show and diff print of a record with these files, and of it beside a good one."""
-    bad, on = Run(good.commit, b"author B <b@x> 1 +0000\n\nx", tree, parts), Screen(width=80, height=None, colour=False)
+    bad, on = (
+        Run(good.commit, b"author B <b@x> 1 +0000\n\nx", tree, parts, no_blocks),
+        Screen(width=80, height=None, colour=False),
+    )
     row = _read_row(bad.commit, 1, "B", A, record=("0", parts["run.toml"]), metrics=("0", parts["metrics.toml"]))
     strict(document(runs=[unreadable_shape(row) if row.problem else run_shape(bad, row)]))
     strict(document(run=whole_run_shape(bad, row)))

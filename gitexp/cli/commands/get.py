@@ -48,7 +48,7 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     with opened_here() as here:
         row = here.history.select(run)
         found = read_run(here.reader, row.commit)
-        everything = what_run_has(here.reader, found)
+        everything = what_run_has(here.reader, found, names=names)
         config = read_config(here.repo, here.settings)
         named = {one.name for one in everything}
         if names == (CODE,) and CODE not in named and CODE in found.tree:
