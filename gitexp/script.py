@@ -122,7 +122,7 @@ def _write(row: bytes) -> None:
 def _mark() -> None:
     """Leave a mark that needs no room on the disk: the recorder knows that something is missing."""
     try:
-        os.fchmod(_fd, 0o1644)
+        os.fchmod(_fd, os.fstat(_fd).st_mode & 0o7777 | 0o1000)
     except OSError:
         pass
 

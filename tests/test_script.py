@@ -244,6 +244,18 @@ def test_what_was_lost_is_written_down_once_there_is_room(tmp_path):
     assert text == ('{"loss":0.125}\n{"problem":"3 rows of gitexp.log() could not be written"}\n{"loss":0.5}\n')
 
 
+def test_the_mark_of_a_loss_leaves_the_files_mode_as_it_was(tmp_path):
+    logged(
+        tmp_path,
+        "import os, resource\n"
+        "os.umask(0o077)\n"
+        "log(loss=0.125)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))\n"
+        "log(loss=0.25)",
+    )
+    assert (tmp_path / "metrics.jsonl").stat().st_mode & 0o7777 == 0o1600
+
+
 def test_a_process_that_closed_all_files_logs_on_and_writes_into_nobody_elses(tmp_path):
     text = logged(
         tmp_path,

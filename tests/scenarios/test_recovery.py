@@ -197,8 +197,12 @@ def left_over(lab: Lab) -> Path:
     process.kill()
     os.kill(worker, signal.SIGKILL)
     process.communicate()
-    time.sleep(0.8)
     [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
+    logged, deadline = folder / "metrics.jsonl", time.monotonic() + 60
+    while not logged.exists() or logged.read_bytes().count(b"\n") < 200:
+        assert time.monotonic() < deadline, "the program does not come to its end"
+        time.sleep(0.05)
+    time.sleep(0.8)  # it has written its last line, and ends
     return folder
 
 
