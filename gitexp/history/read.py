@@ -130,6 +130,13 @@ class Run:
         return self._parsed("environment.toml", lambda text: load_environment(text))
 
     @cached_property
+    def environment_lines(self) -> list[str]:
+        """Those of environment.toml that do not tell what was measured."""
+        from gitexp.model.environment import lines_but_measures
+
+        return lines_but_measures(self._text("environment.toml") or "")
+
+    @cached_property
     def packages_recorded(self) -> bool:
         """Whether the program's interpreter was asked what was installed, and answered."""
         if "\n[packages" in (self._text("environment.toml") or ""):  # without parsing hundreds of them

@@ -173,6 +173,17 @@ _HARDWARE = {
 }
 
 
+def lines_but_measures(text: str) -> list[str]:
+    """environment.toml without what was measured: where two are the same, they need not be parsed to know it."""
+    kept, within = [], False
+    for line in text.split("\n"):
+        within = line == "[training]" if line.startswith("[") else within
+        key = line.partition(" ")[0]
+        if not (within and (key in _MEASURED or key.endswith("_s"))):
+            kept.append(line)
+    return kept
+
+
 def _training(environment: Mapping[str, Any]) -> dict[str, Any]:
     facts = _table(environment, "training").items()
     return {str(key): _shown(value) for key, value in facts if key not in _MEASURED and not str(key).endswith("_s")}

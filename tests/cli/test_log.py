@@ -150,6 +150,15 @@ def test_packages_that_differ_are_no_same_inputs(fresh: Lab, gitexp: Gitexp) -> 
     assert gitexp("log").stdout.splitlines()[1].split()[-2] == "environment"
 
 
+def test_what_was_measured_is_no_other_environment(fresh: Lab, gitexp: Gitexp) -> None:
+    for run_id, hour, rate, level in ((A, 10, 1.5, "seeded"), (B, 11, 2.5, "seeded"), (C, 12, 2.5, "bitwise")):
+        text = f'{ENVIRONMENT}\n[training]\nsteps_per_s = {rate}\nlevel = "{level}"\n'
+        write_run(fresh, run_id, finished=f"2026-11-20T{hour}:00:00Z", files={"environment.toml": text})
+    lines = gitexp("log").stdout.splitlines()
+    assert "environment" in lines[1]
+    assert "same inputs" in lines[2]
+
+
 def test_packages_that_nobody_could_ask_about_are_not_recorded(fresh: Lab, gitexp: Gitexp) -> None:
     shell = {"environment.toml": 'probed = "unknown"\n'}
     write_run(fresh, A, finished="2026-11-20T10:00:00Z", files=shell)
