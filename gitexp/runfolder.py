@@ -109,9 +109,12 @@ def since(pid: int) -> str:
     """When a process began, in its kernel's ticks: with its number it is nobody else's. Empty where there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return os.fsdecode(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError):
+            state, *fields = file.read().rpartition(b")")[2].split()
+    except (OSError, ValueError):
         return ""
+    return (
+        "" if state in (b"Z", b"X") or len(fields) < 19 else os.fsdecode(fields[18])
+    )  # the dead may wait to be reaped
 
 
 def runs_folder(common_dir: str) -> str:
@@ -244,6 +247,7 @@ def put_aside(folder: str) -> str:
 def lock(folder: str, name: str) -> int | None:
     """Take a lock file without waiting: its descriptor, or None when somebody else holds it. Closing it lets go."""
     import fcntl
+    import json
 
     fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -254,6 +258,11 @@ def lock(folder: str, name: str) -> int | None:
     if not _is_there(fd, os.path.join(folder, name)):
         os.close(fd)
         return None  # that of an attempt that was recorded meanwhile; the folder may be the next one's by now
+    try:
+        write_to(fd, json.dumps(identity()).encode())  # for those to whom this lock says nothing (see worker/life.py)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 

@@ -30,8 +30,11 @@ class Opened(NamedTuple):
     config: Config
 
 
-def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
-    """Record runs whose own command is gone. Loads what that takes only where a run folder is there at all."""
+def settle_what_waits(repo: Repo, settings: Mapping[str, str], *, gone: str | None = None) -> None:
+    """Record runs whose own command is gone, `gone` also where nobody but the user knows it (see settle_all).
+
+    Loads what that takes only where a run folder is there at all.
+    """
     try:
         waiting = os.listdir(runfolder.runs_folder(str(repo.common_dir)))  # noqa: PTH208 -- names are all we want
     except FileNotFoundError:
@@ -41,7 +44,7 @@ def settle_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
     from gitexp.model.message import ending
     from gitexp.pipelines.settle import settle_all
 
-    settled = settle_all(repo, settings=settings)
+    settled = settle_all(repo, settings=settings, gone=gone)
     for run in settled.recorded:
         click.echo(f"recorded {safe(run.record.recipe)} {run.record.id} ({ending(run.record)})", err=True)
     for problem in settled.problems:

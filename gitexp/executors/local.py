@@ -35,6 +35,8 @@ def start(folder: str, *, stdin: int | None) -> Started:
             stderr=subprocess.DEVNULL,
             pass_fds=(worker_reads, worker_writes),
             start_new_session=True,
+            # So that its child is known for the run's before it has become the program.
+            env={**os.environ, "GITEXP_RUN_ID": Path(folder).name},
         )
     except BaseException:
         os.close(reader)

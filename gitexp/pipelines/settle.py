@@ -28,7 +28,8 @@ from gitexp.stages.configure import read_config
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Ended, Recorded, Results, has_completed, read_ended, record
-from gitexp.worker.program import group_is_of_run, group_lives, signal_group
+from gitexp.worker.life import program_lives, recorder_life, worker_life
+from gitexp.worker.program import group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
 
 PATIENCE_S = 30.0  # how long to go on trying while others move or hold the branch
@@ -89,11 +90,11 @@ class Settled(NamedTuple):
     problems: list[str]
 
 
-def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
+def settle_all(repo: Repo, *, settings: Mapping[str, str], gone: str | None = None) -> Settled:
     """Record every run here that has ended and that nobody is recording. Costs one listing where there is none.
 
-    A branch that cannot be moved is tried once, and not for long: whoever asked wants something else. Runs of other
-    branches do not wait for it.
+    `gone` is a run whose silent machine somebody knows to be gone (see worker/life.py). A branch that cannot be moved
+    is tried once, and not for long: whoever asked wants something else. Runs of other branches do not wait for it.
     """
     parent = Path(runfolder.runs_folder(str(repo.common_dir)))
     settled = Settled([], [])
@@ -104,9 +105,12 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str]) -> Settled:
         return settled
     for path in folders:
         try:
+            life = worker_life(str(path)) or recorder_life(str(path))
+            if life is not None and not (path.name == gone and life.is_silent):
+                continue
             if path.name.startswith("."):
                 _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
-            elif not runfolder.is_held(str(path), runfolder.WORKER_LOCK):
+            else:
                 settled.recorded.extend(_settle_unattended(repo, path, settings, stuck))
         except runfolder.Torn as error:
             settled.problems.extend(_put_aside(repo, error))
@@ -156,7 +160,7 @@ def _settle_unattended(
         return []
     try:
         if runfolder.is_held(str(folder), runfolder.WORKER_LOCK):
-            return []
+            return []  # it has just started
         return _settle_left_over(repo, folder, settings, stuck)
     finally:
         os.close(lock)
@@ -172,8 +176,6 @@ def _settle_left_over(
         else:
             runfolder.remove(str(folder))  # whoever was making it held its lock, and is gone
         return []
-    if _still_runs(ended):
-        return []  # only its worker was killed: what it still writes belongs into its record
     if runfolder.never_began(str(folder)):
         runfolder.remove(str(folder))  # its components had not been checked yet: there was no run
         return []
@@ -216,14 +218,9 @@ def _remove_unstarted(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _still_runs(ended: Ended) -> bool:
-    here = ended.started.get("host") == os.uname().nodename
-    return ended.outcome is None and here and group_is_of_run(int(ended.started["pid"]), str(ended.submit["id"]))
-
-
 def stop_left_over(ended: Ended) -> None:
     """Ask a program whose worker was killed to stop, and see to it that it does: nobody watches over it any more."""
-    if not _still_runs(ended):
+    if ended.outcome is not None or not program_lives(dict(ended.started), str(ended.submit["id"])):
         return
     import signal
 

@@ -11,7 +11,7 @@ from gitexp import runfolder
 from gitexp.model.metricreader import Reader
 from gitexp.model.run import RunId
 from gitexp.regularfile import open_regular
-from gitexp.worker.program import group_is_of_run
+from gitexp.worker.life import program_lives, recorder_life, worker_life
 
 END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 
@@ -19,8 +19,9 @@ END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 class InProgress(NamedTuple):
     """A run that is not a commit yet.
 
-    `state` is `running`, `waiting` (it has ended), `unattended` (its worker was killed, the program goes on) or
-    `crashed` (nobody saw its end). The next gitexp command records those that have ended.
+    `state` is `running`, `waiting` (it has ended), `unattended` (its worker was killed, the program goes on), `silent`
+    (another machine's, that has shown no sign of life for a while) or `crashed` (nobody saw its end). The next gitexp
+    command records those that have ended.
     """
 
     id: str
@@ -78,16 +79,21 @@ def _look(folder: Path) -> InProgress | None:
 
 
 def _state(folder: Path) -> str:
-    if (folder / runfolder.OUTCOME).exists():
+    if _has_ended(folder):
         return "waiting"
-    # Between submitting and the worker's lock the submitting side still holds the recorder's.
+    # Between submitting and the worker's lock only the submitting side shows life.
+    life = worker_life(str(folder)) or recorder_life(str(folder))
+    if life is None:
+        return "waiting" if _has_ended(folder) else "crashed"
+    if life.is_silent:
+        return "silent"
     held = any(runfolder.is_held(str(folder), name) for name in (runfolder.WORKER_LOCK, runfolder.RECORD_LOCK))
-    if held:
-        return "running"
-    if (folder / runfolder.OUTCOME).exists():
-        return "waiting"
-    pid = (_json(folder, runfolder.STARTED) or {}).get("pid")
-    return "unattended" if isinstance(pid, int) and group_is_of_run(pid, folder.name) else "crashed"
+    alone = program_lives(_json(folder, runfolder.STARTED) or {}, folder.name) and not held
+    return "unattended" if alone else "running"
+
+
+def _has_ended(folder: Path) -> bool:
+    return (folder / runfolder.OUTCOME).exists() or runfolder.is_elsewhere(folder.name, runfolder.OUTCOME)
 
 
 def _json(folder: Path, name: str) -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(tmp_path: Path) -> None:
 def test_a_slow_reader_slows_the_program_as_a_plain_pipe_does(tmp_path: Path) -> None:
     folder = job(tmp_path / "run", ["sh", "-c", "head -c 20000000 /dev/zero; touch finished"])
     front = start(folder, stdout=subprocess.PIPE)
-    wait_for(lambda: len(list(folder.glob("output.tail.*"))) == 2)
+    wait_for(lambda: len(list(folder.glob("output.tail.*"))) == 3)
     assert not (folder / "finished").exists()
     assert front.stdout is not None
     assert len(front.stdout.read()) == 20_000_000
@@ -97,7 +97,7 @@ def test_a_slow_reader_slows_the_program_as_a_plain_pipe_does(tmp_path: Path) ->
 def test_a_signal_reaches_the_program_even_while_nobody_reads(tmp_path: Path) -> None:
     folder = job(tmp_path / "run", ["sh", "-c", "touch ready; exec cat /dev/zero"])
     front = started(folder, stdout=subprocess.PIPE)
-    wait_for(lambda: len(list(folder.glob("output.tail.*"))) == 2)
+    wait_for(lambda: len(list(folder.glob("output.tail.*"))) == 3)
     front.send_signal(signal.SIGTERM)
     wait_for((folder / "outcome.json").exists)
     assert (outcome(folder)["signal"], outcome(folder)["stop"]) == ("SIGTERM", "SIGTERM")

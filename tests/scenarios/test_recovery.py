@@ -387,3 +387,24 @@ def test_a_torn_folder_of_a_run_that_is_in_the_branch_goes_without_a_word(lab: L
     assert lab.gitexp("status").stderr == ""
     assert not folder.exists()
     assert not (lab.path / ".git" / "gitexp" / "torn").exists()
+
+
+def test_a_silent_run_of_another_machine_is_left_alone_until_somebody_says_that_it_is_gone(lab: Lab) -> None:
+    run_id = torn(lab)
+    folder = lab.path / ".git" / "gitexp" / "runs" / run_id
+    for name in ("worker.lock", "record.lock", "started.json"):
+        who = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**who, "host": "node17", "boot": "another"}))
+    assert lab.gitexp("log").exit_code == 1
+    assert [run["state"] for run in lab.gitexp("status", "--json").json["runs"]] == ["running"]
+    refused = lab.gitexp("status", "--record", run_id)
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (1, f"error: Run {run_id} is running")
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 1800, time.time() - 1800))
+    os.utime(folder, (time.time() - 1800, time.time() - 1800))
+    assert [run["state"] for run in lab.gitexp("status", "--json").json["runs"]] == ["silent"]
+    assert f"gitexp status --record {run_id}\n" in lab.gitexp("status").stdout
+    assert lab.runs() == []
+    assert f"recorded sh {run_id} (crashed)" in lab.gitexp("status", "--record", run_id).stderr
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (run["status"], run["host"]) == ("crashed", "node17")

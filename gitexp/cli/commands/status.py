@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
 
-from gitexp.cli.opened import Opened, opened_here, warn
+from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
+from gitexp.errors import GitexpError
 from gitexp.git.repo import GitFailed, remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
@@ -19,15 +21,21 @@ from gitexp.model.metrics import foremost
 from gitexp.stages.progress import InProgress, runs_in_progress
 
 SHOWN_METRICS = 6  # without slices; --json has all of them
-_STYLE = {"running": "green", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
+_STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(as_json: bool) -> int:
-    """Say what is running, what is waiting to be recorded, and how many runs were not shared yet."""
-    with opened_here() as here:
+@click.option("--record", "gone", metavar="ID", help="Record a silent run: its machine is gone, and you know it.")
+def command(as_json: bool, gone: str | None) -> int:
+    """Say what is running, what is waiting to be recorded, and how many runs were not shared yet.
+
+    A run of another machine that shows no sign of life for a day is recorded as crashed; --record does it at once.
+    """
+    with opened_here(first=partial(settle_what_waits, gone=gone)) as here:
         runs = runs_in_progress(str(here.repo.common_dir))
+        if gone is not None and gone in {run.id for run in runs if run.state in ("running", "unattended")}:
+            raise GitexpError(f"Run {gone} is running", why="Its machine shows signs of life.", fix="gitexp status")
         try:
             sharing = _sharing(here)
         except GitFailed as error:  # a damaged branch is walked no further
@@ -40,7 +48,12 @@ def command(as_json: bool) -> int:
         write(document(runs=[_shape(run) for run in runs], sharing=sharing))
         return 0
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
-    if any(run.state != "running" for run in runs):
+    for run in runs:
+        if run.state == "silent" and run.last_sign is not None:
+            since, host = duration(time.time() - run.last_sign), safe(run.host or "another machine")
+            write(f"\n{run.id[:SHOWN]}: no sign of life from {host} for {since}; it may be suspended. If it is gone:\n")
+            write(f"    gitexp status --record {run.id}\n")
+    if any(run.state not in ("running", "silent") for run in runs):
         write("\nThe next gitexp command records what is waiting or crashed.\n")
     if sharing is not None:
         write(_sharing_line(sharing))
