@@ -80,7 +80,7 @@ class Judged(NamedTuple):
     by: str
     goal: str  # max | min
     row: int  # from 1
-    step: int | None  # None: the program gave none
+    step: int | None = None  # the program gave none
 
 
 class Resources(NamedTuple):

@@ -207,6 +207,18 @@ def test_the_summary_is_of_one_step_and_show_says_which(lab: Lab) -> None:
     assert metrics(lab) == {"acc": 0.5, "loss": 0.6}
 
 
+def test_without_steps_show_says_which_row_the_summary_is_of(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/m.csv"]\ngoal = { acc = "max" }\n',
+        "mkdir -p out\nprintf 'acc,loss\\n0.5,0.6\\n0.9,0.8\\n0.7,0.7\\n' > out/m.csv\n",
+    )
+    assert lab.gitexp("run", "tiny").exit_code == 0
+    assert tomllib.loads(lab.show("experiments:run.toml"))["summary"] == {"by": "acc", "goal": "max", "row": 2}
+    assert "metrics  of row 2, the best by acc" in lab.gitexp("show").stdout
+    assert lab.gitexp("log", "--json").json["runs"][0]["metrics"] == {"acc": 0.9, "loss": 0.8}
+
+
 def test_what_the_lab_asks_of_every_recipe_is_not_missed_and_does_not_judge_first(lab: Lab) -> None:
     lab.write("gitexp.toml", '[metrics]\ngoal = { bpb = "min", acc = "max" }\n')
     trains(
