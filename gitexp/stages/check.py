@@ -61,6 +61,7 @@ def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str
         return run_pre_run_hook(surveyed.repo, hook, env=env)
     import tempfile
 
+    env["GITEXP_FIX"] = _advice(surveyed) if config.policy.dirty == "refuse" else ""
     with tempfile.NamedTemporaryFile("w", prefix="gitexp-status-", encoding="utf-8") as listing:
         listing.writelines(f"{describe(change)}\n" for change in surveyed.changes)
         listing.flush()
@@ -73,6 +74,72 @@ def describe(change: Change) -> str:
     shown = "".join(c if isinstance(c, str) else "".join(f"\\x{byte:02x}" for byte in c) for c in raw)
     # `git add` in this repository would not help: the line has to say where to go.
     return f"{change.code} {shown}" + ("  (a submodule: commit inside it first)" if change.submodule else "")
+
+
+def _advice(surveyed: Surveyed) -> str:
+    """What to type about a dirty tree, as lines: never to commit what git should not hold, nor to lose anything."""
+    from gitexp.git.ignoring import kept_out
+    from gitexp.git.worktree import filters_of
+
+    root = surveyed.repo.root
+    heavy = [change for change in surveyed.changes if not change.hidden and _is_no_code(root, change)]
+    new = list(dict.fromkeys(_outermost(change.path) for change in heavy if change.code == "??"))
+    tracked = [change.path for change in heavy if change.code != "??"]
+    filters = filters_of(surveyed.repo, [change.path for change in surveyed.changes])
+    bare = [path for path, name in filters.items() if name == "lfs" and "filter.lfs.clean" not in surveyed.config]
+    lines = []
+    if new:
+        rest = len(heavy) - len(tracked) < len(surveyed.changes)
+        more = "    then commit the rest:  git add -A && git commit" if rest and not tracked and not bare else ""
+        lines.append(f"{kept_out(new, root=root)}{more}")
+    if bare:
+        lines.append(
+            f"git lfs install    first: without git-lfs, git would keep the bytes of {_named(bare)}, not a pointer"
+        )
+    if tracked:
+        lines.append(f"have the program write {_named(tracked)} to a place that git ignores")
+    if not lines:
+        lines.append("git add -A && git commit    or    git stash -u    then run the command again")
+    return "\n".join([*lines, *(line for line in OTHERWISE if not new or "gitignore" not in line)])
+
+
+OTHERWISE = (
+    "what is no code:  echo /FILE >>.gitignore",
+    'or record the tree as it is:  --no-verify for this run, dirty = "allow" under [policy] in gitexp.toml for all',
+)
+OUTPUTS = (
+    "build dist out output outputs results logs runs checkpoints lightning_logs wandb mlruns __pycache__ node_modules"
+)
+ENDINGS = """
+    .pt .pth .ckpt .safetensors .bin .h5 .hdf5 .npz .npy .pkl .pickle .joblib .onnx .gguf .tflite .pb .msgpack .parquet
+    .arrow .feather .zip .tar .gz .tgz .bz2 .xz .zst .sqlite .db .log .out .o .so .pyc"""
+LARGE = 1_000_000  # bytes
+
+
+def _is_no_code(root: Path, change: Change) -> bool:
+    """Whether a changed file is what programs write (a checkpoint, a log), large, or what DVC keeps."""
+    if change.path.endswith("/"):
+        return False
+    place = root / change.path
+    try:
+        found = place.lstat()
+    except OSError:
+        return False  # removed
+    if change.code == "??" and _outermost(change.path).endswith("/"):
+        return True
+    by_name = change.path.lower().endswith(tuple(ENDINGS.split()))
+    return by_name or found.st_size > LARGE or os.path.lexists(f"{place}.dvc")
+
+
+def _outermost(path: str) -> str:
+    """The folder of outputs that a path lies in, else the path."""
+    first, below, _ = path.partition("/")
+    return f"{first}/" if below and first in OUTPUTS.split() else path
+
+
+def _named(paths: list[str]) -> str:
+    shown = ", ".join(describe(Change("", path)).strip() for path in paths[:3])
+    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 def check_components(surveyed: Surveyed, recipe: Recipe) -> None:

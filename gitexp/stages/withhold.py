@@ -7,14 +7,13 @@ names no restricted data and the tree is clean.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
+from gitexp.git.ignoring import kept_out
 from gitexp.git.worktree import Surveyed
 from gitexp.model.config import Config
 from gitexp.model.manifest import display
@@ -95,24 +94,6 @@ def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
     )
 
 
-def kept_out(paths: Sequence[str], known: Sequence[str] = (), *, root: Path) -> str:
-    """The command that makes git ignore these paths, for good; and forget, without deleting, those that it knows."""
-    some = paths[:SHOWN]
-    patterns = " ".join(shlex.quote(ignore_pattern(path)) for path in some)
-    forget = " ".join(shlex.quote(path) for path in known if path in some)
-    there = "" if Path.cwd() == root else f"cd {shlex.quote(str(root))} && "
-    ignore = f"printf '\\n%s' {patterns} '' >>.gitignore && git add .gitignore"
-    if not forget:
-        return f'{there}{ignore} && git commit -m "ignore what must not be recorded" -- .gitignore'
-    return f'{there}git rm -q --cached -- {forget} && {ignore} && git commit -m "take out what must not be recorded"'
-
-
-def ignore_pattern(path: str) -> str:
-    """The line of .gitignore that means exactly this path."""
-    literal = "".join(f"\\{c}" if c in "\\*?[" else c for c in path)
-    return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
-
-
 def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
     """Raises Refused where files that HEAD does not have look like secrets, by their names or by what is in them."""
     from gitexp.model.secretfile import READ, looks_secret
@@ -135,9 +116,9 @@ def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
             found.append(_Held(change.path, why, new=change.code == "??"))
     if not found:
         return
-    files = "1 file that git does not have yet looks" if len(found) == 1 else f"{len(found)} new files look"
+    files = "1 new file looks like a secret" if len(found) == 1 else f"{len(found)} new files look like secrets"
     raise Refused(
-        f"Refusing to run {subject}: {files} like a secret" + ("s" if len(found) > 1 else ""),
+        f"Refusing to run {subject}: {files}",
         details=_lines(found),
         why="What is in a record goes to everybody who has the repository, and stays there. Is it none? Commit it.",
         fix=f"{kept_out([one.path for one in found], [one.path for one in found if not one.new], root=root)}"

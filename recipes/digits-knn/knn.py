@@ -53,7 +53,9 @@ def main() -> None:
 
     # What an earlier run left here must not be taken for this run's result if this one fails.
     args.metrics.unlink(missing_ok=True)
-    args.metrics.parent.mkdir(parents=True, exist_ok=True)
+    if not args.metrics.parent.exists():
+        args.metrics.parent.mkdir(parents=True)
+        (args.metrics.parent / ".gitignore").write_text("*\n")  # results are no code: git leaves the folder alone
 
     images, labels = read_digits(args.data)
     known_indices, asked = split(labels, args.val_fraction, args.seed)

@@ -452,7 +452,10 @@ def test_a_dirty_tree_is_refused_and_the_files_are_named(guarded: Lab) -> None:
         "  M  recipes/models.py\n"
         "  ?? helper.py\n"
         "A run recorded now would point at a commit that does not contain this code.\n"
-        "fix:   git add -A && git commit    or    git stash -u    then run the command again\n",
+        "fix:   git add -A && git commit    or    git stash -u    then run the command again\n"
+        "       what is no code:  echo /FILE >>.gitignore\n"
+        "       or record the tree as it is:  --no-verify for this run, "
+        'dirty = "allow" under [policy] in gitexp.toml for all\n',
     )
 
 
@@ -488,7 +491,15 @@ def test_a_hidden_change_comes_with_the_command_that_shows_it(guarded: Lab) -> N
         "       git update-index --no-skip-worktree skipped.py",
         "       git update-index --no-assume-unchanged FILE",
         "       git add -A && git commit    or    git stash -u    then run the command again",
+        "       what is no code:  echo /FILE >>.gitignore",
+        "       or record the tree as it is:  --no-verify for this run, "
+        'dirty = "allow" under [policy] in gitexp.toml for all',
     ]
+
+
+def test_advice_that_fits_the_tree_takes_the_place_of_the_usual(guarded: Lab) -> None:
+    result = decide(guarded, "?? model.pt\n", GITEXP_FIX="one thing\nor another %s `x`")
+    assert result.stderr.splitlines()[-2:] == ["fix:   one thing", "       or another %s `x`"]
 
 
 def test_the_policy_may_allow_a_dirty_tree(guarded: Lab) -> None:
@@ -563,6 +574,9 @@ def test_the_hooks_own_words_are_the_error(guarded: Lab) -> None:
         "  ?? helper.py",
         "A run recorded now would point at a commit that does not contain this code.",
         "fix:   git add -A && git commit    or    git stash -u    then run the command again",
+        "       what is no code:  echo /FILE >>.gitignore",
+        "       or record the tree as it is:  --no-verify for this run, "
+        'dirty = "allow" under [policy] in gitexp.toml for all',
     )
 
 

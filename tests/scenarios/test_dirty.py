@@ -230,3 +230,86 @@ def test_our_own_output_is_no_part_of_a_snapshot(lab: Lab) -> None:
 def test_a_copy_of_our_own_output_is_a_file_like_any_other(lab: Lab) -> None:
     lab.write("train.log.1", "hi\n")
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 3
+
+
+def fix_of(stderr: str) -> str:
+    """What is to be pasted of the first line of advice."""
+    return stderr.partition("fix:   ")[2].partition("    ")[0]
+
+
+def test_the_refusal_names_every_way_on(lab: Lab) -> None:
+    lab.write("new.py", "x = 1\n")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "git add -A && git commit" in said
+    assert "--no-verify" in said and 'dirty = "allow"' in said and ".gitignore" in said
+
+
+def test_a_checkpoint_is_to_be_ignored_and_the_advice_works(lab: Lab) -> None:
+    (lab.path / "model.pt").write_bytes(b"\0" * 100)
+    (lab.path / "big").write_bytes(b"\0" * 2_000_000)
+    lab.write("out/metrics.json", "{}")
+    lab.write("out/deep/more.txt", "x")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "git add -A" not in said
+    assert lab.command("sh", "-c", fix_of(said)).exit_code == 0
+    assert (lab.path / ".gitignore").read_text().split() == ["/big", "/model.pt", "/out/"]
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_a_checkpoint_beside_new_code_is_ignored_before_the_code_is_committed(lab: Lab) -> None:
+    (lab.path / "model.pt").write_bytes(b"\0" * 100)
+    lab.write("new.py", "x = 1\n")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "    then commit the rest:  git add -A && git commit\n" in said
+    assert lab.command("sh", "-c", fix_of(said)).exit_code == 0
+    lab.commit("the rest")
+    assert "model.pt" not in lab.git("ls-files")
+
+
+def test_a_large_file_that_git_has_is_not_to_be_committed_again(lab: Lab) -> None:
+    lab.write("model.pt", "first")
+    lab.commit("a checkpoint, once")
+    lab.write("model.pt", "second")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "git add -A" not in said and "have the program write model.pt to a place that git ignores" in said
+
+
+def test_bytes_that_git_lfs_should_keep_are_not_to_be_committed_without_it(lab: Lab) -> None:
+    lab.write(".gitattributes", "*.csv filter=lfs\n")
+    lab.write("data.csv", "version https://git-lfs.github.com/spec/v1\n")
+    lab.commit("a pointer")
+    lab.write("data.csv", "the bytes themselves\n")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "git add -A" not in said and "git lfs install" in said and "data.csv" in said
+
+
+def test_bytes_that_dvc_keeps_are_to_be_ignored(lab: Lab) -> None:
+    lab.write("data.csv.dvc", "outs:\n- md5: 0\n  path: data.csv\n")
+    lab.commit("a pointer of DVC")
+    lab.write("data.csv", "1\n")
+    said = lab.gitexp("run", "--", "true").stderr
+    assert "git add -A" not in said
+    assert lab.command("sh", "-c", fix_of(said)).exit_code == 0
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_what_get_brings_back_into_a_new_folder_makes_no_tree_dirty(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "python", "-c", "import gitexp; gitexp.save('README', name='w.pt')").exit_code == 0
+    result = lab.gitexp("get", "latest", "w.pt", "--to", "out")
+    assert result.exit_code == 0, result.stderr
+    assert "git ignores out in this clone now" in result.stderr
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert "ignores" not in lab.gitexp("get", "latest~1", "w.pt", "--to", "out").stderr
+    lab.write("mine/x", "1")
+    assert lab.gitexp("get", "latest~1", "w.pt", "--to", "mine").exit_code == 0
+    assert "?? mine/x" in lab.gitexp("run", "--", "true").stderr
+
+
+def test_the_recipe_of_a_plain_program_can_run_twice_in_a_row(lab: Lab) -> None:
+    for name in ("digits-mlp", "digits-knn"):
+        assert lab.gitexp("new", name).exit_code == 0
+    lab.commit("a recipe")
+    for _ in range(2):
+        result = lab.gitexp("run", "digits-knn")
+        assert result.exit_code == 0, result.stderr
+    assert lab.git("status", "--porcelain") == ""

@@ -39,6 +39,7 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     from gitexp.cli.opened import opened_here
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.datasets.place import Place
+    from gitexp.git.ignoring import ignore_here
     from gitexp.history.read import read_run
     from gitexp.pipelines.get import choose, get, what_run_has
     from gitexp.pipelines.getrecord import CODE, file_of_record, get_code
@@ -62,6 +63,7 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     if not wanted:
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
+    fresh = not target.exists()
     got = get(
         here.repo,
         wanted,
@@ -73,6 +75,8 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
         strange=from_source,
     )
     _tell(got, row.id, folder)
+    if fresh and ignore_here(here.repo, target):  # else it would make the next run's tree dirty
+        click.echo(f"git ignores {safe(folder)} in this clone now (.git/info/exclude)", err=True)
     return 0
 
 

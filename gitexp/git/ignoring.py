@@ -1,0 +1,46 @@
+"""Paths to the command that makes git ignore them, for people to paste; and a folder of ours, ignored in this clone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitexp.git.repo import Repo, start
+
+MOST = 20  # paths in one command
+
+
+def kept_out(paths: Sequence[str], known: Sequence[str] = (), *, root: Path) -> str:
+    """The command that makes git ignore these paths, for good; and forget, without deleting, those that it knows."""
+    some = paths[:MOST]
+    patterns = " ".join(shlex.quote(ignore_pattern(path)) for path in some)
+    forget = " ".join(shlex.quote(path) for path in known if path in some)
+    there = "" if Path.cwd() == root else f"cd {shlex.quote(str(root))} && "
+    ignore = f"printf '\\n%s' {patterns} '' >>.gitignore && git add .gitignore"
+    if not forget:
+        return f'{there}{ignore} && git commit -m "ignore what must not be recorded" -- .gitignore'
+    return f'{there}git rm -q --cached -- {forget} && {ignore} && git commit -m "take out what must not be recorded"'
+
+
+def ignore_pattern(path: str) -> str:
+    """The line of .gitignore that means exactly this path."""
+    literal = "".join(f"\\{c}" if c in "\\*?[" else c for c in path)
+    return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
+
+
+def ignore_here(repo: Repo, folder: Path) -> bool:
+    """Have git ignore a folder, in this clone alone (`info/exclude`); whether that was needed. Touches no file of the
+    working tree."""
+    if not folder.is_relative_to(repo.root) or folder == repo.root:
+        return False
+    relative = folder.relative_to(repo.root).as_posix()
+    asking = start(repo.root, "check-ignore", "-q", "--", f"{relative}/")
+    asking.communicate()
+    if asking.returncode != 1 or "\n" in relative:  # it does so already, or cannot
+        return False
+    exclude = repo.common_dir / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    with exclude.open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"\n{ignore_pattern(relative)}/\n")
+    return True
