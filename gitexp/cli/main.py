@@ -72,16 +72,39 @@ def main() -> None:
 
 
 def hold_standard_streams() -> None:
-    """Open /dev/null where 0, 1 or 2 is closed, before another file gets that number and is taken for a stream."""
-    for fd in (0, 1, 2):
+    """Open /dev/null where 0, 1 or 2 is closed, before another file gets that number and is taken for a stream.
+
+    Python has no stream there at all; nor can it write to what is open for reading only (`>&0`).
+    """
+    import fcntl
+
+    for fd, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         try:
-            os.fstat(fd)
+            usable = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY or fd == 0
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            usable = False
+        if not usable:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != fd:  # it was not closed, so another number was free
+                os.dup2(null, fd)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))
 
 
 def run_command(args: list[str]) -> int:
     """Run one command and return its exit code. All errors become text here."""
+    try:
+        return _run(args)
+    except BrokenPipeError:
+        # The reader (a pager, head) went away: be as quiet as git. Nothing may be flushed into the broken pipe at exit.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        return 141
+
+
+def _run(args: list[str]) -> int:
     try:
         result = cli.main(args, prog_name="gitexp", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -106,9 +129,7 @@ def run_command(args: list[str]) -> int:
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader (a pager, head) went away: be as quiet as git. Nothing may be flushed into the broken pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
     except OSError as error:
         if error.errno not in MACHINES_FAULT:
             return _bug()
