@@ -11,6 +11,7 @@ from gitexp.git.repo import algorithm
 from gitexp.model.message import ending, short
 from gitexp.model.metrics import foremost
 from gitexp.model.run import visible
+from gitexp.model.schema import inline
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SHOWN_METRICS = 5
+TOLD_UNSEEN = 3  # runs of a command after whose end the note on what was not seen comes
+LONGEST_COMMAND = 200  # characters of a command in a line to paste
 
 
 def tell_dry_run(checked: Checked, flow: tuple[str, ...]) -> None:
@@ -81,15 +84,36 @@ def tell(done: Done) -> None:
         click.echo(
             coloured("warning: ", "yellow")
             + f"{len(done.edited)} {'path' if len(done.edited) == 1 else 'paths'} in the working tree changed while it"
-            f" ran: {names}\n         (outputs of the program belong into .gitignore)",
+            f" ran: {names}\n         (outputs belong into .gitignore, or into $GITEXP_OUTPUT to be kept)",
             err=True,
         )
+    _tell_unseen(done)
     if done.recipe.made_of_components and run.status != "completed":
         click.echo(f"to go on with it:  gitexp resume {run.id[:8]}", err=True)
     for other in done.others.recorded:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:
         click.echo(coloured("warning: ", "yellow") + safe(problem), err=True)
+
+
+def _tell_unseen(done: Done) -> None:
+    """For the first runs of a command as it stands: what gitexp did not see of it, and the lines that would."""
+    run = done.recorded.record
+    seen = done.recorded.metrics or done.previous or done.recipe.path is not None
+    if seen or run.status != "completed" or done.earlier >= TOLD_UNSEEN:
+        return
+    import shlex
+
+    command = shlex.join(run.argv)
+    command = safe(command) if len(command) <= LONGEST_COMMAND else "…"
+    written = [visible(path) for path in done.edited if path.endswith((".csv", ".tsv", ".json", ".jsonl"))]
+    file = shlex.quote(f"+metrics.files={inline(written[:1] or ['FILE'])}")
+    lines = [f"gitexp run -s {safe(file)} -- {command}    reads what it writes; or gitexp.log(loss=…) in it"]
+    if not done.recipe.data:
+        lines.append(f"gitexp run -s +data.NAME=PATH -- {command}    records what it reads")
+    click.echo(f"note: gitexp saw no metrics{'' if done.recipe.data else ' and no data'} of this run", err=True)
+    for line in lines:
+        click.echo(f"      {line}", err=True)
 
 
 def _foremost(done: Done) -> list[tuple[str, float | int]]:

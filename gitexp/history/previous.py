@@ -28,6 +28,7 @@ class PreviousRun:
         self._id = run_id
         self._kind = "smoke" if smoke else ""
         self._reading: subprocess.Popen[bytes] | None = None
+        self.count = 0  # of the last ten of this recipe that are of another run; fewer where the search was given up
         literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in one_line(recipe))
         found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", f"--format=%H {_ID} {_KIND}")
         self._search = start(repo.root, "log", f"-{FAR}", "--no-show-signature", *found, branch_ref(branch), "--")
@@ -41,7 +42,8 @@ class PreviousRun:
             out, _ = self._search.communicate()  # what it had found by then
             out = out[: out.rfind(b"\n") + 1]
         lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").split("\n") if line)
-        others = ((commit, kind) for commit, run_id, kind in lines if run_id != self._id)
+        others = [(commit, kind) for commit, run_id, kind in lines if run_id != self._id]
+        self.count = len(others)
         commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
         if commit:
             self._reading = start(self._repo.root, "cat-file", "blob", f"{commit}:metrics.toml")

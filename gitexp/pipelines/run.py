@@ -59,6 +59,7 @@ class Done(NamedTuple):
     previous: Mapping[str, float | int] | None  # metrics of the run before it of the same recipe
     edited: tuple[str, ...]  # paths that changed in the working tree meanwhile
     others: Settled  # left-over runs that were recorded on the way
+    earlier: int  # runs of the same recipe before it, of the last ten
 
 
 def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Checked:
@@ -192,7 +193,7 @@ def run(
     os.close(submitted.lock)
     others = settle_all(repo, settings=surveyed.config)
     maintain(repo)
-    return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others)
+    return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others, previous.count)
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
