@@ -14,7 +14,7 @@ from gitexp import runfolder
 from gitexp.cli.render import safe
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, finish, finish_find, parse_config, start, start_find
-from gitexp.history.select import History
+from gitexp.history.select import History, UnknownRun
 from gitexp.model.config import Config
 from gitexp.stages.configure import read_config
 
@@ -78,4 +78,9 @@ def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_wha
         config = read_config(repo, settings)
         goals, branch = config.goal, config.branch
         history = History(repo, reader=reader, branch=branch, goals=goals, settings=settings, tell=warn)
-        yield Opened(repo, settings, config.goal, reader, history, config)
+        try:
+            yield Opened(repo, settings, config.goal, reader, history, config)
+        except UnknownRun as error:
+            from gitexp.cli.running import not_yet
+
+            raise not_yet(error, repo=repo) from error

@@ -26,8 +26,13 @@ _BEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?best:(?P<metric>.+?)(?:@(?P<recipe
 _ID = re.compile(rf"(?P<id>[{RUN_ID_LETTERS}]{{{SHORTEST},{RUN_ID_LENGTH}}})(?:/(?P<attempt>\d{{1,6}}))?")
 
 
+NO_RUNS = "There are no runs yet"
+
+
 class UnknownRun(GitexpError):
-    """No run is meant by this."""
+    """No run is meant by this: nothing is called `typed`, or NO_RUNS there are at all."""
+
+    typed = ""
 
 
 class AmbiguousRun(GitexpError):
@@ -81,7 +86,10 @@ class History:
         row = self.runs.at_commit(commit) if commit else None
         if row is not None:
             return row
-        raise self._unknown(text, commit)
+        error = self._unknown(text, commit)
+        if isinstance(error, UnknownRun):
+            error.typed = text
+        raise error
 
     def goal(self, metric: str, *, recipe: str | None = None) -> str:
         """`max` or `min`: the newest recipe's that states it, else gitexp.toml's. Raises GitexpError."""
@@ -107,11 +115,11 @@ class History:
                 Look(self.repo, self.runs.tip.ref).tip()
             except BranchUnusable as error:
                 return error  # it is no branch of gitexp's
-            return UnknownRun("There are no runs yet", fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
+            return UnknownRun(NO_RUNS, fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
         remotes = remote_names(self.settings)
         if not remotes:
             return UnknownRun(
-                "There are no runs yet",
+                NO_RUNS,
                 why="gitexp is not set up in this clone.",
                 fix="gitexp init && gitexp run -- COMMAND",
             )
@@ -132,13 +140,12 @@ class History:
 
     def _best(self, remote: str | None, metric: str, recipe: str | None) -> Row:
         runs = self.of_remote(remote)
+        if recipe is not None and any(f"{metric}@{recipe}" in row.metrics for row in runs.all()):
+            metric, recipe = f"{metric}@{recipe}", None  # `acc@5` is a name that metrics have
         wanted = _with_metric(metric, recipe)
         candidates = [row for row in runs.all() if wanted(row) and row.metrics[metric] == row.metrics[metric]]
         if not candidates:
-            where = f" of {recipe!r}" if recipe else ""
-            names = sorted({name for row in runs.all()[:1000] if recipe in (None, row.recipe) for name in row.metrics})
-            hint = f"metrics there are: {', '.join(names[:12])}" if names else "no run has logged a metric yet"
-            raise UnknownRun(f"No completed run{where} has a metric {metric!r}", details=[hint])
+            raise _no_best(runs.all(), metric, recipe)
         sign = 1 if self.goal(metric, recipe=recipe) == "max" else -1
         return max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
 
@@ -172,6 +179,31 @@ def describe(row: Row) -> str:
     when = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%d %H:%M")
     attempt = f"/{row.attempt}" if row.attempt > 1 else ""
     return f"{row.id}{attempt}  {when}  {row.recipe}  {row.status}  commit {row.commit[:10]}"
+
+
+def _no_best(rows: list[Row], metric: str, recipe: str | None) -> UnknownRun:
+    """Why none of the runs is the best by a metric: no such recipe, no such metric, or none with a number."""
+    of = [row for row in rows if recipe in (None, row.recipe)]
+    if recipe is not None and not of:
+        from gitexp.model.schema import near
+
+        names = list(dict.fromkeys(row.recipe for row in rows if row.problem is None))
+        hint = [f"recipes there are: {', '.join(names[:12])}"] if names else []
+        return UnknownRun(
+            f"There is no run of a recipe {recipe!r}{near(recipe, names)}", details=hint, fix="gitexp log"
+        )
+    where = f" of {recipe!r}" if recipe else ""
+    having = [row for row in of if metric in row.metrics]
+    if having:
+        ends = sorted({row.status if row.kind != "smoke" else "smoke" for row in having} - {"completed"})
+        nan = any(_with_metric(metric, recipe)(row) for row in having)
+        if nan:
+            return UnknownRun(f"{metric!r} is NaN in every completed run{where}", fix="gitexp log")
+        what = f"No completed run{where} has {metric!r}; it was logged by runs that are {' or '.join(ends)}"
+        return UnknownRun(what, fix="gitexp log")
+    known = sorted({name for row in of[:1000] for name in row.metrics})
+    hint = [f"metrics there are: {', '.join(known[:12])}" if known else "no run has logged a metric yet"]
+    return UnknownRun(f"No completed run{where} has a metric {metric!r}", details=hint)
 
 
 def _counts(row: Row) -> bool:

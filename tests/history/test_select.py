@@ -167,3 +167,30 @@ def test_a_goal_that_is_no_direction_is_ignored(fresh: Lab, history: History) ->
     again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
     with pytest.raises(GitexpError, match="Is a high or a low 'f1' better"):
         again.select("best:f1")
+
+
+def test_best_of_a_recipe_that_has_no_runs_names_those_that_have(history: History) -> None:
+    with pytest.raises(UnknownRun) as caught:
+        history.select("best:val.acc@nope")
+    assert caught.value.what == "There is no run of a recipe 'nope'"
+    assert caught.value.details == ("recipes there are: digits, other",)
+
+
+def test_a_metric_that_no_completed_run_has_a_number_of_is_not_called_missing(fresh: Lab, history: History) -> None:
+    nan = {"metrics.toml": "f1 = nan\n"}
+    write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", recipe="odd", files=nan)
+    lost = {"metrics.toml": "f2 = 1.0\n"}
+    write_run(fresh, "mmmmoooowwwwxxxy", finished="2026-11-21T11:00:00Z", status="failed", files=lost)
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    with pytest.raises(UnknownRun) as caught:
+        again.select("best:f1@odd")
+    assert caught.value.what == "'f1' is NaN in every completed run of 'odd'"
+    with pytest.raises(UnknownRun) as caught:
+        again.select("best:f2")
+    assert caught.value.what == "No completed run has 'f2'; it was logged by runs that are failed"
+
+
+def test_a_metric_may_have_an_at_sign_in_its_name(fresh: Lab, history: History) -> None:
+    write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", files={"metrics.toml": '"acc@5" = 0.5\n'})
+    again = History(history.repo, reader=history.reader, branch="experiments", goals={"acc@5": "max"}, settings={})
+    assert again.select("best:acc@5").id == "mmmmoooowwwwxxxx"

@@ -6,12 +6,13 @@ import time
 
 import click
 
-from gitexp.cli.opened import opened_here
+from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import safe, screen
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.read import read_output, read_run
+from gitexp.history.select import UnknownRun
 
 
 @click.command("show")
@@ -25,7 +26,12 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
     `REMOTE/latest` is the newest run as last fetched from a remote.
     """
     with opened_here() as here:
-        row = here.history.select(run)
+        try:
+            row = here.history.select(run)
+        except UnknownRun as error:
+            if not error.typed or as_output or not _show_running(here, error.typed, as_json=as_json):
+                raise
+            return 0
         found = read_run(here.reader, row.commit)
         on = screen(here.settings)
         if as_json:
@@ -49,3 +55,14 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
             text = run_page(found, row, before, goals=here.goals, printed=printed, on=on, now=time.time())
             show(text, repo=here.repo, on=on)
     return 0
+
+
+def _show_running(here: Opened, typed: str, *, as_json: bool) -> bool:
+    """Show the run in progress that has this id. False where there is none."""
+    from gitexp.cli.running import running_as, running_page, running_shape
+    from gitexp.cli.shapes import document
+
+    run = running_as(typed, repo=here.repo)
+    if run is not None:
+        write(document(in_progress=running_shape(run)) if as_json else running_page(run, now=time.time()))
+    return run is not None

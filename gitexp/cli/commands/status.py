@@ -12,15 +12,14 @@ import click
 
 from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write
-from gitexp.cli.render import Cell, Column, Screen, ago, duration, number, safe, screen, stamp, table
+from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
+from gitexp.cli.running import latest_of, running_shape
 from gitexp.errors import GitexpError
 from gitexp.git.repo import GitFailed, remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
-from gitexp.model.metrics import foremost
 from gitexp.stages.progress import InProgress, runs_in_progress
 
-SHOWN_METRICS = 6  # without slices; --json has all of them
 _STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 
 
@@ -45,7 +44,7 @@ def command(as_json: bool, gone: str | None) -> int:
     if as_json:
         from gitexp.cli.shapes import document
 
-        write(document(runs=[_shape(run) for run in runs], sharing=sharing))
+        write(document(runs=[running_shape(run) for run in runs], sharing=sharing))
         return 0
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
     for run in runs:
@@ -68,9 +67,6 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
         since = "-" if run.started is None else stamp(run.started) if on.width is None else ago(run.started, now=now)
         until = now if run.state == "running" else run.last_sign
         took = duration(until - run.started) if run.started is not None and until is not None else "-"
-        latest = [f"step {run.step}"] if run.step is not None else []
-        names = foremost(run.metrics, ())[:SHOWN_METRICS]
-        latest += [f"{safe(name)} {number(run.metrics[name])}" for name in names]
         lines.append(
             [
                 Cell(run.id[:SHOWN], "yellow"),
@@ -78,19 +74,10 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
                 Cell(since, "dim"),
                 Cell(took),
                 Cell(safe(run.recipe), "bold"),
-                Cell(" · ".join(latest) or safe(shlex.join(run.argv))),
+                Cell(" · ".join(latest_of(run)) or safe(shlex.join(run.argv))),
             ]
         )
     return table(columns, lines, on=on)
-
-
-def _shape(run: InProgress) -> Mapping[str, Any]:
-    from datetime import UTC, datetime
-
-    shape = run._asdict()
-    for key in ("started", "last_sign"):
-        shape[key] = None if shape[key] is None else datetime.fromtimestamp(shape[key], UTC)
-    return shape
 
 
 def _sharing(here: Opened) -> dict[str, Any]:

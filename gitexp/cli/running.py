@@ -1,0 +1,71 @@
+"""Runs that are no commit yet, where somebody asks for one by its id: a page, JSON, or the error that names it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from gitexp.cli.render import ago, number, safe, stamp
+from gitexp.git.repo import Repo
+from gitexp.history.select import NO_RUNS, SHORTEST, UnknownRun
+from gitexp.model.metrics import foremost
+from gitexp.stages.progress import InProgress, runs_in_progress
+
+SHOWN_METRICS = 6  # without slices; --json has all of them
+
+
+def running_as(typed: str, *, repo: Repo) -> InProgress | None:
+    """The run in progress here whose id begins like this; None where there is none, or more than one."""
+    found = [run for run in runs_in_progress(str(repo.common_dir)) if run.id.startswith(typed)]
+    return found[0] if len(found) == 1 and len(typed) >= SHORTEST else None
+
+
+def not_yet(error: UnknownRun, *, repo: Repo) -> UnknownRun:
+    """The error, or a better one where the run that nobody finds is in progress here."""
+    run = running_as(error.typed, repo=repo)
+    if run is not None:
+        return UnknownRun(
+            f"Run {run.id} ({run.recipe}) is {run.state} here; it can be named like this once it is recorded",
+            fix=f"gitexp show {run.id}    or    gitexp status",
+        )
+    if error.what == NO_RUNS and (going := len(runs_in_progress(str(repo.common_dir)))):
+        error.details = (f"{'1 run is' if going == 1 else f'{going} runs are'} in progress: gitexp status",)
+    return error
+
+
+def latest_of(run: InProgress) -> list[str]:
+    """Its newest step and metrics, in words that are safe to print."""
+    said = [f"step {run.step}"] if run.step is not None else []
+    names = foremost(run.metrics, ())[:SHOWN_METRICS]
+    return said + [f"{safe(name)} {number(run.metrics[name])}" for name in names]
+
+
+def running_page(run: InProgress, *, now: float) -> str:
+    """What is known of a run in progress."""
+    since = "unknown" if run.started is None else f"{stamp(run.started)} ({ago(run.started, now=now)})"
+    rows = {
+        "run": f"{run.id}  {run.state}",
+        "recipe": safe(run.recipe),
+        "why": safe(run.message or ""),
+        "since": since,
+        "on": safe(f"{run.host or 'unknown'}, by {run.user or 'unknown'}"),
+        "command": safe(shlex.join(run.argv)),
+        "latest": " · ".join(latest_of(run)) or "no metrics yet",
+    }
+    end = (
+        "It becomes a commit when it has ended."
+        if run.state in ("running", "silent")
+        else "The next gitexp command records it."
+    )
+    return "".join(f"{name:<8} {text}\n" for name, text in rows.items() if text) + f"{end}\n"
+
+
+def running_shape(run: InProgress) -> Mapping[str, Any]:
+    """The same for programs."""
+    from datetime import UTC, datetime
+
+    shape = run._asdict()
+    for key in ("started", "last_sign"):
+        shape[key] = None if shape[key] is None else datetime.fromtimestamp(shape[key], UTC)
+    return shape
