@@ -61,16 +61,13 @@ def build_manifest(
 
 
 def _refusal(path: Path, problems: Sequence[Problem]) -> Refused:
-    import shlex
-
     more = [f"  … and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    folder = path if path.is_dir() else path.parent
     fix = next((problem.fix for problem in problems if problem.fix), "")
     return Refused(
         f"{display(os.fsencode(path))} cannot be hashed: {problems[0].what}",
         details=[*(f"  {problem.what}" for problem in problems[:SHOWN]), *more] if len(problems) > 1 else (),
         why="A dataset is recorded by the content of every file in it.",
-        fix=f"cd {shlex.quote(display(os.fsencode(folder)))} && {fix}" if fix else "",
+        fix=fix if path.is_dir() else "correct the path of the dataset",
     )
 
 
@@ -205,7 +202,7 @@ def changed_since(built: Built) -> list[str]:
         before, after = known.get(prefix), found.get(prefix)
         if before is not after:
             paths |= {path for path, _ in _contents(before) ^ _contents(after)}
-    return [display(path) for path in sorted(paths)]
+    return [display(path) or "the folder" for path in sorted(paths)]  # a folder that cannot be read has no name in it
 
 
 def _contents(section: Section | None) -> set[tuple[bytes, bytes]]:

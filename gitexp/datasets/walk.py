@@ -167,7 +167,7 @@ def _loop(relative: bytes, *, is_link: bool) -> Problem:
     return Problem(
         relative,
         f"{display(relative)} is a link to a folder that it lies in, so the dataset would never end",
-        f"rm {_quoted(relative)}    (or point it elsewhere)",
+        "take it out of the dataset, or point it elsewhere",
     )
 
 
@@ -175,20 +175,16 @@ def dangling(relative: bytes, error: OSError) -> Problem:
     import errno
 
     what = "a link to itself" if error.errno == errno.ELOOP else "a link to nothing"
-    return Problem(relative, f"{display(relative)} is {what}", f"rm {_quoted(relative)}    (or bring back its target)")
+    return Problem(
+        relative, f"{display(relative)} is {what}", "bring back what it points to, or take it out of the dataset"
+    )
 
 
 def no_file(relative: bytes) -> Problem:
     what = f"{display(relative)} is a socket, FIFO or device: it has no content that could be recorded"
-    return Problem(relative, what, f"rm {_quoted(relative)}    (or name a folder without it)")
+    return Problem(relative, what, "take it out of the dataset, or name a folder without it")
 
 
 def unreadable(relative: bytes, error: OSError) -> Problem:
     """The operating system's own reason."""
     return Problem(relative, f"{display(relative) or 'the folder'} cannot be read: {error.strerror}")
-
-
-def _quoted(path: bytes) -> str:
-    import shlex
-
-    return shlex.quote(display(path))

@@ -113,7 +113,7 @@ class Survey:
                 raise failure(self._head.args, self._head.returncode, why)  # type: ignore[arg-type]
             raise GitexpError(
                 f"{repo.root} has no commit yet, so there is no code that a run could name",
-                fix='git add -A && git commit -m "first commit"',
+                fix='git commit --allow-empty -m "first commit"    (with what you have added by then)',
             )
         config = parse_config(finish(self._config))
         asked = self._author

@@ -27,7 +27,7 @@ The format is documented in `docs/format.md` of gitexp.
 ## Repeating it with plain git
 
 Capitals stand for what you fill in. RUN is the id of this commit; `git log
-experiments` lists all runs (in a fresh clone, `git log origin/experiments`).
+experiments --` lists all runs (in a fresh clone, `git log origin/experiments --`).
 
 ### 1. Get the code
 

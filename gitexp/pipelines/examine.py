@@ -51,7 +51,7 @@ def check_dataset(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapp
         if contract is None:
             raise GitexpError(
                 f"Dataset {ref.name} has no contract",
-                fix=f"gitexp data describe {ref.name}    (writes a first one from the data)",
+                fix=f"gitexp data describe {ref.name} --write    (a first one, from the data)",
             )
         here = _here(ref, access)
         return Checked(ref.name, here.built.digest, check_contract(here.path, contract, progress=progress))

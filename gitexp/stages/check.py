@@ -210,10 +210,12 @@ def check_program(argv: tuple[str, ...], *, cwd: Path, recipe: Recipe | None = N
         return
     if os.sep in name and places[0].is_dir():
         raise Refused(f"{places[0]} is a folder, not a program", fix="name a program in it")
+    import shlex
+
     what = f"{files[0]} is not executable" if files else f"{escaped(name)}: command not found"
     fix = _startable_line(recipe, argv, cwd=cwd)
     if fix or files:
-        raise Refused(what, fix=fix or f"chmod +x {files[0]}")
+        raise Refused(what, fix=fix or f"chmod +x {shlex.quote(str(files[0]))}")
     raise Refused(
         what,
         why="Aliases and functions of your shell are no programs.",

@@ -24,6 +24,11 @@ def write_parent(root: Path, config: Config, name: str, parent: str, digest: str
     return _write(root, config, ("datasets", name, "derived", "parents", parent), digest)
 
 
+def write_contract(root: Path, config: Config, name: str, file: str) -> str:
+    """Name the file that holds a dataset's contract."""
+    return _write(root, config, ("datasets", name, "contract"), file)
+
+
 def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
     for file in filter(None, (config.where, config.catalogue)):
         try:

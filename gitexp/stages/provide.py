@@ -151,7 +151,7 @@ def _checked_out(ref: DatasetRef, bring: Callable[[], _Brought], access: Access)
         f"Dataset {ref.name} is damaged as soon as it is brought here",
         details=[f"  {path}"],
         why="A program that still runs may be writing to it, or the disk is failing.",
-        fix=f"stop that program; if there is none:  rm -r {path}",
+        fix=f"stop that program; if there is none:  rm -r {shlex.quote(str(path))}",
     )
 
 

@@ -248,10 +248,12 @@ def _inside(path: Path, *, root: Path) -> Path:
     for candidate in (path, Path(os.path.realpath(path.parent)) / path.name):
         if candidate.is_relative_to(root):
             return candidate
+    import shlex
+
     raise Refused(
         f"{escaped(str(path))} lies outside of the repository {root}",
         why="A run is recorded with the code that is in the repository; this recipe would not be among it.",
-        fix=f"cp {escaped(str(path))} {root / FOLDER}/",
+        fix=f"cp {shlex.quote(str(path))} {shlex.quote(str(root / FOLDER))}/",
     )
 
 

@@ -92,8 +92,11 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         text = decode(read_regular(place.root / name))
         table = load_toml(text)
     except FileNotFoundError as error:
+        import shlex
+
         raise Refused(
-            f"The contract of {ref.name}, {name}, does not exist", fix=f"gitexp data describe {ref.entry or ref.name}"
+            f"The contract of {ref.name}, {name}, does not exist",
+            fix=f"gitexp data describe {ref.entry or ref.name} --output {shlex.quote(str(place.root / name))}",
         ) from error
     except tomllib.TOMLDecodeError as error:
         line, words = syntax_error(text, error)

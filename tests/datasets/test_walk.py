@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from gitexp.datasets.manifest import build_manifest, changed_since
 from gitexp.datasets.statcache import StatCache
 from gitexp.datasets.walk import Found, folders, walk
@@ -71,3 +73,15 @@ def test_what_git_keeps_in_a_folder_is_no_part_of_the_data(tmp_path: Path) -> No
     (tmp_path / "repository" / ".gitignore").write_text("")
     paths = [line.partition(b"  ")[2] for line in build_manifest(tmp_path).manifest.splitlines()]
     assert paths == [b"repository/.gitignore"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_any_more_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_text("1")
+    built = build_manifest(tmp_path / "d")
+    (tmp_path / "d").chmod(0)
+    try:
+        assert changed_since(built) == ["the folder", "a"]
+    finally:
+        (tmp_path / "d").chmod(0o755)

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.harness import Lab, make_lab
+from harness import Lab, make_lab
 
 MARK = "\ufeff"
 STRANGE = ["a\nb", "a\u2028b", "a\x0bb", "a\x85b"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-
-from tests.harness import Lab, Result
+from harness import Lab, Result
 
 RECIPE = '[run]\ncommand = ["echo", "{optim.lr}"]\n[optim]\nlr = 0.1\nn = 1\n[other]\nn = 2\n'
 

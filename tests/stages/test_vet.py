@@ -76,7 +76,7 @@ def test_a_contract_in_a_file_that_is_not_there_or_is_wrong_is_refused_with_its_
     ref = DatasetRef("animals", path="pets.csv", entry="pets", contract_file="pets.toml")
     with pytest.raises(Refused, match=r"The contract of animals, pets\.toml, does not exist") as error:
         contract_table(ref, place)
-    assert error.value.fix == "gitexp data describe pets"
+    assert error.value.fix == f"gitexp data describe pets --output {place.root}/pets.toml"
     (place.root / "pets.toml").write_text("[fields.size]\nmax = 3\nmaks = 4\n")
     with pytest.raises(Refused) as error:
         contract_table(ref, place)

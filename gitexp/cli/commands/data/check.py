@@ -17,7 +17,8 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
     """Check what is there against its contract, [datasets.NAME.contract] in the catalogue; what is not is fetched.
 
     Prints every violation with its file, line and column, at most ten for each rule and column; exits with 3 where
-    there is one. Without a NAME, every dataset that has a contract. `gitexp data describe NAME` writes a first one.
+    there is one. Without a NAME, every dataset that has a contract. `gitexp data describe NAME --write` writes a first
+    one.
     """
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.errors import GitexpError, Refused
@@ -31,7 +32,9 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
     config = read_config(repo, settings)
     refs = [ref for ref in entries_of(config, names) if names or ref.contract is not None or ref.contract_file]
     if not refs:
-        raise GitexpError("No dataset has a contract", fix="gitexp data describe NAME    (writes a first one)")
+        raise GitexpError(
+            "No dataset has a contract", fix="gitexp data describe NAME --write    (a first one, from the data)"
+        )
     checked = [check_dataset(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
     if as_json:
         from gitexp.cli.page import write

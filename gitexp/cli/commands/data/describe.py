@@ -13,17 +13,17 @@ from gitexp.cli.table import completing
 @click.command("describe")
 @click.argument("name", shell_complete=completing("dataset"))
 @click.option("-o", "--output", "output", metavar="FILE", help="Write the contract into this new file.")
+@click.option("--write", "as_contract", is_flag=True, help="Write contracts/NAME.toml, and name it in the catalogue.")
 @click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
-def command(name: str, output: str | None, as_json: bool) -> int:
+def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> int:
     """Describe a dataset, and write a first contract for it from what is there; what is not is fetched.
 
     The contract is TOML for gitexp.toml. Its comments show each distribution, outliers with their places, and the rows
-    by label, also in each split. With -o it goes to a file of its own, for `contract = "FILE"`.
+    by label, also in each split. With -o it goes to a file of its own, for `contract = "FILE"`; --write does both.
     """
     from gitexp.cli.page import write
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.datasets.contracts.describe import contract_toml
-    from gitexp.errors import GitexpError
     from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.examine import describe_dataset
     from gitexp.pipelines.keep import entries_of
@@ -38,17 +38,30 @@ def command(name: str, output: str | None, as_json: bool) -> int:
         from gitexp.cli.shapes import document
 
         write(document(name=found.name, digest=found.digest, description=found.description))
-    if output is not None:
-        path = Path(output)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(contract_toml(found.description))
-        except FileExistsError as error:
-            raise GitexpError(f"{output} exists", fix="name another file, or remove it first") from error
-        except OSError as error:
-            raise GitexpError(f"{output} cannot be written: {error.strerror}") from error
+    if as_contract:
+        from gitexp.stages.pin import write_contract
+
+        contract = f"contracts/{name}.toml"
+        _write_new(repo.root / contract, contract_toml(found.description))
+        changed = write_contract(repo.root, config, name, contract)
+        click.echo(f"wrote {safe(contract)} and named it in {safe(changed)}; commit both", err=True)
+    elif output is not None:
+        _write_new(Path(output), contract_toml(found.description))
         click.echo(f'wrote {safe(output)}; in [datasets.{name}] say: contract = "{safe(output)}"', err=True)
     elif not as_json:
         write(safe(contract_toml(found.description, name), lines="kept"))
     return 0
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. Raises GitexpError."""
+    from gitexp.errors import GitexpError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise GitexpError(f"{path} exists", fix="name another file with --output") from error
+    except OSError as error:
+        raise GitexpError(f"{path} cannot be written: {error.strerror}") from error
