@@ -171,7 +171,7 @@ def write_whole(folder: str, name: str, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none of it, whenever the writer is killed."""
     path = os.path.join(folder, name)
     beside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         try:
             view = memoryview(content)
@@ -249,7 +249,7 @@ def lock(folder: str, name: str) -> int | None:
     import fcntl
     import json
 
-    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -277,7 +277,7 @@ def lock_waiting(folder: str, name: str) -> int:
     """Take a lock file, waiting while somebody else looks at it: its descriptor."""
     import fcntl
 
-    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     fcntl.flock(fd, fcntl.LOCK_EX)
     return fd
 
@@ -365,7 +365,7 @@ def bring_back(folder: str) -> None:
 
 
 def _write_from(path: str, offset: int, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
     try:
         os.ftruncate(fd, offset)
         while content:

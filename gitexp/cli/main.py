@@ -64,6 +64,10 @@ def cli(folder: str | None) -> None:
 def main() -> None:
     """Run the command line and exit."""
     hold_standard_streams()
+    if sys.warnoptions:  # PYTHONWARNINGS, PYTHONDEVMODE: meant for the program, which gets them, not for us
+        import warnings
+
+        warnings.simplefilter("ignore")
     if "_GITEXP_COMPLETE" in os.environ:
         from gitexp.cli.completion import complete_quietly
 

@@ -13,7 +13,7 @@ import click
 from gitexp import runfolder
 from gitexp.cli.render import safe
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo, finish, finish_find, parse_config, start, start_find
+from gitexp.git.repo import ObjectReader, Repo, finish, finish_find, followed, parse_config, start, start_find
 from gitexp.history.select import History, UnknownRun
 from gitexp.model.config import Config
 from gitexp.stages.configure import read_config
@@ -72,7 +72,7 @@ def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_wha
     except GitexpError:
         listing.communicate()
         raise
-    settings = parse_config(finish(listing))
+    settings = followed(parse_config(finish(listing)))
     with ObjectReader(repo) as reader:
         first(repo, settings)
         config = read_config(repo, settings)

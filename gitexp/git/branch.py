@@ -167,7 +167,7 @@ def checked_out_in(repo: Repo, branch: str) -> str | None:
 
 def maintain(repo: Repo) -> None:
     """Let git pack what has piled up, without waiting for it. Recording writes loose objects and never packs them."""
-    subprocess.Popen(
+    process = subprocess.Popen(
         ["git", "maintenance", "run", "--auto", "--quiet"],
         cwd=repo.root,
         stdin=subprocess.DEVNULL,
@@ -175,3 +175,4 @@ def maintain(repo: Repo) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # it may outlive us, and Ctrl-C is not meant for it
     )
+    process.returncode = 0  # nobody waits for it, and where warnings are on, Python would warn of that

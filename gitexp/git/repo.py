@@ -7,6 +7,7 @@ A git that was killed, or that cannot tell, has not said no: whoever asks gets a
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -191,8 +192,28 @@ def remote_names(config: Mapping[str, str]) -> list[str]:
 
 
 def git_config(repo: Repo) -> dict[str, str]:
-    """The user's whole git configuration as seen from here."""
-    return parse_config(output(repo, "config", "-z", "--list"))
+    """The user's whole git configuration as seen from here, for our umask too."""
+    return followed(parse_config(output(repo, "config", "-z", "--list")))
+
+
+_SHARED = {"group": 0o660, "true": 0o660, "1": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664, "2": 0o664}
+_users_umask: list[int] = []  # a process has one umask; this is what it was before ours
+
+
+def followed(settings: dict[str, str]) -> dict[str, str]:
+    """The settings; our umask lets through by now what core.sharedRepository wants others to do, as git's own does."""
+    value = settings.get("core.sharedrepository", "").lower()
+    bits = _SHARED.get(value, int(value, 8) & 0o666 if re.fullmatch("0[0-7]{3}", value) else 0)
+    if bits:
+        before = os.umask(0)
+        _users_umask.append(before)
+        os.umask(before & ~(bits | (bits & 0o444) >> 2))  # who may read a folder may also enter it
+    return settings
+
+
+def users_umask() -> int | None:
+    """The umask for programs that are not ours; None: it is ours too."""
+    return _users_umask[0] if _users_umask else None
 
 
 def ref_id(repo: Repo, ref: str) -> str | None:

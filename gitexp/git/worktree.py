@@ -18,6 +18,7 @@ from gitexp.git.repo import (
     failure,
     finish,
     finish_find,
+    followed,
     git_environment,
     output,
     parse_config,
@@ -115,7 +116,7 @@ class Survey:
                 f"{repo.root} has no commit yet, so there is no code that a run could name",
                 fix='git commit --allow-empty -m "first commit"    (with what you have added by then)',
             )
-        config = parse_config(finish(self._config))
+        config = followed(parse_config(finish(self._config)))
         asked = self._author
         author, nobody = asked.communicate()
         if asked.returncode == 0 and _has_own_author(config):

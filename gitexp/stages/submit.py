@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.git.repo import users_umask
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord, dump_data
 from gitexp.model.manifest import dataset_digest
@@ -193,6 +194,7 @@ def _job(
         "stderr": program.streams.stderr,
         "rows": program.streams.rows,
         "columns": program.streams.columns,
+        "umask": users_umask(),
         "probe": {"variables": list(config.policy.variables)},
     }
 

@@ -163,7 +163,7 @@ class Growing:
         try:
             if self._fd is None and self.waiting:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | (0 if self.size else os.O_TRUNC)
-                self._fd = os.open(os.path.join(self._disk.folder, self.name), flags, 0o644)
+                self._fd = os.open(os.path.join(self._disk.folder, self.name), flags, 0o666)
             while self.waiting and self._fd is not None:
                 written = os.pwrite(self._fd, self.waiting, self.size)
                 self.size += written

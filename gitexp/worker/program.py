@@ -38,6 +38,7 @@ def spawn(
     streams: tuple[int, int, int],
     terminal: int | None = None,
     note: Callable[[int], tuple[str, str]] | None = None,
+    umask: int | None = None,
 ) -> int:
     """Start argv, found on env's PATH; its process id is also its group's. Raises OSError when it cannot be executed.
 
@@ -61,7 +62,7 @@ def spawn(
         raise
     if pid == 0:
         os.close(gate_write)  # ours would keep the gate from closing with the worker
-        _become(argv, env, cwd, streams, gate_read, failed_write)
+        _become(argv, env, cwd, streams, gate_read, failed_write, umask)
     os.close(gate_read)
     os.close(failed_write)
     try:
@@ -93,7 +94,13 @@ def spawn(
 
 
 def _become(
-    argv: list[str], env: dict[str, str], cwd: str, streams: tuple[int, int, int], gate: int, failed: int
+    argv: list[str],
+    env: dict[str, str],
+    cwd: str,
+    streams: tuple[int, int, int],
+    gate: int,
+    failed: int,
+    umask: int | None,
 ) -> None:
     """In the child: turn into the program, or say why not. Never returns."""
     try:
@@ -102,6 +109,8 @@ def _become(
         opened = os.read(gate, 16384)
         if not opened:
             os._exit(127)  # the worker died first, or could not note us: nothing has started
+        if umask is not None:
+            os.umask(umask)
         for number in _RESTORED:
             _signal.signal(number, _signal.SIG_DFL)
         for target, fd in enumerate(streams):

@@ -98,7 +98,15 @@ class Watch:
         streams, slave = self.relay.open(job)
         runfolder.write_whole(self.folder, ROOM, b"." * ROOM_BYTES)
         try:
-            self.pid = spawn(job["argv"], env=env, cwd=job["cwd"], streams=streams, terminal=slave, note=self.note)
+            self.pid = spawn(
+                job["argv"],
+                env=env,
+                cwd=job["cwd"],
+                streams=streams,
+                terminal=slave,
+                note=self.note,
+                umask=job.get("umask"),
+            )
         except OSError as error:
             return error
         finally:
