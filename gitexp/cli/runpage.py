@@ -168,7 +168,11 @@ def _code(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     where = f" on {safe(code.branch)}" if code.branch else ""
     yield "code", f"{safe(oid) or 'no commit'}{where}  {safe((code.subject or '')[:VALUE_LIMIT])}".rstrip(), ""
     if not code.clean:
-        yield "dirty", f"differed from that commit: {_paths(code.changed, code.changed_count)}", "yellow"
+        yield (
+            "dirty",
+            f"differed from that commit: {_paths(code.changed, code.changed_count or len(code.changed))}",
+            "yellow",
+        )
     if code.edited_count:
         yield "edited", f"changed while the program ran: {_paths(code.edited, code.edited_count)}", "yellow"
     elif code.edited_count is None:

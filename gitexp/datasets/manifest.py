@@ -71,6 +71,18 @@ def _refusal(path: Path, problems: Sequence[Problem]) -> Refused:
     )
 
 
+def manifests_of(built: Built) -> dict[str, bytes]:
+    """By algorithm: the one that names the dataset, and the strong one where it was asked for."""
+    return {"xxh128": built.manifest} | ({} if built.sha256 is None else {"sha256": built.sha256})
+
+
+def strong_digest(manifest: bytes) -> str:
+    """`sha256:…` of a manifest's bytes."""
+    from hashlib import sha256
+
+    return f"sha256:{sha256(manifest).hexdigest()}"
+
+
 def build_readable(
     path: Path,
     *,

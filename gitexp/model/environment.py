@@ -64,8 +64,24 @@ def requirements(document: Mapping[str, Any]) -> str:
     lines = ["# What this run's Python had installed, for `pip install -r requirements.txt`."]
     if isinstance(python, str) and python.replace(".", "").isalnum() and python.isascii():
         lines.append(f"# It was Python {python}.")
-    lines += [_requirement(str(name), stated) for name, stated in sorted(packages.items())]
-    return "\n".join(lines) + "\n"
+    found = [_requirement(str(name), stated) for name, stated in sorted(packages.items())]
+    return "\n".join([*lines, *_indexes(_table(result, "indexes"), found), *found]) + "\n"
+
+
+# torch's own builds for a kind of machine: the one index beside the usual that everybody can reach and many need.
+_TORCH = r"(torch|torchvision|torchaudio)==[^+]+\+(cpu|cu\d+|rocm[\d.]+|xpu)"
+_TORCH_INDEX = "https://download.pytorch.org/whl/"
+
+
+def _indexes(stated: Mapping[str, Any], found: list[str]) -> Iterator[str]:
+    from re import fullmatch
+
+    more = stated.get("extra_index_urls")
+    for url in [stated.get("index_url"), *(more if isinstance(more, list) else [])]:
+        if isinstance(url, str):  # of the lab that ran it: who repeats the run may not reach it
+            yield _comment(f"pip was told to look at {url}")
+    for build in dict.fromkeys(match[2] for match in (fullmatch(_TORCH, line) for line in found) if match):
+        yield f"--extra-index-url {_TORCH_INDEX}{build}"
 
 
 _NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -92,6 +108,10 @@ def _requirement(name: str, stated: Any) -> str:
         return _comment(f"{name}=={version}: installed from {about['path']}{_commit_of(about)}")
     if "url" in about:
         return _by_url(name, version, about)
+    if name == "gitexp":
+        return _comment(f"gitexp=={version}: if the code needs it, see README.md")
+    if fullmatch(_TORCH, f"{name}=={version}"):
+        return f"{name}=={version}"
     if local and fullmatch(_FROM_CHECKOUT, local, IGNORECASE):
         return _comment(f"{name}=={version}: built from a checkout")
     return f"{name}=={public}  # it was {version}" if local and local.isprintable() else f"{name}=={public}"

@@ -27,7 +27,7 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
         trailers.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
     if record.reproduces:
         trailers.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
-    words = _printable(record.message or "")
+    words = record.message or ""
     body = f"{words}\n\n" if words else ""
     return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers) + "\n"
 
@@ -56,8 +56,8 @@ def short(value: float | int) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
-def _printable(text: str) -> str:
-    """The user's words without what a terminal would obey: `git log` prints them as they are. run.toml has them all."""
+def printable(text: str) -> str:
+    """The user's words without what a terminal would obey, in run.toml as in the commit: `git log` prints all."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text).strip()
 
 

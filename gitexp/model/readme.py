@@ -21,8 +21,7 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `components.toml` | what a recipe's components take and give, if it has any |
 | `artifacts.xxh128` | the digests of the files that the run saved |
 | `output.log` | what the program printed |
-
-The format is documented in `docs/format.md` of gitexp.
+| `FORMAT.md` | what each of these files means, precisely |
 
 ## Repeating it with plain git
 
@@ -39,8 +38,11 @@ cd ../repeat/code
 record=$(cd .. && pwd)
 ```
 
-`run.toml` says whether this is a commit of the code's own history and which,
-and where submodules, if there are any, must be cloned from: `code/.gitmodules`.
+`run.toml` says whether this is a commit of the code's own history and which.
+Files of submodules (`submodules` in `[code]`) are not in the record: clone them
+from where `.gitmodules` says, at the commit that `git ls-tree RUN:code/PATH/..`
+names. Files that git-lfs keeps (`lfs` in `[code]`) are there as pointers, which
+`git lfs pull` fills from the code's own repository (`remote` in `[code]`).
 
 ### 2. Rebuild the environment
 
@@ -55,7 +57,10 @@ pip install -r "$record/requirements.txt"
 Commented lines of `requirements.txt` name what no index has, such as checkouts:
 install by hand those that the code needs. If pip says that versions contradict
 each other, add `--no-deps`: the list is complete. Where `argv` in `run.toml` has
-`gitexp.training`, install gitexp too, in the version that `[training]` names.
+`gitexp.training`, or the code imports gitexp, install that too: in the version,
+from the `url` and at the `commit` that `[gitexp]` in `run.toml` names, as far as
+they are known (`pip install "gitexp @ git+URL@COMMIT"`, or from a checkout).
+Whether it is the same, `gitexp_digest` of `[training]` in `environment.toml` tells.
 
 ### 3. Check the data
 
@@ -68,33 +73,47 @@ folder that holds it; NAME is the dataset's name.
 ```
 
 Where `data/NAME.xxh128` is a folder:
-`(cd FOLDER && cat "$record"/data/NAME.xxh128/* | xxhsum --strict -c)`.
+`(cd FOLDER && cat "$record"/data/NAME.xxh128/* | xxhsum --strict -c)`. An empty
+one, of an empty dataset, `xxhsum` calls an error.
+
+A dataset that has only a `url` was fetched: do so (`resolved` is the exact
+address), into any folder. Where `argv` has a path with `gitexp/data/` and 32
+hexadecimal digits, it lay there while the program ran: the digits are those of
+its `digest`. Put the path of your folder in its place.
 (xxhsum before 0.8.2 cannot read lines that begin with a backslash, which stand
 for names with a line break or a backslash.)
 
 ### 4. Run it
 
-The program was given these; only one that uses them needs them. SEED is `seed`
-in `run.toml`.
+The program was given these; only one that uses them needs them.
 
 ```sh
 mkdir -p "$record/saved"
 export GITEXP_RECIPE="$record/recipe.toml"
 export GITEXP_METRICS="$record/repeated.jsonl"
 export GITEXP_OUTPUT="$record/saved"
-export GITEXP_SEED=SEED
 ```
 
 And for each dataset the variable `GITEXP_DATA_NAME` with its absolute path, the
 name in capitals and with `_` for `-`.
 
-Now execute `argv` of `run.toml` in its `cwd`, which is relative to `code/`. By
-hand, or with any Python from 3.11:
+Now execute `argv` of `run.toml` in its `cwd`, which is relative to `code/`, with
+`[variables]` of `run.toml` (the seed; that it is a smoke run) and `[threads]`,
+`[flags]` and `[locale]` of `environment.toml` in the environment, but for what
+names devices of the machine it ran on. `pythonpath` there, if any, named folders
+of that machine: of those in the code, name yours in `PYTHONPATH`. By hand, or
+with any Python from 3.11:
 
 ```sh
 python3 -c 'if True:
     import os, tomllib
     run = tomllib.load(open("../run.toml", "rb"))
+    machine = tomllib.load(open("../environment.toml", "rb"))
+    told = [machine.get(table, {}) for table in ("threads", "flags", "locale")]
+    for table in [*told, run.get("variables", {})]:
+        for name, value in table.items():
+            if "VISIBLE_DEVICES" not in name and "[redacted" not in value:
+                os.environ[name] = value
     os.chdir(run["cwd"])
     os.execvp(run["argv"][0], run["argv"])'
 ```
@@ -105,7 +124,8 @@ What it prints, logs (`repeated.jsonl`) and writes with `output.log`,
 `history.csv` and `metrics.toml`; what it saves, if anything, with
 
 ```sh
-(cd "$record/saved" && xxhsum --strict -c "$record/artifacts.xxh128")
+test ! -s "$record/artifacts.xxh128" ||
+    (cd "$record/saved" && xxhsum --strict -c "$record/artifacts.xxh128")
 ```
 
 ### 6. Clean up

@@ -61,9 +61,21 @@ class Code(NamedTuple):
     branch: str | None = None  # None: detached HEAD
     remote: str | None = None  # URL without credentials; None: no remote
     changed: tuple[str, ...] = ()  # at most 20 paths that differed from the commit
-    changed_count: int = 0
+    changed_count: int | None = None  # None: not recorded
     edited: tuple[str, ...] = ()  # at most 20 paths that changed while the program ran
     edited_count: int | None = None  # None: recorded later, when nobody could look any more
+    submodules: tuple[str, ...] = ()  # at most 20 paths in code/ that are other repositories' commits, without a file
+    lfs: tuple[str, ...] = ()  # at most 20 patterns of files that code/ has as git-lfs pointers
+    license: str | None = None  # SPDX; None: the root has no licence that is known by its first words
+
+
+class Recorder(NamedTuple):
+    """The gitexp that wrote the record. None: that could not be told."""
+
+    version: str
+    commit: str | None = None  # "sha1:…"
+    changed: bool | None = None  # files of its checkout differed from that commit
+    url: str | None = None  # where pip had it from, without credentials
 
 
 class History(NamedTuple):
@@ -93,6 +105,14 @@ class Resources(NamedTuple):
     gpus_asked: int | None = None
     gpus: int | None = None
     processes: int | None = None
+
+
+class Saved(NamedTuple):
+    """What the program saved, in all."""
+
+    files: int
+    size_bytes: int
+    sha256: str | None = None  # "sha256:…" of artifacts.sha256; None: the policy does not ask for it
 
 
 class SplitRows(NamedTuple):
@@ -138,6 +158,10 @@ class RunRecord(NamedTuple):
     digests: Mapping[str, str] = MappingProxyType({})
     splits: Mapping[str, SplitRows] = MappingProxyType({})
     history: History | None = None
+    gitexp: Recorder | None = None  # who wrote the record; None: a version before 0.1.0
+    artifacts: Saved | None = None
+    recorded_by: str | None = None  # "user@host", where it was not the user that ran, or not that machine
+    variables: Mapping[str, str] = MappingProxyType({})  # which gitexp set for the program, whatever the place
     summary: Judged | None = None
 
 
@@ -195,15 +219,25 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
         history = _take(History, table["history"], where) if "history" in table else None
         summary = _take(Judged, table["summary"], where) if "summary" in table else None
         resources = _take(Resources, table.get("resources", {}), where)
+        recorder = _take(Recorder, table["gitexp"], where) if "gitexp" in table else None
         digests = sound_digests(table.get("digests", {}))
         splits = sound_splits(table.get("splits", {}))
         parts = {"code": code, "history": history, "resources": resources, "digests": digests, "splits": splits}
-        known = {**table, **parts, "summary": summary}
+        known = {**table, **parts, "summary": summary, "gitexp": recorder}
+        known["artifacts"] = _take(Saved, table["artifacts"], where) if "artifacts" in table else None
+        known["variables"] = texts_in(table.get("variables", {}), "variables")
         record: RunRecord = _take(RunRecord, known, where)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
     return record
+
+
+def texts_in(stated: Any, name: str) -> dict[str, str]:
+    """A table of texts. Raises TypeError."""
+    if not isinstance(stated, Mapping) or not all(isinstance(value, str) for value in stated.values()):
+        raise TypeError(f"{name} must be a table of strings")
+    return dict(stated)
 
 
 def sound_digests(stated: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.datasets.manifest import Built, changed_since
+from gitexp.datasets.manifest import Built, changed_since, manifests_of, strong_digest
 from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
@@ -141,7 +141,10 @@ def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config)
         record = record._replace(resolved=one.resolution.resolved, mirror=one.resolution.mirror)
     if not hidden:  # sizes tell much of small data, and an ETag may be its md5
         record = record._replace(
-            sha256=_sha256(built), files=built.files, size_bytes=built.size_bytes, fetched_bytes=one.fetched_bytes
+            sha256=None if built.sha256 is None else strong_digest(built.sha256),
+            files=built.files,
+            size_bytes=built.size_bytes,
+            fetched_bytes=one.fetched_bytes,
         )
         record = record._replace(version=one.resolution.version if one.resolution is not None else None)
     if vetted is None:
@@ -163,23 +166,13 @@ def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> 
     return {**lineage, "parents": parents}
 
 
-def _sha256(built: Built) -> str | None:
-    if built.sha256 is None:
-        return None
-    import hashlib
-
-    return f"sha256:{hashlib.sha256(built.sha256).hexdigest()}"
-
-
 def data_to_record(dataset: Dataset) -> DataToRecord:
     """What the run folder gets of a dataset."""
     built, place = dataset.built, dataset.place
     if dataset.hidden and place is not None and dataset.record.digest is not None:
         # No record will hold it: without this, nobody could bring the data back by what is recorded.
         place.store.put_keyed(built.manifest, digest=dataset.record.digest)
-    manifests = {} if dataset.hidden else {"xxh128": built.manifest}
-    if built.sha256 is not None and not dataset.hidden:
-        manifests["sha256"] = built.sha256
+    manifests = {} if dataset.hidden else manifests_of(built)
     cache = place.cache if place is not None else None
     kept = {}
     for algorithm, manifest in manifests.items():

@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.datasets.manifest import build_readable
+from gitexp.datasets.manifest import build_readable, manifests_of, strong_digest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.git.append import Entry, append
 from gitexp.git.objects import Laid, Written, fresh_objects, write_files
 from gitexp.git.quarantine import lacking, release
+from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
-from gitexp.model.environment import dump_environment, requirements
-from gitexp.model.manifest import dump_manifest, parse_manifest
-from gitexp.model.message import compose_message
+from gitexp.model.environment import UNKNOWN, dump_environment, requirements
+from gitexp.model.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, parse_manifest
+from gitexp.model.manifest import Entry as ManifestEntry
+from gitexp.model.message import compose_message, printable
 from gitexp.model.metrics import dump_metrics
 from gitexp.model.readme import RECORD_README
-from gitexp.model.run import Code, History, Judged, Resources, RunId, RunRecord, dump_run
+from gitexp.model.run import Code, History, Judged, Recorder, Resources, RunId, RunRecord, Saved, dump_run
 from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
@@ -109,13 +111,14 @@ def record(
     Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
     stored; the run then waits in its folder.
     """
-    folder = ended.folder
+    folder, asked = ended.folder, Asked()
     store = Place(repo.root, repo.common_dir, settings).store
-    artifacts, unreadable = build_readable(folder / runfolder.SAVED)
+    algorithms = ended.submit.get("digests", (ALGORITHM,))
+    artifacts, unreadable = build_readable(folder / runfolder.SAVED, algorithms=algorithms)
     for entry in parse_manifest(artifacts.manifest):
         store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
     secrets = _secrets(folder)
-    results, listing = _clean_names(results, artifacts.manifest, secrets=secrets)
+    results, listings = _clean_names(results, manifests_of(artifacts), secrets=secrets)
     history = _keep_history(results, store)
     lost = [*trained.problems, *(f"not kept: {problem.what}" for problem in unreadable)]
     tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
@@ -123,14 +126,18 @@ def record(
         lost.append(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
         )
-    run = describe_run(ended, results, history=history, lost=lost)
+    run = describe_run(ended, results, history=history, lost=lost, recorder=asked.answer())
+    strong = listings.get(SHA256.name)
     run = run._replace(
-        digests=trained.digests, splits=trained.splits, seed=trained.seed if run.seed is None else run.seed
+        artifacts=Saved(artifacts.files, artifacts.size_bytes, None if strong is None else strong_digest(strong)),
+        digests=trained.digests,
+        splits=trained.splits,
+        seed=trained.seed if run.seed is None else run.seed,
     )
     if trained.peaks_bytes:
         run = run._replace(peak_memory_bytes=sum(trained.peaks_bytes), peak_memory_processes=len(trained.peaks_bytes))
     texts = _texts(ended, results, run, trained, secrets=secrets)
-    files = _lay_out(folder, {**texts, "artifacts.xxh128": listing})
+    files = _lay_out(folder, {**texts, **{f"artifacts.{name}": text for name, text in listings.items()}})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
 
     def write() -> Written:
@@ -158,6 +165,7 @@ def _texts(
     folder, recipe = ended.folder, trained.recipe
     texts = {
         "README.md": RECORD_README.encode(),
+        "FORMAT.md": format_page(),
         "run.toml": dump_run(run).encode(),
         "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
@@ -196,9 +204,18 @@ def _clean_recipe(text: bytes) -> bytes:
     return dump_recipe(redact_values(values)).encode()
 
 
-def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) -> tuple[Results, bytes]:
-    """Metrics and artifacts under names without secrets. Two that would have one name are numbered."""
-    files = parse_manifest(artifacts)
+def _entries(algorithm: str, manifest: bytes) -> Sequence[ManifestEntry]:
+    return parse_manifest(manifest, algorithm=SHA256 if algorithm == SHA256.name else XXH128)
+
+
+def _clean_names(
+    results: Results, artifacts: Mapping[str, bytes], *, secrets: Sequence[str]
+) -> tuple[Results, Mapping[str, bytes]]:
+    """Metrics and artifacts under names without secrets. Two that would have one name are numbered.
+
+    `artifacts`: a manifest for each algorithm.
+    """
+    files = parse_manifest(artifacts[ALGORITHM])
     names = "\n".join([*results.summary, *results.goals, *(os.fsdecode(entry.path) for entry in files)])
     header = results.history_csv.partition(b"\n")[0]
     asked = names.encode("utf-8", "surrogateescape") + b"\n" + header
@@ -217,6 +234,9 @@ def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) 
             cleaned[name] = f"{text} ({twins + 1})" if twins else text
         return cleaned[name]
 
+    def renamed(entry: ManifestEntry) -> ManifestEntry:
+        return entry._replace(path=os.fsencode(clean(os.fsdecode(entry.path))))
+
     whole, text = results.history_whole, renamed_columns(results.history_csv, clean)
     judged = results.judged
     return results._replace(
@@ -225,7 +245,7 @@ def _clean_names(results: Results, artifacts: bytes, *, secrets: Sequence[str]) 
         judged=judged._replace(by=clean(judged.by)) if judged is not None else None,
         history_csv=text,
         history_digest=xxh3_128_hexdigest(text) if whole is None else _rename_whole(whole, text.partition(b"\n")[0]),
-    ), dump_manifest(entry._replace(path=os.fsencode(clean(os.fsdecode(entry.path)))) for entry in files)
+    ), {name: dump_manifest(map(renamed, _entries(name, text))) for name, text in artifacts.items()}
 
 
 def _rename_whole(path: Path, header: bytes) -> str:
@@ -253,7 +273,9 @@ def _keep_history(results: Results, store: ObjectStore) -> History | None:
     return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{results.history_digest}")
 
 
-def describe_run(ended: Ended, results: Results, *, history: History | None, lost: Sequence[str]) -> RunRecord:
+def describe_run(
+    ended: Ended, results: Results, *, history: History | None, lost: Sequence[str], recorder: Recorder
+) -> RunRecord:
     """run.toml of a run that has ended. `lost`: sentences on artifacts that could not be kept."""
     submit, outcome = ended.submit, ended.outcome
     started = _moment((outcome or ended.started).get("started") or submit["submitted"])
@@ -267,7 +289,8 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
     elif after is not None:
         code |= {"edited": after["edited"][:20], "edited_count": len(after["edited"])}
         defects += after["data"]
-    for key in ("changed", "edited"):
+    host = str(ended.started.get("host") or submit["host"])
+    for key in ("changed", "edited", "submodules", "lfs"):
         code[key] = tuple(code.get(key, ()))
     return RunRecord(
         id=RunId(submit["id"]),
@@ -289,13 +312,16 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
         cwd=submit["cwd"],
         seed=submit["seed"],
         user=submit["user"],
-        host=str(ended.started.get("host") or submit["host"]),
-        message=redact_text(submit["message"]) if submit["message"] else None,
+        host=host,
+        message=printable(redact_text(submit["message"])) or None if submit["message"] else None,
         job=submit.get("job"),
         defects=tuple(defects),
         notes=results.notes,
         summary=results.judged,
         code=Code(**code),
+        gitexp=recorder,
+        recorded_by=_recorded_by(submit["user"], host),
+        variables=submit.get("variables", {}),
         resources=_resources(submit["resources"], ended.environment),
         history=history,
     )
@@ -304,6 +330,11 @@ def describe_run(ended: Ended, results: Results, *, history: History | None, los
 def has_completed(outcome: Mapping[str, Any] | None) -> bool:
     """Whether the program came to its end by itself, with exit code 0."""
     return _status(outcome) == "completed"
+
+
+def _recorded_by(user: str | None, host: str) -> str | None:
+    here = user_name(), os.uname().nodename
+    return None if here == (user, host) else f"{here[0] or UNKNOWN}@{here[1]}"
 
 
 def _status(outcome: Mapping[str, Any] | None) -> str:

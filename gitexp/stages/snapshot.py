@@ -9,9 +9,12 @@ from typing import NamedTuple
 from gitexp.errors import Refused
 from gitexp.git.repo import algorithm
 from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
+from gitexp.model.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
 from gitexp.model.config import Policy
 from gitexp.model.run import Code
+from gitexp.regularfile import read_regular
 
+LONGEST_READ = 1 << 16
 SHOWN = 20  # paths named in a record; the count says how many there were
 
 
@@ -50,7 +53,7 @@ def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
 
 def snapshot(surveyed: Surveyed, *, index: Path, objects: Path) -> Snapshot:
     """The code as a stored tree. `index`, `objects`: where a dirty tree's temporary git index and objects may lie."""
-    head = surveyed.head
+    head, repo = surveyed.head, surveyed.repo
     paths = [change.path for change in surveyed.changes]
     code = Code(
         clean=surveyed.clean,
@@ -60,6 +63,9 @@ def snapshot(surveyed: Surveyed, *, index: Path, objects: Path) -> Snapshot:
         remote=_remote_url(surveyed),
         changed=tuple(paths[:SHOWN]),
         changed_count=len(paths),
+        submodules=tuple(submodule_paths(_text(repo.root, ".gitmodules"))[:SHOWN]),
+        lfs=tuple(lfs_patterns(_text(repo.root, ".gitattributes")))[:SHOWN],
+        license=next(filter(None, (license_id(_text(repo.root, name)) for name in LICENSES)), None),
     )
     if surveyed.clean:
         return Snapshot(code=code, tree=head.tree, env={})
@@ -67,6 +73,14 @@ def snapshot(surveyed: Surveyed, *, index: Path, objects: Path) -> Snapshot:
 
     tree, env = snapshot_tree(surveyed, index=index, objects=objects)
     return Snapshot(code=code, tree=tree, env=env)
+
+
+def _text(root: Path, name: str) -> str:
+    """The beginning of a file at the root; empty where there is none."""
+    try:
+        return read_regular(root / name, most=LONGEST_READ).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _remote_url(surveyed: Surveyed) -> str | None:

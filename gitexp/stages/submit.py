@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.git.recorder import user_name
 from gitexp.git.repo import users_umask
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord, dump_data
@@ -101,10 +102,13 @@ def submit(
         "argv": as_plain(program.argv),
         "cwd": as_plain(relative),
         "seed": recipe.seed,
-        "user": _user(),
+        "user": user_name(),
         "host": os.uname().nodename,
         # -m "" says nothing: absent, as every key that was not recorded.
         "message": as_plain(program.message) if program.message and program.message.strip() else None,
+        "variables": ({"GITEXP_SEED": str(recipe.seed)} if recipe.seed is not None else {})
+        | ({"GITEXP_SMOKE": "1"} if program.kind == "smoke" else {}),
+        "digests": list(config.policy.digests),
         "branch": config.branch,
         "code": as_plain(code),
         "code_tree": code_tree,
@@ -236,12 +240,3 @@ def _write_manifest(target: Path, manifest: bytes, kept: Path | None) -> None:
         except OSError:
             pass  # another file system, or removed by now
     target.write_bytes(manifest)
-
-
-def _user() -> str | None:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None  # no such variable and no entry for this uid: a container started with --user

@@ -39,6 +39,7 @@ HIP_VISIBLE_DEVICES JAX_DEFAULT_MATMUL_PRECISION JAX_ENABLE_X64 KERAS_BACKEND MK
 NCCL_ALGO NCCL_PROTO NVIDIA_TF32_OVERRIDE ONEDNN_MAX_CPU_ISA PYTHONHASHSEED PYTHONOPTIMIZE PYTORCH_ALLOC_CONF
 PYTORCH_CUDA_ALLOC_CONF ROCR_VISIBLE_DEVICES TF_CUDNN_DETERMINISTIC TF_DETERMINISTIC_OPS TF_ENABLE_ONEDNN_OPTS
 TORCH_ALLOW_TF32_CUBLAS_OVERRIDE XLA_FLAGS"""
+LOCALE = "LANG LC_ALL LC_COLLATE LC_CTYPE LC_NUMERIC LC_TIME PYTHONUTF8 TZ"
 IMAGE_DIGESTS = ("GITEXP_CONTAINER_DIGEST", "CONTAINER_IMAGE_DIGEST", "CONTAINER_DIGEST", "IMAGE_DIGEST")
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSW", "CREDENTIAL", "APIKEY", "_KEY", "PRIVATE")
 
@@ -49,6 +50,7 @@ def main(argument: str) -> None:
     if options.get("interpreter", True):
         result.update({"interpreter": fact(interpreter, otherwise={}), "packages": fact(packages)})
         result.update(fact(torch_build, otherwise={}))
+        result["indexes"] = fact(indexes, otherwise={})
     result.update({"system": fact(system, otherwise={}), "cpu": cpu(), "memory_bytes": fact(memory)})
     result.update(fact(memory_limit, otherwise={}))
     result.update({"gpus": fact(gpus), "container": fact(container)})
@@ -57,6 +59,7 @@ def main(argument: str) -> None:
     asked = [n for n in options.get("variables", []) if isinstance(n, str) and n in os.environ]
     result["threads"] = {name: os.environ[name] for name in THREADS.split() if name in os.environ}
     result["flags"] = {name: os.environ[name] for name in FLAGS.split() if name in os.environ}
+    result["locale"] = {name: os.environ[name] for name in LOCALE.split() if name in os.environ}
     result["variables"] = {n: "[redacted]" if looks_secret(n) else os.environ[n] for n in asked}
     rest = dumps(result).encode()
     while rest:
@@ -289,6 +292,38 @@ def public(url: str) -> str:
     user, at, host = authority.rpartition("@")
     keep = user + at if "ssh" in scheme and ":" not in user else ""
     return scheme + mark + keep + host + slash + path.partition("?")[0].partition("#")[0]
+
+
+def indexes() -> "dict[str, Any]":
+    """Where pip looks for packages, as its configuration and environment say, without credentials; empty: the usual."""
+    home = os.path.expanduser("~")
+    files = ["/etc/pip.conf", os.path.join(home, ".pip", "pip.conf")]
+    files += [os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip", "pip.conf")]
+    files += [os.path.join(sys.prefix, "pip.conf"), os.environ.get("PIP_CONFIG_FILE", "")]
+    found = {}  # type: dict[str, Any]
+    for name in files:
+        said = pip_conf(fact(read, name, otherwise="") if name else "")
+        found.update({key: said[key] for key in ("index-url", "extra-index-url") if key in said})
+    for key in ("index-url", "extra-index-url"):
+        found[key] = os.environ.get("PIP_" + key.upper().replace("-", "_"), found.get(key, ""))
+    more = [public(url) for url in found["extra-index-url"].split()]
+    usual = {"index_url": public(found["index-url"].strip()), "extra_index_urls": more}
+    return {key: value for key, value in usual.items() if value}
+
+
+def pip_conf(text: str) -> "dict[str, str]":
+    """Keys of [global] and [install] in a pip.conf; a value may go on in lines that begin with blanks."""
+    found = {}  # type: dict[str, str]
+    section = key = ""
+    for line in text.split("\n"):
+        if line[:1] in " \t" and line.strip() and key:
+            found[key] += " " + line.strip()
+        elif line.startswith("["):
+            section, key = line.strip("[] \t\r"), ""
+        elif "=" in line and line[:1] not in "#;" and section in ("global", "install"):
+            key = line.partition("=")[0].strip()
+            found[key] = line.partition("=")[2].strip()
+    return found
 
 
 def torch_build() -> "dict[str, Any]":

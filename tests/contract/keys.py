@@ -14,6 +14,7 @@ ALWAYS = {
     "history.csv",
     "environment.toml",
     "requirements.txt",
+    "FORMAT.md",
     "artifacts.xxh128",
     "output.log",
 }
@@ -53,6 +54,10 @@ RUN_KEYS: dict[str, Any] = {
     "splits": dict,
     "history": dict,
     "summary": dict,
+    "gitexp": dict,
+    "artifacts": dict,
+    "recorded_by": str,
+    "variables": dict,
 }
 REQUIRED = {
     "format",
@@ -77,6 +82,9 @@ CODE_KEYS: dict[str, Any] = {
     "changed_count": int,
     "edited": STRINGS,
     "edited_count": int,
+    "submodules": STRINGS,
+    "lfs": STRINGS,
+    "license": str,
 }
 RESOURCE_KEYS: dict[str, Any] = {
     "cpus_asked": int,
@@ -87,6 +95,8 @@ RESOURCE_KEYS: dict[str, Any] = {
     "gpus": int,
     "processes": int,
 }
+GITEXP_KEYS: dict[str, Any] = {"version": str, "commit": str, "changed": bool, "url": str}
+ARTIFACTS_KEYS: dict[str, Any] = {"files": int, "size_bytes": int, "sha256": str}
 HISTORY_KEYS: dict[str, Any] = {"rows": int, "kept": int, "digest": str}
 SUMMARY_KEYS: dict[str, Any] = {"by": str, "goal": str, "row": int, "step": int}
 DATA_KEYS: dict[str, Any] = {
@@ -114,6 +124,8 @@ ENVIRONMENT_KEYS: dict[str, Any] = {
     "container": dict,
     "threads": dict,
     "flags": dict,
+    "locale": dict,
+    "indexes": dict,
     "variables": dict,
     "training": dict,
 }

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from contract.history import check_history, check_metric_names
 from contract.keys import (
     ALWAYS,
+    ARTIFACTS_KEYS,
     CODE_KEYS,
     DATA_KEYS,
     ENVIRONMENT_KEYS,
+    GITEXP_KEYS,
     HISTORY_KEYS,
     REQUIRED,
     RESOURCE_KEYS,
@@ -89,9 +91,9 @@ def _branch(repo: Path, ref: str, store: Path | None) -> Iterator[tuple[str, str
         keys[key] = one.id
         for what in _record(repo, one, store):
             yield one.id, what
-    readmes = {git(repo, "rev-parse", f"{commit}:README.md") for commit in keys.values()}
+    readmes = {git(repo, "rev-parse", f"{commit}:README.md", f"{commit}:FORMAT.md") for commit in keys.values()}
     if len(readmes) > 1:
-        yield ref, "README.md is not the same text in all runs"
+        yield ref, "README.md and FORMAT.md are not the same texts in all runs"
 
 
 def _shape(repo: Path, one: Commit, commits: dict[str, Commit]) -> Iterator[str]:
@@ -164,7 +166,9 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             }
         elif kind == "tree" and name == "environment":
             pass  # its files come of themselves
-        elif name in {*ALWAYS, "components.toml"} or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
+        elif name in {*ALWAYS, "components.toml", "artifacts.sha256"} or re.fullmatch(
+            r"data/[^/]+\.xxh128|environment/\d+\.toml", name
+        ):
             files[name] = git(repo, "cat-file", "blob", oid)
             problems += [] if mode == "100644" else [f"{name} has mode {mode}"]
         else:
@@ -206,6 +210,10 @@ def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
         return
     yield from _typed(run["code"], CODE_KEYS)
     yield from _typed(run.get("resources", {}), RESOURCE_KEYS)
+    yield from _typed(run.get("gitexp", {}), GITEXP_KEYS)
+    yield from _typed(run.get("artifacts", {}), ARTIFACTS_KEYS)
+    for name, value in run.get("variables", {}).items():
+        yield from [] if name.startswith("GITEXP_") and type(value) is str else [f"variables.{name} is {value!r}"]
     yield from _typed(run.get("history", {}), HISTORY_KEYS)
     yield from _typed(run.get("summary", {}), SUMMARY_KEYS)
     for name, digest in run.get("digests", {}).items():
@@ -332,14 +340,16 @@ def _environment(environment: dict[str, Any], requirements: str) -> Iterator[str
     names = []
     for line in requirements.splitlines():
         stated, comment = re.match(r"(.*?)(?:(?:^|\s+)(#.*))?$", line).groups()  # type: ignore[union-attr]
-        pinned = re.fullmatch(r"([a-z0-9][a-z0-9-]*)(==[\w.!-]+| @ \S+)", stated)
-        if stated and not pinned:
+        pinned = re.fullmatch(r"([a-z0-9][a-z0-9-]*)(==[\w.!+-]+| @ \S+)", stated)
+        if stated and not pinned and not re.fullmatch(r"--extra-index-url https://\S+", stated):
             yield f"requirements.txt: {line}"
         if pinned:
             names.append(pinned[1])
             version = environment["packages"][pinned[1]]
-            if isinstance(version, str) and (
-                version.split("+")[0] != pinned[2][2:] or ("+" in version) != bool(comment)
+            if (
+                isinstance(version, str)
+                and pinned[2] != f"=={version}"
+                and (version.split("+")[0] != pinned[2][2:] or ("+" in version) != bool(comment))
             ):
                 yield f"requirements.txt: {line}, but it was {version}"
         elif comment and (named := re.match(r"# ([a-z0-9-]+)==", comment)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from contract.reader import breaches
 from harness import Lab, make_lab
+from servers import absent
 
 DIGITS = Path(__file__).parents[2] / "recipes" / "digits-mlp"
 WINE = Path(__file__).parents[2] / "recipes" / "wine-centroid"
@@ -255,3 +257,58 @@ def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
         "removes",
     }
     assert components["preprocess.scale"]["slot"] == "preprocess"
+
+
+def test_a_record_says_which_gitexp_wrote_it_and_holds_the_formats_page(lab: Lab) -> None:
+    assert lab.gitexp("run", "--seed", "4", "--", "true").exit_code == 0
+    run = run_toml(lab)
+    assert run["gitexp"]["version"] == "0.1.0"
+    assert run["variables"] == {"GITEXP_SEED": "4"}
+    assert run["artifacts"] == {"files": 0, "size_bytes": 0}
+    assert "recorded_by" not in run
+    assert lab.gitexp("show", "--json").json["run"]["gitexp"]["version"] == "0.1.0"
+    if not (page := lab.show("experiments:FORMAT.md")):
+        absent("gitexp was installed from something else than a wheel, without docs/format.md")
+    assert page == (Path(__file__).parents[2] / "docs/format.md").read_text()
+
+
+def test_what_the_code_does_not_hold_is_said_and_its_licence_named(lab: Lab, hub: Lab) -> None:
+    lab.git("push", "-q", str(hub.path), "HEAD:main")
+    lab.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(hub.path), "lib/hub")
+    lab.write(".gitattributes", "*.txt text\n*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    lab.write("LICENSE", "                                 Apache License\n      Version 2.0, January 2004\n")
+    lab.commit("a submodule, git-lfs and a licence")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    code = run_toml(lab)["code"]
+    assert (code["submodules"], code["lfs"], code["license"]) == (["lib/hub"], ["*.bin"], "Apache-2.0")
+    assert judged(lab) == []
+
+
+def test_artifacts_have_sha256_where_the_policy_asks(lab: Lab) -> None:
+    lab.write("gitexp.toml", '[policy]\ndigests = ["xxh128", "sha256"]\n')
+    lab.commit("a policy")
+    assert (
+        lab.gitexp("run", "--", "sh", "-c", "printf abc > $GITEXP_OUTPUT/a; printf '' > $GITEXP_OUTPUT/b").exit_code
+        == 0
+    )
+    listed = lab.show("experiments:artifacts.sha256")
+    assert listed == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a\n"
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  b\n"
+    )
+    digest = hashlib.sha256(listed.encode()).hexdigest()
+    assert run_toml(lab)["artifacts"] == {"files": 2, "size_bytes": 3, "sha256": f"sha256:{digest}"}
+    assert judged(lab) == []
+
+
+def test_who_recorded_a_run_is_named_where_another_ran_it(lab: Lab) -> None:
+    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 0.2")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    while not lab.runs():
+        lab.gitexp("status", LOGNAME="somebody")
+    run = run_toml(lab)
+    assert run["user"] != "somebody"
+    assert run["recorded_by"] == f"somebody@{run['host']}"

@@ -142,7 +142,26 @@ def test_unknown_packages_are_said_to_be_unknown(document: dict[str, Any]) -> No
 
 
 def test_a_local_version_is_dropped_for_no_index_has_it_and_stays_as_a_comment() -> None:
-    assert of({"torch": "2.13.0+cpu"}) == ["torch==2.13.0  # it was 2.13.0+cpu"]
+    assert of({"nets": "2.13.0+ours"}) == ["nets==2.13.0  # it was 2.13.0+ours"]
+
+
+def test_torchs_own_builds_are_named_with_the_index_that_has_them() -> None:
+    assert of({"numpy": "2.1.0", "torch": "2.13.0+cu126", "torchvision": "0.28.0+cu126"}) == [
+        "--extra-index-url https://download.pytorch.org/whl/cu126",
+        "numpy==2.1.0",
+        "torch==2.13.0+cu126",
+        "torchvision==0.28.0+cu126",
+    ]
+
+
+def test_gitexp_itself_is_left_to_the_readme_for_it_may_be_on_no_index() -> None:
+    assert of({"gitexp": "0.1.0"}) == ["# gitexp==0.1.0: if the code needs it, see README.md"]
+
+
+def test_the_indexes_of_a_lab_are_named_and_not_used() -> None:
+    result = {"packages": {"a": "1"}, "indexes": {"index_url": "https://lab/simple", "extra_index_urls": ["https://b"]}}
+    lines = requirements({"probed": "python", "result": result}).splitlines()[1:]
+    assert lines == ["# pip was told to look at https://lab/simple", "# pip was told to look at https://b", "a==1"]
 
 
 @pytest.mark.parametrize("version", ["0.1.dev3+g1234abc", "0.1+g1234abc.d20261121", "2.9.0a0+git1234abc"])

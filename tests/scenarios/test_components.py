@@ -282,7 +282,8 @@ def test_a_smoke_run_is_recorded_and_stays_out_of_the_log(lab: Lab) -> None:
     with_recipe(lab)
     result = lab.gitexp("run", "line", "--smoke")
     assert result.exit_code == 0, result.stderr
-    assert tomllib.loads(lab.show("experiments:run.toml"))["kind"] == "smoke"
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (run["kind"], run["variables"]["GITEXP_SMOKE"]) == ("smoke", "1")
     assert lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Kind,valueonly)", "experiments").strip() == "smoke"
     assert lab.git("log", "-1", "--format=%s", "experiments").startswith("line: smoke, val.loss ")
     assert lab.gitexp("log", "--json").json["runs"] == []

@@ -14,6 +14,7 @@ import pytest
 from harness import Lab
 
 RECORD = {
+    "FORMAT.md",
     "README.md",
     "artifacts.xxh128",
     "code",
@@ -294,7 +295,7 @@ def test_an_empty_message_is_no_message(lab: Lab) -> None:
 def test_a_message_cannot_drive_the_terminal_of_who_reads_the_log(lab: Lab) -> None:
     lab.gitexp("run", "-m", "red \x1b[31m\nsecond line", "--", "true")
     assert "\n\nred  [31m\nsecond line\n\n" in lab.git("log", "-1", "--format=%B", "experiments")
-    assert run_toml(lab)["message"] == "red \x1b[31m\nsecond line"
+    assert run_toml(lab)["message"] == "red  [31m\nsecond line"
 
 
 def test_signed_commits_of_the_code_do_not_confuse_the_record(lab: Lab, tmp_path: Path) -> None:
