@@ -19,38 +19,7 @@ _OTHERS = {
 _ABOVE = ("exp", "exps", "experiment", "experiments", "runs")  # `dvc exp show`
 
 
-class RecipeCommand(click.Command):
-    """`COMMAND RECIPE`, which knows what may be typed behind it: the recipe's keys as options, a program's own words.
-
-    `[-- COMMAND…]` is known to `run` alone.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words = list(args)  # click takes them out as it parses
-        try:
-            rest = super().parse_args(ctx, args)
-            if len(ctx.params.get("words", ())) < 2:
-                return rest
-            error: click.UsageError | None = None
-        except click.UsageError as caught:
-            error = caught
-        if ctx.resilient_parsing or "--" in words:
-            if error is not None:
-                raise error
-            return rest
-        unknown = isinstance(error, click.NoSuchOption)
-        if error is not None and not unknown and "unexpected extra" not in error.message:
-            raise error
-        options = {
-            name: not option.is_flag
-            for option in self.params
-            if isinstance(option, click.Option)
-            for name in option.opts
-        }
-        raise _meant(ctx, words, options, error) from error
-
-
-def _meant(
+def meant_line(
     ctx: click.Context, words: Sequence[str], options: Mapping[str, bool], error: click.UsageError | None
 ) -> Exception:
     """The error that names the line which was meant. `options`: the command's, and whether each takes a value."""

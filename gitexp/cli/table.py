@@ -1,4 +1,4 @@
-"""A group of commands that are known by a table and imported when they are used."""
+"""Commands that are known by a table and imported when they are used, and what they have in common."""
 
 from __future__ import annotations
 
@@ -57,6 +57,36 @@ class CommandTable(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self.table.items()))
+
+
+class RecipeCommand(click.Command):
+    """`COMMAND RECIPE`, which knows what people type behind it: the recipe's keys as options, a program's own words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)  # click takes them out as it parses
+        try:
+            rest = super().parse_args(ctx, args)
+            if len(ctx.params.get("words", ())) < 2:
+                return rest
+            error: click.UsageError | None = None
+        except click.UsageError as caught:
+            error = caught
+        if ctx.resilient_parsing or "--" in words:
+            if error is not None:
+                raise error
+            return rest
+        unknown = isinstance(error, click.NoSuchOption)
+        if error is not None and not unknown and "unexpected extra" not in error.message:
+            raise error
+        options = {
+            name: not option.is_flag
+            for option in self.params
+            if isinstance(option, click.Option)
+            for name in option.opts
+        }
+        from gitexp.cli.habits import meant_line
+
+        raise meant_line(ctx, words, options, error) from error
 
 
 def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:

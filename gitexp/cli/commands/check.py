@@ -9,9 +9,8 @@ from pathlib import Path
 
 import click
 
-from gitexp.cli.habits import RecipeCommand
 from gitexp.cli.render import safe
-from gitexp.cli.table import completing
+from gitexp.cli.table import RecipeCommand, completing
 from gitexp.git.repo import Repo, find_repo
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, leaves

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.execution import carry_out, print_run, watch
-from gitexp.cli.habits import RecipeCommand
-from gitexp.cli.table import completing
+from gitexp.cli.table import RecipeCommand, completing
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
