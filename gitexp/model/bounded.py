@@ -12,9 +12,9 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+from gitexp.model.encoding import LARGEST as LARGEST
 from gitexp.model.encoding import MARK
 
-LARGEST = 2 << 20  # bytes, and so characters: 10,000 metrics with the longest names; a command line of 20,000 paths
 MOST_PARTS = 32  # of one key
 DEEPEST = 32  # brackets within brackets
 LONGEST_WORD = 1000  # characters of a number or an unquoted key
@@ -69,7 +69,7 @@ def _parsed(text: str) -> tuple[dict[str, Any], bool]:
 
 def _weigh(text: str) -> None:
     if len(text) > LARGEST:
-        raise OutOfBounds(f"it has {len(text):,} characters; gitexp reads up to {LARGEST:,}")
+        raise OutOfBounds(f"it has more than {LARGEST:,} characters")
     bare = _STRINGS.sub('""', text)
     bounds = (
         (sum(map(bare.count, "=[{.")), MOST_KEYS, "keys and tables"),

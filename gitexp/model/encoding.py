@@ -5,6 +5,7 @@ A byte order mark stays where it is: `bounded.load_toml` skips it, and whoever e
 
 from __future__ import annotations
 
+LARGEST = 2 << 20  # bytes, and so characters: 10,000 metrics with the longest names; a command line of 20,000 paths
 MARK = "\ufeff"  # of UTF-8, as Windows' editors put it in front
 
 
@@ -18,6 +19,8 @@ class NotUtf8(ValueError):
 
 def decode(raw: bytes) -> str:
     """The text of a file. Raises NotUtf8."""
+    if len(raw) > LARGEST:  # load_toml refuses it, whatever it is, and it may be cut off
+        return raw.decode("utf-8", "replace")
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]:  # the second: PowerShell's, without a mark
         order = "" if raw[:1] in (b"\xff", b"\xfe") else "BE" if raw[:1] == b"\0" else "LE"
         raise NotUtf8("this is UTF-16", line=1, encoding=f"UTF-16{order}")

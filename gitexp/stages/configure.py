@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo, git_config
+from gitexp.model.bounded import LARGEST
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, is_branch_name, load_config
 from gitexp.model.encoding import NotUtf8, decode
@@ -59,7 +60,7 @@ def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
 
 def _text(repo: Repo, name: str) -> str | None:
     try:
-        return decode(read_regular(repo.root / name))
+        return decode(read_regular(repo.root / name, most=LARGEST + 1))
     except FileNotFoundError:
         return None
     except NotUtf8 as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.errors import RecipeErrors, Refused
-from gitexp.model.bounded import OutOfBounds, load_toml
+from gitexp.model.bounded import LARGEST, OutOfBounds, load_toml
 from gitexp.model.config import Config
 from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.placeholders import escape
@@ -135,7 +135,7 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     """Lay a recipe file over what is there, its bases first. False when a file of it could not be read."""
     shown = path.relative_to(root).as_posix()
     try:
-        text = decode(read_regular(path))
+        text = decode(read_regular(path, most=LARGEST + 1))
     except OSError as error:
         merged.problems.append(f"{escaped(shown)}: cannot be read: {error.strerror}")
         return False

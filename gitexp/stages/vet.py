@@ -82,14 +82,14 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         return ref.contract
     import tomllib
 
-    from gitexp.model.bounded import load_toml
+    from gitexp.model.bounded import LARGEST, load_toml
     from gitexp.model.contract import contract_problems
     from gitexp.model.encoding import decode
     from gitexp.model.keylines import located, syntax_error
 
     name = ref.contract_file
     try:
-        text = decode(read_regular(place.root / name))
+        text = decode(read_regular(place.root / name, most=LARGEST + 1))
         table = load_toml(text)
     except FileNotFoundError as error:
         import shlex

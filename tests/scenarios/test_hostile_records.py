@@ -116,3 +116,17 @@ def test_an_output_without_end_is_shown_to_its_limit(fresh: Lab) -> None:
     write_run(fresh, A, status="failed", exit_code=1, files={"output.log": "x" * (50 << 20)})
     within_bounds(fresh, "show", A)
     within_bounds(fresh, "show", A, "--output")
+
+
+def test_a_pulled_tree_with_huge_files_of_settings_is_refused(fresh: Lab) -> None:
+    write_run(fresh, A)
+    with (fresh.path / "recipe.toml").open("w") as huge:
+        huge.truncate(400 << 20)
+    assert "recipe.toml: it has more than 2,097,152 characters" in within_bounds(fresh, "check", "recipe.toml")
+    (fresh.path / "recipe.toml").rename(fresh.path / "gitexp.toml")
+    assert "gitexp.toml: it has more than 2,097,152 characters" in within_bounds(fresh, "log")
+
+
+def test_a_pulled_file_of_settings_that_is_tried_again_at_every_line_is_refused_at_once(fresh: Lab) -> None:
+    fresh.write("gitexp.toml", 'a = """\n' + "b = 1\n" * 200_000)
+    assert "Unterminated string" in within_bounds(fresh, "log")

@@ -83,3 +83,25 @@ def test_the_readme_holds_no_values_so_that_all_runs_share_it(lab: Lab) -> None:
     lab.gitexp("run", "-m", "another", "--", "false")
     first, second = (lab.git("rev-parse", f"{commit}:README.md") for commit in lab.runs())
     assert first == second
+
+
+def test_what_decided_results_in_the_environment_is_set_again(lab: Lab, tmp_path: Path) -> None:
+    lab.write("show.py", "import os\nprint(hash('a'), os.environ.get('TZ'), os.environ['GITEXP_SEED'], sep='|')\n")
+    lab.commit("a program")
+    told = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    assert lab.gitexp("run", "--seed", "5", "--", sys.executable, "show.py", **told).exit_code == 0
+    printed = lab.show("experiments:output.log")
+    assert printed.endswith("|Asia/Tokyo|5\n")
+    get, _, _, export, run, compare, clean_up = commands(lab.show("experiments:README.md"))
+    script = "\n".join(["set -eu", get.replace("RUN", "experiments"), export, run, compare])
+    done = lab.command("sh", "-c", script.replace("python3 -c", f"{sys.executable} -c"))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.endswith(printed)
+    assert clean_up
+
+
+def test_a_dataset_that_was_fetched_and_gitexp_itself_have_their_word_in_the_readme(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    readme = " ".join(lab.show("experiments:README.md").split())
+    assert "A dataset that has only a `url` was fetched" in readme
+    assert "pip install gitexp==" not in readme
