@@ -53,7 +53,7 @@ def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
             return LiveScreen(folder=str(submitted.folder), name=checked.recipe.name, stdout_fd=stdout_fd)
         return PlainScreen(stdout_fd=stdout_fd, stderr_fd=2)
 
-    done = run(checked, message=message, streams=streams, terminal=terminal, screen=screen)
+    done = run(checked, message=message, streams=streams, terminal=terminal, screen=screen, watch=watch)
     from gitexp.cli.runend import tell
 
     with _said_if_possible():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -13,3 +15,21 @@ class Progress(Protocol):
 
     def advance(self, *, files: int, size_bytes: int) -> None:
         """So much more is done."""
+
+
+Watch = Callable[[str], AbstractContextManager[Progress]]  # of a phase, in words
+
+
+class Unwatched:
+    """Nobody looks. A context, as those are that draw."""
+
+    def __init__(self, _what: str) -> None: ...
+
+    def __enter__(self) -> Unwatched:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def expect(self, *, files: int, size_bytes: int) -> None: ...
+
+    def advance(self, *, files: int, size_bytes: int) -> None: ...

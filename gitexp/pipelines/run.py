@@ -156,6 +156,7 @@ def run(
     streams: Streams,
     terminal: Terminal,
     screen: Callable[[Submitted], Screen],
+    watch: Watch,
 ) -> Done:
     """Execute a checked run and record it, whatever becomes of it."""
     surveyed, repo = checked.surveyed, checked.surveyed.repo
@@ -181,13 +182,13 @@ def run(
     try:
         previous.read()
         stop_left_over(ended)
-        watch = EditWatch(repo, tree=code.tree, env=code.env)
+        looking = EditWatch(repo, tree=code.tree, env=code.env)
         data = changed_data(checked.datasets)
-        edited = tuple(path for path in watch.finish() if path not in surveyed.own_output)
+        edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
-        recorded = settle(repo, ended, settings=surveyed.config)
+        recorded = settle(repo, ended, settings=surveyed.config, watch=watch)
     except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.datasets.place import Place
+from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
@@ -37,7 +38,14 @@ STARTING_S = 60.0  # a folder without a program that is younger than this may be
 SHORT_PATIENCE_S = 1.5  # with a branch that somebody holds, where the run may as well wait for the next command
 
 
-def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s: float = PATIENCE_S) -> Recorded:
+def settle(
+    repo: Repo,
+    ended: Ended,
+    *,
+    settings: Mapping[str, str],
+    watch: Watch = Unwatched,
+    patience_s: float = PATIENCE_S,
+) -> Recorded:
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     rules = _metric_rules(ended.folder / runfolder.RECIPE)
     collected = collect(
@@ -65,7 +73,9 @@ def settle(repo: Repo, ended: Ended, *, settings: Mapping[str, str], patience_s:
     cache, digests = Place(repo.root, repo.common_dir, settings).cache, ended.submit.get("manifests", {})
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
-    recorded = record(repo, ended, results, data=data, trained=trained, settings=settings, patience_s=patience_s)
+    recorded = record(
+        repo, ended, results, data=data, trained=trained, settings=settings, watch=watch, patience_s=patience_s
+    )
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded

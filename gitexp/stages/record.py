@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.datasets.manifest import build_readable, manifests_of, strong_digest
+from gitexp.datasets.manifest import Built, build_readable, manifests_of, strong_digest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
+from gitexp.datasets.progress import Watch
+from gitexp.datasets.walk import Problem
 from gitexp.git.append import Entry, append
 from gitexp.git.objects import Laid, Written, fresh_objects, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.model.environment import UNKNOWN, dump_environment, requirements
-from gitexp.model.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, parse_manifest
+from gitexp.model.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.model.manifest import Entry as ManifestEntry
 from gitexp.model.message import compose_message, printable
 from gitexp.model.metrics import dump_metrics
@@ -35,6 +37,8 @@ from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import named_in_values, redact_argv, redact_text, redact_values, secret_values
 from gitexp.worker.output import read_output
+
+SHOWS_LIFE = 1000  # after so many files
 
 
 class Ended(NamedTuple):
@@ -104,6 +108,7 @@ def record(
     data: Laid,
     trained: Learned,
     settings: Mapping[str, str],
+    watch: Watch,
     patience_s: float,
 ) -> Recorded:
     """Write the run as a commit. The caller holds record.lock, and removes the folder. `settings` is git's.
@@ -114,9 +119,7 @@ def record(
     folder, asked = ended.folder, Asked()
     store = Place(repo.root, repo.common_dir, settings).store
     algorithms = ended.submit.get("digests", (ALGORITHM,))
-    artifacts, unreadable = build_readable(folder / runfolder.SAVED, algorithms=algorithms)
-    for entry in parse_manifest(artifacts.manifest):
-        store.take(folder / runfolder.SAVED / os.fsdecode(entry.path), digest=entry.digest)
+    artifacts, unreadable = _keep_artifacts(folder, store, watch, algorithms=algorithms)
     secrets = _secrets(folder)
     results, listings = _clean_names(results, manifests_of(artifacts), secrets=secrets)
     history = _keep_history(results, store)
@@ -156,6 +159,23 @@ def record(
         patience_s=patience_s,
     )
     return Recorded(commit=commit, record=run, metrics=results.summary)
+
+
+def _keep_artifacts(
+    folder: Path, store: ObjectStore, watch: Watch, *, algorithms: Sequence[str]
+) -> tuple[Built, tuple[Problem, ...]]:
+    """What the program saved, into the object store: many files for one wait for the disk."""
+    saved = folder / runfolder.SAVED
+    with watch("hashing artifacts") as progress:
+        built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
+    with watch("storing artifacts") as progress, store.batch() as batch:
+        progress.expect(files=built.files, size_bytes=built.size_bytes)
+        for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
+            if number % SHOWS_LIFE == 0:
+                os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
+            batch.take(saved / os.fsdecode(entry.path), digest=entry.digest)
+            progress.advance(files=1, size_bytes=entry.size or 0)
+    return built, unreadable
 
 
 def _texts(

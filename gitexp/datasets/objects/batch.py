@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from gitexp.datasets.objects.copies import copy, write_all
+from gitexp.datasets.digest import digest_file
+from gitexp.datasets.objects.copies import copy, nobody_writes, write_all
 from gitexp.datasets.objects.names import Name, name_of
 from gitexp.durable import sync, sync_file_system
 from gitexp.errors import GitexpError
@@ -50,6 +51,7 @@ class Batch:
         self._size_bytes = 0
         self._lost: dict[str, OSError] = {}  # by digest
         self._disk: int | None = None  # open from before the first write, so that its errors are told
+        self._straight: dict[Path, bool] = {}
         self._one_by_one = False  # after an error of the whole disk, to find out whose it is
 
     def __enter__(self) -> Batch:
@@ -87,6 +89,43 @@ class Batch:
             if unnamed is not None:
                 unnamed.unlink(missing_ok=True)
         return True
+
+    def take(self, path: Path, *, digest: str) -> None:
+        """Store a file that is done with, without copying where that is safe. Raises GitexpError for other bytes.
+
+        `path` stays, perhaps as a second name of the object (read-only like it): who takes must remove it, not write
+        to it. It is copied where it has other names already (they may be the user's), and where a process that
+        outlived its program may still write to it.
+        """
+        name = name_of(digest)
+        try:
+            found = path.lstat()
+            if self._is_there(name, found.st_size):
+                return
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and self._is_no_link(path.parent):
+                path.chmod(READ_ONLY)  # before the question, so that nobody opens it for writing after the answer
+                if nobody_writes(path):
+                    return self._link(path, name)
+                path.chmod(found.st_mode & 0o7777)
+        except OSError:
+            pass
+        self.put(path, digest=digest)
+
+    def _link(self, path: Path, name: Name) -> None:
+        found = digest_file(os.fsencode(path)).digest
+        if not name.fits(found):
+            raise changed(path, name, found)
+        unnamed = self.unnamed()
+        os.link(path, unnamed)
+        self._add(unnamed, name)
+
+    def _is_no_link(self, folder: Path) -> bool:
+        """Whether what lies there lies in no other place: asked once for a folder."""
+        if folder not in self._straight:
+            if len(self._straight) >= MANY:
+                self._straight.clear()
+            self._straight[folder] = os.path.realpath(folder) == os.path.abspath(folder)
+        return self._straight[folder]
 
     def put_content(self, content: bytes, name: Name) -> None:
         """Store bytes that are known to be those of the name."""

@@ -23,7 +23,6 @@ from gitexp.datasets.objects.batch import (
     make_folder,
     unnamed,
 )
-from gitexp.datasets.objects.copies import nobody_writes
 from gitexp.datasets.objects.names import Name, digest_at, name_of
 from gitexp.durable import sync
 from gitexp.errors import GitexpError
@@ -142,28 +141,12 @@ class ObjectStore:
             batch.put_content(content, name_of(digest))
 
     def take(self, path: Path, *, digest: str) -> None:
-        """Store a file that is done with, without copying where that is safe. Raises GitexpError for other bytes.
-
-        `path` stays, perhaps as a second name of the object (read-only like it): who takes must remove it, not write
-        to it. It is copied where it has other names already (they may be the user's), and where a process that
-        outlived its program may still write to it.
-        """
-        name = name_of(digest)
-        try:
-            found = path.lstat()
-            if has_size(self.root / name.key, found.st_size):
-                return
-            if os.path.realpath(path) == os.path.abspath(path) and found.st_nlink == 1:
-                path.chmod(READ_ONLY)  # before the question, so that nobody opens it for writing after the answer
-                if nobody_writes(path):
-                    return self.adopt(path, digest=digest)
-                path.chmod(found.st_mode & 0o7777)
-        except OSError:
-            pass
-        self.put(path, digest=digest)
+        """Store a file that is done with, as Batch.take does."""
+        with self.batch() as batch:
+            batch.take(path, digest=digest)
 
     def adopt(self, path: Path, *, digest: str, lab_key: bytes | None = None) -> None:
-        """Store a file that gitexp itself wrote and will not write to again. `path` stays, as in `take`."""
+        """Store a file that gitexp itself wrote and will not write to again. `path` stays, as in Batch.take."""
         name = name_of(digest, lab_key)
         try:
             sync(path)

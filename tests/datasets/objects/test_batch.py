@@ -12,6 +12,7 @@ from types import FrameType
 import pytest
 
 from gitexp import durable
+from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes.local import LocalRemote
@@ -131,3 +132,19 @@ def test_an_object_that_cannot_get_its_name_is_told(store: ObjectStore, one: Pat
     with pytest.raises(GitexpError, match=f"xxh128:{DIGEST} could not be stored"), store.batch() as batch:
         batch.put(one, digest=DIGEST)
     assert list(store.leftovers()) == []
+
+
+def test_many_files_that_are_done_with_are_taken_for_one_wait_and_not_copied(
+    store: ObjectStore, tmp_path: Path, steps: list[str]
+) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for number in range(100):
+        (folder / str(number)).write_bytes(str(number).encode())
+    steps.clear()
+    with store.batch() as batch:
+        for path in folder.iterdir():
+            batch.take(path, digest=digest_file(os.fsencode(path)).digest)
+    assert steps == [*["name"] * 100, "wait for all", *["name"] * 100, "wait for all"]
+    assert (folder / "7").stat().st_nlink == 2
+    assert len(list(store.objects())) == 100
