@@ -28,6 +28,7 @@ MAGIC = b"gitexp statcache 1 %b\n" % sys.byteorder.encode()
 CHECKSUM = 16
 HEADER_LIMIT = 1 << 16
 FORGOTTEN_S = 30 * 86400  # what was not written for so long may go, if nothing needs it
+MOST_BYTES = 1 << 30  # of all together: a million files take some 160 MB
 
 
 class Cached(NamedTuple):
@@ -106,7 +107,10 @@ class StatCache:
         return oid if len(oid) in (40, 64) and not oid.strip("0123456789abcdef") else None
 
     def _sweep(self) -> None:
-        """Remove what has not been written for a month: caches of paths that are gone, manifests nothing refers to."""
+        """Remove what has not been written for a month: caches of paths that are gone, manifests nothing refers to.
+
+        And as much more as is too much: first manifests nothing refers to, then what was written longest ago.
+        """
         import time
 
         before = time.time() - FORGOTTEN_S
@@ -117,10 +121,20 @@ class StatCache:
                 path.unlink(missing_ok=True)
             else:
                 needed.update(manifest.decode("ascii", "replace") for manifest in manifests)
-        for folder in ("manifests", "stored"):
-            for path in (self.folder / folder).iterdir():
-                if path.name not in needed and path.stat().st_mtime < before:
+        left: list[tuple[bool, float, int, Path]] = []
+        for folder in ("manifests", "stored", "paths"):
+            for path in (self.folder / folder).iterdir() if (self.folder / folder).is_dir() else ():
+                found, wanted = path.stat(), folder == "paths" or path.name in needed
+                if not wanted and found.st_mtime < before:
                     path.unlink(missing_ok=True)
+                else:
+                    left.append((wanted, found.st_mtime, found.st_size, path))
+        too_much = sum(size for _, _, size, _ in left) - MOST_BYTES
+        for *_, size, path in sorted(left):
+            if too_much <= 0:
+                break
+            path.unlink(missing_ok=True)
+            too_much -= size
 
 
 def _name(path: Path, *, sha256: bool) -> tuple[str, bytes]:

@@ -286,6 +286,27 @@ def test_the_object_that_holds_a_manifest_is_remembered(cache: StatCache) -> Non
     assert cache.stored_oid("xxh128:" + "1" * 32) is None
 
 
+def test_what_is_too_much_in_all_goes_what_was_written_longest_ago_first(
+    settled: Callable[[], Path], cache: StatCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = settled(), settled(), settled()
+    (one / "f-05").write_bytes(b"one")
+    (two / "f-05").write_bytes(b"two")
+    (three / "f-05").write_bytes(b"three")
+    for at, folder in ((1, one), (2, two)):
+        build_manifest(folder, cache=cache)
+        for path in cache.folder.rglob("*"):
+            if path.is_file() and path.stat().st_mtime_ns > 10:
+                os.utime(path, ns=(at, at))
+    room = sum(path.stat().st_size for path in cache.folder.rglob("*") if path.is_file())
+    monkeypatch.setattr("gitexp.datasets.statcache.MOST_BYTES", room)
+    built = build_manifest(three, cache=cache)
+    assert cache.load(one) is None
+    assert cache.load(three) is not None
+    assert cache.manifest_file(built.digest) is not None
+    assert sum(path.stat().st_size for path in cache.folder.rglob("*") if path.is_file()) <= room
+
+
 def test_what_nobody_needs_any_more_goes_after_a_month(
     settled: Callable[[], Path], cache: StatCache, tmp_path: Path
 ) -> None:
