@@ -110,9 +110,10 @@ OTHERWISE = (
 OUTPUTS = (
     "build dist out output outputs results logs runs checkpoints lightning_logs wandb mlruns __pycache__ node_modules"
 )
-ENDINGS = """
-    .pt .pth .ckpt .safetensors .bin .h5 .hdf5 .npz .npy .pkl .pickle .joblib .onnx .gguf .tflite .pb .msgpack .parquet
-    .arrow .feather .zip .tar .gz .tgz .bz2 .xz .zst .sqlite .db .log .out .o .so .pyc"""
+WRITTEN = """
+    .pt .pth .ckpt .safetensors .bin .pkl .pickle .joblib .onnx .gguf .tflite .pb .msgpack .sqlite .db .log .out .o .so
+    .pyc"""
+DATA = ".h5 .hdf5 .npz .npy .parquet .arrow .feather .zip .tar .gz .tgz .bz2 .xz .zst"  # part of a recipe, beside it
 LARGE = 1_000_000  # bytes
 
 
@@ -127,7 +128,8 @@ def _is_no_code(root: Path, change: Change) -> bool:
         return False  # removed
     if change.code == "??" and _outermost(change.path).endswith("/"):
         return True
-    by_name = change.path.lower().endswith(tuple(ENDINGS.split()))
+    endings = WRITTEN if change.path.startswith("recipes/") else f"{WRITTEN} {DATA}"
+    by_name = change.path.lower().endswith(tuple(endings.split()))
     return by_name or found.st_size > LARGE or os.path.lexists(f"{place}.dvc")
 
 

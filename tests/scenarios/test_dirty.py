@@ -266,6 +266,13 @@ def test_a_checkpoint_beside_new_code_is_ignored_before_the_code_is_committed(la
     assert "model.pt" not in lab.git("ls-files")
 
 
+def test_the_data_of_a_new_recipe_is_to_be_committed_with_it(lab: Lab) -> None:
+    assert lab.gitexp("new", "digits-mlp", "mine").exit_code == 0
+    said = lab.gitexp("run", "mine").stderr
+    assert "recipes/mine/digits.csv.gz" in said
+    assert fix_of(said) == "git add -A && git commit"
+
+
 def test_a_large_file_that_git_has_is_not_to_be_committed_again(lab: Lab) -> None:
     lab.write("model.pt", "first")
     lab.commit("a checkpoint, once")
