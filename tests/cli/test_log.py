@@ -224,7 +224,7 @@ def test_json_has_every_run_with_the_keys_of_run_toml(fresh: Lab, gitexp: Gitexp
                 "argv": ["python", "train.py"],
                 "cwd": ".",
                 "seed": 1,
-                "code": {"clean": True, "changed_count": 0},
+                "code": {"clean": True},
                 "commit": commit,
                 "author": "Ada <ada@example.org>",
                 "metrics": {"val.acc": "nan", "loss": "-inf", "n": 3},
