@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from gitexp.redact import redact
@@ -12,8 +12,10 @@ READ = 1 << 20  # bytes of a file that are looked at
 NAMES = """
     .netrc _netrc .pgpass .my.cnf .pypirc .htpasswd .git-credentials .s3cfg .boto .dockercfg .vault-token .token
     credentials credentials.* client_secret*.json service-account*.json service_account*.json *-service-account.json
-    secrets.* kaggle.json rclone.conf kubeconfig id_rsa* id_dsa* id_ecdsa* id_ed25519* .env .env.* *.env
+    secrets.* kaggle.json rclone.conf kubeconfig id_rsa* id_dsa* id_ecdsa* id_ed25519* .env .env.* *.env .renviron
+    token.txt *_token *_token.txt *api_key *api_key.txt password.txt terraform.tfstate
     *.pem *.key *.p12 *.pfx *.pkcs12 *.p8 *.jks *.keystore *.kdbx *.ppk"""
+COPIES = ("~", ".bak", ".old", ".orig", ".save")  # as editors and people leave them beside a file
 PLACES = ".aws/credentials .docker/config.json .kube/config .ssh/id_* .huggingface/token"
 # Templates of such files, what is public, and programs that happen to be called so.
 HARMLESS = """
@@ -23,11 +25,14 @@ PUBLIC = (b"-----BEGIN CERTIFICATE", b"-----BEGIN PUBLIC KEY", b"-----BEGIN RSA 
 
 
 def looks_secret(path: str, beginning: bytes, *, secrets: Iterable[str]) -> str | None:
-    """Why this untracked file is taken for a secret; None: it is not. `secrets`: values that must not be recorded."""
-    kinds = [] if b"\0" in beginning[:8192] else _kinds(beginning, secrets)
+    """Why this new file is taken for a secret; None: it is not. `secrets`: values that must not be recorded."""
+    kinds = _kinds(beginning, secrets)
     if kinds:
         return f"it holds what looks like a secret: {', '.join(kinds)}"
-    name, folded = path.rpartition("/")[2].lower(), path.lower()
+    folded = path.lower()
+    while folded.endswith(COPIES):
+        folded = folded[: max(folded.rfind("."), folded.rfind("~"))]
+    name = folded.rpartition("/")[2]
     if not beginning.strip() or beginning.lstrip().startswith(PUBLIC):
         return None
     if any(fnmatchcase(name, pattern) for pattern in HARMLESS.split()):
@@ -37,7 +42,20 @@ def looks_secret(path: str, beginning: bytes, *, secrets: Iterable[str]) -> str 
     return "files of this name hold secrets" if by_name or by_place else None
 
 
+def typed_secret(text: bytes, before: Callable[[], bytes], *, secrets: Iterable[str]) -> str | None:
+    """Why the lines that a file did not have `before`, in git, are taken for a secret; None: they are not."""
+    if not _kinds(text, secrets):
+        return None
+    known = set(before().split(b"\n"))
+    kinds = _kinds(b"\n".join(line for line in text.split(b"\n") if line not in known), secrets)
+    return f"what was typed into it looks like a secret: {', '.join(kinds)}" if kinds else None
+
+
 def _kinds(text: bytes, secrets: Iterable[str]) -> list[str]:
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
+        text = text.decode("utf-16", "replace").encode("utf-8", "surrogateescape")
+    if b"\0" in text[:8192]:
+        return []
     clean = redact(text, secrets=secrets)
     if clean == text:
         return []

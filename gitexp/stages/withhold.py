@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,34 +96,46 @@ def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
 
 
 def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
-    """Raises Refused where files that HEAD does not have look like secrets, by their names or by what is in them."""
-    from gitexp.model.secretfile import READ, looks_secret
+    """Raises Refused where what HEAD does not have looks like secrets: new files by their names or by what is in them,
+    others by the lines that were typed into them."""
+    from gitexp.git.repo import output
+    from gitexp.model.secretfile import READ, looks_secret, typed_secret
     from gitexp.redact import UNMISTAKABLE
     from gitexp.secretnames import secret_values
 
     values = [value for value in secret_values(os.environ) if len(value) >= UNMISTAKABLE]
-    found, root = [], surveyed.repo.root
+    found, edited, repo = list[_Held](), list[_Held](), surveyed.repo
     for change in surveyed.changes:
-        if change.code != "??" and not change.code.startswith("A"):
-            continue
+        path = change.path
         try:
-            if not stat.S_ISREG((root / change.path).lstat().st_mode):
+            if not stat.S_ISREG((repo.root / path).lstat().st_mode):
                 continue
-            with open(root / change.path, "rb") as file:
-                why = looks_secret(change.path, file.read(READ), secrets=values)
+            with open(repo.root / path, "rb") as file:
+                beginning = file.read(READ)
         except OSError:
             continue  # gone by now, or nobody's to read: git will say so
-        if why is not None:
-            found.append(_Held(change.path, why, new=change.code == "??"))
-    if not found:
+        if change.code == "??" or "A" in change.code:
+            why = looks_secret(path, beginning, secrets=values)
+            found += [_Held(path, why, new=change.code == "??")] if why else []
+        else:
+            before = partial(output, repo, "cat-file", "blob", f"HEAD:{path}")
+            why = typed_secret(beginning, before, secrets=values)
+            edited += [_Held(path, why, new=False)] if why else []
+    if not found and not edited:
         return
-    files = "1 new file looks like a secret" if len(found) == 1 else f"{len(found)} new files look like secrets"
+    fixes = []
+    if found:
+        fixes.append(kept_out([one.path for one in found], [one.path for one in found if not one.new], root=repo.root))
+    if edited:
+        names = ", ".join(display(os.fsencode(one.path)) for one in edited[:SHOWN])
+        fixes.append(f"have {names} read it from a variable, or from a file that git ignores")
+    count = len(found + edited)
+    files = "1 file looks like a secret" if count == 1 else f"{count} files look like secrets"
     raise Refused(
         f"Refusing to run {subject}: {files}",
-        details=_lines(found),
+        details=_lines(found + edited),
         why="What is in a record goes to everybody who has the repository, and stays there. Is it none? Commit it.",
-        fix=f"{kept_out([one.path for one in found], [one.path for one in found if not one.new], root=root)}"
-        "    then run the command again",
+        fix="\n".join(fixes) + "    then run the command again",
     )
 
 

@@ -190,3 +190,45 @@ def test_a_staged_secret_is_refused_and_the_advice_takes_it_out(lab: Lab) -> Non
     assert lab.command("sh", "-c", fix).exit_code == 0
     assert lab.gitexp("run", "--", "true").exit_code == 0
     assert (lab.path / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    "name", [".env~", ".netrc.bak", "server.pem.old", ".Renviron", "hf_token.txt", "openai_api_key"]
+)
+def test_copies_that_editors_leave_and_other_habits_count_by_name(lab: Lab, name: str) -> None:
+    lab.write(name, "swordfish\n")
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3 and f"  {name}  (files of this name hold secrets)" in result.stderr
+
+
+def test_a_secret_that_git_add_only_announced_is_refused(lab: Lab) -> None:
+    lab.write("notes.txt", f"token {TOKEN}\n")
+    lab.git("add", "-N", "notes.txt")
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3 and "notes.txt  (it holds what looks like a secret: github)" in result.stderr
+
+
+def test_a_secret_in_utf_16_is_refused(lab: Lab) -> None:
+    (lab.path / "notes.txt").write_bytes(f"token {TOKEN}\r\n".encode("utf-16"))
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3 and "notes.txt  (it holds what looks like a secret: github)" in result.stderr
+
+
+@pytest.mark.parametrize("flag", [None, "--assume-unchanged", "--skip-worktree"])
+def test_a_secret_typed_into_a_file_that_git_has_is_refused(lab: Lab, flag: str | None) -> None:
+    lab.write("settings.py", 'token = "changeme"\n')
+    lab.commit("settings")
+    if flag:
+        lab.git("update-index", flag, "settings.py")
+    lab.write("settings.py", f'token = "{TOKEN}"\n')
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3
+    assert "settings.py  (what was typed into it looks like a secret: github)" in result.stderr
+    assert "git rm" not in result.stderr and lab.runs() == []
+
+
+def test_an_edit_beside_what_is_committed_already_is_recorded(lab: Lab) -> None:
+    lab.write("tests/key.py", f'FIXTURE = "{TOKEN}"\n')
+    lab.commit("a fixture")
+    lab.write("tests/key.py", f'# an example\nFIXTURE = "{TOKEN}"\n')
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
