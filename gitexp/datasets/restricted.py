@@ -1,7 +1,7 @@
 """Restricted datasets to what tells their bytes wherever they turn up: their places here, their sizes, their digests.
 
 Known are the files that lie at their paths, and those of manifests that the object store has. A file is hashed only
-when something of its size is asked for. Empty files tell nothing, and many datasets have one.
+when something of its size is asked for. Files of a byte or two tell nothing, and many datasets have one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from gitexp.errors import GitexpError
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.manifest import display, parse_manifest
 
+LEAST = 3  # bytes; an empty `__init__.py` or "{}" is nobody's
+LICENSES = (b"LICENSE", b"LICENCE", b"COPYING", b"NOTICE")  # lie beside data and beside code, and are public
 BESIDE = (b".gitignore", b".gitattributes", b".gitkeep")  # files of git's, which lie among data
 
 
@@ -66,13 +68,15 @@ class RestrictedBytes:
             if isinstance(file, Problem) or os.path.basename(file.relative) in BESIDE:
                 continue
             found = True
+            if _is_license(file.relative):
+                continue
             try:
                 size = os.stat(file.path).st_size
                 if pointer_text(file.path) is not None:
                     continue  # git-lfs has the bytes
             except OSError:
                 continue
-            if size:
+            if size >= LEAST:
                 self._by_size.setdefault(size, []).append((file.path, Owner(dataset, display(file.relative))))
         return found
 
@@ -80,7 +84,8 @@ class RestrictedBytes:
         """What a version of a dataset consists of."""
         for entry in parse_manifest(manifest):
             size = self._place.store.size_bytes(f"xxh128:{entry.digest}")
-            if size == 0 or os.path.basename(entry.path) in BESIDE:
+            public = os.path.basename(entry.path) in BESIDE or _is_license(entry.path)
+            if public or (size is not None and size < LEAST):
                 continue
             self._digests.setdefault(entry.digest, Owner(dataset, display(entry.path)))
             if size is None:
@@ -108,7 +113,7 @@ class RestrictedBytes:
     def owner(self, size: int, digest: Callable[[], str], *, thorough: bool) -> Owner | None:
         """Whose bytes these are. `thorough`: also where only digests are known, and no sizes to go by."""
         same_size = self._by_size.get(size)
-        if not size or (same_size is None and not (thorough and self._sizeless)):
+        if size < LEAST or (same_size is None and not (thorough and self._sizeless)):
             return None
         while same_size:
             path, owner = same_size.pop()
@@ -117,6 +122,11 @@ class RestrictedBytes:
             except OSError:
                 continue  # gone, or being written to: then nothing can be a copy of it
         return self._digests.get(digest())
+
+
+def _is_license(path: bytes) -> bool:
+    stem, _, ending = os.path.basename(path).partition(b".")
+    return stem.upper() in LICENSES and ending.lower() in (b"", b"txt", b"md", b"rst")
 
 
 def _folded(path: str) -> str:

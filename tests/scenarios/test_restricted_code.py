@@ -117,6 +117,19 @@ def test_a_copy_of_data_that_only_the_store_has_is_found_too(ward: Lab) -> None:
     refused(ward, "elsewhere.csv")
 
 
+def test_a_license_that_lies_beside_the_data_too_is_no_data(lab: Lab) -> None:
+    lab.write("gitexp.toml", CATALOGUE.replace("/patients.csv", ""))
+    lab.write(".gitignore", "data/\n")
+    for folder in (".", "data"):
+        lab.write(f"{folder}/LICENSE", "All of it is yours.\n")
+        lab.write(f"{folder}/__init__.py", "\n")
+    lab.write("data/license_plates.txt", "AB 123\n")
+    lab.commit("a licence for both")
+    assert run(lab).exit_code == 0
+    lab.write("plates.txt", "AB 123\n")
+    assert "plates.txt  (the bytes of license_plates.txt" in run(lab, "--no-verify").stderr
+
+
 def test_every_file_of_a_restricted_folder_is_refused(ward: Lab) -> None:
     ward.write("gitexp.toml", CATALOGUE.replace("data/patients.csv", "data/ward"))
     (ward.path / "data/patients.csv").unlink()
