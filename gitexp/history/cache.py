@@ -194,3 +194,8 @@ def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
     from gitexp.datasets.wholefile import write_note
 
     write_note(_path(repo, ref), rows.data[:])
+
+
+def forget_cache(repo: Repo, ref: str) -> None:
+    """Remove the file of a ref, where what it was read from has come back: the next reader reads it anew."""
+    _path(repo, ref).unlink(missing_ok=True)

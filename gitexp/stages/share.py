@@ -30,6 +30,7 @@ from gitexp.git.transport import (
     push_commit,
     reason,
 )
+from gitexp.history.cache import forget_cache
 from gitexp.history.walk import count_runs
 
 REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost
@@ -117,6 +118,7 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
         theirs = fetch_whole(repo, remote, branch=branch, show=show)
         restore_ref(repo, ref, theirs)
         lacking = Checkup(repo, ref).finish()
+        forget_cache(repo, ref)  # it has runs as unreadable that no longer are
     elif failed:
         raise failed
     shared = _take_up(repo, remote, theirs, branch=branch, tries=tries)

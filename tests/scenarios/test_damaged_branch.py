@@ -67,6 +67,7 @@ def test_whatever_is_damaged_comes_back_with_a_pull(shared: Lab, spec: str, how:
     assert shared.git("rev-parse", "experiments") == tip
     assert shared.git("fsck", "--full", "--no-dangling") == ""
     assert listed(shared) == 3
+    assert "unreadable" not in shared.gitexp("log").stdout
     assert shared.gitexp("pull").stderr == "already up to date with origin\n"
     assert shared.gitexp("run", "--", "true").exit_code == 0
     assert shared.state() == before
