@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -276,3 +276,11 @@ def filters_of(repo: Repo, paths: Sequence[str]) -> dict[str, str]:
     fields = output(repo, "check-attr", "-z", "--stdin", "filter", feed=feed).split(b"\0")
     named = zip(fields[0::3], fields[2::3], strict=False)
     return {os.fsdecode(path): value.decode() for path, value in named if value not in (b"unspecified", b"unset")}
+
+
+def tracked_link(repo: Repo, paths: Iterable[Path]) -> str | None:
+    """The first of these paths that is a link in git: whoever committed it chose where it leads."""
+    inside = (path for path in paths if path != repo.root and path.is_relative_to(repo.root))
+    links = [str(path.relative_to(repo.root)) for path in inside if path.is_symlink()]
+    tracked = output(repo, "ls-files", "-z", "--", *(f":(top,literal){link}" for link in links)) if links else b""
+    return os.fsdecode(tracked.split(b"\0")[0]) or None

@@ -7,6 +7,7 @@ and of datasets from their source. All are checked by digest. Nothing that is th
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -17,7 +18,7 @@ from gitexp.datasets.objects.placing import place_copies
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
 from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
@@ -169,6 +170,7 @@ def get(
 
     `strange`: datasets may come from addresses that only the record names.
     """
+    require_own(repo, folder)
     place = Place(repo.root, repo.common_dir, settings)
     fetched_bytes = 0
 
@@ -204,6 +206,23 @@ class Placed(NamedTuple):
     files: int
     size_bytes: int
     was_there: bool
+
+
+def require_own(repo: Repo, folder: Path) -> None:
+    """Raises Refused where a link in git leads a folder out of the working tree; a user's own may lead anywhere."""
+    from gitexp.git.worktree import tracked_link
+
+    link = tracked_link(repo, (*reversed(folder.parents), folder))
+    if link is None:
+        return
+    leads_to = Path(os.path.realpath(folder))
+    if leads_to.is_relative_to(os.path.realpath(repo.root)) and not leads_to.is_relative_to(repo.common_dir):
+        return
+    raise Refused(
+        f"Nothing is written to {folder}: {display(os.fsencode(link))} is a link in git, and leads to {leads_to}",
+        why="Whoever committed that link would choose the folder.",
+        fix=f"if that is meant, name it by its own path:  --to {shlex.quote(str(leads_to))}",
+    )
 
 
 def bring_and_place(bring: Callable[[], list[Entry]], folder: Path, store: ObjectStore, watch: Watch) -> Placed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from gitexp.git.repo import Repo
 from gitexp.history.needed import KEYED
 from gitexp.model.config import Config
 from gitexp.model.manifest import ALGORITHM, HEX_DIGITS, Entry, parse_manifest
-from gitexp.pipelines.get import SHOWN, Got, Watch, bring_and_place, what_helps
+from gitexp.pipelines.get import SHOWN, Got, Watch, bring_and_place, require_own, what_helps
 
 FEWEST_DIGITS = 6  # of a digest, to be looked up
 
@@ -23,6 +24,7 @@ def get_digest(
     repo: Repo, digest: str, *, folder: Path, config: Config, settings: Mapping[str, str], watch: Watch
 ) -> Got:
     """Bring a dataset, or a single file, into a folder by its digest. Raises GitexpError."""
+    require_own(repo, folder := Path(os.path.normpath(folder)))
     place = Place(repo.root, repo.common_dir, settings)
     full = _full(digest, place.store)
     remotes = list(config.remotes.values())

@@ -11,7 +11,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.read import Run
 from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
-from gitexp.pipelines.get import Got, Wanted
+from gitexp.pipelines.get import Got, Wanted, require_own
 
 CODE = "code"
 _LINK, _SUBMODULE, _PROGRAM = b"120000", b"160000", b"100755"
@@ -30,6 +30,7 @@ def file_of_record(repo: Repo, reader: ObjectReader, run: Run, name: str, store:
 
 def get_code(repo: Repo, run: Run, *, folder: Path) -> Got:
     """The code that ran, byte for byte, in a new or empty folder. Raises GitexpError, and places nothing."""
+    require_own(repo, folder)
     if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
         raise GitexpError(
             f"{folder} is there already; the code of a run goes to a folder of its own", fix="name another with --to"

@@ -12,7 +12,8 @@ from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.pinned import require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
-from gitexp.git.repo import Repo, output
+from gitexp.git.repo import Repo
+from gitexp.git.worktree import tracked_link
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config
 from gitexp.model.manifest import display
@@ -133,14 +134,12 @@ def _require_within(ref: DatasetRef, path: Path, repo: Repo) -> None:
     A link that git does not track is the user's own, such as one to a larger disk.
     """
     inside = path.is_relative_to(repo.root) and path != repo.root
-    above = [parent for parent in path.parents if parent.is_relative_to(repo.root) and parent != repo.root]
-    links = [str(parent.relative_to(repo.root)) for parent in above if parent.is_symlink()] if inside else []
-    tracked = output(repo, "ls-files", "-z", "--", *(f":(literal){link}" for link in links)) if links else b""
+    tracked = tracked_link(repo, path.parents) if inside else None
     if inside and not tracked and not any(part.lower() == ".git" for part in path.parts):
         return
     shown = "outside of the working tree"
     if tracked:
-        shown = f"below a link that is in git, {display(tracked.split(bytes(1))[0])}"
+        shown = f"below a link that is in git, {display(os.fsencode(tracked))}"
     raise Refused(
         f"Dataset {ref.name} is not brought to {ref.path}: that is {shown}",
         why="Whoever may write to the catalogue would choose the folder.",

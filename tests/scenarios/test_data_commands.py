@@ -160,6 +160,26 @@ def test_the_record_of_a_parent_that_was_not_noted_is_read_back_as_that(lab: Lab
 # ---- where a record or the catalogue would have something written
 
 
+@pytest.mark.parametrize("asked", ["get latest w.bin", "get latest code", "get latest run.toml", "data get DIGEST"])
+@pytest.mark.parametrize("to", ["models", "models/new"])
+def test_a_committed_link_does_not_choose_where_get_writes(lab: Lab, asked: str, to: str) -> None:
+    outside = lab.path.parent / ".ssh"
+    outside.mkdir()
+    assert lab.gitexp("run", "--", "sh", "-c", "echo w >$GITEXP_OUTPUT/w.bin").exit_code == 0
+    digest = lab.show("experiments:artifacts.xxh128")[:32]
+    (lab.path / "models").symlink_to("../.ssh")
+    lab.commit("a colleague's change, pulled")
+    words = asked.replace("DIGEST", digest).split()
+    result = lab.gitexp(*words, "--to", to)
+    assert result.exit_code == 3
+    assert "models is a link in git, and leads to " in result.stderr
+    assert list(outside.iterdir()) == []
+    named = result.stderr.partition("--to ")[2].strip()
+    assert lab.gitexp(*words, "--to", f"{named}/here").exit_code == 0  # as somebody says who means it
+    (lab.path / "mine").symlink_to("../.ssh")
+    assert lab.gitexp(*words, "--to", "mine/too").exit_code == 0  # a link of one's own
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
