@@ -72,7 +72,13 @@ def main() -> None:
         from gitexp.cli.completion import complete_quietly
 
         complete_quietly()
-    sys.exit(run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)  # Python says it once more
+    os._exit(code)  # no clean-up of the interpreter, which takes milliseconds: nobody has asked for anything at its end
 
 
 def hold_standard_streams() -> None:
