@@ -23,9 +23,9 @@ def redact(text: bytes, *, secrets: Iterable[str]) -> bytes:
     """The text without these values, as they are or escaped as in JSON, and without anything shaped like a token."""
     text = _redact_values(text, secrets)
     folded = text.lower()
-    has_long = any(len(word) >= LONG for word in text.split())
+    long = b" ".join(word for word in text.split() if len(word) >= LONG)
     for kind, needles, pattern in SHAPES:
-        if any(needle in folded for needle in needles) if needles else has_long:
+        if any(needle in folded or needle in long for needle in needles) if needles else long:
             text = _compiled(pattern).sub(rb"\g<1>[redacted:" + kind.encode() + b"]", text)
     return text
 

@@ -156,9 +156,24 @@ def remove(folder: str) -> None:
 
 
 def _remove_tree(folder: str) -> None:
-    import shutil
+    """Remove what can be removed of it. (`import shutil` for this costs 3 ms.)"""
+    try:
+        for _, folders, files, parent in os.fwalk(folder, topdown=False):  # below no link
+            for name in (*files, *folders):
+                try:
+                    os.unlink(name, dir_fd=parent)
+                except OSError:
+                    _remove_empty(name, parent)
+        os.rmdir(folder)
+    except OSError:
+        pass
 
-    shutil.rmtree(folder, ignore_errors=True)
+
+def _remove_empty(name: str, parent: int) -> None:
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError:
+        pass
 
 
 def never_began(folder: str) -> bool:

@@ -45,8 +45,8 @@ _NAMED = (
 
 LONG = 32
 
-# kind, what the lower-cased text must contain for the pattern to be tried, the pattern. Group 1 stays. Where there is
-# nothing that it must contain, a word of LONG bytes.
+# kind, what the lower-cased text must contain for the pattern to be tried, the pattern. Group 1 stays. Capitals must be
+# in a word of LONG bytes, as it stands: digests have none. Where nothing is stated, there must be such a word.
 # No possessive quantifiers: those of Python 3.11.2 match too little.
 SHAPES: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     # Whole; or without its end, then its lines of base64; or without its beginning, where the output was cut.
@@ -106,11 +106,11 @@ SHAPES: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     ("square", (b"eaaa",), rb"()" + _EDGE + rb"EAAA[\w-]{60}(?![\w-])"),
     ("mailchimp", (b"-us",), rb"()" + _EDGE + rb"[0-9a-f]{32}-us[0-9]{1,2}(?![A-Za-z0-9])"),
     ("telegram", (), rb"()(?<![0-9])[0-9]{8,10}:(?=[\w-]*[A-Za-z])[\w-]{35}(?![\w-])"),
-    ("discord", (), rb"()(?<![\w.-])[MNO][A-Za-z0-9_-]{23,25}\.[\w-]{6}\.[\w-]{27,38}(?![\w.-])"),
+    ("discord", (b"M", b"N", b"O"), rb"()(?<![\w.-])[MNO][A-Za-z0-9_-]{23,25}\.[\w-]{6}\.[\w-]{27,38}(?![\w.-])"),
     ("discord", (b"/api/webhooks/",), rb"(?i)(/api/webhooks/[0-9]+/)[\w-]{40,}"),
-    ("twilio", (), rb"()" + _EDGE + rb"(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])"),
+    ("twilio", (b"AC", b"SK"), rb"()" + _EDGE + rb"(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])"),
     ("artifactory", (b"akc",), rb"()" + _EDGE + rb"AKC(?=[A-Za-z]*[0-9])[A-Za-z0-9]{10,}"),
-    ("artifactory", (), rb"()" + _EDGE + rb"AP[0-9A-F](?=[A-Za-z]*[0-9])[A-Za-z0-9]{29,}"),
+    ("artifactory", (b"AP",), rb"()" + _EDGE + rb"AP[0-9A-F](?=[A-Za-z]*[0-9])[A-Za-z0-9]{29,}"),
     ("softlayer", (b"softlayer.com/soap/",), rb"(?i)(softlayer\.com/soap/v3(?:\.1)?/)[a-z0-9]{64}"),
     ("neptune", (b"eyjhcglfywrkcmvzc",), rb"()eyJhcGlfYWRkcmVzc[\w+/-]{20,}={0,2}"),
     ("azure", (b"8q~",), rb"()" + _EDGE + rb"[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),

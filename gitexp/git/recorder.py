@@ -65,11 +65,12 @@ def _noted() -> Recorder:
 
 def user_name() -> str | None:
     """Who we are on this machine."""
-    import getpass
+    import pwd
 
+    named = (os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))  # as getpass asks
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        return next(filter(None, named), None) or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return None  # no such variable and no entry for this uid: a container started with --user
 
 

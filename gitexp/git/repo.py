@@ -7,7 +7,6 @@ A git that was killed, or that cannot tell, has not said no: whoever asks gets a
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -203,7 +202,8 @@ _users_umask: list[int] = []  # a process has one umask; this is what it was bef
 def followed(settings: dict[str, str]) -> dict[str, str]:
     """The settings; our umask lets through by now what core.sharedRepository wants others to do, as git's own does."""
     value = settings.get("core.sharedrepository", "").lower()
-    bits = _SHARED.get(value, int(value, 8) & 0o666 if re.fullmatch("0[0-7]{3}", value) else 0)
+    octal = len(value) == 4 and value[0] == "0" and not value.strip("01234567")
+    bits = _SHARED.get(value, int(value, 8) & 0o666 if octal else 0)
     if bits:
         before = os.umask(0)
         _users_umask.append(before)

@@ -6,8 +6,6 @@ asked only where it is not. Nobody's own branch is ever taken for gitexp's. Touc
 
 from __future__ import annotations
 
-import re
-import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -28,7 +26,7 @@ ANOTHER = "git config gitexp.branch ANOTHER-NAME && gitexp init"
 STALE_S = 60.0  # git holds the lock of a ref for milliseconds; one that is older was left behind, or its holder hangs
 SUSPECT_S = 20.0  # after having waited for it in vain, one of this age is called that too
 
-_SAYS = re.compile(rb"^Gitexp-(?:Run|Event): ", re.MULTILINE)
+_SAYS = (b"\nGitexp-Run: ", b"\nGitexp-Event: ")
 
 
 class _Object(NamedTuple):
@@ -79,7 +77,8 @@ class Look:
     def _is_run(self, commit: _Object, tree: _Object, before: _Object | None) -> bool:
         """Whether a run, or what is said about runs, stands on top of another, or of the root."""
         header, _, message = commit.content.partition(b"\n\n")
-        if not _SAYS.search(message.rstrip().rpartition(b"\n\n")[2]) or b" run.toml\0" not in tree.content:
+        trailers = b"\n" + message.rstrip().rpartition(b"\n\n")[2]
+        if not any(name in trailers for name in _SAYS) or b" run.toml\0" not in tree.content:
             return False
         if any(f"parent {root}".encode() in header for root in ROOTS) or (before and b" run.toml\0" in before.content):
             return True
@@ -206,6 +205,8 @@ def require_no_stale_lock(ref_file: Path, *, older_s: float = STALE_S) -> None:
     except OSError:
         return
     if age_s > older_s:
+        import shlex
+
         raise BranchHeld(
             f"Unable to create '{lock}': File exists",
             why=f"That lock is {age_s:,.0f} s old: a git that was killed has left it, or one that hangs holds it.",

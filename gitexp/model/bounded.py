@@ -25,7 +25,8 @@ MOST_ESCAPES = 1 << 17
 _SMALL = 3 << 10  # characters that cannot hold much but depth: 3,000 hexadecimal digits can still be printed
 
 # Each alternative takes something wherever it begins, also what has no end: so this is one pass, whatever the text.
-_STRINGS = re.compile(
+# Patterns are text: short files, which most are, need none of them.
+_STRINGS = (
     r'"""(?:[^"\\]++|\\(?s:.)|"(?!""))*+"{0,5}+'
     r"|'''(?:[^']++|'(?!''))*+'{0,5}+"
     r'|"(?:[^"\\\n]++|\\[^\n])*+"?+'
@@ -33,8 +34,8 @@ _STRINGS = re.compile(
     r"|#[^\n]*+"
 )
 _PART = r"(?:[\w-]++|\"\")[ \t]*+"
-_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MOST_PARTS}}}")
-_LONG_WORD = re.compile(rf"(?<![\w.+-])[\w.+-]{{{LONGEST_WORD}}}")
+_LONG_KEY = rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MOST_PARTS}}}"
+_LONG_WORD = rf"(?<![\w.+-])[\w.+-]{{{LONGEST_WORD}}}"
 
 
 class OutOfBounds(ValueError):
@@ -70,7 +71,7 @@ def _parsed(text: str) -> tuple[dict[str, Any], bool]:
 def _weigh(text: str) -> None:
     if len(text) > LARGEST:
         raise OutOfBounds(f"it has more than {LARGEST:,} characters")
-    bare = _STRINGS.sub('""', text)
+    bare = re.sub(_STRINGS, '""', text)
     bounds = (
         (sum(map(bare.count, "=[{.")), MOST_KEYS, "keys and tables"),
         (bare.count(","), MOST_ELEMENTS, "elements of arrays"),
@@ -80,9 +81,9 @@ def _weigh(text: str) -> None:
     for count, most, what in bounds:
         if count > most:
             raise OutOfBounds(f"it has more than {most:,} {what}")
-    if _LONG_KEY.search(bare):
+    if re.search(_LONG_KEY, bare):
         raise OutOfBounds(f"a key has more than {MOST_PARTS} parts")
-    if word := _LONG_WORD.search(bare):
+    if word := re.search(_LONG_WORD, bare):
         is_number = word[0][0] in "+-.0123456789"
         raise OutOfBounds("a number has too many digits" if is_number else f"a word has over {LONGEST_WORD:,} letters")
     depth = 0

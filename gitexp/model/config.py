@@ -204,7 +204,8 @@ GOALS = Each(one_of("max", "min"), name=metric_name)
 
 def is_branch_name(name: str) -> bool:
     """Whether git takes this for the name of a branch. `refs/heads/x` it would take, and nobody means it."""
-    return bool(name) and not re.search(_NOT_IN_BRANCH, name) and name not in ("@", "HEAD")
+    plain = name.isascii() and name.isalnum()  # as most are
+    return name not in ("", "@", "HEAD") and (plain or not re.search(_NOT_IN_BRANCH, name))
 
 
 def _branch(value: Any) -> str | None:

@@ -24,12 +24,12 @@ SHOWN_PROBLEMS = 3
 CHUNK = 1 << 18
 
 BOM = b"\xef\xbb\xbf"
-_NUMERAL = re.compile(r"[+-]?(\d{1,3}([ .,'_\u00a0\u202f]\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?\s*%?")
+_NUMERAL = r"[+-]?(\d{1,3}([ .,'_\u00a0\u202f]\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?\s*%?"
 
 
 def is_numeral(text: str) -> bool:
     """Whether people would take this text for a number: 0.95, 0,95, 1_000, 1'000.5, 95 %."""
-    return len(text) <= 60 and _NUMERAL.fullmatch(text.strip()) is not None
+    return len(text) <= 60 and re.fullmatch(_NUMERAL, text.strip()) is not None
 
 
 class Reader:

@@ -5,10 +5,9 @@ What memory should not hold waits in a file that the caller gives.
 
 from __future__ import annotations
 
-import heapq
 import marshal
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from gitexp.model.blocks import Block
@@ -44,7 +43,12 @@ def in_time(sources: Sequence[Iterator[Block]], beside: IO[bytes]) -> Iterator[R
         if len(some) == _RUN:
             runs.append(_set_aside(sorted(some), beside))
             some = []
-    for _, _, step, time_s, values in heapq.merge(*runs, sorted(some)):
+    ordered: Iterable[_Timed] = sorted(some)
+    if runs:
+        import heapq
+
+        ordered = heapq.merge(*runs, ordered)
+    for _, _, step, time_s, values in ordered:
         yield Row(step, time_s, values)
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
 from gitexp.errors import Refused
@@ -15,9 +15,11 @@ from gitexp.model.batchjob import batch_job
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.model.run import RunId
-from gitexp.pipelines.data import Dataset, data_to_record
 from gitexp.stages.snapshot import Snapshot, snapshot
-from gitexp.stages.submit import Program, Streams, Submitted, keep_secrets, make_folder, submit
+from gitexp.stages.submit import DataToRecord, Program, Streams, Submitted, keep_secrets, make_folder, submit
+
+if TYPE_CHECKING:
+    from gitexp.pipelines.data import Dataset
 
 
 class Again(NamedTuple):
@@ -130,5 +132,13 @@ def _submit(submitted: Submitted, checked: Checked, code: Snapshot, *, message: 
         config=checked.config,
         code=code.code,
         code_tree=code.tree,
-        datasets={name: data_to_record(dataset) for name, dataset in checked.datasets.items()},
+        datasets=_to_record(checked.datasets),
     )
+
+
+def _to_record(datasets: Mapping[str, Dataset]) -> dict[str, DataToRecord]:
+    if not datasets:
+        return {}
+    from gitexp.pipelines.data import data_to_record
+
+    return {name: data_to_record(dataset) for name, dataset in datasets.items()}

@@ -15,7 +15,6 @@ from gitexp.git.worktree import Survey, Surveyed
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe, program_argv
 from gitexp.model.schema import escaped
-from gitexp.pipelines.data import Dataset, Watch, changed_data, data_paths, ready_data
 from gitexp.pipelines.prepare import Checked, prepare
 from gitexp.regularfile import read_regular
 from gitexp.stages.check import (
@@ -34,6 +33,7 @@ from gitexp.stages.snapshot import check_snapshot
 from gitexp.stages.submit import Streams, Submitted
 
 if TYPE_CHECKING:
+    from gitexp.pipelines.data import Dataset, Watch
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Ended, Recorded
 
@@ -111,7 +111,7 @@ def check_resolved(
     check_store(surveyed)
     if recipe.made_of_components:
         check_components(surveyed, recipe)
-    datasets = ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
+    datasets = _data(recipe, surveyed, config, watch=watch)
     argv = _argv(recipe, datasets, root=root)
     check_program(argv, cwd=cwd, recipe=recipe)
     warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
@@ -119,6 +119,14 @@ def check_resolved(
     warned += [unused] if unused else []
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
+
+
+def _data(recipe: Recipe, surveyed: Surveyed, config: Config, *, watch: Watch) -> Mapping[str, Dataset]:
+    if not recipe.data:
+        return {}  # and nothing that data takes is loaded
+    from gitexp.pipelines.data import ready_data
+
+    return ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
 
 
 def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
@@ -138,7 +146,12 @@ def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tup
         from gitexp.stages.train import training_argv
 
         return training_argv(recipe)
-    return program_argv(recipe, data_paths=data_paths(datasets, root=root))
+    paths: Mapping[str, str] = {}
+    if datasets:
+        from gitexp.pipelines.data import data_paths
+
+        paths = data_paths(datasets, root=root)
+    return program_argv(recipe, data_paths=paths)
 
 
 def _no_smoke(recipe: Recipe) -> Refused:
@@ -183,7 +196,7 @@ def run(
         previous.read()
         stop_left_over(ended)
         looking = EditWatch(repo, tree=code.tree, env=code.env)
-        data = changed_data(checked.datasets)
+        data = _changed_data(checked.datasets)
         edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
@@ -195,6 +208,14 @@ def run(
     others = settle_all(repo, settings=surveyed.config)
     maintain(repo)
     return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others, previous.count)
+
+
+def _changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
+    if not datasets:
+        return ()
+    from gitexp.pipelines.data import changed_data
+
+    return changed_data(datasets)
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:

@@ -7,7 +7,6 @@ logged out, out of disk): every command that reads or shares the branch calls it
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import tomllib
 from collections.abc import Mapping
@@ -70,7 +69,8 @@ def settle(
         problems=collected.problems,
         notes=collected.notes,
     )
-    cache, digests = Place(repo.root, repo.common_dir, settings).cache, ended.submit.get("manifests", {})
+    digests = ended.submit.get("manifests", {})
+    cache = Place(repo.root, repo.common_dir, settings).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
     recorded = record(
@@ -225,6 +225,8 @@ def _remove_unstarted(folder: Path) -> None:
     except FileNotFoundError:
         return  # it has its name now, or another command was faster
     if age_s > STARTING_S:
+        import shutil
+
         shutil.rmtree(folder, ignore_errors=True)
 
 

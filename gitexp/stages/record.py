@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.datasets.manifest import Built, build_readable, manifests_of, strong_digest
-from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Watch
-from gitexp.datasets.walk import Problem
 from gitexp.git.append import Entry, append
 from gitexp.git.objects import Laid, Written, fresh_objects, write_files
 from gitexp.git.quarantine import lacking, release
@@ -117,22 +114,20 @@ def record(
     stored; the run then waits in its folder.
     """
     folder, asked = ended.folder, Asked()
-    store = Place(repo.root, repo.common_dir, settings).store
-    algorithms = ended.submit.get("digests", (ALGORITHM,))
-    artifacts, unreadable = _keep_artifacts(folder, store, watch, algorithms=algorithms)
+    place = Place(repo.root, repo.common_dir, settings)
+    kept = _keep_artifacts(folder, place, watch, algorithms=ended.submit.get("digests", (ALGORITHM,)))
     secrets = _secrets(folder)
-    results, listings = _clean_names(results, manifests_of(artifacts), secrets=secrets)
-    history = _keep_history(results, store)
-    lost = [*trained.problems, *(f"not kept: {problem.what}" for problem in unreadable)]
+    results, listings = _clean_names(results, kept.manifests, secrets=secrets)
+    history = _keep_history(results, place)
+    lost = [*trained.problems, *kept.problems]
     tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
     for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
         lost.append(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
         )
     run = describe_run(ended, results, history=history, lost=lost, recorder=asked.answer())
-    strong = listings.get(SHA256.name)
     run = run._replace(
-        artifacts=Saved(artifacts.files, artifacts.size_bytes, None if strong is None else strong_digest(strong)),
+        artifacts=_described(kept, listings.get(SHA256.name)),
         digests=trained.digests,
         splits=trained.splits,
         seed=trained.seed if run.seed is None else run.seed,
@@ -161,31 +156,12 @@ def record(
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
 
-def _keep_artifacts(
-    folder: Path, store: ObjectStore, watch: Watch, *, algorithms: Sequence[str]
-) -> tuple[Built, tuple[Problem, ...]]:
-    """What the program saved, into the object store: many files for one wait for the disk."""
-    saved = folder / runfolder.SAVED
-    with watch("hashing artifacts") as progress:
-        built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
-    with watch("storing artifacts") as progress, store.batch() as batch:
-        progress.expect(files=built.files, size_bytes=built.size_bytes)
-        for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
-            if number % SHOWS_LIFE == 0:
-                os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
-            batch.take(saved / os.fsdecode(entry.path), digest=entry.digest)
-            progress.advance(files=1, size_bytes=entry.size or 0)
-    return built, unreadable
-
-
 def _texts(
     ended: Ended, results: Results, run: RunRecord, trained: Learned, *, secrets: Sequence[str]
 ) -> dict[str, bytes]:
     """The record's own files, without secrets: path in the tree → content."""
     folder, recipe = ended.folder, trained.recipe
     texts = {
-        "README.md": RECORD_README.encode(),
-        "FORMAT.md": format_page(),
         "run.toml": dump_run(run).encode(),
         "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
@@ -193,6 +169,7 @@ def _texts(
         **{name: text.encode() for name, text in trained.files.items()},
     }
     texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
+    texts |= {"README.md": RECORD_README.encode(), "FORMAT.md": format_page()}  # our own words, and long
     texts["output.log"] = read_output(str(folder), lambda text: redact(text, secrets=secrets))
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
@@ -226,6 +203,44 @@ def _clean_recipe(text: bytes) -> bytes:
 
 def _entries(algorithm: str, manifest: bytes) -> Sequence[ManifestEntry]:
     return parse_manifest(manifest, algorithm=SHA256 if algorithm == SHA256.name else XXH128)
+
+
+class _Kept(NamedTuple):
+    """What the program saved, in the object store."""
+
+    manifests: Mapping[str, bytes]  # by algorithm
+    files: int = 0
+    size_bytes: int = 0
+    problems: tuple[str, ...] = ()  # a sentence on each that could not be kept
+
+
+def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Sequence[str]) -> _Kept:
+    """Many files for one wait for the disk. Most runs save none, and load nothing that hashes."""
+    saved = folder / runfolder.SAVED
+    if saved.is_dir() and not any(saved.iterdir()):
+        return _Kept(dict.fromkeys(algorithms, b""))
+    from gitexp.datasets.manifest import build_readable, manifests_of
+
+    with watch("hashing artifacts") as progress:
+        built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
+    with watch("storing artifacts") as progress, place.store.batch() as batch:
+        progress.expect(files=built.files, size_bytes=built.size_bytes)
+        for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
+            if number % SHOWS_LIFE == 0:
+                os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
+            batch.take(saved / os.fsdecode(entry.path), digest=entry.digest)
+            progress.advance(files=1, size_bytes=entry.size or 0)
+    problems = tuple(f"not kept: {problem.what}" for problem in unreadable)
+    return _Kept(manifests_of(built), built.files, built.size_bytes, problems)
+
+
+def _described(kept: _Kept, strong: bytes | None) -> Saved:
+    """`strong`: its sha256 manifest; None: not asked for."""
+    if strong is None:
+        return Saved(kept.files, kept.size_bytes)
+    from gitexp.datasets.manifest import strong_digest
+
+    return Saved(kept.files, kept.size_bytes, strong_digest(strong))
 
 
 def _clean_names(
@@ -285,11 +300,11 @@ def _rename_whole(path: Path, header: bytes) -> str:
     return digest
 
 
-def _keep_history(results: Results, store: ObjectStore) -> History | None:
+def _keep_history(results: Results, place: Place) -> History | None:
     if results.rows == 0:
         return None
     if results.history_whole is not None:
-        store.take(results.history_whole, digest=results.history_digest)
+        place.store.take(results.history_whole, digest=results.history_digest)
     return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{results.history_digest}")
 
 

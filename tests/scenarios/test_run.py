@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -55,6 +56,15 @@ def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
     message = lab.git("log", "-1", "--format=%B", "experiments")
     assert message.startswith("sh: completed\n\nwhy not\n\nGitexp-Run: ")
     assert f"Gitexp-Code: sha1:{lab.git('rev-parse', 'HEAD')}" in message
+
+
+@pytest.mark.parametrize("module", ["bz2", "heapq", "shutil", "xxhash", "gitexp.datasets.manifest"])
+def test_a_run_that_names_no_data_and_saves_nothing_loads_nothing_for_it(lab: Lab, module: str) -> None:
+    result = lab.command(sys.executable, "-X", "importtime", "-m", "gitexp", "run", "--", "true")
+    assert result.exit_code == 0
+    loaded = [line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time:")]
+    assert "gitexp.stages.record" in loaded
+    assert module not in loaded
 
 
 def test_a_failing_program_is_recorded_and_exits_with_4(lab: Lab) -> None:
