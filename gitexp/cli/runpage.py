@@ -23,6 +23,7 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
+from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
@@ -31,6 +32,7 @@ from gitexp.model.run import RunRecord
 from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
 
 if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
     from gitexp.model.datarecord import DatasetRecord
 
 NAMED = 10  # changed files, artifacts
@@ -48,6 +50,7 @@ def run_page(
     before: Run | None,
     *,
     goals: Mapping[str, str],
+    place: Place,
     printed: str | None = None,
     on: Screen,
     now: float,
@@ -71,7 +74,7 @@ def run_page(
         _data(run, on=on),
         _environment(run, on=on),
         _digests(run, on=on),
-        _artifacts(run, on=on),
+        _artifacts(run, place, on=on),
     ]
     sections = [
         head,
@@ -360,15 +363,28 @@ def _environment(run: Run, *, on: Screen) -> str:
     return heading("environment", on=on) + f"  {safe(' · '.join(words))}\n"
 
 
-def _artifacts(run: Run, *, on: Screen) -> str:
+def _artifacts(run: Run, place: Place, *, on: Screen) -> str:
     count, first = run.artifacts
     if not count:
         return ""
-    rows = [[Cell(safe(path)), Cell(safe(digest), "dim")] for path, digest in first[:NAMED]]
+    rows = [
+        [Cell(safe(path)), Cell(_size_here(digest, place)), Cell(safe(digest), "dim")] for path, digest in first[:NAMED]
+    ]
     if count > NAMED:
-        rows.append([Cell(f"and {count - NAMED:,} more"), Cell("")])
-    columns = [Column("", least=20), Column("", least=16)]
-    return heading("artifacts", on=on) + table(columns, rows, on=on, indent="  ")
+        rows.append([Cell(f"and {count - NAMED:,} more"), Cell(""), Cell("")])
+    columns = [Column("", least=20), Column("", True), Column("", least=16)]
+    saved = run.record.artifacts if run.record else None
+    note = f"{size(saved.size_bytes)} in all" if saved is not None and count > 1 else ""
+    return heading("artifacts", note, on=on) + table(columns, rows, on=on, indent="  ")
+
+
+def _size_here(digest: str, place: Place) -> str:
+    """The record has the size of all; that of one is known where the object store of this clone has it."""
+    try:
+        found = place.store.size_bytes(digest)
+    except (OSError, ValueError, GitexpError):
+        found = None
+    return "not here" if found is None else size(found)
 
 
 def _digests(run: Run, *, on: Screen) -> str:

@@ -75,7 +75,7 @@ def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gite
         "optimizer.lr 0.02 was 0.01",
         "digits d.csv 1 file 57.5 kB xxh128:00",
         "CPython 3.11.2 · 1 package · Example CPU · 2 cores",
-        "model.pt xxh128:" + "c" * 32,
+        "model.pt not here xxh128:" + "c" * 32,
         "data changed during the run",
         f"git show {commit[:12]}:history.csv every logged step",
     ):
@@ -165,7 +165,8 @@ def in_progress(lab: Lab, run_id: str, **files: str) -> Any:
 def test_status_tells_running_waiting_and_crashed_runs_apart(fresh: Lab, gitexp: Gitexp) -> None:
     running = in_progress(fresh, A, metrics_jsonl='{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n{"st')
     in_progress(fresh, B, outcome_json="{}")
-    in_progress(fresh, C, started_json='{"started": 1763632800.0, "pid": 4194305, "host": "h"}')
+    silent = in_progress(fresh, C, started_json='{"started": 1763632800.0, "pid": 4194305, "host": "h"}')
+    os.utime(silent / "worker.lock", (1763632800.0, 1763632800.0))
     held = os.open(running / "worker.lock", os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
     try:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from gitexp.cli.render import Screen
 from gitexp.cli.runpage import run_page
 from gitexp.cli.runtable import changes_in_words, summary_table
 from gitexp.cli.shapes import csv_table, diff_document, document, run_shape, unreadable_shape, whole_run_shape
+from gitexp.datasets.place import Place
 from gitexp.git.repo import ObjectReader, Repo, find_repo
 from gitexp.history.read import Run
 from gitexp.history.walk import _read_row
@@ -279,7 +281,7 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
     csv_table([row])
     summary_table([row], on=on, now=0.0)
     changes_in_words(good, bad, whole_keys=False)
-    run_page(bad, row, good, goals={}, printed=None, on=on, now=0.0)
+    run_page(bad, row, good, goals={}, place=Place(Path("/"), Path("/nowhere"), {}), printed=None, on=on, now=0.0)
     for a, b in ((good, bad), (bad, good)):
         comparison = compare(repo, reader, a, b=b, goals={})
         diff_page(a, b, comparison, rows=(row, row), on=on)

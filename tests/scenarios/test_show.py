@@ -67,3 +67,14 @@ def test_a_message_of_several_lines_keeps_them(lab: Lab) -> None:
     lab.gitexp("run", "-m", "first\nsecond", "--", "sh", "-c", "true")
     lines = page(lab)
     assert lines[lines.index("message first") + 1] == "second"
+
+
+def test_artifacts_are_listed_with_their_sizes(lab: Lab) -> None:
+    script = 'head -c 1500 /dev/zero >"$GITEXP_OUTPUT/a.bin"; echo hi >"$GITEXP_OUTPUT/b.txt"'
+    assert lab.gitexp("run", "--", "sh", "-c", script).exit_code == 0
+    shown = lab.gitexp("show").stdout.partition("artifacts  ")[2].splitlines()
+    assert [line.split()[:3] for line in shown[:3]] == [
+        ["1.5", "kB", "in"],
+        ["a.bin", "1.5", "kB"],
+        ["b.txt", "3", "B"],
+    ]
