@@ -281,6 +281,15 @@ def lock(folder: str, name: str) -> int | None:
     return fd
 
 
+def let_go(fd: int) -> None:
+    """Give a lock back, and take our name out of its file: elsewhere a name alone passes for life."""
+    try:
+        os.ftruncate(fd, 0)
+    except OSError:
+        pass  # then it is believed for as long as a machine that fell silent
+    os.close(fd)
+
+
 def _is_there(fd: int, path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))

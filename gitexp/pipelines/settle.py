@@ -6,7 +6,6 @@ logged out, out of disk): every command that reads or shares the branch calls it
 
 from __future__ import annotations
 
-import os
 import time
 import tomllib
 from collections.abc import Mapping
@@ -173,7 +172,7 @@ def _settle_unattended(
             return []  # it has just started
         return _settle_left_over(repo, folder, settings, stuck)
     finally:
-        os.close(lock)
+        runfolder.let_go(lock)
 
 
 def _settle_left_over(

@@ -92,7 +92,10 @@ def test_errors_are_all_printed_and_the_exit_code_is_3(fresh: Lab) -> None:
     assert result.stdout == ""
     assert "2 errors in the recipe" in result.stderr
     assert "recipes/x.toml:4: about.sumary: unknown key; did you mean summary?" in result.stderr
-    assert 'recipes/x.toml:9: optimizer.lr: expected a float, got "0.1" (recipes/base.toml:4 has 0.01)' in result.stderr
+    assert (
+        'recipes/x.toml:9: optimizer.lr: expected a float, got "0.1"; TOML writes 0.1 (recipes/base.toml:4 has 0.01)'
+        in result.stderr
+    )
 
 
 def test_a_recipe_that_would_move_the_cursor_is_printed_escaped(fresh: Lab) -> None:

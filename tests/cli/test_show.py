@@ -165,8 +165,7 @@ def in_progress(lab: Lab, run_id: str, **files: str) -> Any:
 def test_status_tells_running_waiting_and_crashed_runs_apart(fresh: Lab, gitexp: Gitexp) -> None:
     running = in_progress(fresh, A, metrics_jsonl='{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n{"st')
     in_progress(fresh, B, outcome_json="{}")
-    silent = in_progress(fresh, C, started_json='{"started": 1763632800.0, "pid": 4194305, "host": "h"}')
-    os.utime(silent / "worker.lock", (1763632800.0, 1763632800.0))
+    in_progress(fresh, C, started_json='{"started": 1763632800.0, "pid": 4194305, "host": "h"}')
     held = os.open(running / "worker.lock", os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
     try:
