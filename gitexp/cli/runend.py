@@ -75,6 +75,9 @@ def tell(done: Done) -> None:
     if run.error is not None:
         click.echo(coloured("error: ", "red") + safe(f"The program could not be started: {run.error}"), err=True)
         click.echo("A script's first line names its interpreter: #!/bin/sh, say, and that must be there.", err=True)
+    if done.other_held_out:
+        names = ", ".join(map(safe, done.other_held_out))
+        click.echo(f"note: held-out rows differ from those of the run before: not comparable ({names})", err=True)
     for note in run.notes:
         click.echo("note: " + safe(note), err=True)
     for defect in run.defects:

@@ -165,27 +165,30 @@ def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str
 
 def best_values(
     rows: Sequence[Row], goals: Mapping[str, Mapping[str, str]], *, names: Sequence[str]
-) -> dict[tuple[str, str], float | int]:
-    """The best value of each recipe's metrics that have a goal, among completed runs; none where there is no choice."""
+) -> dict[tuple[str, str, str], float | int]:
+    """The best value of each recipe's metrics that have a goal, among completed runs; none where there is no choice.
+
+    Only runs with the same held-out rows are compared: the keys are recipe, those rows, metric.
+    """
     wanted = {recipe: {n: goal for n in names if (goal := goal_of(n, stated))} for recipe, stated in goals.items()}
-    found: dict[tuple[str, str], list[float | int]] = {}
+    found: dict[tuple[str, str, str], list[float | int]] = {}
     for row in rows:
         if row.status == "completed" and row.kind != "smoke":
             for name in wanted.get(row.recipe, ()):
                 number_ = row.metrics.get(name)
                 if number_ is not None and number_ == number_:
-                    found.setdefault((row.recipe, name), []).append(number_)
+                    found.setdefault((row.recipe, row.held_out, name), []).append(number_)
     return {
-        (recipe, name): (max if wanted[recipe][name] == "max" else min)(values)
-        for (recipe, name), values in found.items()
+        (recipe, held_out, name): (max if wanted[recipe][name] == "max" else min)(values)
+        for (recipe, held_out, name), values in found.items()
         if len(values) > 1
     }
 
 
-def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str], float | int]) -> Cell:
+def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str, str], float | int]) -> Cell:
     found = row.metrics.get(name)
     counts = row.status == "completed" and row.kind != "smoke"
-    is_best = found is not None and counts and best.get((row.recipe, name)) == found
+    is_best = found is not None and counts and best.get((row.recipe, row.held_out, name)) == found
     # The mark's place is kept free in all other cells, so that digits stand below digits.
     return Cell(f"{number(found)}*" if is_best else f"{number(found)} ", "bold green" if is_best else "")
 

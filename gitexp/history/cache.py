@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gitexp.git.repo import Repo
 
-VERSION_LINE = b'["gitexp index", 2]\n'
+VERSION_LINE = b'["gitexp index", 3]\n'
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 _TIP = b'["tip", "'
 
@@ -42,6 +42,7 @@ class Row(NamedTuple):
     defects: int
     metrics: dict[str, float | int]
     problem: str | None  # why the record cannot be read, in one line; None: it can
+    held_out: str = ""  # the same for runs with the same held-out rows; empty where none are recorded
 
     @property
     def order(self) -> tuple[float, float, str, int]:

@@ -6,12 +6,19 @@ What was not looked at is not recorded, and never the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.history.read import Run
 from gitexp.model.catalogue import is_keyed
+
+if TYPE_CHECKING:
+    from gitexp.history.read import Run
+    from gitexp.model.datarecord import DatasetRecord
+    from gitexp.model.run import SplitRows
+
+    # What a record says of the rows of splits: [splits] of run.toml, and data.toml.
+    Stated = tuple[Mapping[str, SplitRows], Mapping[str, DatasetRecord]]
 
 TRAIN = "train"
 
@@ -67,12 +74,12 @@ class Inputs:
     @cached_property
     def other_rows(self) -> tuple[str, ...]:
         """The splits that are known to have other rows, `train` or held out; those of datasets as DATASET.SPLIT."""
-        return (*_other_splits(self.a, self.b), *_other_drawn(self.a, self.b))
+        return other_rows(*((_splits_of(run), run.data) for run in (self.a, self.b)))
 
     @property
     def untold_held_out(self) -> tuple[str, ...]:
         """The held-out splits of both of which it is not recorded whether they have the same rows."""
-        old, new = (run.record.splits if run.record else {} for run in (self.a, self.b))
+        old, new = _splits_of(self.a), _splits_of(self.b)
         both = [name for name in old if name in new and name != TRAIN and name not in self.other_rows]
         return tuple(
             n for n in both if old[n].digest is None or (old[n].by, new[n].digest) != (new[n].by, old[n].digest)
@@ -81,7 +88,7 @@ class Inputs:
     @property
     def other_held_out(self) -> tuple[str, ...]:
         """Those that something is judged by: metrics of theirs cannot be compared."""
-        return tuple(name for name in self.other_rows if name.rpartition(".")[2] != TRAIN)
+        return held_out(self.other_rows)
 
     @property
     def same(self) -> bool:
@@ -164,24 +171,42 @@ def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and (a == b or repr(a) == repr(b))
 
 
-def _other_splits(a: Run, b: Run) -> list[str]:
-    """Of what the loaders of components gave."""
-    old, new = (run.record.splits if run.record else {} for run in (a, b))
+def other_rows(a: Stated, b: Stated) -> tuple[str, ...]:
+    """The splits that are known to have other rows; those of datasets as DATASET.SPLIT."""
+    old, new = a[0], b[0]
     both = ((name, old[name], new[name]) for name in old if name in new)
-    return [name for name, x, y in both if x.rows != y.rows or (x.by == y.by and x.digest != y.digest)]
+    found = [name for name, x, y in both if x.rows != y.rows or (x.by == y.by and x.digest != y.digest)]
+    for name in sorted({*a[1]} & {*b[1]}):  # of splits that the catalogue draws from files that are the same
+        if data_state(a[1][name], b[1][name]) == "other splits":
+            drawn, others = (_digests(data[name]) for data in (a[1], b[1]))
+            found += [f"{name}.{split}" for split in sorted({*drawn} & {*others}) if drawn[split] != others[split]]
+    return tuple(found)
 
 
-def _other_drawn(a: Run, b: Run) -> list[str]:
-    """Of splits that the catalogue draws from files that are the same."""
-    found = []
-    for name in sorted({*a.data} & {*b.data}):
-        if data_state(a.data[name], b.data[name]) == "other splits":
-            old, new = (_splits_of(run.data[name]) for run in (a, b))
-            found += [f"{name}.{split}" for split in sorted({*old} & {*new}) if old[split] != new[split]]
-    return found
+def held_out(names: Iterable[str]) -> tuple[str, ...]:
+    """Of splits, those that something is judged by."""
+    return tuple(name for name in names if name.rpartition(".")[2] != TRAIN)
 
 
-def _splits_of(record: Any) -> dict[str, Any]:
+def rows_key(stated: Stated) -> str:
+    """The same for runs whose held-out rows are recorded alike, among any number of them; "": none are recorded."""
+    splits, data = stated
+    said: list[tuple[object, ...]] = [(name, *splits[name]) for name in held_out(sorted(splits))]
+    if not said:
+        drawn = {name: _digests(data[name]) for name in sorted(data)}
+        said = [(name, data[name].digest, sorted(d.items())) for name, d in drawn.items() if held_out(d)]
+    if not said:
+        return ""
+    from hashlib import sha256
+
+    return sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _splits_of(run: Run) -> Mapping[str, SplitRows]:
+    return run.record.splits if run.record else {}
+
+
+def _digests(record: DatasetRecord) -> dict[str, Any]:
     return {name: rule.get("digest") for name, rule in record.split.items()}
 
 

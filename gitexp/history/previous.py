@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
-from gitexp.git.repo import Repo, start
+from gitexp.errors import GitexpError
+from gitexp.git.repo import ObjectReader, Repo, start
 from gitexp.git.standing import branch_ref
+from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.message import one_line
 from gitexp.model.metrics import load_metrics
-from gitexp.model.run import Unreadable
+from gitexp.model.run import SplitRows, load_run
 
 FAR = 10  # runs back; smoke runs are compared with smoke runs alone
 _ID = "%(trailers:key=Gitexp-Run,valueonly,separator=)"
@@ -27,7 +29,9 @@ class PreviousRun:
         self._repo = repo
         self._id = run_id
         self._kind = "smoke" if smoke else ""
-        self._reading: subprocess.Popen[bytes] | None = None
+        self._found = ""
+        self._reader: ObjectReader | None = None
+        self.other_held_out: tuple[str, ...] = ()  # splits; known once `metrics` is
         self.count = 0  # of the last ten of this recipe that are of another run; fewer where the search was given up
         literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in one_line(recipe))
         found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", f"--format=%H {_ID} {_KIND}")
@@ -46,14 +50,28 @@ class PreviousRun:
         self.count = len(others)
         commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
         if commit:
-            self._reading = start(self._repo.root, "cat-file", "blob", f"{commit}:metrics.toml")
+            self._found, self._reader = commit, ObjectReader(self._repo)
 
-    def metrics(self) -> Mapping[str, float | int] | None:
-        """Its metrics; None where there is no such run, or where finding it takes longer than the program took."""
-        if self._reading is None:
+    def metrics(
+        self, splits: Mapping[str, SplitRows], data: Mapping[str, DatasetRecord]
+    ) -> Mapping[str, float | int] | None:
+        """Its metrics; None where there is no such run, or where finding it takes longer than the program took.
+
+        None, too, where the new run's splits and data say that it had other held-out rows: see `other_held_out`.
+        """
+        if self._reader is None:
             return None
-        text, _ = self._reading.communicate()
+        stated = bool(splits) or any(one.split for one in data.values())
+        parts = ("metrics.toml", *(("run.toml", "data.toml") if stated else ()))
+        with self._reader as reader:
+            names = (f"{self._found}:{part}" for part in parts)
+            texts = [(found[1] or b"").decode(errors="replace") if found else "" for found in reader.find_many(names)]
         try:
-            return load_metrics(text.decode(errors="replace"))
-        except Unreadable:
+            if stated:
+                from gitexp.history.inputs import held_out, other_rows
+
+                before = load_run(texts[1], where="run.toml").splits, load_data(texts[2])
+                self.other_held_out = held_out(other_rows(before, (splits, data)))
+            return load_metrics(texts[0]) if texts[0] and not self.other_held_out else None
+        except GitexpError:
             return None  # a damaged record; `show` says so

@@ -57,6 +57,7 @@ class History:
         self.branch = branch
         self.goals = goals  # gitexp.toml's
         self.settings = settings  # git's
+        self._tell = tell
         self.tips = find_tips(repo, branch, settings)
         self.runs = Runs(repo, tip_to_read(self.tips, remote=settings.get("gitexp.remote")), reader=reader, tell=tell)
 
@@ -147,7 +148,13 @@ class History:
         if not candidates:
             raise _no_best(runs.all(), metric, recipe)
         sign = 1 if self.goal(metric, recipe=recipe) == "max" else -1
-        return max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
+        best = max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
+        others = sum(row.held_out not in ("", best.held_out) for row in candidates) if best.held_out else 0
+        if others and self._tell is not None:
+            count = "1 run" if others == 1 else f"{others} runs"
+            words = f"{best.id} is the best by {metric!r}, but {count} compared with it had other held-out rows"
+            self._tell(GitexpError(f"{words}: not comparable"))
+        return best
 
     def _unknown(self, text: str, commit: str | None) -> GitexpError:
         if commit:

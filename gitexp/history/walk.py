@@ -7,17 +7,19 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
 from gitexp.git.repo import ObjectReader, Repo, failure, is_ancestor, output, start
 from gitexp.history.cache import A_DAY_S, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
+from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record
 from gitexp.model.bounded import LARGEST
+from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.metrics import load_metrics
-from gitexp.model.run import RunId
+from gitexp.model.run import RunId, RunRecord
 
 T = TypeVar("T")
 
@@ -174,16 +176,24 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
         for _, oid, at, ct, author, trailer in commits
         if trailer.strip()
     ]
-    names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml"))
+    names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml", "data.toml"))
     found = reader.find_many(names, limit=LARGEST)
-    return gone, [_read_row(*run, record=next(found), metrics=next(found)) for run in runs]
+    return gone, [_read_row(*run, record=next(found), metrics=next(found), data=next(found)) for run in runs]
 
 
 Found = tuple[str, bytes | None] | None
 
 
 def _read_row(
-    commit: str, authored: int, committed: int, author: str, trailer: str, *, record: Found, metrics: Found
+    commit: str,
+    authored: int,
+    committed: int,
+    author: str,
+    trailer: str,
+    *,
+    record: Found,
+    metrics: Found,
+    data: Found,
 ) -> Row:
     try:
         run = load_record(_text(record, "run.toml"))
@@ -212,7 +222,18 @@ def _read_row(
         defects=len(run.defects),
         metrics=dict(list(values.items())[:METRICS_LIMIT]),
         problem=None,
+        held_out=_held_out(run, data),
     )
+
+
+def _held_out(run: RunRecord, data: Found) -> str:
+    drawn: Mapping[str, DatasetRecord] = {}
+    if data is not None and data[1] is not None and b".split." in data[1]:  # most have none, and need no parsing
+        try:
+            drawn = load_data(_text(data, "data.toml"))
+        except GitexpError:
+            pass  # `show` and `diff` say so
+    return rows_key((run.splits, drawn))
 
 
 def _ordered(finished: float, committed: int) -> float:

@@ -60,6 +60,7 @@ class Done(NamedTuple):
     edited: tuple[str, ...]  # paths that changed in the working tree meanwhile
     others: Settled  # left-over runs that were recorded on the way
     earlier: int  # runs of the same recipe before it, of the last ten
+    other_held_out: tuple[str, ...] = ()  # splits whose rows the run before had others of: then it has no `previous`
 
 
 def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Checked:
@@ -207,7 +208,10 @@ def run(
     os.close(submitted.lock)
     others = settle_all(repo, settings=surveyed.config)
     maintain(repo)
-    return Done(repo, recorded, checked.recipe, previous.metrics(), edited, others, previous.count)
+    described = {name: dataset.record for name, dataset in checked.datasets.items()}
+    before = previous.metrics(recorded.record.splits, described)
+    told = previous.other_held_out
+    return Done(repo, recorded, checked.recipe, before, edited, others, previous.count, told)
 
 
 def _changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:

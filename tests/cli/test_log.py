@@ -181,6 +181,25 @@ def test_other_held_out_rows_are_not_comparable(fresh: Lab, gitexp: Gitexp) -> N
     assert "goal" not in gitexp("diff", A, B).stdout + shown
 
 
+@pytest.mark.parametrize("stated_in", ["run.toml", "data.toml"])
+def test_the_best_is_told_among_runs_with_the_same_held_out_rows(fresh: Lab, gitexp: Gitexp, stated_in: str) -> None:
+    for run_id, hour, rows, value in ((A, 10, 3, 0.5), (B, 11, 2, 0.9), (C, 12, 3, 0.6)):
+        time = f"2026-11-20T{hour}:00:00Z"
+        said = {
+            "run.toml": run_toml(run_id, finished=time, recipe="digits", status="completed")
+            + f"[splits.val]\nrows = {rows}\n",
+            "data.toml": f"[d]\ndigest = 'xxh128:{'1' * 32}'\n[d.split.val]\nrows = 3\n"
+            f"digest = 'xxh128:{str(rows) * 32}'\n",
+        }
+        files = {"recipe.toml": RECIPE, stated_in: said[stated_in]}
+        write_run(fresh, run_id, finished=time, recipe="digits", metrics={"val.acc": value}, files=files)
+    assert [line.split()[-1] for line in gitexp("log").stdout.splitlines()[1:]] == ["0.6*", "0.9", "0.5"]
+    best = gitexp("show", "best:val.acc")
+    assert best.stderr == (
+        f"warning: {B} is the best by 'val.acc', but 2 runs compared with it had other held-out rows: not comparable\n"
+    )
+
+
 def test_a_record_cannot_write_to_the_terminal(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A, recipe="x\x1b]0;title\x07", message="\x1b[2J", author="E\x1b[8mve <e@example.org>")
     for args in (["log"], ["log", "--csv"], ["log", "--json"], ["log", "--summary"], ["show"], ["show", "--json"]):

@@ -380,11 +380,14 @@ def test_another_held_out_set_is_no_set_to_compare_with(lab: Lab) -> None:
     assert lab.gitexp("run", "line").exit_code == 0
     first = tomllib.loads(lab.show("experiments:run.toml"))["splits"]
     assert (first["val"]["rows"], first["val"]["by"], first["train"]["rows"]) == (4, "content", 12)
-    assert lab.gitexp("run", "line", "-s", "optimizer.lr=0.002").exit_code == 0
+    again = lab.gitexp("run", "line", "-s", "optimizer.lr=0.002")
+    assert "(+" in again.stderr or "(-" in again.stderr
     assert tomllib.loads(lab.show("experiments:run.toml"))["splits"] == first
     assert "held-out" not in lab.gitexp("diff").stdout
     assert "toward the goal" in lab.gitexp("diff").stdout or "against the goal" in lab.gitexp("diff").stdout
-    assert lab.gitexp("run", "line", "-s", "loader.turned=true").exit_code == 0
+    other = lab.gitexp("run", "line", "-s", "loader.turned=true")
+    assert "note: held-out rows differ from those of the run before: not comparable (val)\n" in other.stderr
+    assert "(+" not in other.stderr and "(-" not in other.stderr
     assert "! held-out rows differ: not comparable (val)\n" in lab.gitexp("diff").stdout
     assert "goal" not in lab.gitexp("diff").stdout
     assert "held-out rows differ: not comparable" in lab.gitexp("log").stdout.splitlines()[1]
