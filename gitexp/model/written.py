@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from gitexp.regularfile import open_regular
 
 _WHOLE = 1 << 18  # bytes that are digested whole; of a longer file both ends: a pattern may match a thousand old logs
 _END = 1 << 16
@@ -28,6 +33,54 @@ def note(fd: int, info: os.stat_result) -> Written:
 def is_as_before(info: os.stat_result, noted: Written) -> bool:
     """Whether nobody has written to the file."""
     return (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino) == noted[:4]
+
+
+def begins_as(fd: int, info: os.stat_result, noted: Written) -> bool:
+    """Whether an open file begins with all that was in another. Raises OSError."""
+    return noted.size <= info.st_size and prefix_digest(fd, noted.size) == noted.digest
+
+
+class OldFiles:
+    """The files that were there, also under the names that they have by now: logs are rotated, and copied."""
+
+    def __init__(self, folder: Path, noted: Mapping[str, Written]) -> None:
+        self._folder, self._noted = folder, noted
+        self._by_inode = {one.inode: one for one in noted.values()}
+
+    def of(self, name: str, fd: int, info: os.stat_result) -> Written | None:
+        """What this open file was, or began as; None: it is new. Raises OSError."""
+        here = self._noted.get(name)
+        if here is not None and (here.inode == info.st_ino or begins_as(fd, info, here)):
+            return here
+        renamed = self._by_inode.get(info.st_ino)
+        if renamed is not None and begins_as(fd, info, renamed):
+            return _kept(renamed, info)
+        for old in self._gone:
+            if old.size and begins_as(fd, info, old):
+                return _kept(old, info)
+        return here
+
+    @cached_property
+    def _gone(self) -> list[Written]:
+        """Those whose bytes are no longer where they were. A copy of one that is still there is a program's own."""
+        gone = []
+        for name, noted in self._noted.items():
+            try:
+                fd, info = open_regular(self._folder / name)
+                try:
+                    there = begins_as(fd, info, noted)
+                finally:
+                    os.close(fd)
+            except OSError:
+                there = False
+            gone += [] if there else [noted]
+        return gone
+
+
+def _kept(noted: Written, info: os.stat_result) -> Written:
+    """`noted`, as it stands under another name: unchanged where size and time are what they were."""
+    same = (info.st_mtime_ns, info.st_size) == (noted.mtime_ns, noted.size)
+    return noted._replace(ctime_ns=info.st_ctime_ns, inode=info.st_ino) if same else noted
 
 
 def prefix_digest(fd: int, size: int) -> str:

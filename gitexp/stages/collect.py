@@ -19,7 +19,7 @@ from gitexp.model.history import HistoryWriter, Lines, kept
 from gitexp.model.metricreader import Reader
 from gitexp.model.metrics import Number
 from gitexp.model.run import Judged, Unreadable
-from gitexp.model.written import Written, is_as_before, prefix_digest
+from gitexp.model.written import OldFiles, Written, begins_as, is_as_before
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
 
@@ -175,6 +175,7 @@ def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
 def _written(cwd: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
     """The metric files that this run wrote, each once, under the name that the recipe gives them, and their rows."""
     seen: set[tuple[int, int]] = set()
+    old = OldFiles(cwd, before)
     for pattern in told.rules.files:
         names = _matches(cwd, pattern)
         if names is None:
@@ -189,7 +190,7 @@ def _written(cwd: Path, before: Mapping[str, Written], told: _Told) -> Iterator[
                 told.problems.append(f"{name}: cannot be read: {error.strerror}")
                 continue
             with open(fd, "rb") as file:
-                noted = before.get(name)
+                noted = old.of(name, file.fileno(), info)
                 if noted is not None and is_as_before(info, noted):
                     if name == pattern:  # an earlier run's file beside this one's is what patterns are for
                         fresh += 1
@@ -208,11 +209,7 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
 
     reader, start = told.reader(name), 0
     try:
-        if (
-            noted is not None
-            and noted.size <= info.st_size
-            and prefix_digest(file.fileno(), noted.size) == noted.digest
-        ):
+        if noted is not None and begins_as(file.fileno(), info, noted):
             if noted.size == info.st_size:
                 told.notes.append(f"{name}: has the bytes that were there before the run; taken as written anew")
             elif noted.size:

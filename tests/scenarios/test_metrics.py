@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 
+import pytest
 from harness import Lab
 
 RECIPE = """\
@@ -98,6 +99,40 @@ def test_by_a_pattern_only_the_files_of_this_run_are_read(lab: Lab) -> None:
     assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
     assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
     assert metrics(lab) == {"8": 1}
+
+
+@pytest.mark.parametrize(
+    "rotate",
+    [
+        "mv out/log.jsonl out/log-1.jsonl",
+        "mv out/log.jsonl out/log-1.jsonl; echo '{}' >> out/log-1.jsonl",
+        "cp -p out/log.jsonl out/log-1.jsonl; : > out/log.jsonl",
+        "cp out/log.jsonl out/log-1.jsonl; echo '{}' >> out/log-1.jsonl; : > out/log.jsonl",
+        "ln out/log.jsonl out/log-1.jsonl; rm out/log.jsonl",
+    ],
+)
+def test_the_lines_of_earlier_runs_are_not_this_ones_under_another_name_either(lab: Lab, rotate: str) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/log*"]\n',
+        f"mkdir -p out\nif [ -e out/log.jsonl ]; then {rotate}; fi\n"
+        'echo "{\\"acc\\": 0.$GITEXP_SEED}" >> out/log.jsonl\n',
+    )
+    assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
+    assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
+    assert lab.show("experiments:history.csv") == "step,time_s,acc\n,,0.8\n"
+    assert metrics(lab) == {"acc": 0.8}
+
+
+def test_a_new_file_with_the_bytes_of_an_old_one_that_is_still_there_is_read(lab: Lab) -> None:
+    trains(
+        lab,
+        '[metrics]\nfiles = ["out/*.json"]\n',
+        "mkdir -p out\necho '{\"acc\": 0.5}' > out/$GITEXP_SEED.json\n",
+    )
+    assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
+    assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
+    assert metrics(lab) == {"acc": 0.5}
 
 
 def test_a_long_history_is_sampled_in_git_and_whole_in_the_store(lab: Lab) -> None:
