@@ -109,11 +109,12 @@ def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
         return ()
     old, new = a.recipe_values, b.recipe_values
     why = {**a.why, **b.why}
-    return tuple(
-        KeyChange(key, old.get(key), new.get(key), why.get(key))
-        for key in dict.fromkeys([*new, *old])
-        if not _equal(old.get(key), new.get(key))
-    )
+    return tuple(KeyChange(key, old.get(key), new.get(key), why.get(key)) for key in other_values(old, new))
+
+
+def other_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The keys, of recipes by dotted key, whose values differ: the new one's first."""
+    return [key for key in dict.fromkeys([*new, *old]) if not _equal(old.get(key), new.get(key))]
 
 
 def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any, Any]]:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, output
 from gitexp.history.cache import Row
+from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
 from gitexp.model.message import JOB_TRAILER
-from gitexp.model.recipe import leaves
-from gitexp.model.run import RunRecord
+from gitexp.model.recipe import flatten
+from gitexp.model.run import RunRecord, load_tables
 from gitexp.pipelines.data import Watch
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.rehearse import rehearse_with
@@ -49,8 +50,8 @@ def _alike(checked: Checked, job: str, history: History, reader: ObjectReader) -
         if expected is None:  # torch takes its seconds: only now is it worth knowing what all the defaults are
             root, config = checked.surveyed.repo.root, checked.config
             known = rehearse_with(checked.recipe, checked.datasets, root=root, config=config, smoke=checked.smoke)
-            expected = known.recipe.text.encode()
-        if reader.read(f"{row.commit}:recipe.toml") == expected:
+            expected = flatten(load_tables(known.recipe.text, where="recipe.toml"))
+        if not other_values(run.recipe_values, expected):
             yield run, run.record
 
 
@@ -76,11 +77,11 @@ def _rows_of(job: str, history: History) -> list[Row]:
 
 def _may_be_alike(checked: Checked, run: Run, row: Row) -> bool:
     """As far as can be seen without the components' own defaults."""
-    surveyed, recorded = checked.surveyed, dict(leaves(run.recipe or {}))
+    surveyed, recorded, asked = checked.surveyed, run.recipe_values, flatten(checked.recipe.values)
     return (
         (row.recipe, row.kind) == (checked.recipe.name, "smoke" if checked.smoke else "run")
         and surveyed.clean
         and run.code == surveyed.head.tree
-        and all(path in recorded and recorded[path] == value for path, value in leaves(checked.recipe.values))
+        and not other_values({key: recorded.get(key) for key in asked}, asked)
         and not changed_since(run, checked.datasets)
     )

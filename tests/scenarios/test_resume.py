@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import pickle
 import re
@@ -264,6 +266,24 @@ def test_a_long_history_goes_on_whole(tmp_path: Path) -> None:
     assert lab.gitexp("get", "latest", "history.csv", "--to", str(tmp_path / "got")).exit_code == 0
     lines = (tmp_path / "got" / "history.csv").read_text().splitlines()
     assert [line.split(",")[2] for line in lines[1:]] == ["1"] * 21 + ["2"] * 3
+
+
+def test_of_a_metrics_file_that_is_appended_to_each_attempt_has_its_own_lines(tmp_path: Path) -> None:
+    lab = set_up(tmp_path, 'metrics.files=["data/log.jsonl"]')
+    writes = """        with open("data/log.jsonl", "a") as file:
+            file.write('{"seen": %d}\\n' % (self.done + 1))
+        super().step(closure)
+"""
+    parts = (lab.path / "parts.py").read_text().rpartition("        super().step(closure)\n")
+    lab.write("parts.py", parts[0] + writes)
+    lab.commit("a logger that appends")
+    lab.write("data/log.jsonl", '{"seen": 99}\n')
+    assert lab.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
+    resumed = lab.gitexp("resume", "latest")
+    assert resumed.exit_code == 0, resumed.stderr
+    rows = list(csv.DictReader(io.StringIO(lab.show("experiments:history.csv"))))
+    seen = [(row["attempt"], int(row["seen"])) for row in rows if row["seen"]]
+    assert seen == [("1", n) for n in range(1, 10)] + [("2", n) for n in range(1, 19)]  # from step 7 on
 
 
 def test_a_smoke_run_goes_on_as_a_smoke_run(tmp_path: Path) -> None:
@@ -610,6 +630,9 @@ def test_a_batch_job_that_is_started_again_goes_on_with_what_it_began(killed: La
     assert once_more.exit_code == 0
     assert f"tiny was completed by this job as {run_id}; nothing ran\n" in once_more.stderr
     assert once_more.json["run"]["id"] == run_id
+    assert len(killed.runs()) == 3
+    documented = killed.gitexp("run", "tiny", "-s", '+about.rationale="said later"', "--json", **requeued)
+    assert documented.json["run"]["id"] == run_id, documented.stderr
     assert len(killed.runs()) == 3
 
 
