@@ -130,8 +130,10 @@ def _metric(name: str, value: float | int, done: Done) -> str:
     if before is None:
         return text
     change = value - before
+    if change - change != 0:  # infinite, or NaN on one side
+        return text
     goal = done.recipe.metrics.goal.get(name)
-    if change == 0 or change != change or goal is None:
+    if change == 0 or goal is None:
         color = None
     else:
         color = "green" if (change > 0) == (goal == "max") else "red"

@@ -4,7 +4,8 @@ Problems come as sentences for the user, the first few and a count; what can be 
 step only where the program wrote one: it is never guessed from the row's place.
 
 In files of programs that know nothing of gitexp, text, arrays and whole columns of text are no metrics and no problem;
-a column with numbers and text is both. In gitexp's own lines all but numbers, booleans and null is a problem.
+a column, or a key of JSON lines, with numbers and text is both. In gitexp's own lines all but numbers, booleans and
+null is a problem.
 """
 
 from __future__ import annotations
@@ -228,12 +229,16 @@ class Reader:
             return
         known = number(value)
         if known is not None:
+            if key in self.texts and key not in self._names:
+                self.problem(f"{where}{shown(key)} is a number, and elsewhere the text {self.texts[key]}")
             values[self.name(key)] = known
             if type(value) is int and type(known) is float:
                 self.beyond(where, key, value)
         elif value is not None and (self.strict or isinstance(value, int)):
             self.problem(f"{where}{shown(key)} is not a number: {shown(value)}")
         elif isinstance(value, str) and len(self.texts) < MAX_METRICS:
+            if self._names.get(key):
+                self.problem(f"{where}{shown(key)} is the text {shown(value)}, and elsewhere a number")
             self.texts.setdefault(normal_name(key), f"{shown(value)} {f'in {where[:-2]}' if where else ''}".rstrip())
 
     def beyond(self, where: str, key: str, value: object) -> None:

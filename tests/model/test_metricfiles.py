@@ -274,3 +274,12 @@ def test_a_long_array_is_read_an_element_at_a_time():
     assert (rows, problems) == ([Row(None, None, {"loss": 2})], ())
     _, problems = parse_metric_file("m.json", data[:-1])
     assert problems == ("m.json: line 200 is not JSON: the array has no end",)
+
+
+def test_a_metric_that_is_a_number_and_text_in_json_lines_is_named() -> None:
+    rows, problems = parse_metric_file("m.jsonl", b'{"acc": 0.5, "name": "x"}\n{"acc": "NaN", "name": "y"}\n')
+    assert rows == [Row(None, None, {"acc": 0.5})]
+    assert problems == ("m.jsonl: line 2: 'acc' is the text 'NaN', and elsewhere a number",)
+    rows, problems = parse_metric_file("m.jsonl", b'{"acc": "0.5"}\n{"acc": 0.6}\n{"acc": 0.7}\n')
+    assert rows == [Row(None, None, {"acc": 0.6}), Row(None, None, {"acc": 0.7})]
+    assert problems == ("m.jsonl: line 2: 'acc' is a number, and elsewhere the text '0.5' in line 1",)
