@@ -102,7 +102,7 @@ def _movement(found: Comparison, *, on: Screen) -> str:
         more = f" and {len(names) - NAMED_METRICS} more" if len(names) > NAMED_METRICS else ""
         if names:
             parts.append(f"{words} {'it' if parts else 'the goal'}: {', '.join(names[:NAMED_METRICS])}{more}")
-    return wrap(f"{'; '.join(parts)}  (one run each: the noise is not known)", on=on) + "\n" if parts else ""
+    return wrap(f"{'; '.join(parts)}  (one run each: the noise is not known)", on=on) if parts else ""
 
 
 def _code(a: Run, b: Run, code: CodeChange, *, on: Screen) -> str:
