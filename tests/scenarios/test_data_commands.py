@@ -259,6 +259,11 @@ def test_the_code_of_a_run_comes_back_byte_for_byte_and_so_do_files_of_its_recor
     again = lab.gitexp("get", "latest", "code", "--to", "../was")
     assert again.exit_code == 1
     assert "is there already" in again.stderr
+    both = lab.gitexp("get", "latest", "history.csv", "code", "--to", "../both")
+    assert both.exit_code == 1
+    assert (
+        "fix:   gitexp get latest code --to ../both-code && gitexp get latest history.csv --to ../both" in both.stderr
+    )
     got = lab.gitexp("get", "latest", "history.csv", "recipe.toml", "code/sub/train.sh", "output.log", "--to", "../got")
     assert got.exit_code == 0, got.stderr
     out = lab.path.parent / "got"

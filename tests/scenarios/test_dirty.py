@@ -307,8 +307,10 @@ def test_what_get_brings_back_into_a_new_folder_makes_no_tree_dirty(lab: Lab) ->
     assert "git ignores out in this clone now" in result.stderr
     assert lab.gitexp("run", "--", "true").exit_code == 0
     assert "ignores" not in lab.gitexp("get", "latest~1", "w.pt", "--to", "out").stderr
+    assert "git ignores was in this clone now" in lab.gitexp("get", "latest", "code", "--to", "was").stderr
+    assert lab.gitexp("run", "--", "true").exit_code == 0
     lab.write("mine/x", "1")
-    assert lab.gitexp("get", "latest~1", "w.pt", "--to", "mine").exit_code == 0
+    assert lab.gitexp("get", "latest~2", "w.pt", "--to", "mine").exit_code == 0
     assert "?? mine/x" in lab.gitexp("run", "--", "true").stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
+from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
+    from gitexp.git.repo import Repo
     from gitexp.pipelines.get import Got
 
 
@@ -39,21 +42,23 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     from gitexp.cli.opened import opened_here
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.datasets.place import Place
-    from gitexp.git.ignoring import ignore_here
     from gitexp.history.read import read_run
     from gitexp.pipelines.get import choose, get, what_run_has
     from gitexp.pipelines.getrecord import CODE, file_of_record, get_code
     from gitexp.stages.configure import read_config
 
     target = Path(os.path.normpath(Path.cwd() / folder))
+    fresh = not target.exists()
     with opened_here() as here:
         row = here.history.select(run)
         found = read_run(here.reader, row.commit)
         everything = what_run_has(here.reader, found, names=names)
         config = read_config(here.repo, here.settings)
         named = {one.name for one in everything}
-        if names == (CODE,) and CODE not in named and CODE in found.tree:
+        if CODE in names and CODE not in named and CODE in found.tree:
+            _refuse_company(run, names, folder)
             _tell(get_code(here.repo, found, folder=target), row.id, folder)
+            _ignore(here.repo, target, folder, fresh=fresh)
             return 0
         store, texts = Place(here.repo.root, here.repo.common_dir, here.settings).store, sorted(found.tree)
         wanted = [] if names else everything
@@ -63,7 +68,6 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     if not wanted:
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
-    fresh = not target.exists()
     got = get(
         here.repo,
         wanted,
@@ -75,9 +79,27 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
         strange=from_source,
     )
     _tell(got, row.id, folder)
-    if fresh and ignore_here(here.repo, target):  # else it would make the next run's tree dirty
-        click.echo(f"git ignores {safe(folder)} in this clone now (.git/info/exclude)", err=True)
+    _ignore(here.repo, target, folder, fresh=fresh)
     return 0
+
+
+def _ignore(repo: Repo, target: Path, folder: str, *, fresh: bool) -> None:
+    """Have git ignore a folder that was made here: else it would make the next run's tree dirty."""
+    from gitexp.git.ignoring import ignore_here
+
+    if fresh and ignore_here(repo, target):
+        click.echo(f"git ignores {safe(folder)} in this clone now (.git/info/exclude)", err=True)
+
+
+def _refuse_company(run: str, names: tuple[str, ...], folder: str) -> None:
+    """`code` beside other names: they would lie among its files."""
+    rest = [name for name in dict.fromkeys(names) if name != "code"]
+    if rest:
+        to, line = folder.rstrip("/"), shlex.join(["gitexp", "get", run, *rest, "--to", folder])
+        raise GitexpError(
+            "The code of a run goes to a folder of its own",
+            fix=f"{shlex.join(['gitexp', 'get', run, 'code', '--to', f'{to}-code'])} && {line}",
+        )
 
 
 def _tell(got: Got, run_id: str, folder: str) -> None:
