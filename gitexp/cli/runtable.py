@@ -216,6 +216,7 @@ def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
     """`optimizer.lr 0.01→0.02` (or `lr 0.01→0.02`), `--lr 1→2`, `code`, `data digits`, `packages`: what differs."""
     inputs = Inputs(before, run)
     keys = [c for c in inputs.recipe if not c.key.startswith("data.")]
+    keys.sort(key=lambda change: change.key.startswith("space."))  # ranges changed no number of this run
     words = [word for c in keys for word in key_in_words(c, whole_keys=whole_keys)]
     if len(words) > CHANGED_KEPT:
         words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]

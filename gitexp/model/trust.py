@@ -26,7 +26,7 @@ class Unapproved(Refused):
         super().__init__(
             "This clone has not approved where a tracked file says that tokens or bytes go",
             details=[f"  {entry.replace(' ', '  →  ', 1)}" for entry in entries],
-            why="Whoever may change that file would choose. Nothing was sent; if it is right, approve it once:",
+            why="Whoever may change that file would choose. Nothing was sent; approve what is right, once in a clone.",
             fix="\n".join(shlex.join(["git", "config", "--add", TRUSTED, entry]) for entry in entries),
         )
         self.entries = tuple(entries)

@@ -81,6 +81,7 @@ def test_a_changed_key_comes_with_its_reason_and_what_it_did(ready: Lab) -> None
     lines = page(ready)
     assert lines[3] == "toward the goal: val.acc +4 points (one run each: the noise is not known)"
     assert "\n\n\n" not in ready.gitexp("diff").stdout
+    assert page(ready, "latest") == lines  # not with itself
     at = lines.index("model.width 4 → 8")
     assert lines[at + 1] == "Wider ones learn the noise."
     assert "val.acc 0.54 0.58 +0.04 +7.4 toward goal" in lines

@@ -137,3 +137,12 @@ def test_a_cache_that_is_gone_damaged_or_in_the_way_changes_nothing(trained: Lab
     cache.mkdir()
     assert trained.gitexp("log", "--json").stdout == expected
     assert len(json.loads(expected)["runs"]) == 3
+
+
+def test_a_changed_range_is_named_behind_what_changed_the_run(trained: Lab) -> None:
+    trained.write(
+        "recipes/net.toml", RECIPE.replace("width = 4", "width = 5") + "\n[space]\n'model.width' = { choices = [5] }\n"
+    )
+    trained.commit()
+    assert trained.gitexp("run", "net").exit_code == 0
+    assert '  model.width 6→5, space."model.width".choices none→[5], code  ' in trained.gitexp("log", "-n", "1").stdout

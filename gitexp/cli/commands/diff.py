@@ -28,8 +28,8 @@ EXIT_DIFFERENT = 1
 def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_code: bool) -> int:
     """Compare two runs: code, recipe, data, environment, metrics, duration and memory.
 
-    Without B, A is compared with the latest run; without both, the latest run with the run before it of the same
-    recipe. `gitexp show --help` says how to name a run.
+    Without B, A is compared with the latest run. The latest run, named alone or not at all, is compared with the run
+    before it of the same recipe. `gitexp show --help` says how to name a run.
     """
     if len(runs) > 2:
         raise UsageError("Two runs are compared at a time", fix="gitexp diff A B")
@@ -54,10 +54,11 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
 
 
 def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:
-    if runs:
-        old = here.history.select(runs[0])
-        return old, here.history.select(runs[1] if len(runs) == 2 else "latest")
+    if len(runs) == 2:
+        return here.history.select(runs[0]), here.history.select(runs[1])
     new = here.history.select("latest")
+    if runs and (old := here.history.select(runs[0])).commit != new.commit:
+        return old, new
     before = here.history.runs.previous_of(new)
     if before is None:
         raise GitexpError(
