@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.repo import BranchUnusable, ObjectReader, Repo, remote_names, revision
-from gitexp.git.standing import Look
+from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs
@@ -116,6 +116,8 @@ class History:
                 Look(self.repo, self.runs.tip.ref).tip()
             except BranchUnusable as error:
                 return error  # it is no branch of gitexp's
+            if is_shallow(self.repo):  # its tip is where two branches met
+                return UnknownRun("This clone is shallow, and has none of the runs", fix="git fetch --unshallow")
             return UnknownRun(NO_RUNS, fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
         remotes = remote_names(self.settings)
         if not remotes:

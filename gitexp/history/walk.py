@@ -135,7 +135,8 @@ class Runs:
         if read is None:
             return self._salvaged(self.tip, ["commits between its newest and its first are missing or damaged"])
         rows = fresh(read[1], tip=self.tip.commit)
-        write_cache(self._repo, self.tip.ref, rows)
+        if not self.cut_off():  # else runs that come in below the same tip would never be looked for
+            write_cache(self._repo, self.tip.ref, rows)
         return rows
 
     def _salvaged(self, tip: Tip, words: Sequence[str]) -> Rows:

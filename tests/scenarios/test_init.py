@@ -152,6 +152,26 @@ def test_a_clone_of_one_branch_is_told_to_pull_and_has_all_runs_then(
     assert clone.gitexp("push").exit_code == 0
 
 
+def test_a_shallow_clone_that_has_only_a_merge_does_not_say_that_there_are_no_runs(
+    lab: Lab, hub: Lab, tmp_path: Path
+) -> None:
+    lab.git("push", "-q", str(hub.path), "main")
+    lab.git("clone", "-q", "--branch=main", str(hub.path), str(tmp_path / "b"))
+    other = Lab(tmp_path / "b", lab.env)
+    assert other.gitexp("init").exit_code == 0
+    for one in (lab, other):
+        assert one.gitexp("run", "--", "true").exit_code == 0
+        assert one.gitexp("push", str(hub.path)).exit_code == 0
+    lab.git(
+        "clone", "-q", "--depth=1", "--no-single-branch", "--branch=main", f"file://{hub.path}", str(tmp_path / "c")
+    )
+    clone = Lab(tmp_path / "c", lab.env)
+    log = clone.gitexp("log")
+    assert "error: This clone is shallow, and has none of the runs\nfix:   git fetch --unshallow\n" in log.stderr
+    clone.git("fetch", "-q", "--unshallow")
+    assert clone.gitexp("log").stdout.count("true") == 2
+
+
 def test_a_shallow_clone_of_all_branches_says_that_older_runs_are_not_there(lab: Lab, hub: Lab, tmp_path: Path) -> None:
     lab.git("push", "-q", str(hub.path), "main")
     for _ in range(2):
