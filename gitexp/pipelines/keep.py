@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.pinned import require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
@@ -24,6 +25,7 @@ from gitexp.stages.provide import Provided, provide
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
 
+Held = Callable[[ObjectStore, str, int | None], bool]
 Watch = Callable[[str], "AbstractContextManager[Progress]"]
 
 
@@ -61,8 +63,19 @@ def entries_of(config: Config, names: Sequence[str]) -> list[DatasetRef]:
     return [config.datasets[name] for name in names or config.datasets]
 
 
-def save(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Saved:
-    """Put a dataset into the store, wherever it comes from. Raises Refused: not to be had, or not as pinned."""
+def save(
+    ref: DatasetRef,
+    *,
+    repo: Repo,
+    config: Config,
+    settings: Mapping[str, str],
+    watch: Watch,
+    held: Held = ObjectStore.holds,
+) -> Saved:
+    """Put a dataset into the store, wherever it comes from. Raises Refused: not to be had, or not as pinned.
+
+    `held` says what need not be stored again: ObjectStore.holds asks for the size, holds_whole reads.
+    """
     place = Place(repo.root, repo.common_dir, settings)
     if is_hidden(ref, config):
         require_key(place)
@@ -70,8 +83,7 @@ def save(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
         provided = provide(ref, access_to(repo, config, settings, progress))
     store, built = place.store, provided.built
     folder = provided.path if provided.path.is_dir() else provided.path.parent
-    # An object of another size than the file is damaged, and replaced.
-    missing = [entry for entry in built.entries() if not store.holds(entry.digest, entry.size)]
+    missing = [entry for entry in built.entries() if not held(store, entry.digest, entry.size)]
     added = 0
     with watch(f"storing {ref.name}") as progress:
         progress.expect(files=len(missing), size_bytes=sum(entry.size or 0 for entry in missing))

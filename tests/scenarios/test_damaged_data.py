@@ -68,6 +68,13 @@ def test_saving_replaces_an_object_that_is_too_short(a: Lab) -> None:
     assert "all stored before" in done(a, "data", "save")
 
 
+def test_saving_with_check_replaces_an_object_of_the_right_size_and_other_bytes(a: Lab) -> None:
+    damage(stored(a, A_DIGITS), A.replace("1", "9"))
+    assert "all stored before" in done(a, "data", "save")  # by its size
+    assert "2 files, 1.2 kB, 1 new" in done(a, "data", "save", "--check")
+    assert stored(a, A_DIGITS).read_text() == A
+
+
 def test_get_takes_from_where_the_data_lies_what_is_damaged_in_the_store(a: Lab, tmp_path: Path) -> None:
     damage(stored(a, A_DIGITS), A.replace("1", "9"))
     done(a, "get", "latest", "table", "--to", str(tmp_path / "got"))

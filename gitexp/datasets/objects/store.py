@@ -60,6 +60,12 @@ class ObjectStore:
         """Whether the object is there, as long as it should be; None: not known."""
         return self.has(digest) if size_bytes is None else has_size(self.path_of(digest), size_bytes)
 
+    def holds_whole(self, digest: str, size_bytes: int | None) -> bool:
+        """As `holds`, with every byte read. What is damaged is removed: whoever asks has the bytes to store anew."""
+        if self.has(digest) and not self.is_whole(digest):
+            self.remove(digest)
+        return self.holds(digest, size_bytes)
+
     def beginning_with(self, digits: str) -> list[str]:
         """The digests that begin so; at least two digits. For people, who do not type 32."""
         folder = self.root / ALGORITHM / digits[:2]

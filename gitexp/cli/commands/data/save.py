@@ -12,14 +12,17 @@ from gitexp.cli.table import completing
 
 @click.command("save")
 @click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=completing("dataset"))
-def command(names: tuple[str, ...]) -> int:
+@click.option("--check", is_flag=True, help="Read what is stored already, and replace what is damaged.")
+def command(names: tuple[str, ...], check: bool) -> int:
     """Put datasets of the catalogue into the object store: all of them, or those named.
 
     The store is .git/gitexp/objects, or where `git config gitexp.store` says. Every file is stored once, whatever its
-    name, shares its blocks with yours where the file system can, and is checked on the way in.
+    name, shares its blocks with yours where the file system can, and is checked on the way in. What is there already
+    counts as stored if its size is right; --check reads it.
     """
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
+    from gitexp.datasets.objects.store import ObjectStore
     from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.keep import entries_of, save
     from gitexp.stages.configure import read_config
@@ -27,8 +30,9 @@ def command(names: tuple[str, ...]) -> int:
     repo = find_repo(Path.cwd())
     settings = git_config(repo)
     config = read_config(repo, settings)
+    held = ObjectStore.holds_whole if check else ObjectStore.holds
     for ref in entries_of(config, names):
-        done = save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+        done = save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar, held=held)
         new = f"{done.added:,} new" if done.added else "all stored before"
         click.echo(f"{safe(done.name)}  {done.digest}  {count(done.files)}, {size(done.size_bytes)}, {new}", err=True)
     return 0
