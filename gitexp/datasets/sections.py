@@ -88,10 +88,6 @@ def young(stat: bytes) -> bytes:
     return stat[:16] + bytes(16)
 
 
-def is_young(stat: bytes) -> bool:
-    return stat[16:] == bytes(16)
-
-
 def lines_of(section: Section, algorithm: Algorithm) -> list[tuple[bytes, bytes]]:
     """Its lines in groups with their keys: sorted by key, the groups of all sections make the manifest."""
     names = section.names.split(b"\0")[:-1]

@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gitexp.git.gc import Keeper
-from gitexp.git.objects import move_ref, sync_objects, write_commit, write_tree
 from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, start
 from gitexp.git.standing import Look, branch_ref, move_failed, require_creatable
 
@@ -49,6 +47,8 @@ def branch_tip(repo: Repo, branch: str) -> str | None:
 
 def write_root(repo: Repo) -> str:
     """Store the constant first commit of every experiments branch and return its id."""
+    from gitexp.git.objects import sync_objects, write_commit, write_tree
+
     blob = line(repo, "hash-object", "-w", "--no-filters", "--stdin", feed=ROOT_README.encode())
     tree = write_tree(repo, [f"100644 blob {blob}\tREADME.md"])
     root = write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
@@ -125,6 +125,9 @@ def take_up(repo: Repo, branch: str, settings: Mapping[str, str]) -> tuple[str, 
     ref = branch_ref(branch)
     theirs = _remote_tip(repo, branch, settings)
     origin = f"from {theirs.ref.removeprefix('refs/remotes/')}" if theirs else "new"
+    from gitexp.git.gc import Keeper  # whoever only reads needs neither
+    from gitexp.git.objects import move_ref
+
     keeper = Keeper(repo)
     new = theirs.commit if theirs else write_root(repo)
     words = move_ref(repo, ref, new=new, old=None, why=f"gitexp: {origin}")

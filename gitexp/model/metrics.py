@@ -15,7 +15,6 @@ from gitexp.model.run import load_tables
 RESERVED = ("step", "time_s", "attempt")
 MAX_NAME_BYTES = 128
 MAX_METRICS = 10_000  # different names in one run
-MAX_SUMMARY_CHARS = 4 * 2**20
 
 Number = float | int
 

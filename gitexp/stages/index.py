@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, output
-from gitexp.model.assembly import components_in, filled, made_of_components
+from gitexp.model.assembly import components_in, filled
 from gitexp.model.bounded import load_toml
 from gitexp.model.card import Card, find_card, load_cards
 from gitexp.model.encoding import NotUtf8, decode
@@ -40,7 +40,6 @@ class Listed(NamedTuple):
     name: str
     path: str  # posix, relative to the root
     summary: str
-    of_components: bool
 
 
 def index_components(repo: Repo) -> tuple[list[Component], list[str]]:
@@ -118,7 +117,7 @@ def index_recipes(root: Path) -> Iterator[Listed]:
         name = path.parent.name if path.name == FILE and path.parent != folder else path.stem
         if name.startswith("."):
             continue  # what a copy left behind that was killed
-        yield Listed(name, path.relative_to(root).as_posix(), str(summary), made_of_components(table))
+        yield Listed(name, path.relative_to(root).as_posix(), str(summary))
 
 
 # ---- the components of one recipe
