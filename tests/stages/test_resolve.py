@@ -369,7 +369,8 @@ def test_own_tables_become_fields(tmp_path: Path) -> None:
     assert recipe.seed == 3
     assert recipe.command == ("sh", "-c", "true")
     assert recipe.timeout_s == 5400
-    assert recipe.metrics == MetricRules(("m.json",), {"loss": "loss: (\\S+)"}, {"loss": "min"}, {"loss": "last"})
+    rules = MetricRules(("m.json",), {"loss": "loss: (\\S+)"}, {"loss": "min"}, {"loss": "last"}, named=("loss",))
+    assert recipe.metrics == rules
 
 
 def test_a_reason_may_stand_for_a_key_of_gitexps_that_is_not_set_or_for_a_table(tmp_path: Path) -> None:
@@ -451,7 +452,7 @@ def test_goals_of_the_configuration_are_the_lowest_layer_and_are_recorded(tmp_pa
     write(tmp_path, "recipes/x.toml", RUN + '[metrics.goal]\nloss = "max"\n')
     recipe = resolved(tmp_path, config='\n[metrics]\ngoal = { "val.acc" = "max", loss = "min" }\n')
     assert recipe.metrics.goal == {"val.acc": "max", "loss": "max"}
-    assert '[metrics.goal]\n"val.acc" = "max"\nloss = "max"\n' in recipe.text
+    assert '[metrics.goal]\nloss = "max"\n"val.acc" = "max"\n' in recipe.text  # its own first: they judge
     assert recipe.where(("metrics", "goal", "val.acc")) == "gitexp.toml:3"
     assert recipe.where(("metrics", "goal", "loss")) == "recipes/x.toml:4"
 
