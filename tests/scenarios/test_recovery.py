@@ -273,7 +273,7 @@ KILLED_WHILE_IT_REMOVES_ITS_FOLDER = """
 import os, signal, sys
 removed = []
 def watch(event, args):
-    if event == "os.remove" and (removed or "shutil.rmtree" in seen):
+    if event == "os.remove" and (removed or "os.fwalk" in seen):
         removed.append(args)
         if len(removed) == 3:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -370,7 +370,7 @@ def test_a_completed_run_says_how_to_do_it_once_more_with_all_that_it_was_told(k
 
 def test_an_unknown_run_does_not_go_on(killed: Lab) -> None:
     result = killed.gitexp("resume", "kkkkkkkkkkkkkkkk")
-    assert result.exit_code == 1
+    assert result.exit_code == 3  # nothing ran
     assert "No run is called 'kkkkkkkkkkkkkkkk'" in result.stderr
 
 
