@@ -231,7 +231,7 @@ def _startable_line(recipe: Recipe | None, argv: tuple[str, ...], *, cwd: Path) 
 
     from gitexp.executors.startable import meant
 
-    if recipe is None:
+    if recipe is None or recipe.made_of_components:  # whose command is ours
         return None
     command = meant(recipe.command if recipe.path else argv, cwd=cwd)
     if command is None:
