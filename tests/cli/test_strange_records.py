@@ -275,7 +275,8 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
         Run(good.commit, b"author B <b@x> 1 +0000\n\nx", tree, parts, no_blocks),
         Screen(width=80, height=None, colour=False),
     )
-    row = _read_row(bad.commit, 1, 1, "B", A, record=("0", parts["run.toml"]), metrics=("0", parts["metrics.toml"]))
+    record, metrics, data = (("0", parts[name]) for name in ("run.toml", "metrics.toml", "data.toml"))
+    row = _read_row(bad.commit, 1, 1, "B", A, record=record, metrics=metrics, data=data)
     strict(document(runs=[unreadable_shape(row) if row.problem else run_shape(bad, row)]))
     strict(document(run=whole_run_shape(bad, row)))
     csv_table([row])

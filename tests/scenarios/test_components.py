@@ -351,7 +351,8 @@ def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it
     assert ran.exit_code == 4
     assert "warning: loss gives nan for the first rows, before anything was learnt" in ran.stdout
     assert tomllib.loads(lab.show("experiments:run.toml"))["defects"] == [
-        "train.loss is nan at step 1: the training stopped"
+        "val.loss, which the recipe names, was not logged; looked in GITEXP_METRICS; did you mean train.loss?",
+        "train.loss is nan at step 1: the training stopped",
     ]
 
 
