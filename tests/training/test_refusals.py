@@ -81,11 +81,11 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         ("monitor", "train.monitor: val.acc is never logged; metrics that are judged: val.loss"),
         (
             "breaks in its constructor",
-            "model: parts.py:Breaks cannot be built: parts.py:116: ValueError: no such weights",
+            "model: parts.py:Breaks cannot be built: parts.py:149: ValueError: no such weights",
         ),
-        ("breaks in its forward", "model: model cannot take input [batch, 4] float32 from preprocess: parts.py:125: "),
+        ("breaks in its forward", "model: model cannot take input [batch, 4] float32 from preprocess: parts.py:158: "),
         ("contradicting settings", "train: gitexp.training.loop:Train cannot be built: ValueError: give either epochs"),
-        ("no learning rate", "optimizer: parts.py:AdamW cannot be built: parts.py:101: ValueError: Invalid learning"),
+        ("no learning rate", "optimizer: parts.py:AdamW cannot be built: parts.py:121: ValueError: Invalid learning"),
         ("a schedule that cannot be", "scheduler: torch.optim.lr_scheduler:OneCycleLR cannot be built: ValueError: "),
         (
             "a split without a length",

@@ -110,8 +110,9 @@ class Assembly:
         model = self._model()
         evaluator = self._build(EVAL) if EVAL in self.parts else None
         if self.checks:
-            self._check_numbers(model, loss, batch, train)
             self._check_repeatable(model, loss, batch, device)
+            self._stop_if_wrong()
+            self._check_numbers(model, loss, batch, train)
             self._stop_if_wrong()
             self._check_optimizer(model)
             self._check_judging(model, evaluator, train, prepared, batch)
