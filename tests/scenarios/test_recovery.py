@@ -343,10 +343,12 @@ def test_a_worker_killed_before_its_program_began_is_no_run(lab: Lab) -> None:
 def torn(lab: Lab, *names: str) -> str:
     """A run that nobody recorded, some of whose files a power cut has emptied; its id."""
     process, worker = started(lab, "echo a word; sleep 60")
+    [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
+    while not (folder / "output.head").exists():  # what the terminal has seen is written down a moment later
+        time.sleep(0.01)
     process.kill()
     process.communicate()
     os.kill(worker, signal.SIGKILL)
-    [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
     os.killpg(json.loads((folder / "started.json").read_text())["pid"], signal.SIGKILL)
     for name in names:
         (folder / name).write_bytes(b"")
