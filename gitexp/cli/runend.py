@@ -8,9 +8,9 @@ import click
 
 from gitexp.cli.render import coloured, safe
 from gitexp.git.repo import algorithm
+from gitexp.model.identity import visible
 from gitexp.model.message import ending, short
 from gitexp.model.metrics import foremost
-from gitexp.model.run import visible
 from gitexp.model.schema import inline
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError
+from gitexp.model.bounded import Unreadable
 from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
-from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

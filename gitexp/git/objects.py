@@ -139,6 +139,18 @@ def write_commit(
     return line(repo, *args, "-F", "-", feed=message.encode("utf-8", "backslashreplace"), env=env)
 
 
+def sync_code(repo: Repo, commit: str) -> None:
+    """Wait for the disk to have the code's commit, which git may just have made; once. Raises OSError."""
+    note = repo.common_dir / "gitexp" / "synced"
+    try:
+        if note.read_text() == commit:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass  # nothing waited for yet
+    sync_objects(repo, fresh_objects(repo, commit))
+    note.write_text(commit)
+
+
 def fresh_objects(repo: Repo, commit: str) -> list[str]:
     """The loose objects of the two minutes before a commit, if it is no older: they may still be in memory alone."""
     folder = object_folder(repo)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
-from gitexp.model.bounded import LARGEST
-from gitexp.model.run import RunRecord, Unreadable, load_run, load_tables
+from gitexp.model.bounded import LARGEST, Unreadable, load_tables
+from gitexp.model.run import RunRecord, load_run
 
 T = TypeVar("T")
 

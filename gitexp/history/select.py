@@ -16,7 +16,7 @@ from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs
-from gitexp.model.run import RUN_ID_LENGTH, RUN_ID_LETTERS
+from gitexp.model.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
 SHOWN = 8  # letters of an id in lists

@@ -18,8 +18,9 @@ from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record
 from gitexp.model.bounded import LARGEST
 from gitexp.model.datarecord import DatasetRecord, load_data
+from gitexp.model.identity import RunId
 from gitexp.model.metrics import load_metrics
-from gitexp.model.run import RunId, RunRecord
+from gitexp.model.run import RunRecord
 
 T = TypeVar("T")
 

@@ -12,6 +12,7 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+from gitexp.errors import GitexpError
 from gitexp.model.encoding import LARGEST as LARGEST
 from gitexp.model.encoding import MARK
 
@@ -36,6 +37,10 @@ _STRINGS = (
 _PART = r"(?:[\w-]++|\"\")[ \t]*+"
 _LONG_KEY = rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MOST_PARTS}}}"
 _LONG_WORD = rf"(?<![\w.+-])[\w.+-]{{{LONGEST_WORD}}}"
+
+
+class Unreadable(GitexpError):
+    """The record breaks the format: a missing or mistyped key."""
 
 
 class OutOfBounds(ValueError):
@@ -118,3 +123,13 @@ def _in_utc(time: datetime) -> None:
         time.astimezone(UTC)
     except OverflowError as error:
         raise OutOfBounds("a time lies outside the years 1 to 9999") from error
+
+
+def load_tables(text: str, *, where: str) -> dict[str, Any]:
+    """Parse a file of anybody's record. Raises Unreadable, naming `where`, for what is no TOML or too much of it."""
+    try:
+        return load_recorded(text)
+    except OutOfBounds as error:
+        raise Unreadable(f"{where} cannot be read: {error}") from error
+    except ValueError as error:
+        raise Unreadable(f"{where} is not valid TOML: {error}") from error

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.model.run import Unreadable, as_plain, load_tables
+from gitexp.model.bounded import Unreadable, load_tables
+from gitexp.model.identity import as_plain
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 DRAWN_KEYS = {"fraction": float, "count": int, "rest": bool, "stratify": str, "seed": int, "of": str}

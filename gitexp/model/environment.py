@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.model.run import as_plain, load_tables
+from gitexp.model.bounded import load_tables
+from gitexp.model.identity import as_plain
 
 UNKNOWN = "unknown"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import ge
 from typing import NamedTuple
 
-from gitexp.model.run import Unreadable
+from gitexp.model.bounded import Unreadable
 
 PART_LINES = 16384  # above this, a manifest is stored in parts
 PART_MODULUS = 2048  # a part ends after a path whose CRC-32 is 0 modulo this

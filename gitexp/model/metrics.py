@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from unicodedata import is_normalized, normalize
 
-from gitexp.model.run import load_tables
+from gitexp.model.bounded import load_tables
 
 RESERVED = ("step", "time_s", "attempt")
 MAX_NAME_BYTES = 128

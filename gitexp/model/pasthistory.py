@@ -8,8 +8,8 @@ from operator import itemgetter
 from typing import IO
 
 from gitexp.model.blocks import Block, blocks
+from gitexp.model.bounded import Unreadable
 from gitexp.model.metrics import MAX_METRICS, Number, Row, metric_name_problem, parse_number
-from gitexp.model.run import Unreadable
 
 # Python's own int() and float() take underscores, blanks, other scripts' digits and any number of them.
 _NUMBER_CHARS = frozenset("0123456789+-.eE")

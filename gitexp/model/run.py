@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,12 +12,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.model.bounded import OutOfBounds, load_recorded
+from gitexp.model.bounded import Unreadable, load_tables
+from gitexp.model.identity import Code, Recorder, RunId, as_plain
 
 FORMAT = 1
-
-RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash
-RUN_ID_LENGTH = 16
 
 MOST_SPLITS = 100
 MOST_DIGESTS = 1000
@@ -28,54 +25,8 @@ _DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
 STATUSES = ("completed", "failed", "interrupted", "timed-out", "crashed")
 
 
-class RunId(str):
-    """16 letters from k to z. Validates on construction; raises ValueError."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> RunId:
-        if len(text) != RUN_ID_LENGTH or text.strip(RUN_ID_LETTERS):
-            raise ValueError(f"not a run id: {text!r}")
-        return super().__new__(cls, text)
-
-
-def new_run_id() -> RunId:
-    """A fresh id: 64 random bits."""
-    return RunId("".join(RUN_ID_LETTERS[b >> 4] + RUN_ID_LETTERS[b & 15] for b in os.urandom(RUN_ID_LENGTH // 2)))
-
-
 class NewerFormat(GitexpError):
     """The record was written by a later gitexp whose format this one cannot know."""
-
-
-class Unreadable(GitexpError):
-    """The record breaks the format: a missing or mistyped key."""
-
-
-class Code(NamedTuple):
-    """The code that ran. `code/` of the record is the truth; commit, branch and remote are hints."""
-
-    clean: bool
-    commit: str | None = None  # "sha1:…" or "sha256:…"; None: the repository had no commit
-    subject: str | None = None
-    branch: str | None = None  # None: detached HEAD
-    remote: str | None = None  # URL without credentials; None: no remote
-    changed: tuple[str, ...] = ()  # at most 20 paths that differed from the commit
-    changed_count: int | None = None  # None: not recorded
-    edited: tuple[str, ...] = ()  # at most 20 paths that changed while the program ran
-    edited_count: int | None = None  # None: recorded later, when nobody could look any more
-    submodules: tuple[str, ...] = ()  # at most 20 paths in code/ that are other repositories' commits, without a file
-    lfs: tuple[str, ...] = ()  # at most 20 patterns of files that code/ has as git-lfs pointers
-    license: str | None = None  # SPDX; None: the root has no licence that is known by its first words
-
-
-class Recorder(NamedTuple):
-    """The gitexp that wrote the record. None: that could not be told."""
-
-    version: str
-    commit: str | None = None  # "sha1:…"
-    changed: bool | None = None  # files of its checkout differed from that commit
-    url: str | None = None  # where pip had it from, without credentials
 
 
 class History(NamedTuple):
@@ -170,39 +121,6 @@ def dump_run(record: RunRecord) -> str:
     import tomli_w
 
     return tomli_w.dumps(as_plain(record))
-
-
-def as_plain(value: Any) -> Any:
-    """A named tuple as dicts and lists of TOML's types, without what is not recorded."""
-    if hasattr(value, "_asdict"):
-        plain = {name: as_plain(part) for name, part in value._asdict().items()}
-        plain = {k: v for k, v in plain.items() if v is not None and v != [] and v != {}}
-        return dict(sorted(plain.items(), key=lambda kv: isinstance(kv[1], dict)))
-    if isinstance(value, tuple | list):
-        return [as_plain(v) for v in value]
-    if isinstance(value, Mapping):
-        return {str(k): as_plain(v) for k, v in value.items()}
-    if isinstance(value, str):
-        return visible(value)
-    return value
-
-
-def visible(text: str) -> str:
-    """Text as TOML can hold it: what was not UTF-8 (an argument, a path) is written as `\\xff` escapes."""
-    try:
-        return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:
-        return str(text).encode("utf-8", "backslashreplace").decode()
-
-
-def load_tables(text: str, *, where: str) -> dict[str, Any]:
-    """Parse a file of anybody's record. Raises Unreadable, naming `where`, for what is no TOML or too much of it."""
-    try:
-        return load_recorded(text)
-    except OutOfBounds as error:
-        raise Unreadable(f"{where} cannot be read: {error}") from error
-    except ValueError as error:
-        raise Unreadable(f"{where} is not valid TOML: {error}") from error
 
 
 def load_run(text: str, *, where: str = "run.toml") -> RunRecord:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.model.environment import sound
-from gitexp.model.run import SplitRows, as_plain, sound_digests, sound_splits
+from gitexp.model.identity import as_plain
+from gitexp.model.run import SplitRows, sound_digests, sound_splits
 
 DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends
 MOST_FACTS = 1000

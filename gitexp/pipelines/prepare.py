@@ -13,8 +13,8 @@ from gitexp.errors import Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.model.batchjob import batch_job
 from gitexp.model.config import Config
+from gitexp.model.identity import RunId
 from gitexp.model.recipe import Recipe
-from gitexp.model.run import RunId
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import DataToRecord, Program, Streams, Submitted, keep_secrets, make_folder, submit
 

@@ -15,9 +15,10 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
+from gitexp.model.bounded import load_tables
 from gitexp.model.message import JOB_TRAILER
 from gitexp.model.recipe import flatten
-from gitexp.model.run import RunRecord, load_tables
+from gitexp.model.run import RunRecord
 from gitexp.pipelines.data import Watch
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.rehearse import rehearse_with

@@ -19,7 +19,8 @@ from gitexp.history.inputs import data_state
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.model.config import Config
-from gitexp.model.run import RunId, RunRecord
+from gitexp.model.identity import RunId
+from gitexp.model.run import RunRecord
 from gitexp.model.schema import escaped
 from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.data import Dataset, Watch

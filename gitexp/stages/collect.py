@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
+from gitexp.model.bounded import Unreadable
 from gitexp.model.headline import judged_by, summarise
 from gitexp.model.history import HistoryWriter, Lines, kept
 from gitexp.model.metricreader import Reader
 from gitexp.model.metrics import Number
-from gitexp.model.run import Judged, Unreadable
+from gitexp.model.run import Judged
 from gitexp.model.written import OldFiles, Written, begins_as, is_as_before
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool

@@ -14,8 +14,8 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, seed_of
 from gitexp.history.read import Run, goal_of, manifest_parts
+from gitexp.model.bounded import Unreadable
 from gitexp.model.metrics import is_setting
-from gitexp.model.run import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.model.manifest import ManifestDifferences

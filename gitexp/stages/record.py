@@ -18,17 +18,18 @@ from gitexp import runfolder
 from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Watch
 from gitexp.git.append import Entry, append
-from gitexp.git.objects import Laid, Written, fresh_objects, write_files
+from gitexp.git.objects import Laid, Written, sync_code, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.model.environment import UNKNOWN, dump_environment, requirements
+from gitexp.model.identity import Code, Recorder, RunId
 from gitexp.model.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.model.manifest import Entry as ManifestEntry
 from gitexp.model.message import compose_message, printable
 from gitexp.model.metrics import dump_metrics
 from gitexp.model.readme import RECORD_README
-from gitexp.model.run import Code, History, Judged, Recorder, Resources, RunId, RunRecord, Saved, dump_run
+from gitexp.model.run import History, Judged, Resources, RunRecord, Saved, dump_run
 from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
@@ -142,9 +143,9 @@ def record(
         snapshot = release(repo, folder / runfolder.OBJECTS)
         trees = {"code": ended.submit["code_tree"], **data.trees}
         tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
-        code = fresh_objects(repo, str(ended.submit["code"]["commit"]).rpartition(":")[2])
-        return Written(tree, (*snapshot, *objects, *code))
+        return Written(tree, (*snapshot, *objects))
 
+    sync_code(repo, str(ended.submit["code"]["commit"]).rpartition(":")[2])
     commit = append(
         repo,
         str(ended.submit["branch"]),

@@ -11,7 +11,7 @@ from gitexp.git.repo import algorithm
 from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
 from gitexp.model.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
 from gitexp.model.config import Policy
-from gitexp.model.run import Code
+from gitexp.model.identity import Code
 from gitexp.regularfile import read_regular
 
 LONGEST_READ = 1 << 16

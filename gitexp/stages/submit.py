@@ -13,9 +13,9 @@ from gitexp.git.recorder import user_name
 from gitexp.git.repo import users_umask
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord, dump_data
+from gitexp.model.identity import Code, RunId, as_plain, new_run_id
 from gitexp.model.manifest import dataset_digest
 from gitexp.model.recipe import Recipe
-from gitexp.model.run import Code, RunId, as_plain, new_run_id
 from gitexp.model.written import Written, note
 from gitexp.regularfile import open_regular
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gitexp.model.bounded import Unreadable
 from gitexp.model.datarecord import DatasetRecord, dump_data, load_data
-from gitexp.model.run import Unreadable
 
 A = "a" * 32
 

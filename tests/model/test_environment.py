@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from gitexp.model.bounded import Unreadable
 from gitexp.model.environment import (
     dump_environment,
     environment_class,
@@ -26,7 +27,6 @@ from gitexp.model.environment import (
     load_environment,
     requirements,
 )
-from gitexp.model.run import Unreadable
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from gitexp.model.bounded import Unreadable
 from gitexp.model.manifest import (
     Entry,
     dataset_digest,
@@ -16,7 +17,6 @@ from gitexp.model.manifest import (
     part_differences,
     split_parts,
 )
-from gitexp.model.run import Unreadable
 
 A, B = "a" * 32, "b" * 32
 

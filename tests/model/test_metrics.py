@@ -9,8 +9,8 @@ import pytest
 from rows import summarise
 
 from gitexp import script
+from gitexp.model.bounded import Unreadable
 from gitexp.model.metrics import Row, dump_metrics, load_metrics, metric_name_problem, number
-from gitexp.model.run import Unreadable
 
 NAN = math.nan
 

@@ -7,8 +7,8 @@ import math
 import pytest
 from rows import dump_history, load_history
 
+from gitexp.model.bounded import Unreadable
 from gitexp.model.metrics import Row
-from gitexp.model.run import Unreadable
 
 ROWS = [Row(-3, 0.001, {"a,b": 2**63 - 1, "é": 0.1}), Row(None, None, {"é": math.inf})]
 

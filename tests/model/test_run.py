@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitexp.model.run import Code, History, NewerFormat, RunId, RunRecord, Unreadable, dump_run, load_run, new_run_id
+from gitexp.model.bounded import Unreadable
+from gitexp.model.identity import Code, RunId, new_run_id
+from gitexp.model.run import History, NewerFormat, RunRecord, dump_run, load_run
 
 RECORD = RunRecord(
     id=RunId("klmnopqrstuvwxyz"),
