@@ -20,6 +20,7 @@ FLOORS = [
     {"pipelines"},
     {"stages"},
     {"history", "executors", "worker", "training"},
+    {"clone"},
     {"git", "datasets", "runfolder"},
     {"model"},
     {"redact"},

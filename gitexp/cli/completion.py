@@ -68,8 +68,8 @@ def _complete_stores(ctx: click.Context, incomplete: str) -> Items:
 def _complete_remotes(ctx: click.Context, incomplete: str) -> Items:
     """The remotes of git."""
     with _reading() as here:
-        keys = [key for key in here.settings if key.startswith("remote.") and key.endswith(".url")]
-        return _beginning(incomplete, ((key[len("remote.") : -len(".url")], here.settings[key]) for key in keys))
+        keys = [key for key in here.repo.settings if key.startswith("remote.") and key.endswith(".url")]
+        return _beginning(incomplete, ((key[len("remote.") : -len(".url")], here.repo.settings[key]) for key in keys))
 
 
 def _complete_parts_of_run(ctx: click.Context, incomplete: str) -> Items:

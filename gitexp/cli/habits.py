@@ -70,11 +70,11 @@ def _keys(name: str) -> list[str] | None:
     """The keys of a recipe, gitexp's own among them. None where a program is meant. Raises Refused for neither."""
     import shutil
 
+    from gitexp.clone import read_config
     from gitexp.executors.startable import meant
     from gitexp.git.repo import find_repo
     from gitexp.model.recipe import flatten
     from gitexp.model.recipe_shape import OWN
-    from gitexp.stages.configure import read_config
     from gitexp.stages.resolve import find_recipe, resolve
 
     cwd = Path.cwd()

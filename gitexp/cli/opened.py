@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -12,25 +12,42 @@ import click
 
 from gitexp import runfolder
 from gitexp.cli.render import safe
+from gitexp.clone import Clone, configured
+from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo, finish, finish_find, followed, parse_config, start, start_find
+from gitexp.git.repo import (
+    ObjectReader,
+    Repo,
+    find_repo,
+)
 from gitexp.history.select import History, UnknownRun
 from gitexp.model.config import Config
-from gitexp.stages.configure import read_config
 
 
 class Opened(NamedTuple):
-    """A repository that is being read. `settings` are git's, `goals` gitexp.toml's."""
+    """A clone that is being read."""
 
-    repo: Repo
-    settings: Mapping[str, str]
-    goals: Mapping[str, str]
+    clone: Clone
     reader: ObjectReader
     history: History
-    config: Config
+
+    @property
+    def repo(self) -> Repo:
+        """Its repository."""
+        return self.clone.repo
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+        return self.clone.config
+
+    @property
+    def place(self) -> Place:
+        """Where its data is kept."""
+        return self.clone.place
 
 
-def settle_what_waits(repo: Repo, settings: Mapping[str, str], *, gone: str | None = None) -> None:
+def settle_what_waits(repo: Repo, *, gone: str | None = None) -> None:
     """Record runs whose own command is gone, `gone` also where nobody but the user knows it (see settle_all).
 
     Loads what that takes only where a run folder is there at all.
@@ -44,7 +61,7 @@ def settle_what_waits(repo: Repo, settings: Mapping[str, str], *, gone: str | No
     from gitexp.model.message import ending
     from gitexp.pipelines.settle import settle_all
 
-    settled = settle_all(repo, settings=settings, gone=gone)
+    settled = settle_all(repo, gone=gone)
     for run in settled.recorded:
         click.echo(f"recorded {safe(run.record.recipe)} {run.record.id} ({ending(run.record)})", err=True)
     for problem in settled.problems:
@@ -58,28 +75,20 @@ def warn(error: GitexpError) -> None:
         click.echo(safe(text), err=True)
 
 
-def leave_what_waits(repo: Repo, settings: Mapping[str, str]) -> None:
+def leave_what_waits(repo: Repo) -> None:
     """For those who must not write, such as a shell that completes a word."""
 
 
 @contextmanager
-def opened_here(*, first: Callable[[Repo, Mapping[str, str]], None] = settle_what_waits) -> Iterator[Opened]:
+def opened_here(*, first: Callable[[Repo], None] = settle_what_waits) -> Iterator[Opened]:
     """The repository around the working folder, open for reading. Raises GitexpError outside of one."""
-    cwd = Path.cwd()
-    searching, listing = start_find(cwd), start(cwd, "config", "-z", "--list")
-    try:
-        repo = finish_find(searching, cwd)
-    except GitexpError:
-        listing.communicate()
-        raise
-    settings = followed(parse_config(finish(listing)))
+    repo = find_repo(Path.cwd())
     with ObjectReader(repo) as reader:
-        first(repo, settings)
-        config = read_config(repo, settings)
-        goals, branch = config.goal, config.branch
-        history = History(repo, reader=reader, branch=branch, goals=goals, settings=settings, tell=warn)
+        first(repo)
+        clone = configured(repo)
+        history = History(clone, reader=reader, tell=warn)
         try:
-            yield Opened(repo, settings, config.goal, reader, history, config)
+            yield Opened(clone, reader, history)
         except UnknownRun as error:
             from gitexp.cli.running import not_yet
 

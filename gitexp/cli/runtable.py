@@ -33,7 +33,7 @@ def run_table(
 ) -> str:
     """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them."""
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
-    goals = {row.commit: goals_in_order(here.goals, runs[row.commit]) for row in chosen if row.commit in runs}
+    goals = {row.commit: goals_in_order(here.config.goal, runs[row.commit]) for row in chosen if row.commit in runs}
     names = metric_names(chosen, goals, sort=sort)
     best = best_values(rows, _goals_by_recipe(chosen, goals), names=names)
     letters = id_letters(rows, chosen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -55,10 +55,8 @@ class _Attempt(NamedTuple):
         return self.commit(self.entry.write().tree)
 
 
-def append(
-    repo: Repo, branch: str, entry: Entry, *, tried: Path, settings: Mapping[str, str], patience_s: float
-) -> str:
-    """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids, `settings` git's.
+def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: float) -> str:
+    """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids.
 
     Raises BranchHeld when the branch cannot be moved for `patience_s`, BranchUnusable when it never will be, and
     GitFailed when nothing can be stored.
@@ -69,7 +67,7 @@ def append(
     earlier, latest, unsynced = _read(tried), "", objects
     deadline = time.monotonic() + patience_s
     while True:
-        tip = look.tip() or take_up(repo, branch, settings)[0]
+        tip = look.tip() or take_up(repo, branch)[0]
         for done in filter(None, (*earlier, latest)):
             if ref_id(repo, done) and is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
                 Keeper(repo).keep(done, objects, rewrite=entry.write)

@@ -64,11 +64,11 @@ class Tip(NamedTuple):
     damage: str | None = None
 
 
-def find_tips(repo: Repo, branch: str, settings: Mapping[str, str]) -> dict[str, Tip]:
-    """The experiments branch by remote; the local one under the empty name. `settings` are git's."""
+def find_tips(repo: Repo, branch: str) -> dict[str, Tip]:
+    """The experiments branch by remote; the local one under the empty name."""
     ends = {branch_ref(branch): ""}
     # A star stands for no slash, which the name of a remote may have.
-    ends |= {f"refs/remotes/{name}/{branch}": name for name in remote_names(settings) if "/" in name}
+    ends |= {f"refs/remotes/{name}/{branch}": name for name in remote_names(repo) if "/" in name}
     wanted = (f"refs/remotes/*/{branch}", *ends)
     # The type is of no use to us; to tell it, git has to look whether the commits are there.
     process = start(repo.root, "for-each-ref", "--format=%(objectname) %(refname) %(objecttype)", *wanted, env=ENGLISH)
@@ -117,13 +117,13 @@ def tip_to_read(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
     return next(iter(tips.values())) if len(tips) == 1 else None
 
 
-def take_up(repo: Repo, branch: str, settings: Mapping[str, str]) -> tuple[str, str]:
+def take_up(repo: Repo, branch: str) -> tuple[str, str]:
     """Create the local branch, from the remote's where there is one, else from the root. Returns tip and origin.
 
     Somebody who creates it at the same moment wins; theirs is returned. Raises BranchUnusable.
     """
     ref = branch_ref(branch)
-    theirs = _remote_tip(repo, branch, settings)
+    theirs = _remote_tip(repo, branch)
     origin = f"from {theirs.ref.removeprefix('refs/remotes/')}" if theirs else "new"
     from gitexp.git.gc import Keeper  # whoever only reads needs neither
     from gitexp.git.objects import move_ref
@@ -141,15 +141,15 @@ def take_up(repo: Repo, branch: str, settings: Mapping[str, str]) -> tuple[str, 
     return tip, origin
 
 
-def require_startable(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
+def require_startable(repo: Repo, branch: str) -> None:
     """The local branch is not there: see to it that `take_up` would succeed, and do nothing. Raises BranchUnusable."""
-    _remote_tip(repo, branch, settings)
+    _remote_tip(repo, branch)
     require_creatable(repo, branch_ref(branch))
 
 
-def _remote_tip(repo: Repo, branch: str, settings: Mapping[str, str]) -> Tip | None:
+def _remote_tip(repo: Repo, branch: str) -> Tip | None:
     """Where the branch would be taken up from. Raises BranchUnusable where that holds no runs of gitexp."""
-    theirs = tip_to_read(find_tips(repo, branch, settings), remote=settings.get("gitexp.remote"))
+    theirs = tip_to_read(find_tips(repo, branch), remote=repo.settings.get("gitexp.remote"))
     if theirs is not None:
         Look(repo, theirs.ref).tip()
     return theirs

@@ -50,8 +50,8 @@ def hooks_source() -> Path:
     raise GitexpError("This installation of gitexp lacks its hooks", fix="pip install --force-reinstall gitexp")
 
 
-def install_hooks(repo: Repo, git_config: Mapping[str, str]) -> Installed:
-    """Write the three hooks, idempotently. `git_config` is git's whole configuration."""
+def install_hooks(repo: Repo) -> Installed:
+    """Write the three hooks, idempotently."""
     folder = _own_folder(repo)
     folder.mkdir(parents=True, exist_ok=True)
     source = hooks_source()
@@ -70,17 +70,17 @@ def install_hooks(repo: Repo, git_config: Mapping[str, str]) -> Installed:
             handed_over.append(_keep_beside(path, name))
         _write_program(path, content)
         written.append(name)
-    missing = _missing_calls(repo, git_config, folder)
+    missing = _missing_calls(repo, folder)
     return Installed(folder, tuple(written), tuple(handed_over), tuple(edited), missing)
 
 
-def pre_run_hook(repo: Repo, git_config: Mapping[str, str]) -> Path | None:
+def pre_run_hook(repo: Repo) -> Path | None:
     """The hook that decides about runs: in core.hooksPath, else where gitexp installs hooks. None: there is none.
 
     A relative core.hooksPath counts from the root of the working tree; a linked one may lack it. Raises Refused for a
     hook that is there and not executable, which git would skip with a hint.
     """
-    configured = _configured_folder(repo, git_config)
+    configured = _configured_folder(repo)
     folders = [repo.common_dir / "hooks", repo.common_dir / "gitexp" / "hooks"]
     for folder in folders if configured is None else [configured, *folders]:
         hook = folder / PRE_RUN
@@ -125,8 +125,8 @@ def _own_folder(repo: Repo) -> Path:
     return hooks if inside else repo.common_dir / "gitexp" / "hooks"
 
 
-def _configured_folder(repo: Repo, git_config: Mapping[str, str]) -> Path | None:
-    configured = git_config.get("core.hookspath")
+def _configured_folder(repo: Repo) -> Path | None:
+    configured = repo.settings.get("core.hookspath")
     return repo.root / os.path.expanduser(configured) if configured else None  # noqa: PTH111 -- cheaper than Path's
 
 
@@ -180,9 +180,9 @@ def _write_program(path: Path, content: bytes) -> None:
     beside.replace(path)
 
 
-def _missing_calls(repo: Repo, git_config: Mapping[str, str], ours: Path) -> dict[Path, str]:
+def _missing_calls(repo: Repo, ours: Path) -> dict[Path, str]:
     """For each guard that git will not call, the user's own hook and the line that it needs."""
-    active = _configured_folder(repo, git_config) or repo.common_dir / "hooks"
+    active = _configured_folder(repo) or repo.common_dir / "hooks"
     if active.resolve() == ours.resolve():
         return {}
     # husky generates the folder that git calls, and runs from there what people write in its parent.

@@ -10,7 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
@@ -54,6 +54,7 @@ class Repo(NamedTuple):
     root: Path
     git_dir: Path  # of this working tree
     common_dir: Path  # shared by all linked working trees
+    settings: Mapping[str, str] = MappingProxyType({})  # git's whole configuration, as seen from here
 
 
 def object_folder(repo: Repo) -> Path:
@@ -135,13 +136,33 @@ def finish_answer(process: subprocess.Popen[bytes], feed: bytes | None = None) -
 _WHERE = ("--is-bare-repository", "--path-format=absolute", "--git-common-dir", "--absolute-git-dir", "--show-toplevel")
 
 
-def start_find(cwd: Path) -> subprocess.Popen[bytes]:
-    """Begin to look for the repository around `cwd`; `finish_find` reads the answer."""
-    return start(cwd, "rev-parse", *_WHERE, env=ENGLISH)
+class Finding:
+    """Two questions to git under way: where the repository around `cwd` is, and how it is configured."""
+
+    def __init__(self, cwd: Path) -> None:
+        self._cwd = cwd
+        self._where = start(cwd, "rev-parse", *_WHERE, env=ENGLISH)
+        self._settings = start(cwd, "config", "-z", "--list")
+
+    def finish(self) -> Repo:
+        """The repository. Raises NoRepository outside of one and in a bare one.
+
+        From here on this process makes files that others may use where core.sharedRepository says so.
+        """
+        try:
+            found = _found(self._where, self._cwd)
+        except GitexpError:
+            self._settings.communicate()
+            raise
+        return found._replace(settings=_followed(parse_config(finish(self._settings))))
 
 
-def finish_find(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
+def find_repo(cwd: Path) -> Repo:
     """The repository around `cwd`. Raises NoRepository outside of one and in a bare one."""
+    return Finding(cwd).finish()
+
+
+def _found(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
     out, err = process.communicate()
     found = os.fsdecode(out).split("\n")[:-1]
     if found[:1] == ["true"]:
@@ -164,11 +185,6 @@ def finish_find(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
     return Repo(root=Path(found[3]), git_dir=Path(found[2]), common_dir=Path(found[1]))
 
 
-def find_repo(cwd: Path) -> Repo:
-    """The repository around `cwd`. Raises NoRepository outside of one and in a bare one."""
-    return finish_find(start_find(cwd), cwd)
-
-
 def parse_config(listing: bytes) -> dict[str, str]:
     """`git config -z --list` as a dictionary; the last value wins, but of gitexp.trusted each is a line.
 
@@ -184,22 +200,17 @@ def parse_config(listing: bytes) -> dict[str, str]:
     return pairs
 
 
-def remote_names(config: Mapping[str, str]) -> list[str]:
+def remote_names(repo: Repo) -> list[str]:
     """The remotes that git's configuration knows, sorted."""
-    parts = [key.split(".", 1)[1].rpartition(".") for key in config if key.startswith("remote.")]
+    parts = [key.split(".", 1)[1].rpartition(".") for key in repo.settings if key.startswith("remote.")]
     return sorted({name for name, _, kind in parts if name and kind in ("url", "pushurl")})
-
-
-def git_config(repo: Repo) -> dict[str, str]:
-    """The user's whole git configuration as seen from here, for our umask too."""
-    return followed(parse_config(output(repo, "config", "-z", "--list")))
 
 
 _SHARED = {"group": 0o660, "true": 0o660, "1": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664, "2": 0o664}
 _users_umask: list[int] = []  # a process has one umask; this is what it was before ours
 
 
-def followed(settings: dict[str, str]) -> dict[str, str]:
+def _followed(settings: dict[str, str]) -> dict[str, str]:
     """The settings; our umask lets through by now what core.sharedRepository wants others to do, as git's own does."""
     value = settings.get("core.sharedrepository", "").lower()
     octal = len(value) == 4 and value[0] == "0" and not value.strip("01234567")

@@ -65,14 +65,14 @@ class Lost(NamedTuple):
     words: tuple[str, ...]
 
 
-def choose_remote(config: Mapping[str, str], asked: str | None, *, branch: str, cwd: Path) -> Remote:
+def choose_remote(repo: Repo, asked: str | None, *, branch: str, cwd: Path) -> Remote:
     """The remote to share with: the one asked for, else gitexp.remote, the branch's upstream, origin, the only one.
 
-    `config` is git's; what is asked for is a remote's name, a URL, or a path seen from `cwd`.
+    What is asked for is a remote's name, a URL, or a path seen from `cwd`.
     """
-    names = remote_names(config)
-    upstream = config.get(f"branch.{branch}.remote")
-    wanted = asked or config.get("gitexp.remote") or (upstream if upstream != "." else None)
+    names = remote_names(repo)
+    upstream = repo.settings.get(f"branch.{branch}.remote")
+    wanted = asked or repo.settings.get("gitexp.remote") or (upstream if upstream != "." else None)
     if wanted is not None:
         if wanted in names:
             return Remote(wanted, wanted)

@@ -14,17 +14,14 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import (
+    Finding,
     Repo,
     failure,
     finish,
-    finish_find,
-    followed,
     git_environment,
     output,
-    parse_config,
     said,
     start,
-    start_find,
 )
 
 _STATUS = (
@@ -62,10 +59,9 @@ class Head(NamedTuple):
 
 
 class Surveyed(NamedTuple):
-    """A repository, its configuration and the state of its working tree."""
+    """A repository and the state of its working tree."""
 
     repo: Repo
-    config: Mapping[str, str]
     head: Head
     changes: tuple[Change, ...]
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
@@ -85,14 +81,13 @@ class Surveyed(NamedTuple):
 
 
 class Survey:
-    """Five git processes under way. `finish` waits for them."""
+    """Six git processes under way. `finish` waits for them."""
 
     def __init__(self, cwd: Path) -> None:
         self._cwd = cwd
-        self._where = start_find(cwd)
+        self._finding = Finding(cwd)
         self._status = start(cwd, *_STATUS)
         self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
-        self._config = start(cwd, "config", "-z", "--list")
         # Signatures, where the user's configuration asks for them, would be printed among what is asked for here.
         self._head = start(
             cwd, "log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%H%n%T%n%s", "HEAD", "--"
@@ -102,7 +97,7 @@ class Survey:
     def finish(self) -> Surveyed:
         """What they found. Raises NoRepository, or GitexpError for no commit and no identity."""
         try:
-            repo = finish_find(self._where, self._cwd)
+            repo = self._finding.finish()
         except GitexpError:
             self._abandon()
             raise
@@ -116,10 +111,9 @@ class Survey:
                 f"{repo.root} has no commit yet, so there is no code that a run could name",
                 fix='git commit --allow-empty -m "first commit"    (with what you have added by then)',
             )
-        config = followed(parse_config(finish(self._config)))
         asked = self._author
         author, nobody = asked.communicate()
-        if asked.returncode == 0 and _has_own_author(config):
+        if asked.returncode == 0 and _has_own_author(repo.settings):
             asked = start(self._cwd, "var", "GIT_COMMITTER_IDENT")  # it may lack what the author has
             _, nobody = asked.communicate()
         if asked.returncode != 0:
@@ -140,7 +134,6 @@ class Survey:
         own = _own_output(repo.root, changes)
         return Surveyed(
             repo=repo,
-            config=config,
             head=Head(commit=commit, tree=tree, subject=subject, branch=branch),
             changes=tuple(change for change in changes if change.path not in own),
             flagged=flagged,
@@ -150,7 +143,7 @@ class Survey:
         )
 
     def _abandon(self) -> None:
-        for process in (self._status, self._flags, self._config, self._head, self._author):
+        for process in (self._status, self._flags, self._head, self._author):
             process.communicate()
 
 

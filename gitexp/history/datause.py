@@ -162,11 +162,9 @@ def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
     return b"".join(one[1] or b"" for one in contents if one is not None)
 
 
-def manifest_of(
-    repo: Repo, reader: ObjectReader, *, branch: str, settings: Mapping[str, str], digest: str
-) -> bytes | None:
+def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
     """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
-    tip = tip_to_read(find_tips(repo, branch, settings), remote=settings.get("gitexp.remote"))
+    tip = tip_to_read(find_tips(repo, branch), remote=repo.settings.get("gitexp.remote"))
     rows = Runs(repo, tip, reader=reader).all()
     tried = set()
     for use in uses(repo, reader, rows):

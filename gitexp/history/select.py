@@ -7,11 +7,12 @@ In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]`, a run id 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import BranchUnusable, ObjectReader, Repo, remote_names, revision
+from gitexp.git.repo import BranchUnusable, ObjectReader, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
@@ -43,23 +44,16 @@ class History:
     """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name."""
 
     def __init__(
-        self,
-        repo: Repo,
-        *,
-        reader: ObjectReader,
-        branch: str,
-        goals: Mapping[str, str],
-        settings: Mapping[str, str],
-        tell: Callable[[GitexpError], None] | None = None,
+        self, clone: Clone, *, reader: ObjectReader, tell: Callable[[GitexpError], None] | None = None
     ) -> None:
-        self.repo = repo
+        self.repo = clone.repo
         self.reader = reader
-        self.branch = branch
-        self.goals = goals  # gitexp.toml's
-        self.settings = settings  # git's
+        self.branch = clone.config.branch
+        self.goals = clone.config.goal
         self._tell = tell
-        self.tips = find_tips(repo, branch, settings)
-        self.runs = Runs(repo, tip_to_read(self.tips, remote=settings.get("gitexp.remote")), reader=reader, tell=tell)
+        self.tips = find_tips(self.repo, self.branch)
+        tip = tip_to_read(self.tips, remote=self.repo.settings.get("gitexp.remote"))
+        self.runs = Runs(self.repo, tip, reader=reader, tell=tell)
 
     def of_remote(self, remote: str | None) -> Runs:
         """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""
@@ -119,7 +113,7 @@ class History:
             if is_shallow(self.repo):  # its tip is where two branches met
                 return UnknownRun("This clone is shallow, and has none of the runs", fix="git fetch --unshallow")
             return UnknownRun(NO_RUNS, fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
-        remotes = remote_names(self.settings)
+        remotes = remote_names(self.repo)
         if not remotes:
             return UnknownRun(
                 NO_RUNS,

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.history.read import Run
@@ -149,7 +150,7 @@ def _completed(here: Recipe, surveyed: Surveyed, config: Config, watch: Watch) -
     if not here.made_of_components or not all(ref.path and (root / ref.path).exists() for ref in here.data.values()):
         return here
     try:
-        return rehearse(here, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)[0].recipe
+        return rehearse(here, clone=Clone(surveyed.repo, config), watch=watch)[0].recipe
     except GitexpError:
         return here
 

@@ -7,15 +7,15 @@ Restricted is what the catalogue says is so, and what was so when a run read it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import ObjectReader, Repo, finish, output, start
 from gitexp.history.datause import manifest_at
-from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.manifest import display
 
@@ -50,14 +50,14 @@ class _Blob(NamedTuple):
     path: str  # below code/
 
 
-def check_published(repo: Repo, runs: Sequence[str], *, config: Config, settings: Mapping[str, str]) -> Looked | None:
+def check_published(clone: Clone, runs: Sequence[str]) -> Looked | None:
     """Raises Refused where the code of these runs (commits) holds restricted data. None: there is no such data."""
-    restricted = [ref for ref in config.datasets.values() if ref.access == "restricted"]
+    repo, place = clone.repo, clone.place
+    restricted = [ref for ref in clone.config.datasets.values() if ref.access == "restricted"]
     with ObjectReader(repo) as reader:
         recorded = list(_recorded(reader, runs))
         if not restricted and not recorded:
             return None
-        place = Place(repo.root, repo.common_dir, settings)
         known = RestrictedBytes(restricted, place)
         for commit, record in recorded:
             _add_recorded(known, reader, place, commit, record)
@@ -66,7 +66,7 @@ def check_published(repo: Repo, runs: Sequence[str], *, config: Config, settings
         names = tuple(dict.fromkeys([ref.name for ref in restricted] + [record.name for _, record in recorded]))
         looked = Looked(len({blob.oid for blob in blobs}), len(runs), names, tuple(dict.fromkeys(known.unknown)))
         if held:
-            raise _refusal(reader, runs, held, looked, branch=config.branch)
+            raise _refusal(reader, runs, held, looked, branch=clone.config.branch)
     return looked
 
 

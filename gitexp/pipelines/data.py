@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.manifest import Built, changed_since, manifests_of, strong_digest
 from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.repo import ObjectReader
 from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.config import Config
 from gitexp.model.datarecord import DatasetRecord
@@ -41,40 +42,38 @@ class Dataset(NamedTuple):
     place: Place | None = None
 
 
-def ready_data(
-    refs: Mapping[str, DatasetRef], *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
-) -> dict[str, Dataset]:
+def ready_data(refs: Mapping[str, DatasetRef], *, clone: Clone, watch: Watch) -> dict[str, Dataset]:
     """Every dataset of a recipe. Raises Refused for what is missing, out of reach, not as pinned or not as promised."""
     if not refs:
         return {}
-    place = Place(repo.root, repo.common_dir, settings)
+    place, config = clone.place, clone.config
     for ref in refs.values():
-        _by_its_name(ref, repo.root, config)
+        _by_its_name(ref, place.root, config)
         parents = ref.derived.parents if ref.derived else ()
         if is_hidden(ref, config) or any(is_hidden(config.datasets.get(parent), config) for parent in parents):
             require_key(place)  # before gigabytes are fetched
-    provided = {name: _provided(ref, repo, config, settings, watch) for name, ref in refs.items()}
+    provided = {name: _provided(ref, clone, watch) for name, ref in refs.items()}
     present = {name: ref.digest for name, ref in config.datasets.items() if ref.digest is not None}
     present |= {one.ref.entry: one.built.digest for one in provided.values() if one.ref.entry is not None}
     return {name: _described(one, place, config, present, watch) for name, one in provided.items()}
 
 
-def _provided(ref: DatasetRef, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Provided:
+def _provided(ref: DatasetRef, clone: Clone, watch: Watch) -> Provided:
     with watch(f"data {ref.name}") as progress:
-        return provide(ref, access_to(repo, config, settings, progress))
+        return provide(ref, access_to(clone, progress))
 
 
-def access_to(repo: Repo, config: Config, settings: Mapping[str, str], progress: Progress | None) -> Access:
+def access_to(clone: Clone, progress: Progress | None) -> Access:
     """What it takes to get at this repository's data."""
 
     def find_manifest(digest: str) -> bytes | None:
         from gitexp.history.datause import manifest_of
 
-        with ObjectReader(repo) as reader:
-            return manifest_of(repo, reader, branch=config.branch, settings=settings, digest=digest)
+        with ObjectReader(clone.repo) as reader:
+            return manifest_of(clone.repo, reader, branch=clone.config.branch, digest=digest)
 
-    place = Place(repo.root, repo.common_dir, settings)
-    return Access(place, config.remotes, config.policy.digests, find_manifest, progress, config.datasets.keys())
+    config = clone.config
+    return Access(clone.place, config.remotes, config.policy.digests, find_manifest, progress, config.datasets.keys())
 
 
 def _by_its_name(ref: DatasetRef, root: Path, config: Config) -> None:

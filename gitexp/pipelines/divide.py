@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config
 from gitexp.model.schema import near
 from gitexp.pipelines.data import access_to
 from gitexp.stages.provide import provide
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 Watch = Callable[[str], "AbstractContextManager[Progress]"]
 
 
-def rows_of(
-    ref: DatasetRef, split: str, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
-) -> Drawn:
+def rows_of(ref: DatasetRef, split: str, *, clone: Clone, watch: Watch) -> Drawn:
     """The rows of a split or a sample. Raises GitexpError for an unknown one, Refused for what cannot be drawn."""
     rules = {**ref.splits, **ref.samples}
     if split not in rules:
@@ -34,5 +31,5 @@ def rows_of(
             fix=f"[datasets.{ref.name}.splits.{split}]    in the catalogue",
         )
     with watch(f"data {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
+        access = access_to(clone, progress)
         return draw_rows(ref, provide(ref, access).path, access.place)[split]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.datasets.contracts.describe import describe
 from gitexp.datasets.contracts.description import Description
 from gitexp.datasets.pinned import Access
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config
 from gitexp.model.contract import Contract, load_contract
 from gitexp.pipelines.data import access_to
 from gitexp.stages.provide import Provided, provide
@@ -43,10 +42,10 @@ class Described(NamedTuple):
     description: Description
 
 
-def check_dataset(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Checked:
+def check_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Checked:
     """All violations of the contract. Raises GitexpError: there is none; Refused: the data is not to be had."""
     with watch(f"checking {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
+        access = access_to(clone, progress)
         contract = _contract(ref, access)
         if contract is None:
             raise GitexpError(
@@ -57,12 +56,10 @@ def check_dataset(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapp
         return Checked(ref.name, here.built.digest, check_contract(here.path, contract, progress=progress))
 
 
-def describe_dataset(
-    ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
-) -> Described:
+def describe_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Described:
     """What the data looks like, also in each split. Raises Refused: it is no table, or not to be had."""
     with watch(f"describing {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
+        access = access_to(clone, progress)
         written = ref.contract_file is None or (access.place.root / ref.contract_file).exists()
         contract = (_contract(ref, access) if written else None) or Contract()
         here = _here(ref, access)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.objects.placing import place_copies
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
@@ -156,12 +157,10 @@ def choose(everything: Sequence[Wanted], name: str, *, texts: Sequence[str] = ()
 
 
 def get(
-    repo: Repo,
+    clone: Clone,
     wanted: Sequence[Wanted],
     *,
     folder: Path,
-    config: Config,
-    settings: Mapping[str, str],
     watch: Watch,
     apart: bool,
     strange: bool = False,
@@ -170,18 +169,17 @@ def get(
 
     `strange`: datasets may come from addresses that only the record names.
     """
-    require_own(repo, folder)
-    place = Place(repo.root, repo.common_dir, settings)
+    require_own(clone.repo, folder)
     fetched_bytes = 0
 
     def bring() -> list[Entry]:
         nonlocal fetched_bytes
         with watch("fetching") as progress:
-            whole, more_bytes = _all_here(repo, wanted, place, config, progress, strange)
+            whole, more_bytes = _all_here(clone, wanted, progress, strange)
         fetched_bytes += more_bytes
         return _together(whole, apart=apart)
 
-    placed = bring_and_place(bring, folder, place.store, watch)
+    placed = bring_and_place(bring, folder, clone.place.store, watch)
     return Got([one.name for one in wanted], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
 
 
@@ -253,8 +251,9 @@ def what_helps(digest: str, place: Place, config: Config) -> str:
 
 
 def _all_here(
-    repo: Repo, wanted: Sequence[Wanted], place: Place, config: Config, progress: Progress | None, strange: bool
+    clone: Clone, wanted: Sequence[Wanted], progress: Progress | None, strange: bool
 ) -> tuple[list[tuple[Wanted, Iterable[Entry]]], int]:
+    place, config = clone.place, clone.config
     remotes = list(config.remotes.values())
     whole: list[tuple[Wanted, Iterable[Entry]]] = []
     failures: list[str] = []
@@ -264,7 +263,7 @@ def _all_here(
     for one in wanted:
         entries = one.entries
         if one.need is not None:
-            obtained = _obtained(repo, one.need, entries, place, config, progress, strange)
+            obtained = _obtained(clone, one.need, entries, progress, strange)
             fetched_bytes += obtained.fetched_bytes
             failures += [f"{one.name}: {failure}" for failure in obtained.failures]
             if obtained.failures and (asked := whom_to_ask(one.need, config)):
@@ -301,28 +300,27 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 def _obtained(
-    repo: Repo,
+    clone: Clone,
     need: DatasetNeed,
     entries: Iterable[Entry] | None,
-    place: Place,
-    config: Config,
     progress: Progress | None,
     strange: bool,
 ) -> Obtained:
     """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
-    fetched_bytes, manifest, remotes = 0, None, list(config.remotes.values())
+    place, remotes = clone.place, list(clone.config.remotes.values())
+    fetched_bytes, manifest = 0, None
     failures: Sequence[str]
     if entries is None:
         fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
         if failures:
-            more_bytes, why_not = refetch(need, place, config, progress, strange=strange)
+            more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)
             fetched_bytes += more_bytes
             if not place.store.has(need.digest):
                 return Obtained(None, fetched_bytes, [*failures, *why_not])
         manifest = place.store.read_bytes(need.digest)
         entries = parse_manifest(manifest)
     for some in _batches(entry for entry in entries if not place.store.has(entry.digest)):
-        more_bytes, failures = _some_obtained(repo, need, some, place, config, progress, strange)
+        more_bytes, failures = _some_obtained(clone, need, some, progress, strange)
         fetched_bytes += more_bytes
         if failures:
             return Obtained(manifest, fetched_bytes, failures)
@@ -330,24 +328,23 @@ def _obtained(
 
 
 def _some_obtained(
-    repo: Repo,
+    clone: Clone,
     need: DatasetNeed,
     lacking: Sequence[Entry],
-    place: Place,
-    config: Config,
     progress: Progress | None,
     strange: bool,
 ) -> tuple[int, Sequence[str]]:
+    place = clone.place
     _take_from_its_place(need, lacking, place, progress)
-    with ObjectReader(repo) as reader:
+    with ObjectReader(clone.repo) as reader:
         for _, content in from_code(reader, need, lacking):
             if content is not None:
                 place.store.put_bytes(content)
-    remotes = list(config.remotes.values())
+    remotes = list(clone.config.remotes.values())
     files = obtain_files(lacking, store=place.store, remotes=remotes, root=place.root, progress=progress)
     if not files.failures:
         return files.fetched_bytes, ()
-    more_bytes, why_not = refetch(need, place, config, progress, strange=strange)
+    more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)
     left = {
         f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
     }

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
+from gitexp.clone import Clone
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.obtain import obtain_files, obtain_objects
-from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo
 from gitexp.history.needed import KEYED
-from gitexp.model.config import Config
 from gitexp.model.manifest import ALGORITHM, HEX_DIGITS, Entry, parse_manifest
 from gitexp.pipelines.get import SHOWN, Got, Watch, bring_and_place, require_own, what_helps
 
 FEWEST_DIGITS = 6  # of a digest, to be looked up
 
 
-def get_digest(
-    repo: Repo, digest: str, *, folder: Path, config: Config, settings: Mapping[str, str], watch: Watch
-) -> Got:
+def get_digest(clone: Clone, digest: str, *, folder: Path, watch: Watch) -> Got:
     """Bring a dataset, or a single file, into a folder by its digest. Raises GitexpError."""
-    require_own(repo, folder := Path(os.path.normpath(folder)))
-    place = Place(repo.root, repo.common_dir, settings)
+    require_own(clone.repo, folder := Path(os.path.normpath(folder)))
+    place = clone.place
     full = _full(digest, place.store)
-    remotes = list(config.remotes.values())
+    remotes = list(clone.config.remotes.values())
     path = place.store.path_of(full)  # refuses what is no digest
     lab_key = place.key() if full.startswith(KEYED) else None
-    digits, fix = full.partition(":")[2], what_helps(full, place, config)
+    digits, fix = full.partition(":")[2], what_helps(full, place, clone.config)
     fetched_bytes = 0
 
     def bring() -> list[Entry]:
@@ -38,7 +33,7 @@ def get_digest(
         with watch("fetching") as progress:
             if _looks_like_manifest(path) and not place.store.is_whole(full, lab_key=lab_key):
                 place.store.remove(full)
-            more_bytes, failures = obtain_objects([full], place.store, remotes, repo.root, lab_key=lab_key)
+            more_bytes, failures = obtain_objects([full], place.store, remotes, place.root, lab_key=lab_key)
             if failures:
                 raise GitexpError(f"{full} is not to be had", details=[f"  {one}" for one in failures[:SHOWN]], fix=fix)
             entries = _dataset_at(path) or [Entry(digits.encode(), digits)]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.pinned import require_key
-from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import tracked_link
@@ -66,9 +66,7 @@ def entries_of(config: Config, names: Sequence[str]) -> list[DatasetRef]:
 def save(
     ref: DatasetRef,
     *,
-    repo: Repo,
-    config: Config,
-    settings: Mapping[str, str],
+    clone: Clone,
     watch: Watch,
     held: Held = ObjectStore.holds,
 ) -> Saved:
@@ -76,11 +74,11 @@ def save(
 
     `held` says what need not be stored again: ObjectStore.holds asks for the size, holds_whole reads.
     """
-    place = Place(repo.root, repo.common_dir, settings)
-    if is_hidden(ref, config):
+    place = clone.place
+    if is_hidden(ref, clone.config):
         require_key(place)
     with watch(f"hashing {ref.name}") as progress:
-        provided = provide(ref, access_to(repo, config, settings, progress))
+        provided = provide(ref, access_to(clone, progress))
     store, built = place.store, provided.built
     folder = provided.path if provided.path.is_dir() else provided.path.parent
     missing = [entry for entry in built.entries() if not held(store, entry.digest, entry.size)]
@@ -92,12 +90,12 @@ def save(
                 added += batch.put(folder / os.fsdecode(entry.path), digest=entry.digest)
                 progress.advance(files=1, size_bytes=entry.size or 0)
         store.put_bytes(built.manifest)
-        if is_hidden(ref, config):
+        if is_hidden(ref, clone.config):
             store.put_keyed(built.manifest, digest=place.keyed(built.digest))
     return Saved(ref.name, built.digest, built.manifest, built.files, built.size_bytes, added)
 
 
-def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch) -> Pulled:
+def pull(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Pulled:
     """Bring the pinned version of a dataset to its path. Raises Refused where something else is there."""
     if ref.path is None:
         raise Refused(
@@ -109,12 +107,12 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
     from gitexp.datasets.objects.placing import place_copies
     from gitexp.datasets.objects.store import Damaged
 
-    place = Place(repo.root, repo.common_dir, settings)
+    place = clone.place
     path = Path(os.path.normpath(place.root / ref.path))
 
     def bring() -> Provided:
         with watch(f"pulling {ref.name}") as progress:
-            return provide(ref, access_to(repo, config, settings, progress))  # raises where something else lies there
+            return provide(ref, access_to(clone, progress))  # raises where something else lies there
 
     def placed(provided: Provided) -> int:
         target = path.parent if provided.path.is_file() else path
@@ -130,7 +128,7 @@ def pull(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, 
             why=f"Runs read it from {provided.path}",
             fix=f"gitexp data get {provided.built.digest} --to DIR    (for a copy)",
         )
-    _require_within(ref, path, repo)
+    _require_within(ref, path, clone.repo)
     try:
         size_bytes = placed(provided)
     except Damaged:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.pinned import Access, manifest_behind
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.repo import Repo
 from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.config import Config
 from gitexp.model.manifest import ManifestDifferences, manifest_differences
@@ -46,15 +46,13 @@ class NotedParent(NamedTuple):
     new: str | None
 
 
-def pin(
-    ref: DatasetRef, digest: str | None, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
-) -> Pinned:
+def pin(ref: DatasetRef, digest: str | None, *, clone: Clone, watch: Watch) -> Pinned:
     """Pin a dataset to `digest`; None: to what is at its path, or else at its URL. Raises GitexpError.
 
     Of hidden restricted data the pin is keyed: a plain digest tells everybody who knows the data which it is.
     """
     files = size_bytes = manifest = None
-    place, hidden = Place(repo.root, repo.common_dir, settings), is_hidden(ref, config)
+    place, hidden = clone.place, is_hidden(ref, clone.config)
     if hidden or is_keyed(digest or ""):
         place.key()  # before gigabytes are hashed
     if is_keyed(digest or "") and ref.access != "restricted":
@@ -63,7 +61,7 @@ def pin(
             fix=f"gitexp data pin {ref.name} --digest xxh128:…",
         )
     with watch(f"data {ref.name}") as progress:
-        access = access_to(repo, config, settings, progress)
+        access = access_to(clone, progress)
         before = _manifest(ref.digest, access) if ref.digest is not None else None  # hashing may drop it from the cache
         if digest is None:
             built = provide(ref._replace(digest=None), access).built
@@ -78,13 +76,13 @@ def pin(
     differences = None
     if ref.digest != digest and before is not None and manifest is not None:
         differences = manifest_differences(before, manifest)
-    file = write_pin(repo.root, config, ref.name, digest)
+    file = write_pin(place.root, clone.config, ref.name, digest)
     return Pinned(ref.name, file, ref.digest, digest, files, size_bytes, differences, manifest is not None)
 
 
-def note_parents(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mapping[str, str]) -> list[NotedParent]:
+def note_parents(ref: DatasetRef, *, clone: Clone) -> list[NotedParent]:
     """Write into a derived dataset what its parents are now: as pinned, else as they lie here."""
-    place = Place(repo.root, repo.common_dir, settings)
+    place, config = clone.place, clone.config
     noted = []
     for parent, old in ref.derived.parents.items() if ref.derived else ():
         entry = config.datasets[parent]
@@ -92,7 +90,7 @@ def note_parents(ref: DatasetRef, *, repo: Repo, config: Config, settings: Mappi
         if new is not None and is_hidden(entry, config):
             new = place.as_keyed(new)
         if new is not None and new != old:
-            write_parent(repo.root, config, ref.name, parent, new)
+            write_parent(place.root, config, ref.name, parent, new)
         noted.append(NotedParent(ref.name, parent, old, new))
     return noted
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import Clone
 from gitexp.errors import Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.model.batchjob import batch_job
@@ -44,6 +45,11 @@ class Checked(NamedTuple):
     said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
     smoke: bool = False
     again: Again | None = None
+
+    @property
+    def clone(self) -> Clone:
+        """Where it will run."""
+        return Clone(self.surveyed.repo, self.config)
 
 
 def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import Clone
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
 from gitexp.model.catalogue import is_keyed
-from gitexp.model.config import Config
 from gitexp.model.datarecord import load_data
 from gitexp.model.manifest import ALGORITHM, dataset_digest, line_blocks
 
@@ -48,13 +48,13 @@ class _Unknown:
         self.lacking: list[str] = []
 
 
-def find_prunable(repo: Repo, *, config: Config, settings: Mapping[str, str], now: float) -> Prunable:
+def find_prunable(clone: Clone, *, now: float) -> Prunable:
     """What the store holds and no run needs. Removes nothing. `now`: seconds since the epoch."""
-    place = Place(repo.root, repo.common_dir, settings)
+    place = clone.place
     unknown, there = _Unknown(), list(place.store.objects())
     # Of a million lines that a record may list, those are kept in mind that the store has.
     wanted = _Wanted({stored.digest for stored in there})
-    _look_for(wanted, repo, place, config, unknown)
+    _look_for(wanted, clone, unknown)
     unneeded, young, kept = {}, 0, 0
     for stored in there:
         if stored.digest in wanted.found:
@@ -66,16 +66,16 @@ def find_prunable(repo: Repo, *, config: Config, settings: Mapping[str, str], no
     return Prunable(unneeded, young, kept, tuple(unknown.damaged), tuple(unknown.lacking))
 
 
-def prune(repo: Repo, *, config: Config, settings: Mapping[str, str]) -> Prunable:
+def prune(clone: Clone) -> Prunable:
     """Remove it. Raises Refused for a store that others may use, and where not everything that is needed is known."""
-    place = Place(repo.root, repo.common_dir, settings)
-    if not place.store_folder.resolve().is_relative_to(repo.common_dir.resolve()):
+    place = clone.place
+    if not place.store_folder.resolve().is_relative_to(place.common_dir.resolve()):
         raise Refused(
             f"{place.store_folder} may hold what other clones need, so nothing is removed from it",
             why=f"git config {STORE} names it; this clone knows only of its own runs.",
             fix="gitexp data gc --dry-run    (to see what this clone does not need)",
         )
-    found = find_prunable(repo, config=config, settings=settings, now=time.time())
+    found = find_prunable(clone, now=time.time())
     if found.lacking:
         more = [f"  … and {len(found.lacking) - SHOWN} more"] if len(found.lacking) > SHOWN else []
         raise GitexpError(
@@ -143,7 +143,8 @@ class _Wanted:
         return True
 
 
-def _look_for(wanted: _Wanted, repo: Repo, place: Place, config: Config, unknown: _Unknown) -> None:
+def _look_for(wanted: _Wanted, clone: Clone, unknown: _Unknown) -> None:
+    repo, place = clone.repo, clone.place
     # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
     runs = output(repo, "rev-list", "--all", "--reflog", "--grep=^Gitexp-Run: ", "--no-merges").decode().split()
     with ObjectReader(repo) as reader:
@@ -155,7 +156,7 @@ def _look_for(wanted: _Wanted, repo: Repo, place: Place, config: Config, unknown
             _of_dataset(wanted, repo, reader, need, runs, place, unknown)
     for digest, manifest in _of_runs_going_on(place):
         _with_files(wanted, digest, manifest)
-    for ref in config.datasets.values():
+    for ref in clone.config.datasets.values():
         if ref.digest is not None:
             manifest = _stored(place, ref.digest)
             if manifest is None and is_keyed(ref.digest) and place.has_key:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
@@ -29,9 +30,7 @@ class BytesUsed(NamedTuple):
     for_a_whole_digest: int
 
 
-def versions(
-    name: str, config: Config, *, history: History, reader: ObjectReader, settings: Mapping[str, str]
-) -> list[Version]:
+def versions(name: str, config: Config, *, history: History, reader: ObjectReader) -> list[Version]:
     """The versions of a dataset, newest first; what is pinned or here and was never used comes before them all."""
     everything = list(uses(history.repo, reader, history.runs.all()))
     found = versions_of(use for use in everything if name in (use.record.entry, use.record.name))
@@ -44,7 +43,7 @@ def versions(
                 fix="gitexp data list",
             )
         return found
-    place = _place(history, settings)
+    place = place_of(history.repo)
     here = look(ref, place)
     stated = [ref.digest] if ref.digest is not None else []
     pinned = _as_recorded(ref.digest, [version.digest for version in found], place)
@@ -57,10 +56,10 @@ def versions(
     ]
 
 
-def runs_with(digest: str, *, history: History, reader: ObjectReader, settings: Mapping[str, str]) -> BytesUsed:
+def runs_with(digest: str, *, history: History, reader: ObjectReader) -> BytesUsed:
     """The runs that used the bytes of a digest, or of the only one that begins so. Raises GitexpError."""
     wanted = wanted_digest(digest)
-    asked, place = [wanted], _place(history, settings)
+    asked, place = [wanted], place_of(history.repo)
     is_whole = wanted.algorithm in (None, "xxh128") and len(wanted.digits) == HEX_DIGITS
     if is_whole and place.has_key:
         asked.append(Wanted(*place.keyed(f"xxh128:{wanted.digits}").split(":")))
@@ -83,10 +82,6 @@ def runs_with(digest: str, *, history: History, reader: ObjectReader, settings: 
         elif not is_whole:
             begun.add(use.row.commit)
     return BytesUsed(hits, len(others), len(begun - others))
-
-
-def _place(history: History, settings: Mapping[str, str]) -> Place:
-    return Place(history.repo.root, history.repo.common_dir, settings)
 
 
 def _as_recorded(digest: str | None, found: Sequence[str], place: Place) -> str | None:

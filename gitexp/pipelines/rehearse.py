@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import Clone
 from gitexp.executors.beside import run_to_end
-from gitexp.git.repo import Repo
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.pipelines.data import Dataset, Watch, data_paths, data_to_record, ready_data
@@ -35,14 +35,12 @@ class Rehearsed(NamedTuple):
     flow: tuple[str, ...]
 
 
-def rehearse(
-    recipe: Recipe, *, repo: Repo, config: Config, settings: Mapping[str, str], watch: Watch
-) -> tuple[Rehearsed, tuple[str, ...]]:
+def rehearse(recipe: Recipe, *, clone: Clone, watch: Watch) -> tuple[Rehearsed, tuple[str, ...]]:
     """Make the data ready and try. Also the warnings. Raises Refused; RecipeErrors has all that is wrong."""
-    datasets = ready_data(recipe.data, repo=repo, config=config, settings=settings, watch=watch)
+    datasets = ready_data(recipe.data, clone=clone, watch=watch)
     warnings = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
-    check_program(training_argv(recipe), cwd=repo.root)
-    return rehearse_with(recipe, datasets, root=repo.root, config=config, smoke=False), warnings
+    check_program(training_argv(recipe), cwd=clone.repo.root)
+    return rehearse_with(recipe, datasets, root=clone.repo.root, config=clone.config, smoke=False), warnings
 
 
 def rehearse_with(

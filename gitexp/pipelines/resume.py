@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitexp import runfolder
+from gitexp.clone import Clone, read_config
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, Repo
@@ -18,7 +19,6 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import data_state
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
-from gitexp.model.config import Config
 from gitexp.model.identity import RunId
 from gitexp.model.run import RunRecord
 from gitexp.model.schema import escaped
@@ -27,7 +27,6 @@ from gitexp.pipelines.data import Dataset, Watch
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
 from gitexp.pipelines.prepare import Again, Checked, in_progress, other_code
 from gitexp.pipelines.run import check_resolved
-from gitexp.stages.configure import read_config
 from gitexp.stages.resolve import resolve_recorded
 
 CHECKPOINTS = "checkpoints/"
@@ -41,7 +40,7 @@ def check_resume(
 
     `allow`: asked before anything of a run happens that this clone has not recorded itself.
     """
-    repo, config = surveyed.repo, read_config(surveyed.repo, surveyed.config)
+    repo, config = surveyed.repo, read_config(surveyed.repo)
     try:
         row = newest_attempt(history, text)
     except UnknownRun:
@@ -89,15 +88,15 @@ def changed_since(run: Run, datasets: Mapping[str, Dataset]) -> list[str]:
 
 def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectReader, watch: Watch) -> Checked:
     """A checked run as the next attempt of a recorded one. Raises Refused where that one is in progress."""
-    repo, config, settings = checked.surveyed.repo, checked.config, checked.surveyed.config
-    if Path(runfolder.runs_folder(str(repo.common_dir)), record.id).exists():
+    clone = checked.clone
+    if Path(runfolder.runs_folder(str(clone.repo.common_dir)), record.id).exists():
         raise in_progress(record.id)
     wanted = [one for one in what_run_has(reader, run) if one.kind in ("artifact", "history")]
     logged = reader.read(f"{run.commit}:history.csv") or b""
 
     def restore(folder: Path) -> None:
-        _require_still_newest(repo, run.commit, record, config=config, settings=settings)
-        _restore(repo, folder, wanted, logged, config=config, settings=settings, watch=watch)
+        _require_still_newest(clone, run.commit, record)
+        _restore(clone, folder, wanted, logged, watch=watch)
 
     said = checked.said
     saved = (entry.path for one in wanted for entry in one.entries or ())
@@ -153,24 +152,20 @@ def _plain_commit(named: str | None) -> str | None:
     return commit[:10] if len(commit) >= 40 and not commit.strip("0123456789abcdef") else None
 
 
-def _require_still_newest(
-    repo: Repo, commit: str, record: RunRecord, *, config: Config, settings: Mapping[str, str]
-) -> None:
+def _require_still_newest(clone: Clone, commit: str, record: RunRecord) -> None:
     """Another command may have gone on with the run since we looked; from here on its folder is ours."""
-    with ObjectReader(repo) as reader:
-        history = History(repo, reader=reader, branch=config.branch, goals=config.goal, settings=settings)
+    with ObjectReader(clone.repo) as reader:
+        history = History(clone, reader=reader)
         if newest_attempt(history, commit).commit != commit:
             raise Refused(f"Run {record.id} has gone on meanwhile", fix=f"gitexp show {record.id}")
 
 
 def _restore(
-    repo: Repo,
+    clone: Clone,
     folder: Path,
     wanted: Sequence[Wanted],
     logged: bytes,
     *,
-    config: Config,
-    settings: Mapping[str, str],
     watch: Watch,
 ) -> None:
     """What earlier attempts saved, and the rows that they logged."""
@@ -178,9 +173,9 @@ def _restore(
     whole = [one for one in wanted if one.kind == "history"]
     if artifacts:
         saved = folder / runfolder.SAVED
-        get(repo, artifacts, folder=saved, config=config, settings=settings, watch=watch, apart=False)
+        get(clone, artifacts, folder=saved, watch=watch, apart=False)
     if whole:  # the record itself has a sample
-        get(repo, whole, folder=folder, config=config, settings=settings, watch=watch, apart=False)
+        get(clone, whole, folder=folder, watch=watch, apart=False)
         (folder / HISTORY).rename(folder / runfolder.EARLIER)
     else:
         runfolder.write_whole(str(folder), runfolder.EARLIER, logged)

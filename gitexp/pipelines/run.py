@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
@@ -26,7 +27,6 @@ from gitexp.stages.check import (
     look_at_branch,
     seed_that_nothing_takes,
 )
-from gitexp.stages.configure import read_config
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
 from gitexp.stages.snapshot import check_snapshot
@@ -69,7 +69,7 @@ def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Ch
     `verify`: ask the hook gitexp-pre-run too. `watch`: who is shown how far long work on data is.
     """
     surveyed = survey.finish()
-    config = read_config(surveyed.repo, surveyed.config)
+    config = read_config(surveyed.repo)
     root = surveyed.repo.root
     if request.recipe is not None:
         cwd = root
@@ -127,7 +127,7 @@ def _data(recipe: Recipe, surveyed: Surveyed, config: Config, *, watch: Watch) -
         return {}  # and nothing that data takes is loaded
     from gitexp.pipelines.data import ready_data
 
-    return ready_data(recipe.data, repo=surveyed.repo, config=config, settings=surveyed.config, watch=watch)
+    return ready_data(recipe.data, clone=Clone(surveyed.repo, config), watch=watch)
 
 
 def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
@@ -202,11 +202,11 @@ def run(
         after = {"data": list(data), "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
-        recorded = settle(repo, ended, settings=surveyed.config, watch=watch)
+        recorded = settle(repo, ended, watch=watch)
     except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)
-    others = settle_all(repo, settings=surveyed.config)
+    others = settle_all(repo)
     maintain(repo)
     described = {name: dataset.record for name, dataset in checked.datasets.items()}
     before = previous.metrics(recorded.record.splits, described)

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp.clone import Clone
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.names import name_of
 from gitexp.datasets.objects.transfer import Failure, send_objects
@@ -187,16 +188,14 @@ def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
 
 
 def send_runs(
-    repo: Repo,
+    clone: Clone,
     commits: Iterable[str],
     *,
-    config: Config,
-    settings: Mapping[str, str],
     remote: RemoteSettings,
     watch: Watch,
 ) -> Sent:
     """Send what these runs need. Raises GitexpError where the remote cannot be opened at all."""
-    load = _Load(Place(repo.root, repo.common_dir, settings), remote)
+    repo, config, load = clone.repo, clone.config, _Load(clone.place, remote)
     _withhold_pinned(load, config)
     runs = list(commits)
     with ObjectReader(repo) as reader:
@@ -214,11 +213,9 @@ def send_runs(
         return load.send(progress)
 
 
-def send_datasets(
-    manifests: Mapping[str, bytes], *, place: Place, config: Config, remote: RemoteSettings, watch: Watch
-) -> Sent:
+def send_datasets(manifests: Mapping[str, bytes], *, clone: Clone, remote: RemoteSettings, watch: Watch) -> Sent:
     """Send datasets of the catalogue, by name, whose files the store has."""
-    load = _Load(place, remote)
+    config, place, load = clone.config, clone.place, _Load(clone.place, remote)
     _withhold_pinned(load, config)
     for name, manifest in manifests.items():
         ref = config.datasets[name]

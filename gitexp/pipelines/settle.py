@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.datasets.place import Place
+from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
@@ -23,7 +22,6 @@ from gitexp.model.recipe import MetricRules
 from gitexp.model.written import load as written_before
 from gitexp.regularfile import read_regular
 from gitexp.stages.collect import collect
-from gitexp.stages.configure import read_config
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Ended, Recorded, Results, has_completed, read_ended, record
@@ -40,7 +38,6 @@ def settle(
     repo: Repo,
     ended: Ended,
     *,
-    settings: Mapping[str, str],
     watch: Watch = Unwatched,
     patience_s: float = PATIENCE_S,
 ) -> Recorded:
@@ -69,12 +66,10 @@ def settle(
         notes=collected.notes,
     )
     digests = ended.submit.get("manifests", {})
-    cache = Place(repo.root, repo.common_dir, settings).cache if digests else None
+    cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
-    recorded = record(
-        repo, ended, results, data=data, trained=trained, settings=settings, watch=watch, patience_s=patience_s
-    )
+    recorded = record(repo, ended, results, data=data, trained=trained, watch=watch, patience_s=patience_s)
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
@@ -99,7 +94,7 @@ class Settled(NamedTuple):
     problems: list[str]
 
 
-def settle_all(repo: Repo, *, settings: Mapping[str, str], gone: str | None = None) -> Settled:
+def settle_all(repo: Repo, *, gone: str | None = None) -> Settled:
     """Record every run here that has ended and that nobody is recording. Costs one listing where there is none.
 
     `gone` is a run whose silent machine somebody knows to be gone (see worker/life.py). A branch that cannot be moved
@@ -120,7 +115,7 @@ def settle_all(repo: Repo, *, settings: Mapping[str, str], gone: str | None = No
             if path.name.startswith("."):
                 _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
             else:
-                settled.recorded.extend(_settle_unattended(repo, path, settings, stuck))
+                settled.recorded.extend(_settle_unattended(repo, path, stuck))
         except runfolder.Torn as error:
             settled.problems.extend(_put_aside(repo, error))
         except (GitexpError, OSError, ValueError, KeyError) as error:
@@ -158,9 +153,7 @@ class _Stuck(NamedTuple):
         return f"{runs} and could not be recorded: {self.error}{fix}"
 
 
-def _settle_unattended(
-    repo: Repo, folder: Path, settings: Mapping[str, str], stuck: dict[str, _Stuck]
-) -> list[Recorded]:
+def _settle_unattended(repo: Repo, folder: Path, stuck: dict[str, _Stuck]) -> list[Recorded]:
     try:
         lock = runfolder.lock(str(folder), runfolder.RECORD_LOCK)
     except FileNotFoundError:
@@ -170,14 +163,12 @@ def _settle_unattended(
     try:
         if runfolder.is_held(str(folder), runfolder.WORKER_LOCK):
             return []  # it has just started
-        return _settle_left_over(repo, folder, settings, stuck)
+        return _settle_left_over(repo, folder, stuck)
     finally:
         runfolder.let_go(lock)
 
 
-def _settle_left_over(
-    repo: Repo, folder: Path, settings: Mapping[str, str], stuck: dict[str, _Stuck]
-) -> list[Recorded]:
+def _settle_left_over(repo: Repo, folder: Path, stuck: dict[str, _Stuck]) -> list[Recorded]:
     ended = read_ended(folder)
     if ended is None:
         if (folder / runfolder.SUBMIT).exists():
@@ -195,26 +186,26 @@ def _settle_left_over(
     # Who waited for it once need not wait again.
     patience_s = 0 if (folder / runfolder.TRIED).exists() else SHORT_PATIENCE_S
     try:
-        return [_settle_here_or_there(repo, ended, settings, patience_s=patience_s)]
+        return [_settle_here_or_there(repo, ended, patience_s=patience_s)]
     except (BranchHeld, BranchUnusable) as error:
         stuck[branch] = _Stuck(error, [folder])
         return []
 
 
-def _settle_here_or_there(repo: Repo, ended: Ended, settings: Mapping[str, str], *, patience_s: float) -> Recorded:
+def _settle_here_or_there(repo: Repo, ended: Ended, *, patience_s: float) -> Recorded:
     """Record a run on its branch; where there can be no such branch, on the one that is configured by now."""
     branch = str(ended.submit["branch"])
     try:
         Look(repo, branch_ref(branch)).tip()  # before all that it logged is read again
-        return settle(repo, ended, settings=settings, patience_s=patience_s)
+        return settle(repo, ended, patience_s=patience_s)
     except BranchDamaged:
         raise
     except BranchUnusable:
-        other = read_config(repo, settings).branch
+        other = read_config(repo).branch
         if other == branch:
             raise
     ended = ended._replace(submit={**ended.submit, "branch": other})
-    return settle(repo, ended, settings=settings, patience_s=patience_s)
+    return settle(repo, ended, patience_s=patience_s)
 
 
 def _remove_unstarted(folder: Path) -> None:

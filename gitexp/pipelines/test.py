@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.executors.beside import run_to_end
-from gitexp.git.repo import Repo
-from gitexp.model.config import Config
 from gitexp.model.expected import FILE as EXPECTED
 from gitexp.model.expected import Golden
 from gitexp.model.junit import Case, dump_junit
@@ -38,13 +37,11 @@ Tell = Callable[[Case], None]
 
 
 class Request(NamedTuple):
-    """What to test, where. `settings` are git's."""
+    """What to test, where."""
 
     recipe: str
     cwd: Path
-    repo: Repo
-    config: Config
-    settings: Mapping[str, str]
+    clone: Clone
 
 
 class Tested(NamedTuple):
@@ -66,7 +63,7 @@ def test(request: Request, *, tell: Tell, watch: Watch) -> Tested:
     Nothing is recorded, and nothing is written to the working tree. Raises GitexpError where testing is not possible:
     the recipe does not resolve, its interpreter or pytest is missing.
     """
-    root = request.repo.root
+    root = request.clone.repo.root
     recipe = _resolved(request, ())
     golden = read_expected(recipe, root=root).golden
     cases: list[Case] = []
@@ -90,13 +87,13 @@ def test(request: Request, *, tell: Tell, watch: Watch) -> Tested:
 
 def _resolved(request: Request, overrides: tuple[str, ...]) -> Recipe:
     return resolve(
-        root=request.repo.root,
+        root=request.clone.repo.root,
         cwd=request.cwd,
         recipe=request.recipe,
         overrides=overrides,
         seed=None,
         timeout=None,
-        config=request.config,
+        config=request.clone.config,
     )
 
 
@@ -209,8 +206,8 @@ def _golden(request: Request, recipe: Recipe, golden: Golden | None, folder: Pat
 def _short_run(request: Request, golden: Golden, folder: Path, watch: Watch) -> tuple[str, Mapping[str, float | int]]:
     """Train in a folder that passes: what went wrong, in words, or nothing; and the metrics. Raises GitexpError."""
     short = _resolved(request, golden.overrides)
-    root, config = request.repo.root, request.config
-    datasets = ready_data(short.data, repo=request.repo, config=config, settings=request.settings, watch=watch)
+    root, config = request.clone.repo.root, request.clone.config
+    datasets = ready_data(short.data, clone=request.clone, watch=watch)
     env = lay_out_scratch(folder, short, datasets, root=root, config=config, mode="run", smoke=False)
     check_program(training_argv(short), cwd=root)
     failure = _train(short, root, {**_outside(), **env}, folder)

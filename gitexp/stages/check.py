@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gitexp.datasets.place import Place
+from gitexp.clone import place_of
 from gitexp.errors import Refused
 from gitexp.git.branch import checked_out_in, require_startable
 from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
@@ -38,12 +38,12 @@ def check_branch(look: Look, surveyed: Surveyed, config: Config) -> None:
             fix="git switch -    (look at runs with `gitexp show`, or `git worktree add --detach DIR RUN`)",
         )
     if look.tip() is None:
-        require_startable(surveyed.repo, config.branch, surveyed.config)
+        require_startable(surveyed.repo, config.branch)
 
 
 def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:
     """Run the hook gitexp-pre-run on what `git status` said; its words. Raises Refused, with them, if it refuses."""
-    hook = pre_run_hook(surveyed.repo, surveyed.config)
+    hook = pre_run_hook(surveyed.repo)
     if hook is None and not is_set_up(surveyed.repo):
         raise Refused("gitexp is not set up in this clone", fix="gitexp init    (or --no-verify for this run alone)")
     if hook is None:
@@ -86,7 +86,9 @@ def _advice(surveyed: Surveyed) -> str:
     new = list(dict.fromkeys(_outermost(change.path) for change in heavy if change.code == "??"))
     tracked = [change.path for change in heavy if change.code != "??"]
     filters = filters_of(surveyed.repo, [change.path for change in surveyed.changes])
-    bare = [path for path, name in filters.items() if name == "lfs" and "filter.lfs.clean" not in surveyed.config]
+    bare = [
+        path for path, name in filters.items() if name == "lfs" and "filter.lfs.clean" not in surveyed.repo.settings
+    ]
     lines = []
     if new:
         rest = len(heavy) - len(tracked) < len(surveyed.changes)
@@ -176,7 +178,7 @@ def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
 def check_store(surveyed: Surveyed) -> None:
     """There must be a place for the bytes that a run writes: once it has ended, it would wait for one."""
     repo = surveyed.repo
-    _ = Place(repo.root, repo.common_dir, surveyed.config).store_folder
+    _ = place_of(repo).store_folder
 
 
 def seed_that_nothing_takes(recipe: Recipe, argv: Sequence[str], *, cwd: Path) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Watch
 from gitexp.git.append import Entry, append
@@ -105,17 +106,16 @@ def record(
     *,
     data: Laid,
     trained: Learned,
-    settings: Mapping[str, str],
     watch: Watch,
     patience_s: float,
 ) -> Recorded:
-    """Write the run as a commit. The caller holds record.lock, and removes the folder. `settings` is git's.
+    """Write the run as a commit. The caller holds record.lock, and removes the folder.
 
     Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
     stored; the run then waits in its folder.
     """
     folder, asked = ended.folder, Asked()
-    place = Place(repo.root, repo.common_dir, settings)
+    place = place_of(repo)
     kept = _keep_artifacts(folder, place, watch, algorithms=ended.submit.get("digests", (ALGORITHM,)))
     secrets = _secrets(folder)
     results, listings = _clean_names(results, kept.manifests, secrets=secrets)
@@ -151,7 +151,6 @@ def record(
         str(ended.submit["branch"]),
         Entry(write, message, run.finished),
         tried=folder / runfolder.TRIED,
-        settings=settings,
         patience_s=patience_s,
     )
     return Recorded(commit=commit, record=run, metrics=results.summary)

@@ -85,7 +85,7 @@ def _text(root: Path, name: str) -> str:
 
 def _remote_url(surveyed: Surveyed) -> str | None:
     """Where the code may be found: the branch's own remote, else origin. A hint, without credentials."""
-    config = surveyed.config
+    config = surveyed.repo.settings
     remote = config.get(f"branch.{surveyed.head.branch}.remote", "origin")
     url = config.get(f"remote.{remote}.url")
     if not url:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.datasets.place import Place
+from gitexp.clone import place_of
 from gitexp.errors import Refused
 from gitexp.git.ignoring import kept_out
 from gitexp.git.worktree import Surveyed
@@ -39,7 +39,7 @@ def check_restricted(surveyed: Surveyed, config: Config, *, subject: str) -> Non
     from gitexp.datasets.restricted import RestrictedBytes
 
     repo = surveyed.repo
-    known = RestrictedBytes(restricted, Place(repo.root, repo.common_dir, surveyed.config))
+    known = RestrictedBytes(restricted, place_of(repo))
     changed = {change.path for change in surveyed.changes}
     untracked = [change.path for change in surveyed.changes if change.code == "??"]
     held = []
@@ -77,7 +77,7 @@ def _without_filtered(surveyed: Surveyed, held: list[_Held]) -> list[_Held]:
         one
         for one in held
         if not filters.get(one.path, "").startswith(("lfs", "git-crypt"))
-        or f"filter.{filters[one.path]}.clean" not in surveyed.config
+        or f"filter.{filters[one.path]}.clean" not in surveyed.repo.settings
     ]
 
 

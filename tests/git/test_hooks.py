@@ -12,7 +12,7 @@ from harness import Lab, Result
 
 from gitexp.errors import Refused
 from gitexp.git.hooks import Installed, hooks_source, install_hooks, pre_run_hook, run_pre_run_hook
-from gitexp.git.repo import find_repo, git_config
+from gitexp.git.repo import find_repo
 
 # What the pre-commit framework's script does, in few lines: call the hook it put aside, refuse to be called from there.
 FRAMEWORK = """\
@@ -44,7 +44,7 @@ def guarded(fresh: Lab) -> Lab:
 
 def install(lab: Lab) -> Installed:
     repo = find_repo(lab.path)
-    return install_hooks(repo, git_config(repo))
+    return install_hooks(repo)
 
 
 def program(path: Path, text: str) -> Path:
@@ -147,7 +147,7 @@ def test_a_hooks_folder_that_is_a_link_into_the_working_tree_is_not_written_thro
     done = install(fresh)
     assert list((fresh.path / "githooks").iterdir()) == []
     repo = find_repo(fresh.path)
-    assert pre_run_hook(repo, {}) == fresh.path / ".git" / "gitexp" / "hooks" / "gitexp-pre-run"
+    assert pre_run_hook(repo) == fresh.path / ".git" / "gitexp" / "hooks" / "gitexp-pre-run"
     assert done.missing_calls == {
         hooks / "pre-commit": '"$(git rev-parse --git-common-dir)/gitexp/hooks/pre-commit" "$@"',
         hooks / "pre-push": '"$(git rev-parse --git-common-dir)/gitexp/hooks/pre-push" "$@"',
@@ -523,23 +523,23 @@ def test_called_without_a_status_the_hook_refuses(guarded: Lab) -> None:
 
 
 def test_the_hook_is_found_where_it_was_installed(guarded: Lab) -> None:
-    assert pre_run_hook(find_repo(guarded.path), {}) == hook(guarded, "gitexp-pre-run")
+    assert pre_run_hook(find_repo(guarded.path)) == hook(guarded, "gitexp-pre-run")
 
 
 def test_without_gitexp_init_there_is_no_hook(fresh: Lab) -> None:
-    assert pre_run_hook(find_repo(fresh.path), {}) is None
+    assert pre_run_hook(find_repo(fresh.path)) is None
 
 
 def test_a_labs_own_hook_in_core_hooks_path_comes_first(guarded: Lab) -> None:
     theirs = program(guarded.path / "githooks" / "gitexp-pre-run", "#!/bin/sh\n")
     repo = find_repo(guarded.path)
-    assert pre_run_hook(repo, {"core.hookspath": "githooks"}) == theirs
-    assert pre_run_hook(repo, {"core.hookspath": str(theirs.parent)}) == theirs
+    assert pre_run_hook(repo._replace(settings={"core.hookspath": "githooks"})) == theirs
+    assert pre_run_hook(repo._replace(settings={"core.hookspath": str(theirs.parent)})) == theirs
 
 
 def test_a_core_hooks_path_in_the_home_folder_is_followed(guarded: Lab) -> None:
     theirs = program(Path(guarded.env["HOME"]) / "hooks" / "gitexp-pre-run", "#!/bin/sh\n")
-    assert pre_run_hook(find_repo(guarded.path), {"core.hookspath": "~/hooks"}) == theirs
+    assert pre_run_hook(find_repo(guarded.path)._replace(settings={"core.hookspath": "~/hooks"})) == theirs
 
 
 def test_in_a_linked_worktree_that_lacks_core_hooks_path_the_installed_hook_decides(guarded: Lab) -> None:
@@ -547,7 +547,7 @@ def test_in_a_linked_worktree_that_lacks_core_hooks_path_the_installed_hook_deci
     guarded.git("config", "core.hooksPath", ".husky/_")
     guarded.git("worktree", "add", "-q", "../linked")
     repo = find_repo(guarded.path.parent / "linked")
-    found = pre_run_hook(repo, git_config(repo))
+    found = pre_run_hook(repo)
     assert found == hook(guarded, "gitexp-pre-run")
     assert refused_by(guarded.path.parent / "linked", found, {"GITEXP_STATUS": "/nowhere"})[0].startswith("error: ")
 
@@ -555,7 +555,7 @@ def test_in_a_linked_worktree_that_lacks_core_hooks_path_the_installed_hook_deci
 def test_a_hook_that_is_not_executable_is_an_error_that_says_so(guarded: Lab) -> None:
     hook(guarded, "gitexp-pre-run").chmod(0o644)
     with pytest.raises(Refused, match="is not executable") as caught:
-        pre_run_hook(find_repo(guarded.path), {})
+        pre_run_hook(find_repo(guarded.path))
     assert caught.value.fix == f"chmod +x {hook(guarded, 'gitexp-pre-run')}"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from harness import Lab
@@ -78,13 +80,18 @@ ORIGIN = Remote("origin", "origin")
 # Which remote
 
 
+def configured(settings: Mapping[str, str] = MappingProxyType({})) -> Repo:
+    """A repository with this configuration of git's."""
+    return Repo(Path("/lab"), Path("/lab/.git"), Path("/lab/.git"), settings)
+
+
 def test_a_remote_is_taken_by_its_name(tmp_path: Path) -> None:
     config = {"remote.origin.url": "x", "remote.lab/b.url": "y"}
-    assert choose_remote(config, "lab/b", branch="experiments", cwd=tmp_path) == Remote("lab/b", "lab/b")
+    assert choose_remote(configured(config), "lab/b", branch="experiments", cwd=tmp_path) == Remote("lab/b", "lab/b")
 
 
 def test_a_url_is_taken_as_it_is_and_shown_without_its_password(tmp_path: Path) -> None:
-    remote = choose_remote({}, "https://ada:secret@example.org/runs.git", branch="experiments", cwd=tmp_path)
+    remote = choose_remote(configured(), "https://ada:secret@example.org/runs.git", branch="experiments", cwd=tmp_path)
     assert remote.address == "https://ada:secret@example.org/runs.git"
     assert remote.shown == "https://example.org/runs.git"
     assert remote.tracking_ref("experiments") is None
@@ -93,45 +100,45 @@ def test_a_url_is_taken_as_it_is_and_shown_without_its_password(tmp_path: Path) 
 def test_a_path_counts_from_where_it_was_typed(tmp_path: Path) -> None:
     (tmp_path / "hub.git").mkdir()
     (tmp_path / "lab" / "src").mkdir(parents=True)
-    remote = choose_remote({}, "../../hub.git", branch="experiments", cwd=tmp_path / "lab" / "src")
+    remote = choose_remote(configured(), "../../hub.git", branch="experiments", cwd=tmp_path / "lab" / "src")
     assert remote == Remote(str(tmp_path / "hub.git"), None)
 
 
 def test_the_configured_remote_comes_before_upstream_and_origin(tmp_path: Path) -> None:
     config = {"remote.origin.url": "x", "remote.labs.url": "y", "remote.up.url": "z"}
     config |= {"gitexp.remote": "labs", "branch.experiments.remote": "up"}
-    assert choose_remote(config, None, branch="experiments", cwd=tmp_path).name == "labs"
+    assert choose_remote(configured(config), None, branch="experiments", cwd=tmp_path).name == "labs"
 
 
 def test_the_branchs_upstream_comes_before_origin(tmp_path: Path) -> None:
     config = {"remote.origin.url": "x", "remote.up.url": "z", "branch.experiments.remote": "up"}
-    assert choose_remote(config, None, branch="experiments", cwd=tmp_path).name == "up"
+    assert choose_remote(configured(config), None, branch="experiments", cwd=tmp_path).name == "up"
 
 
 def test_origin_comes_before_other_remotes(tmp_path: Path) -> None:
     config = {"remote.a.url": "x", "remote.origin.url": "z"}
-    assert choose_remote(config, None, branch="experiments", cwd=tmp_path).name == "origin"
+    assert choose_remote(configured(config), None, branch="experiments", cwd=tmp_path).name == "origin"
 
 
 def test_the_only_remote_is_taken(tmp_path: Path) -> None:
-    assert choose_remote({"remote.hub.url": "x"}, None, branch="experiments", cwd=tmp_path).name == "hub"
+    assert choose_remote(configured({"remote.hub.url": "x"}), None, branch="experiments", cwd=tmp_path).name == "hub"
 
 
 def test_without_a_remote_the_error_says_how_to_add_one(tmp_path: Path) -> None:
     with pytest.raises(GitexpError, match="There is no remote to share runs with") as caught:
-        choose_remote({}, None, branch="experiments", cwd=tmp_path)
+        choose_remote(configured(), None, branch="experiments", cwd=tmp_path)
     assert caught.value.fix == "git remote add origin URL    then type it again"
 
 
 def test_two_remotes_without_an_origin_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(GitexpError, match="Which remote") as caught:
-        choose_remote({"remote.a.url": "x", "remote.b.url": "y"}, None, branch="experiments", cwd=tmp_path)
+        choose_remote(configured({"remote.a.url": "x", "remote.b.url": "y"}), None, branch="experiments", cwd=tmp_path)
     assert caught.value.fix.startswith("git config gitexp.remote a")
 
 
 def test_a_mistyped_remote_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(GitexpError, match="There is no remote named orgin") as caught:
-        choose_remote({"remote.origin.url": "x"}, "orgin", branch="experiments", cwd=tmp_path)
+        choose_remote(configured({"remote.origin.url": "x"}), "orgin", branch="experiments", cwd=tmp_path)
     assert caught.value.why == "This repository knows origin."
 
 

@@ -38,7 +38,7 @@ def reader(repo: Repo) -> Iterator[ObjectReader]:
 
 
 def rows(repo: Repo, reader: ObjectReader) -> list[Row]:
-    return Runs(repo, tip_to_read(find_tips(repo, "experiments", {}), remote=None), reader=reader).all()
+    return Runs(repo, tip_to_read(find_tips(repo, "experiments"), remote=None), reader=reader).all()
 
 
 def with_data(
@@ -122,8 +122,8 @@ def test_a_sha256_is_found_where_the_record_has_them(fresh: Lab, repo: Repo, rea
 
 @pytest.mark.usefixtures("three_runs")
 def test_a_manifest_is_given_back_from_any_run(repo: Repo, reader: ObjectReader) -> None:
-    assert manifest_of(repo, reader, branch="experiments", settings={}, digest=DIGEST_ONE) == ONE
-    assert manifest_of(repo, reader, branch="experiments", settings={}, digest=f"xxh128:{'0' * 32}") is None
+    assert manifest_of(repo, reader, branch="experiments", digest=DIGEST_ONE) == ONE
+    assert manifest_of(repo, reader, branch="experiments", digest=f"xxh128:{'0' * 32}") is None
 
 
 def test_a_manifest_that_is_not_what_its_record_claims_is_not_believed(
@@ -131,9 +131,9 @@ def test_a_manifest_that_is_not_what_its_record_claims_is_not_believed(
 ) -> None:
     commit = write_run(fresh, A, files={**with_data(ONE), "data/pets.xxh128": TWO})
     assert manifest_at(reader, commit, "pets", digest=DIGEST_ONE) is None
-    assert manifest_of(repo, reader, branch="experiments", settings={}, digest=DIGEST_ONE) is None
+    assert manifest_of(repo, reader, branch="experiments", digest=DIGEST_ONE) is None
     write_run(fresh, B, files=with_data(ONE))
-    assert manifest_of(repo, reader, branch="experiments", settings={}, digest=DIGEST_ONE) == ONE
+    assert manifest_of(repo, reader, branch="experiments", digest=DIGEST_ONE) == ONE
 
 
 def test_damaged_records_used_nothing_and_hide_no_others(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:

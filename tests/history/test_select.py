@@ -8,9 +8,11 @@ import pytest
 from harness import Lab
 from records import RECIPE, write_run
 
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.select import AmbiguousRun, History, UnknownRun
+from gitexp.model.config import Config
 
 A, B, C, D = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx", "lllloooowwwwxxxx"
 
@@ -26,7 +28,7 @@ def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
     write_run(fresh, D, finished="2026-11-20T13:00:00Z", metrics={"val.acc": 0.999}, kind="smoke")
     repo = find_repo(fresh.path)
     with ObjectReader(repo) as reader:
-        yield History(repo, reader=reader, branch="experiments", goals={}, settings={})
+        yield History(Clone(repo, Config()), reader=reader)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +117,13 @@ def test_a_remote_that_was_never_fetched_is_named(history: History) -> None:
 
 def test_the_latest_run_of_a_remote(fresh: Lab, history: History) -> None:
     fresh.git("update-ref", "refs/remotes/lab-b/experiments", "experiments~3")
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     assert again.select("lab-b/latest").id == A
 
 
 def test_the_id_means_its_highest_attempt(fresh: Lab, history: History) -> None:
     second = write_run(fresh, A, finished="2026-11-21T10:00:00Z", attempt=2)
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     assert again.select(A).commit == second
     assert again.select(f"{A}/1").finished == 1795168800.0
     with pytest.raises(UnknownRun, match="has no attempt 3"):
@@ -130,7 +132,7 @@ def test_the_id_means_its_highest_attempt(fresh: Lab, history: History) -> None:
 
 def test_two_commits_under_one_key_are_a_conflict(fresh: Lab, history: History) -> None:
     other = write_run(fresh, A, finished="2026-11-21T10:00:00Z")
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     with pytest.raises(AmbiguousRun, match="2 different commits claim to be attempt 1"):
         again.select(A)
     assert again.select(other).commit == other
@@ -138,7 +140,7 @@ def test_two_commits_under_one_key_are_a_conflict(fresh: Lab, history: History) 
 
 def test_nan_is_never_the_best(fresh: Lab, history: History) -> None:
     write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", files={"metrics.toml": '"val.acc" = nan\n'})
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     assert again.select("best:val.acc").id == A
 
 
@@ -147,7 +149,7 @@ def test_without_any_run_the_command_that_makes_one_is_named(fresh: Lab, monkeyp
         monkeypatch.setenv(name, value)
     repo = find_repo(fresh.path)
     with ObjectReader(repo) as reader:
-        history = History(repo, reader=reader, branch="experiments", goals={}, settings={})
+        history = History(Clone(repo, Config()), reader=reader)
         for text in ("latest", "kkkkllll", "nonsense"):
             with pytest.raises(UnknownRun) as caught:
                 history.select(text)
@@ -164,7 +166,7 @@ def test_a_goal_that_is_no_direction_is_ignored(fresh: Lab, history: History) ->
         metrics={"f1": 0.5},
         files={"recipe.toml": RECIPE.replace('"val.acc" = "max"', '"f1" = "up"')},
     )
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     with pytest.raises(GitexpError, match="Is a high or a low 'f1' better"):
         again.select("best:f1")
 
@@ -181,7 +183,7 @@ def test_a_metric_that_no_completed_run_has_a_number_of_is_not_called_missing(fr
     write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", recipe="odd", files=nan)
     lost = {"metrics.toml": "f2 = 1.0\n"}
     write_run(fresh, "mmmmoooowwwwxxxy", finished="2026-11-21T11:00:00Z", status="failed", files=lost)
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={}, settings={})
+    again = History(Clone(history.repo, Config()), reader=history.reader)
     with pytest.raises(UnknownRun) as caught:
         again.select("best:f1@odd")
     assert caught.value.what == "'f1' is NaN in every completed run of 'odd'"
@@ -192,5 +194,5 @@ def test_a_metric_that_no_completed_run_has_a_number_of_is_not_called_missing(fr
 
 def test_a_metric_may_have_an_at_sign_in_its_name(fresh: Lab, history: History) -> None:
     write_run(fresh, "mmmmoooowwwwxxxx", finished="2026-11-21T10:00:00Z", files={"metrics.toml": '"acc@5" = 0.5\n'})
-    again = History(history.repo, reader=history.reader, branch="experiments", goals={"acc@5": "max"}, settings={})
+    again = History(Clone(history.repo, Config(goal={"acc@5": "max"})), reader=history.reader)
     assert again.select("best:acc@5").id == "mmmmoooowwwwxxxx"

@@ -30,7 +30,7 @@ def reader(repo: Repo) -> Iterator[ObjectReader]:
 
 
 def runs_of(repo: Repo, reader: ObjectReader) -> Runs:
-    return Runs(repo, tip_to_read(find_tips(repo, "experiments", {}), remote=None), reader=reader)
+    return Runs(repo, tip_to_read(find_tips(repo, "experiments"), remote=None), reader=reader)
 
 
 def ids(repo: Repo, reader: ObjectReader) -> list[str]:
@@ -207,10 +207,10 @@ def test_the_local_branch_is_read_first_then_the_configured_remote_then_origin(f
     commit = write_run(fresh, A)
     for remote in ("lab-b", "origin"):
         fresh.git("update-ref", f"refs/remotes/{remote}/experiments", commit)
-    local = tip_to_read(find_tips(repo, "experiments", {}), remote="lab-b")
+    local = tip_to_read(find_tips(repo, "experiments"), remote="lab-b")
     assert local is not None and local.ref == "refs/heads/experiments"
     fresh.git("update-ref", "-d", "refs/heads/experiments")
-    tips = find_tips(repo, "experiments", {})
+    tips = find_tips(repo, "experiments")
     configured, usual = tip_to_read(tips, remote="lab-b"), tip_to_read(tips, remote=None)
     assert configured is not None and configured.ref == "refs/remotes/lab-b/experiments"
     assert usual is not None and usual.ref == "refs/remotes/origin/experiments"

@@ -11,11 +11,9 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import RecipeCommand, completing
-from gitexp.git.repo import Repo, find_repo
-from gitexp.model.config import Config
+from gitexp.clone import Clone, open_clone
 from gitexp.model.recipe import Recipe, leaves
 from gitexp.model.schema import dotted, inline, split_key
-from gitexp.stages.configure import read_config
 from gitexp.stages.resolve import resolve
 
 GAP = "  "
@@ -39,19 +37,18 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
     extends nothing.
     """
     cwd = Path.cwd()
-    repo = find_repo(cwd)
-    config = read_config(repo)
+    clone = open_clone(cwd)
     resolved = resolve(
-        root=repo.root,
+        root=clone.repo.root,
         cwd=cwd,
         recipe=recipe,
         overrides=overrides,
         seed=seed,
         timeout=None,
-        config=config,
+        config=clone.config,
     )
     if resolved.made_of_components:
-        resolved = _rehearsed(resolved, repo, config)
+        resolved = _rehearsed(resolved, clone)
     if explain:
         for line in explained(resolved, columns=shutil.get_terminal_size().columns):
             click.echo(line)
@@ -60,14 +57,13 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
     return 0
 
 
-def _rehearsed(recipe: Recipe, repo: Repo, config: Config) -> Recipe:
+def _rehearsed(recipe: Recipe, clone: Clone) -> Recipe:
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.stopping import exit_when_told
-    from gitexp.git.repo import git_config
     from gitexp.pipelines.rehearse import rehearse
 
     exit_when_told()
-    found, warnings = rehearse(recipe, repo=repo, config=config, settings=git_config(repo), watch=ProgressBar)
+    found, warnings = rehearse(recipe, clone=clone, watch=ProgressBar)
     lines = (*(f"warning: {words}" for words in warnings), *found.flow)
     for line in lines:
         click.echo(safe(line), err=True)

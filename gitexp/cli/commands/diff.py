@@ -38,9 +38,9 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
         a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
         if patch or stat:
             text, differs = _git_diff(here, a, b, patch=patch, stat=stat), a.code != b.code
-            show(text, repo=here.repo, on=screen(here.settings))
+            show(text, repo=here.repo, on=screen(here.repo.settings))
             return EXIT_DIFFERENT if exit_code and differs else 0
-        found = compare(here.repo, here.reader, a, b=b, goals=here.goals)
+        found = compare(here.repo, here.reader, a, b=b, goals=here.config.goal)
         if as_json:
             from gitexp.cli.shapes import diff_document, run_shape
 
@@ -48,7 +48,7 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
         else:
             from gitexp.cli.diffpage import diff_page
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             show(diff_page(a, b, found, rows=(old, new), on=on), repo=here.repo, on=on)
     return EXIT_DIFFERENT if exit_code and found.differs else 0
 
@@ -74,11 +74,11 @@ def _git_diff(here: Opened, a: Run, b: Run, *, patch: bool, stat: bool) -> str:
     """
     if a.code is None or b.code is None:
         raise GitexpError("A record has no code/ to compare")
-    on = screen(here.settings)
+    on = screen(here.repo.settings)
     shown = [option for option, wanted in (("--patch", patch), (f"--stat={on.width or 100}", stat)) if wanted]
     args = ("--no-ext-diff", "--no-textconv", "-M", "--no-color", "--submodule=short", *shown)
     text = output(here.repo, "diff", *args, a.code, b.code).decode("utf-8", "replace")
-    return coloured_patch(text, here.settings, on=on)
+    return coloured_patch(text, here.repo.settings, on=on)
 
 
 _COLOURS = {"meta": "bold", "frag": "cyan", "old": "red", "new": "green"}

@@ -41,11 +41,9 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     """
     from gitexp.cli.opened import opened_here
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.datasets.place import Place
     from gitexp.history.read import read_run
     from gitexp.pipelines.get import choose, get, what_run_has
     from gitexp.pipelines.getrecord import CODE, file_of_record, get_code
-    from gitexp.stages.configure import read_config
 
     target = Path(os.path.normpath(Path.cwd() / folder))
     fresh = not target.exists()
@@ -53,14 +51,13 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
         row = here.history.select(run)
         found = read_run(here.reader, row.commit)
         everything = what_run_has(here.reader, found, names=names)
-        config = read_config(here.repo, here.settings)
         named = {one.name for one in everything}
         if CODE in names and CODE not in named and CODE in found.tree:
             _refuse_company(run, names, folder)
             _tell(get_code(here.repo, found, folder=target), row.id, folder)
             _ignore(here.repo, target, folder, fresh=fresh)
             return 0
-        store, texts = Place(here.repo.root, here.repo.common_dir, here.settings).store, sorted(found.tree)
+        store, texts = here.place.store, sorted(found.tree)
         wanted = [] if names else everything
         for name in names:
             file = None if name in named else file_of_record(here.repo, here.reader, found, name, store)
@@ -69,11 +66,9 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
     got = get(
-        here.repo,
+        here.clone,
         wanted,
         folder=target,
-        config=config,
-        settings=here.settings,
         watch=ProgressBar,
         apart=not names,
         strange=from_source,

@@ -67,7 +67,7 @@ def command(
         limit = len(rows) if count is None and (smoke_too or as_json or as_csv) else count
         chosen = rows[: SHOWN_RUNS if limit is None else limit]
         if summary:
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             write(_summary_json(rows) if as_json else summary_table(rows, on=on, now=time.time()))
         elif as_json:
             _write_json(here, chosen)
@@ -104,7 +104,7 @@ def _show(
         names = sorted({row.recipe for row in everything})[:12]
         click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
-    on = screen(here.settings)
+    on = screen(here.repo.settings)
     show(run_table(here, rows, chosen, sort=sort, on=on, now=time.time()), repo=here.repo, on=on)
     if len(rows) > len(chosen):
         click.echo(f"{len(chosen)} of {len(rows)} runs; -n {len(rows)} shows all of them", err=True)

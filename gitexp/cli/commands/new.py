@@ -28,9 +28,9 @@ def command(template: str | None, name: str | None, as_json: bool) -> int:
     if template is None:
         return _list(as_json=as_json)
     from gitexp.cli.render import safe
+    from gitexp.clone import FILE
     from gitexp.git.repo import find_repo, ref_id
     from gitexp.pipelines.new import new
-    from gitexp.stages.configure import FILE
 
     repo = find_repo(Path.cwd())
     done = new(template, name, repo=repo)

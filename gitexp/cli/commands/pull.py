@@ -24,17 +24,16 @@ def command(remote: str | None) -> int:
     Your own runs stay; where both sides have new ones, the branches meet in a merge commit.
     """
     from gitexp.cli.opened import settle_what_waits
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import read_config
+    from gitexp.git.repo import find_repo
     from gitexp.git.transport import choose_remote
-    from gitexp.stages.configure import read_config
     from gitexp.stages.share import pull_runs
 
     cwd = Path.cwd()
     repo = find_repo(cwd)
-    settings = git_config(repo)
-    settle_what_waits(repo, settings)
-    branch = read_config(repo, settings).branch
-    there = choose_remote(settings, remote, branch=branch, cwd=cwd)
+    settle_what_waits(repo)
+    branch = read_config(repo).branch
+    there = choose_remote(repo, remote, branch=branch, cwd=cwd)
     done = pull_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.healed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,8 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
-    from gitexp.git.repo import Repo
+    from gitexp.clone import Clone
     from gitexp.git.transport import Remote
-    from gitexp.model.config import Config
 
 
 @click.command("push", short_help="Share the runs: push the experiments branch")
@@ -32,20 +30,20 @@ def command(remote: str | None, no_objects: bool) -> int:
     not here is named and left out; where sending fails, nothing is pushed.
     """
     from gitexp.cli.opened import settle_what_waits
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import configured
+    from gitexp.git.repo import find_repo
     from gitexp.git.transport import choose_remote
-    from gitexp.stages.configure import read_config
     from gitexp.stages.share import push_runs
 
     cwd = Path.cwd()
     repo = find_repo(cwd)
-    settings = git_config(repo)
-    settle_what_waits(repo, settings)
-    config = read_config(repo, settings)
+    settle_what_waits(repo)
+    clone = configured(repo)
+    config = clone.config
     branch = config.branch
-    there = choose_remote(settings, remote, branch=branch, cwd=cwd)
-    _tell_restricted(repo, config, settings, there)
-    if config.remotes and not no_objects and not _send_objects(repo, config, settings, there):
+    there = choose_remote(repo, remote, branch=branch, cwd=cwd)
+    _tell_restricted(clone, there)
+    if config.remotes and not no_objects and not _send_objects(clone, there):
         raise GitexpError(
             "Nothing was pushed, because the bytes that the runs need could not all be sent",
             fix="gitexp push    again, or gitexp push --no-objects",
@@ -63,28 +61,28 @@ def command(remote: str | None, no_objects: bool) -> int:
     return 0
 
 
-def _tell_restricted(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> None:
+def _tell_restricted(clone: Clone, there: Remote) -> None:
     """Refuse to publish restricted data as code; say what was looked at, where there is such data."""
     from gitexp.pipelines.confine import check_published
     from gitexp.pipelines.send import new_runs
 
-    commits = new_runs(repo, branch=config.branch, known=there.tracking_ref(config.branch))
-    looked = check_published(repo, commits, config=config, settings=settings) if commits else None
+    commits = new_runs(clone.repo, branch=clone.config.branch, known=there.tracking_ref(clone.config.branch))
+    looked = check_published(clone, commits) if commits else None
     for line in looked.words if looked is not None else ():
         click.echo(safe(line), err=True)
 
 
-def _send_objects(repo: Repo, config: Config, settings: Mapping[str, str], there: Remote) -> bool:
+def _send_objects(clone: Clone, there: Remote) -> bool:
     """Send what the runs need that the remote's branch, as last seen, does not have."""
     from gitexp.cli.commands.data.push import tell
     from gitexp.cli.progressbar import ObjectsBar
     from gitexp.pipelines.send import choose_remote, new_runs, send_runs
 
-    commits = new_runs(repo, branch=config.branch, known=there.tracking_ref(config.branch))
+    commits = new_runs(clone.repo, branch=clone.config.branch, known=there.tracking_ref(clone.config.branch))
     if not commits:
         return True
-    to = choose_remote(config, None)
-    sent = send_runs(repo, commits, config=config, settings=settings, remote=to, watch=ObjectsBar)
+    to = choose_remote(clone.config, None)
+    sent = send_runs(clone, commits, remote=to, watch=ObjectsBar)
     if sent.sent or sent.failures or sent.absent or sent.withheld:
         tell(sent)
     return not sent.failures

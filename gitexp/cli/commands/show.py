@@ -33,7 +33,7 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
                 raise
             return 0
         found = read_run(here.reader, row.commit)
-        on = screen(here.settings)
+        on = screen(here.repo.settings)
         if as_json:
             from gitexp.cli.shapes import document, whole_run_shape
 
@@ -47,14 +47,14 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
             show(safe(text, lines="kept"), repo=here.repo, on=on)
         else:
             from gitexp.cli.runpage import run_page
-            from gitexp.datasets.place import Place
 
             earlier = here.history.runs.previous_of(row)
             before = read_run(here.reader, earlier.commit) if earlier else None
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
-            place = Place(here.repo.root, here.repo.common_dir, here.settings)
-            text = run_page(found, row, before, goals=here.goals, place=place, printed=printed, on=on, now=time.time())
+            text = run_page(
+                found, row, before, goals=here.config.goal, place=here.place, printed=printed, on=on, now=time.time()
+            )
             show(text, repo=here.repo, on=on)
     return 0
 

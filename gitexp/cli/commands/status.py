@@ -40,7 +40,7 @@ def command(as_json: bool, gone: str | None) -> int:
         except GitFailed as error:  # a damaged branch is walked no further
             warn(error)
             sharing = None
-        on = screen(here.settings)
+        on = screen(here.repo.settings)
     if as_json:
         from gitexp.cli.shapes import document
 
@@ -84,10 +84,10 @@ def _sharing(here: Opened) -> dict[str, Any]:
     """Which remote the runs are compared with, and how many either side has alone. None: never fetched or pushed."""
     tips = here.history.tips
     local = tips.get("")
-    remotes = remote_names(here.settings)
-    upstream = here.settings.get(f"branch.{here.history.branch}.remote")
+    remotes = remote_names(here.repo)
+    upstream = here.repo.settings.get(f"branch.{here.history.branch}.remote")
     # As push and pull choose; only that they refuse to guess among several.
-    named = [name for name in (here.settings.get("gitexp.remote"), upstream, "origin") if name in remotes]
+    named = [name for name in (here.repo.settings.get("gitexp.remote"), upstream, "origin") if name in remotes]
     named = named or remotes[:1]
     remote = named[0] if named else None
     theirs = tips.get(remote) if remote else None

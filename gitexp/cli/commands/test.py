@@ -31,14 +31,11 @@ def command(recipe: str, junit: Path | None) -> int:
     """
     from gitexp.cli.execution import watch
     from gitexp.cli.stopping import exit_when_told
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import open_clone
     from gitexp.pipelines.test import Request, test
-    from gitexp.stages.configure import read_config
 
     cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settings = git_config(repo)
-    request = Request(recipe, cwd, repo, read_config(repo, settings), settings)
+    request = Request(recipe, cwd, open_clone(cwd))
     if junit is not None:
         _require_place(junit)
     exit_when_told()

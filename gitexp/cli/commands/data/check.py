@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from gitexp.cli.render import safe
@@ -21,21 +19,18 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
     one.
     """
     from gitexp.cli.progressbar import ProgressBar
+    from gitexp.clone import open_clone
     from gitexp.errors import GitexpError, Refused
-    from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.examine import check_dataset
     from gitexp.pipelines.keep import entries_of
-    from gitexp.stages.configure import read_config
 
-    repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    config = read_config(repo, settings)
-    refs = [ref for ref in entries_of(config, names) if names or ref.contract is not None or ref.contract_file]
+    clone = open_clone()
+    refs = [ref for ref in entries_of(clone.config, names) if names or ref.contract is not None or ref.contract_file]
     if not refs:
         raise GitexpError(
             "No dataset has a contract", fix="gitexp data describe NAME --write    (a first one, from the data)"
         )
-    checked = [check_dataset(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
+    checked = [check_dataset(ref, clone=clone, watch=ProgressBar) for ref in refs]
     if as_json:
         from gitexp.cli.page import write
         from gitexp.cli.shapes import document

@@ -23,17 +23,14 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     """
     from gitexp.cli.page import write
     from gitexp.cli.progressbar import ProgressBar
+    from gitexp.clone import open_clone
     from gitexp.datasets.contracts.describe import contract_toml
-    from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.examine import describe_dataset
     from gitexp.pipelines.keep import entries_of
-    from gitexp.stages.configure import read_config
 
-    repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    config = read_config(repo, settings)
-    (ref,) = entries_of(config, [name])
-    found = describe_dataset(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+    clone = open_clone()
+    (ref,) = entries_of(clone.config, [name])
+    found = describe_dataset(ref, clone=clone, watch=ProgressBar)
     if as_json:
         from gitexp.cli.shapes import document
 
@@ -42,8 +39,8 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
         from gitexp.stages.pin import write_contract
 
         contract = f"contracts/{name}.toml"
-        _write_new(repo.root / contract, contract_toml(found.description))
-        changed = write_contract(repo.root, config, name, contract)
+        _write_new(clone.repo.root / contract, contract_toml(found.description))
+        changed = write_contract(clone.repo.root, clone.config, name, contract)
         click.echo(f"wrote {safe(contract)} and named it in {safe(changed)}; commit both", err=True)
     elif output is not None:
         _write_new(Path(output), contract_toml(found.description))

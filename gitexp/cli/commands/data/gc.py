@@ -24,18 +24,17 @@ def command(dry_run: bool, as_json: bool) -> int:
     from gitexp.cli.page import write
     from gitexp.cli.render import size
     from gitexp.cli.shapes import document
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import configured
+    from gitexp.git.repo import find_repo
     from gitexp.pipelines.prune import find_prunable, prune
-    from gitexp.stages.configure import read_config
 
     repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    settle_what_waits(repo, settings)
-    config = read_config(repo, settings)
+    settle_what_waits(repo)
+    clone = configured(repo)
     if dry_run:
-        found = find_prunable(repo, config=config, settings=settings, now=time.time())
+        found = find_prunable(clone, now=time.time())
     else:
-        found = prune(repo, config=config, settings=settings)
+        found = prune(clone)
     if as_json:
         write(document(objects=dict(found.unneeded), kept=found.kept, young=found.young, removed=not dry_run))
         return 0

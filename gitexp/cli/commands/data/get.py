@@ -21,15 +21,12 @@ def command(digest: str, folder: str) -> int:
     """
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import open_clone
     from gitexp.pipelines.getdigest import get_digest
-    from gitexp.stages.configure import read_config
 
     cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settings = git_config(repo)
-    config = read_config(repo, settings)
-    got = get_digest(repo, digest, folder=cwd / folder, config=config, settings=settings, watch=ProgressBar)
+    clone = open_clone(cwd)
+    got = get_digest(clone, digest, folder=cwd / folder, watch=ProgressBar)
     files = "1 file" if got.files == 1 else f"{got.files:,} files"
     where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
     click.echo(f"{safe(got.names[0])}: {files}, {where}", err=True)

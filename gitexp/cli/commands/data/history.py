@@ -21,12 +21,11 @@ def command(name: str, as_json: bool) -> int:
     from gitexp.cli.page import show, write
     from gitexp.cli.render import safe, screen
     from gitexp.cli.shapes import document
-    from gitexp.datasets.place import Place
     from gitexp.pipelines.pin import doubts
     from gitexp.pipelines.recount import versions
 
     with opened_here() as here:
-        found = versions(name, here.config, history=here.history, reader=here.reader, settings=here.settings)
+        found = versions(name, here.config, history=here.history, reader=here.reader)
         if as_json:
             from gitexp.cli.datashapes import version_shape
 
@@ -34,12 +33,12 @@ def command(name: str, as_json: bool) -> int:
         elif found:
             from gitexp.cli.datapage import history_table
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             show(history_table(found, on=on, now=time.time()), repo=here.repo, on=on)
         else:
             click.echo(f"No run has used {safe(name)} yet, and it is not pinned", err=True)
         ref = here.config.datasets.get(name)
-        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        place = here.place
         for doubt in doubts([ref] if ref is not None else [], here.config, place):
             click.echo(f"note: {safe(doubt)}", err=True)
     return 0

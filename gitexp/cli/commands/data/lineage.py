@@ -21,13 +21,12 @@ def command(name: str, as_json: bool) -> int:
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import screen
     from gitexp.cli.shapes import document
-    from gitexp.datasets.place import Place
     from gitexp.model.catalogue import DatasetRef
     from gitexp.stages.look import look
     from gitexp.stages.trace import trace
 
     with opened_here() as here:
-        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        place = here.place
 
         def present(ref: DatasetRef) -> str | None:
             if ref.digest is not None:
@@ -50,6 +49,6 @@ def command(name: str, as_json: bool) -> int:
         else:
             from gitexp.cli.datapage import lineage_tree
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             show(lineage_tree(top, on=on), repo=here.repo, on=on)
     return 0

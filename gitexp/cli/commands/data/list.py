@@ -16,12 +16,11 @@ def command(as_json: bool) -> int:
     from gitexp.cli.page import show, write
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import safe, screen
-    from gitexp.datasets.place import Place
     from gitexp.pipelines.pin import doubts
     from gitexp.stages.look import look
 
     with opened_here() as here:
-        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        place = here.place
         looks = []
         for ref in here.config.datasets.values():
             with ProgressBar(f"data {ref.name}") as progress:
@@ -34,7 +33,7 @@ def command(as_json: bool) -> int:
         elif looks:
             from gitexp.cli.datapage import catalogue_table
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             show(catalogue_table(looks, on=on), repo=here.repo, on=on)
         for doubt in doubts(here.config.datasets.values(), here.config, place):
             click.echo(f"note: {safe(doubt)}", err=True)

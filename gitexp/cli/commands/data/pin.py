@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +11,7 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 
 if TYPE_CHECKING:
-    from gitexp.datasets.place import Place
-    from gitexp.model.config import Config
+    from gitexp.clone import Clone
     from gitexp.pipelines.pin import NotedParent, Pinned
 
 SHOWN = 20
@@ -39,33 +37,29 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     from gitexp.cli.page import write
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.shapes import document
-    from gitexp.datasets.place import Place
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import configured, open_clone
     from gitexp.pipelines.keep import entries_of
     from gitexp.pipelines.pin import note_parents, pin
-    from gitexp.stages.configure import read_config
 
     _require_clear(names, everything, digest)
-    repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    config = read_config(repo, settings)
+    clone = open_clone()
     wanted = _whole(digest) if digest is not None else None
     pinned: list[Pinned] = []
     noted: list[NotedParent] = []
     failed = 0
-    for ref in entries_of(config, names):
+    for ref in entries_of(clone.config, names):
         try:
-            pinned.append(pin(ref, wanted, repo=repo, config=config, settings=settings, watch=ProgressBar))
+            pinned.append(pin(ref, wanted, clone=clone, watch=ProgressBar))
         except GitexpError as error:  # one that is out of reach is no reason to leave out the others
             print_error(error)
             failed = failed or error.exit_code
-    config = read_config(repo, settings)
+    clone = configured(clone.repo)  # as it is now
     for one in pinned if parents else ():
-        noted += note_parents(config.datasets[one.name], repo=repo, config=config, settings=settings)
+        noted += note_parents(clone.config.datasets[one.name], clone=clone)
     if as_json:
         write(document(pinned=[_shape(one) for one in pinned], parents=[one._asdict() for one in noted]))
         return failed
-    _print(pinned, noted, read_config(repo, settings), Place(repo.root, repo.common_dir, settings))
+    _print(pinned, noted, configured(clone.repo))
     return failed
 
 
@@ -82,8 +76,8 @@ def _require_clear(names: Sequence[str], everything: bool, digest: str | None) -
     )
 
 
-def _print(pinned: Sequence[Pinned], noted: Sequence[NotedParent], config: Config, place: Place) -> None:
-    """What was pinned, and what to bear in mind of it. `config`: the catalogue as it is now."""
+def _print(pinned: Sequence[Pinned], noted: Sequence[NotedParent], clone: Clone) -> None:
+    """What was pinned, and what to bear in mind of it. `clone`: with the catalogue as it is now."""
     from gitexp.pipelines.pin import doubts, made_of
 
     for one in pinned:
@@ -93,9 +87,9 @@ def _print(pinned: Sequence[Pinned], noted: Sequence[NotedParent], config: Confi
             click.echo(f"note: {one.new} is known neither to this clone's store nor to a run", err=True)
         click.echo("\n".join(_words(one, [parent for parent in noted if parent.name == one.name])))
         if one.old != one.new:
-            for child in made_of(one.name, one.new, config, place):
+            for child in made_of(one.name, one.new, clone.config, clone.place):
                 click.echo(f"note: {child} was made of another version of {one.name}", err=True)
-    for doubt in doubts([config.datasets[one.name] for one in pinned], config, place):
+    for doubt in doubts([clone.config.datasets[one.name] for one in pinned], clone.config, clone.place):
         click.echo(f"note: {doubt}", err=True)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from gitexp.cli.render import safe
@@ -24,20 +22,17 @@ def command(names: tuple[str, ...]) -> int:
     from gitexp.cli.main import print_error
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import open_clone
     from gitexp.pipelines.keep import entries_of, pull
-    from gitexp.stages.configure import read_config
 
-    repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    config = read_config(repo, settings)
+    clone = open_clone()
     worst = 0
-    for ref in entries_of(config, names):
+    for ref in entries_of(clone.config, names):
         if ref.path is None and not names:
             click.echo(f"{safe(ref.name)}  has no path in the catalogue; a run fetches it by itself", err=True)
             continue
         try:
-            done = pull(ref, repo=repo, config=config, settings=settings, watch=ProgressBar)
+            done = pull(ref, clone=clone, watch=ProgressBar)
         except Unapproved:
             raise
         except GitexpError as error:  # one that is out of reach is no reason to leave out the others

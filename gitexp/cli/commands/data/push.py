@@ -29,24 +29,19 @@ def command(names: tuple[str, ...], remote: str | None) -> int:
     """
     from gitexp.cli.opened import opened_here
     from gitexp.cli.progressbar import ObjectsBar, ProgressBar
-    from gitexp.datasets.place import Place
     from gitexp.pipelines.keep import entries_of, save
     from gitexp.pipelines.send import choose_remote, send_datasets, send_runs
-    from gitexp.stages.configure import read_config
 
     with opened_here() as here:
-        config = read_config(here.repo, here.settings)
-        there = choose_remote(config, remote)
+        clone, there = here.clone, choose_remote(here.config, remote)
         commits = [] if names else [row.commit for row in here.history.runs.all()]
-    repo, settings = here.repo, here.settings
     if names:
-        refs = entries_of(config, names)
-        kept = [save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar) for ref in refs]
-        place = Place(repo.root, repo.common_dir, settings)
+        refs = entries_of(clone.config, names)
+        kept = [save(ref, clone=clone, watch=ProgressBar) for ref in refs]
         manifests = {saved.name: saved.manifest for saved in kept}
-        sent = send_datasets(manifests, place=place, config=config, remote=there, watch=ObjectsBar)
+        sent = send_datasets(manifests, clone=clone, remote=there, watch=ObjectsBar)
     else:
-        sent = send_runs(repo, commits, config=config, settings=settings, remote=there, watch=ObjectsBar)
+        sent = send_runs(clone, commits, remote=there, watch=ObjectsBar)
     told = tell(sent)
     return 1 if names and (sent.withheld or sent.absent) else told
 

@@ -24,7 +24,7 @@ def command(digest: str, as_json: bool) -> int:
     from gitexp.pipelines.recount import runs_with
 
     with opened_here() as here:
-        found = runs_with(digest, history=here.history, reader=here.reader, settings=here.settings)
+        found = runs_with(digest, history=here.history, reader=here.reader)
         hits, untold = found.hits, found.for_a_key + found.for_a_whole_digest
         if as_json:
             from gitexp.cli.datashapes import hit_shape
@@ -34,7 +34,7 @@ def command(digest: str, as_json: bool) -> int:
         elif hits:
             from gitexp.cli.datapage import hits_table
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             show(hits_table(hits, on=on, now=time.time()), repo=here.repo, on=on)
         else:
             from gitexp.cli.render import safe

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from gitexp.cli.render import safe
@@ -22,17 +20,14 @@ def command(names: tuple[str, ...], check: bool) -> int:
     """
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
+    from gitexp.clone import open_clone
     from gitexp.datasets.objects.store import ObjectStore
-    from gitexp.git.repo import find_repo, git_config
     from gitexp.pipelines.keep import entries_of, save
-    from gitexp.stages.configure import read_config
 
-    repo = find_repo(Path.cwd())
-    settings = git_config(repo)
-    config = read_config(repo, settings)
+    clone = open_clone()
     held = ObjectStore.holds_whole if check else ObjectStore.holds
-    for ref in entries_of(config, names):
-        done = save(ref, repo=repo, config=config, settings=settings, watch=ProgressBar, held=held)
+    for ref in entries_of(clone.config, names):
+        done = save(ref, clone=clone, watch=ProgressBar, held=held)
         new = f"{done.added:,} new" if done.added else "all stored before"
         click.echo(f"{safe(done.name)}  {done.digest}  {count(done.files)}, {size(done.size_bytes)}, {new}", err=True)
     return 0

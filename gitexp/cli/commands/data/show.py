@@ -25,7 +25,6 @@ def command(name: str, split: str | None, as_json: bool) -> int:
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import safe, screen
     from gitexp.cli.shapes import document
-    from gitexp.datasets.place import Place
     from gitexp.history.datause import uses_of
     from gitexp.pipelines.keep import entries_of
     from gitexp.pipelines.pin import doubts
@@ -36,13 +35,13 @@ def command(name: str, split: str | None, as_json: bool) -> int:
         if split is not None:
             from gitexp.pipelines.divide import rows_of
 
-            drawn = rows_of(ref, split, repo=here.repo, config=here.config, settings=here.settings, watch=ProgressBar)
+            drawn = rows_of(ref, split, clone=here.clone, watch=ProgressBar)
             lines = drawn.lines.decode()
             write(
                 document(dataset=name, split=split, digest=drawn.digest, rows=list(drawn.indices)) if as_json else lines
             )
             return 0
-        place = Place(here.repo.root, here.repo.common_dir, here.settings)
+        place = here.place
         with ProgressBar(f"data {name}") as progress:
             one = look(ref, place, progress=progress)
         is_stored = stored(ref, place, here=one.digest) is not None
@@ -56,7 +55,7 @@ def command(name: str, split: str | None, as_json: bool) -> int:
         else:
             from gitexp.cli.datapage import dataset_page
 
-            on = screen(here.settings)
+            on = screen(here.repo.settings)
             page = dataset_page(one, runs, stored=is_stored, remotes=list(here.config.remotes), on=on, now=time.time())
             show(page, repo=here.repo, on=on)
         for doubt in doubts([ref], here.config, place):

@@ -24,17 +24,15 @@ def command(recipe: str, markdown: bool) -> int:
     from gitexp.cli.page import show, write
     from gitexp.cli.recipepage import markdown_page, sections, text_page
     from gitexp.cli.render import screen
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import open_clone
     from gitexp.pipelines.cards import recipe_card
-    from gitexp.stages.configure import read_config
 
     cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settings = git_config(repo)
-    found = sections(recipe_card(recipe, repo=repo, cwd=cwd, config=read_config(repo, settings)))
+    clone = open_clone(cwd)
+    found = sections(recipe_card(recipe, repo=clone.repo, cwd=cwd, config=clone.config))
     if markdown:
         write(markdown_page(found))
     else:
-        on = screen(settings)
-        show(text_page(found, on=on), repo=repo, on=on)
+        on = screen(clone.repo.settings)
+        show(text_page(found, on=on), repo=clone.repo, on=on)
     return 0

@@ -31,21 +31,19 @@ def command(slot: str | None, fits: str | None, as_json: bool) -> int:
     from gitexp.cli.page import show, write
     from gitexp.cli.recipepage import index_page, index_shape
     from gitexp.cli.render import safe, screen
-    from gitexp.git.repo import find_repo, git_config
+    from gitexp.clone import open_clone
     from gitexp.pipelines.cards import index
-    from gitexp.stages.configure import read_config
 
     cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settings = git_config(repo)
-    found = index(slot=slot, fits=fits, repo=repo, cwd=cwd, config=read_config(repo, settings))
+    clone = open_clone(cwd)
+    found = index(slot=slot, fits=fits, repo=clone.repo, cwd=cwd, config=clone.config)
     if as_json:
         from gitexp.cli.shapes import document
 
         write(document(**index_shape(found, judged=fits is not None)))
     else:
-        on = screen(settings)
-        show(index_page(found, on=on), repo=repo, on=on)
+        on = screen(clone.repo.settings)
+        show(index_page(found, on=on), repo=clone.repo, on=on)
         refused = sum(bool(one.problems) for one in found.components)
         if refused:
             click.echo(f"note: {refused} more would not fit; --json says why", err=True)

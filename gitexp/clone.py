@@ -1,11 +1,14 @@
-"""Read what configures gitexp here: gitexp.toml at the root, under the user's git configuration."""
+"""Where we are: a repository, what gitexp.toml and git's configuration say there, and where its data is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
+from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
-from gitexp.git.repo import Repo, git_config
+from gitexp.git.repo import Repo, find_repo
 from gitexp.model.bounded import LARGEST
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, is_branch_name, load_config
@@ -16,24 +19,49 @@ from gitexp.regularfile import read_regular
 FILE = "gitexp.toml"
 
 
-def read_config(repo: Repo, settings: Mapping[str, str] | None = None) -> Config:
-    """The effective configuration: git config over gitexp.toml over defaults. `settings` is git's."""
+class Clone(NamedTuple):
+    """A repository and its effective configuration: what nearly everything needs to know."""
+
+    repo: Repo
+    config: Config
+
+    @property
+    def place(self) -> Place:
+        """Where its data is kept."""
+        return place_of(self.repo)
+
+
+def open_clone(cwd: Path | None = None) -> Clone:
+    """The clone around `cwd` (None: around the working folder). Raises GitexpError outside of one."""
+    return configured(find_repo(Path.cwd() if cwd is None else cwd))
+
+
+def configured(repo: Repo) -> Clone:
+    """A repository with its configuration. Raises GitexpError, Refused for one that cannot be."""
+    return Clone(repo, read_config(repo))
+
+
+def place_of(repo: Repo) -> Place:
+    """Where a repository's data is kept."""
+    return Place(repo.root, repo.common_dir, repo.settings)
+
+
+def read_config(repo: Repo) -> Config:
+    """The effective configuration: git config over gitexp.toml over defaults."""
     config = load_config(_text(repo, FILE) or "")
     if config.catalogue is not None:
         config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
-    if settings is None:
-        settings = git_config(repo)
     if config.remotes:
         from gitexp.model.trust import remote_entry, trusted
 
-        approved = trusted(settings)
+        approved = trusted(repo.settings)
         config = config._replace(
             remotes={
                 name: remote._replace(approved=remote_entry(remote) in approved)
                 for name, remote in config.remotes.items()
             }
         )
-    branch = settings.get("gitexp.branch")
+    branch = repo.settings.get("gitexp.branch")
     if branch and not is_branch_name(branch):
         raise Refused(
             f"git config gitexp.branch: git takes {spell(branch)} for no branch's name",
