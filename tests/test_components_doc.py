@@ -1,4 +1,4 @@
-"""What docs/components.md tells authors is what the code does."""
+"""What docs/guide/components.md tells authors is what the code does."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from gitexp.training import testing
 from gitexp.training.loop import Train
 
 pytestmark = pytest.mark.torch
-DOC = (Path(__file__).parents[1] / "docs" / "components.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[1] / "docs" / "guide" / "components.md").read_text(encoding="utf-8")
+DOC = GUIDE.split("# Writing components")[1]
 TOML = re.findall(r"```toml\n(.*?)```", DOC, re.DOTALL)
 
 
 def test_the_card_in_the_guide_is_one():
-    card = load_cards(TOML[0], where="docs/components.md")["Standardise"]
+    card = load_cards(TOML[0], where="docs/guide/components.md")["Standardise"]
     assert (card.slot, card.version, card.fits_on, card.removes) == ("preprocess", "1.0", "train", ("old",))
     assert card.takes["{field}"].words() == "[batch, features] float32"
 
@@ -35,7 +36,7 @@ def test_the_guide_names_every_slot_and_every_kind_of_step():
 
 
 def test_the_expected_results_in_the_guide_are_understood():
-    expected = load_expected(TOML[1], where="docs/components.md")
+    expected = load_expected(TOML[1], where="docs/guide/components.md")
     assert expected.time_s == 3.0
 
 

@@ -1,4 +1,4 @@
-"""What README.md tells people to type works as it stands there."""
+"""What README.md and docs/guide tell people to type works as it stands there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
-def commands(heading: str) -> list[str]:
-    """The lines of the shell blocks below a heading, without their comments."""
-    section = README.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0].split("\n### ", 1)[0]
+def page(name: str) -> str:
+    """A page of the guide."""
+    return (CHECKOUT / "docs" / "guide" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def commands(text: str, heading: str | None = None) -> list[str]:
+    """The lines of the shell blocks of a page, or of the part below a heading, without their comments."""
+    section = text if heading is None else text.split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
     lines = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).splitlines()
     return [line.split("  #")[0].strip() for line in lines]
 
@@ -40,15 +45,22 @@ def type_in(project: Lab, lines: list[str]) -> None:
 
 
 @pytest.mark.torch
-def test_every_command_of_the_users_guide_works(project: Lab) -> None:
-    first = commands("## Use it in your own repository")
+def test_every_command_of_the_readme_works(project: Lab) -> None:
+    first = commands(README, "## One run")
     assert first[0] == "gitexp init"
-    type_in(project, first[:3])
-    type_in(project, commands("### Recipes"))
-    type_in(project, first[2:])
-    type_in(project, commands("### Sharing"))
-    type_in(project, commands("### Without gitexp"))
-    assert len(project.runs()) == 4
+    type_in(project, first)
+    type_in(project, commands(README, "## One recipe"))
+    assert len(project.runs()) == 2
+
+
+@pytest.mark.torch
+def test_every_command_about_running_recipes_and_results_works(project: Lab) -> None:
+    type_in(project, commands(page("running")))
+    type_in(project, commands(page("recipes")))
+    type_in(project, commands(page("sharing"), "## Runs"))
+    shown = commands(page("results"))
+    assert shown[4] == "gitexp diff latest~1 latest --exit-code"
+    type_in(project, [*shown[:4], f"{shown[4]} || true", *shown[5:]])
 
 
 def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -> None:
@@ -57,7 +69,7 @@ def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -
     lab.write("data/digits/a.csv", "label,pixel\n" + "".join(f"{row % 3},{row}\n" for row in range(30)))
     lab.write("data/clean.csv", "1\n")
     lab.write(".gitignore", "data/\nout/\nweights.pt\n")
-    catalogue = README.split("### Data")[1].split("```toml\n")[1].split("```")[0]
+    catalogue = page("data").split("```toml\n")[1].split("```")[0]
     for shown, ours in (
         ('url = "s3://bucket/digits/v3/"', ""),
         ('digest = "xxh128:…"', ""),
@@ -73,7 +85,7 @@ def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -
     lab.commit("a catalogue")
     lab.git("init", "--bare", "-q", str(tmp_path / "hub.git"))
     lab.git("remote", "add", "origin", str(tmp_path / "hub.git"))
-    typed = commands("### Data")
+    typed = commands(page("data"))
     assert typed[1] == "gitexp data pin digits"
     type_in(lab, typed[:3])
     lab.commit("pinned")
@@ -81,11 +93,30 @@ def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -
     digest = tomllib.loads(lab.git("show", "experiments:data.toml"))["digits"]["digest"]
     type_in(lab, [line.replace("xxh128:8f3a…", digest).replace("s3://bucket/lab", str(bucket)) for line in typed[3:]])
     assert (lab.path / "out" / "weights.pt").read_bytes() == (lab.path / "data" / "digits" / "a.csv").read_bytes()
+    lab.git("push", "-q", "origin", "main")
+    lab.git("clone", "-q", "-b", "main", str(tmp_path / "hub.git"), str(tmp_path / "colleague"))
+    colleague = Lab(tmp_path / "colleague", lab.env)
+    for name in ("clean",):  # it was never saved: what is not to be had is said
+        assert colleague.gitexp("data", "pull", name).exit_code != 0
+    first = [line.replace("data pull", "data pull digits") for line in commands(page("sharing"), "## Bytes")]
+    type_in(colleague, [line.replace("xxh128:8f3a…", digest).replace("--to data", "--to more") for line in first])
+    assert (colleague.path / "data" / "digits" / "a.csv").exists()
+    assert (colleague.path / "more" / "a.csv").exists()
+
+
+def test_a_contract_as_in_the_guide_is_one_and_its_commands_work(lab: Lab) -> None:
+    lab.write("data.csv", "label,pixel\n" + "".join(f"{row % 3},{row % 31}\n" for row in range(1200)))
+    contract = page("contracts").split("```toml\n")[1].split("```")[0]
+    lab.write("gitexp.toml", f'[datasets.digits]\npath = "data.csv"\n{contract}')
+    describe, write, check = commands(page("contracts"))
+    type_in(lab, [describe, check])
+    lab.write("gitexp.toml", '[datasets.digits]\npath = "data.csv"\n')
+    type_in(lab, [write, check])
 
 
 @pytest.mark.torch
 def test_a_recipe_made_of_components_is_started_checked_and_tried_as_shown(lab: Lab) -> None:
-    typed = commands("### Recipes made of components")
+    typed = commands(page("components"))
     assert typed[-1] == "gitexp resume ID"
     untried = ("gitexp run mine", "gitexp test mine", typed[-1])  # as long as real runs are; other tests try them
     type_in(lab, [line for line in typed if line not in untried])
