@@ -1,19 +1,20 @@
-"""Where we are: a repository, what gitexp.toml and git's configuration say there, and where its data is kept."""
+"""Where we are: a repository, what gitexp.toml and git's configuration say there, its texts, the place of its data."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import Refused
 from gitexp.git.repo import Repo, find_repo
 from gitexp.model.bounded import LARGEST
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, is_branch_name, load_config
 from gitexp.model.encoding import NotUtf8, decode
-from gitexp.model.schema import spell
+from gitexp.model.schema import escaped, spell
 from gitexp.regularfile import read_regular
 
 FILE = "gitexp.toml"
@@ -48,7 +49,7 @@ def place_of(repo: Repo) -> Place:
 
 def read_config(repo: Repo) -> Config:
     """The effective configuration: git config over gitexp.toml over defaults."""
-    config = load_config(_text(repo, FILE) or "")
+    config = load_config(read_text(repo.root, FILE) or "")
     if config.catalogue is not None:
         config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
     if config.remotes:
@@ -74,7 +75,7 @@ def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
     from gitexp.model.config import load_catalogue_file
 
     assert config.catalogue is not None
-    text = _text(repo, config.catalogue)
+    text = read_text(repo.root, config.catalogue)
     if text is None:
         raise Refused(
             f"{config.catalogue} does not exist", why=f'{FILE} says: catalogue = "{config.catalogue}"', fix="write it"
@@ -86,10 +87,18 @@ def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
     return datasets
 
 
-def _text(repo: Repo, name: str) -> str | None:
+def read_text(root: Path, name: str) -> str | None:
+    """A file that somebody wrote; None where there is none. Raises Refused for what is no file, or not UTF-8."""
     try:
-        return decode(read_regular(repo.root / name, most=LARGEST + 1))
+        return decode(read_regular(root / name, most=LARGEST + 1))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Refused(f"{escaped(name)} cannot be read: {error.strerror}") from error
     except NotUtf8 as error:
-        raise GitexpError(f"{name}:{error.line}: {error}") from error
+        import shlex
+
+        old = os.path.relpath(root / name)
+        file, new = shlex.quote(old), shlex.quote(f"{old}.utf8")
+        fix = f"iconv -f {error.encoding} -t UTF-8 -- {file} >{new} && mv -- {new} {file}"
+        raise Refused(f"{escaped(name)}:{error.line}: {error}", fix=fix) from error

@@ -13,8 +13,8 @@ class NotUtf8(ValueError):
     """The message is the end of a sentence, `line` where the text stops being UTF-8."""
 
     def __init__(self, what: str, *, line: int, encoding: str) -> None:
-        super().__init__(f"{what}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8")
-        self.line = line
+        super().__init__(f"{what}, not UTF-8")
+        self.line, self.encoding = line, encoding
 
 
 def decode(raw: bytes) -> str:

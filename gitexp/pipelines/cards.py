@@ -9,18 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.errors import GitexpError, Refused
+from gitexp.clone import read_text
+from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
 from gitexp.model.assembly import made_of_components
 from gitexp.model.config import Config
-from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.expected import FILE as EXPECTED
 from gitexp.model.expected import Expected, load_expected
 from gitexp.model.fitting import Part, problems_with
 from gitexp.model.recipe import Recipe
 from gitexp.model.recipe_shape import SLOTS
 from gitexp.model.schema import escaped
-from gitexp.regularfile import read_regular
 from gitexp.stages.index import Component, Listed, index_components, index_recipes, parts_of
 from gitexp.stages.resolve import resolve
 
@@ -70,13 +69,9 @@ def read_expected(recipe: Recipe, *, root: Path) -> Expected:
     path = (root / recipe.path).parent / EXPECTED
     if not recipe.path.endswith("/recipe.toml"):
         return Expected()  # a file among others: what lies beside it need not be about it
-    where = escaped(path.relative_to(root).as_posix())
-    try:
-        return load_expected(decode(read_regular(path)), where=where)
-    except FileNotFoundError:
-        return Expected()
-    except (OSError, NotUtf8) as error:
-        raise Refused(f"{where} cannot be read: {error}") from error
+    where = path.relative_to(root).as_posix()
+    text = read_text(root, where)
+    return Expected() if text is None else load_expected(text, where=escaped(where))
 
 
 def index(*, slot: str | None, fits: str | None, repo: Repo, cwd: Path, config: Config) -> Index:

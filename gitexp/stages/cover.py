@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.model.assembly import components_in, files_of
 from gitexp.model.schema import dotted
+from gitexp.regularfile import read_regular
 
 TESTS = "tests"
 _TESTED_ELSEWHERE = ("gitexp", "torch")  # even where the repository is theirs
@@ -71,8 +72,8 @@ def untested(components: Sequence[Own], folders: Iterable[Path]) -> list[Own]:
 def _definitions(path: Path) -> dict[str, set[str]]:
     """Each name that a test file defines at its top, and the names that its definition mentions."""
     try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError) as error:
+        tree = ast.parse(read_regular(path))
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise GitexpError(f"{path} cannot be read as Python: {error}") from error
     found: dict[str, set[str]] = {}
     for node in _top(tree.body):

@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gitexp.clone import read_text
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, output
 from gitexp.model.assembly import components_in, filled
 from gitexp.model.bounded import load_toml
 from gitexp.model.card import Card, find_card, load_cards
-from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.fitting import Part
 from gitexp.model.recipe import Recipe
 from gitexp.model.recipe_shape import DEFAULT_USE, RESERVED
-from gitexp.model.schema import dotted, escaped
+from gitexp.model.schema import dotted
 from gitexp.model.signature import literal_defaults
+from gitexp.regularfile import read_regular
 
 FOLDER, FILE = "recipes", "recipe.toml"
 _PACKAGE = Path(__file__).parents[1]  # gitexp/
@@ -86,7 +87,7 @@ def _text(path: Path) -> str | None:
     try:
         if path.is_symlink() or path.stat().st_size > _LARGEST:
             return None
-        return path.read_bytes().decode()
+        return read_regular(path).decode()
     except (OSError, ValueError):
         return None  # gone, or no text: no card in any case
 
@@ -170,11 +171,9 @@ def reader(root: Path) -> Callable[[str], str | None]:
                 return None
             try:
                 if path.is_file() and path.resolve().is_relative_to(base.resolve()):
-                    return decode(path.read_bytes()) if path.stat().st_size <= _LARGEST else None
+                    return read_text(base, name) if path.stat().st_size <= _LARGEST else None
             except OSError:
                 return None
-            except NotUtf8 as error:
-                raise GitexpError(f"{escaped(name)}:{error.line}: {error}") from error
         return None
 
     return read

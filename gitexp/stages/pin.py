@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gitexp.clone import read_text
 from gitexp.errors import GitexpError
 from gitexp.model.bounded import load_toml
 from gitexp.model.config import Config
-from gitexp.model.encoding import decode
 from gitexp.model.schema import KeyPath, dotted, quote_key
 from gitexp.model.tomledit import set_string
-from gitexp.regularfile import read_regular
 
 
 def write_pin(root: Path, config: Config, name: str, digest: str) -> str:
@@ -31,11 +30,8 @@ def write_contract(root: Path, config: Config, name: str, file: str) -> str:
 
 def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
     for file in filter(None, (config.where, config.catalogue)):
-        try:
-            text = decode(read_regular(root / file))
-        except FileNotFoundError:
-            continue
-        if path[1] not in load_toml(text).get("datasets", {}):
+        text = read_text(root, file)
+        if text is None or path[1] not in load_toml(text).get("datasets", {}):
             continue
         edited = set_string(text, path, value)
         if edited is None:

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused
-from gitexp.model.bounded import LARGEST, OutOfBounds, load_toml
+from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.config import Config
-from gitexp.model.encoding import NotUtf8, decode
 from gitexp.model.placeholders import escape
 from gitexp.model.recipe import Recipe, finish
 from gitexp.model.recipe_merge import Merged, Origin
 from gitexp.model.schema import escaped, expected, near, spell
-from gitexp.regularfile import read_regular
 
 FOLDER = "recipes"
 FILE = "recipe.toml"
@@ -132,16 +131,11 @@ def _resolved(
 
 
 def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]) -> bool:
-    """Lay a recipe file over what is there, its bases first. False when a file of it could not be read."""
+    """Lay a recipe file over what is there, its bases first. False when a file of it is no TOML."""
     shown = path.relative_to(root).as_posix()
-    try:
-        text = decode(read_regular(path, most=LARGEST + 1))
-    except OSError as error:
-        merged.problems.append(f"{escaped(shown)}: cannot be read: {error.strerror}")
-        return False
-    except NotUtf8 as error:
-        merged.problems.append(f"{escaped(shown)}:{error.line}: {error}")
-        return False
+    text = read_text(root, shown)
+    if text is None:
+        raise Refused(f"{escaped(shown)} does not exist")
     origin = Origin(shown, text)
     try:
         table = load_toml(text)
@@ -187,7 +181,7 @@ def _base_problem(name: str, base: Path, *, root: Path, above: tuple[Path, ...])
     if base in above:
         round_trip = [*above[above.index(base) :], base]
         return "a recipe cannot extend itself: " + " → ".join(p.relative_to(root).as_posix() for p in round_trip)
-    if _is_file(base):
+    if os.path.lexists(base):
         return None
     # By their stems: the suffix that all have in common would make any two names look alike.
     there = [p.stem for p in base.parent.glob("*.toml")] if _is_folder(base.parent) else []
@@ -206,7 +200,7 @@ def find_recipe(recipe: str, *, root: Path, cwd: Path) -> Path:
         if _is_file(path / FILE):
             return _inside(path / FILE, root=root)
     if "/" not in recipe:
-        named = [p for p in (root / FOLDER / f"{recipe}.toml", root / FOLDER / recipe / FILE) if _is_file(p)]
+        named = [p for p in (root / FOLDER / f"{recipe}.toml", root / FOLDER / recipe / FILE) if os.path.lexists(p)]
         if len(named) == 2:
             both = " and ".join(p.relative_to(root).as_posix() for p in named)
             raise Refused(f"{recipe} could be {both}", fix="name the file")
@@ -216,17 +210,12 @@ def find_recipe(recipe: str, *, root: Path, cwd: Path) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # an argument that is far too long for a path, or lies where nobody may look
-        return False
+    """Whether something lies there that is no folder; who reads it says what it is, if it is no file."""
+    return os.path.lexists(path) and not _is_folder(path)
 
 
 def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    return os.path.isdir(path)  # noqa: PTH112 -- Path's raises for what is too long, or lies where nobody may look
 
 
 def _is_recipe(path: Path, recipe: str) -> Path:

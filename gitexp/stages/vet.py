@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.clone import read_text
 from gitexp.datasets.place import Place
 from gitexp.datasets.wholefile import write_note
 from gitexp.errors import Refused
@@ -82,22 +83,21 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         return ref.contract
     import tomllib
 
-    from gitexp.model.bounded import LARGEST, load_toml
+    from gitexp.model.bounded import load_toml
     from gitexp.model.contract import contract_problems
-    from gitexp.model.encoding import decode
     from gitexp.model.keylines import located, syntax_error
 
     name = ref.contract_file
-    try:
-        text = decode(read_regular(place.root / name, most=LARGEST + 1))
-        table = load_toml(text)
-    except FileNotFoundError as error:
+    text = read_text(place.root, name)
+    if text is None:
         import shlex
 
         raise Refused(
             f"The contract of {ref.name}, {name}, does not exist",
             fix=f"gitexp data describe {ref.entry or ref.name} --output {shlex.quote(str(place.root / name))}",
-        ) from error
+        )
+    try:
+        table = load_toml(text)
     except tomllib.TOMLDecodeError as error:
         line, words = syntax_error(text, error)
         raise Refused(f"{name} is wrong: {name}:{line}: {words}") from error

@@ -22,20 +22,21 @@ def test_an_edit_keeps_the_byte_order_mark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "words", "line"),
+    ("raw", "words", "encoding", "line"),
     [
-        ("[a]\n".encode("utf-16"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8", 1),
-        ("[a]\n".encode("utf-16-le"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8", 1),
-        ("[a]\n".encode("utf-16-be"), "this is UTF-16, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8", 1),
+        ("[a]\n".encode("utf-16"), "this is UTF-16, not UTF-8", "UTF-16", 1),
+        ("[a]\n".encode("utf-16-le"), "this is UTF-16, not UTF-8", "UTF-16LE", 1),
+        ("[a]\n".encode("utf-16-be"), "this is UTF-16, not UTF-8", "UTF-16BE", 1),
         (
             "[a]\nb = 'é'\n".encode("latin-1"),
-            "here is the byte 0xE9, é in Latin-1, not UTF-8; convert it: iconv -f WINDOWS-1252 -t UTF-8",
+            "here is the byte 0xE9, é in Latin-1, not UTF-8",
+            "WINDOWS-1252",
             2,
         ),
     ],
     ids=["marked", "little", "big", "latin"],
 )
-def test_what_is_not_utf_8_is_named_for_what_it_is(raw: bytes, words: str, line: int) -> None:
+def test_what_is_not_utf_8_is_named_for_what_it_is(raw: bytes, words: str, encoding: str, line: int) -> None:
     with pytest.raises(NotUtf8) as caught:
         decode(raw)
-    assert (str(caught.value), caught.value.line) == (words, line)
+    assert (str(caught.value), caught.value.encoding, caught.value.line) == (words, encoding, line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,9 +36,58 @@ def test_toml_in_another_encoding_is_named_with_the_line_that_converts_it(lab: L
     lab.write("recipes/r.toml", '[run]\ncommand = ["true"]\n')
     lab.write(name, "").write_bytes('[run]\ncommand = ["é"]\n'.encode(encoding))
     result = lab.gitexp("check", "r")
-    assert result.exit_code in (1, 3)
-    assert "UTF-8; convert it: iconv -f" in result.stderr
-    assert name in result.stderr
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"error: {name}:")
+    (fix,) = [line for line in result.stderr.splitlines() if line.startswith("fix:")]
+    lab.command("bash", "-c", fix.removeprefix("fix:   "))
+    assert lab.path.joinpath(name).read_text() == '[run]\ncommand = ["é"]\n'
+
+
+CATALOGUE = '[datasets.x]\npath = "x.csv"\ncontract = "c.d"\n'
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "itself"])
+@pytest.mark.parametrize(
+    ("place", "commands"),
+    [
+        ("gitexp.toml", ["log", "run r", "init", "recipe list"]),
+        ("c.d", ["data check x"]),
+        ("data.d", ["data list", "run r"]),
+        ("recipes/x.toml", ["run x", "check x"]),
+        ("recipes/r.toml", ["check e"]),
+        ("recipes/f/expected.toml", ["recipe card f"]),
+    ],
+)
+def test_what_is_no_file_is_named_for_what_it_is(lab: Lab, place: str, commands: list[str], kind: str) -> None:
+    lab.write("recipes/r.toml", '[run]\ncommand = ["true"]\n')
+    lab.write("recipes/f/recipe.toml", '[run]\ncommand = ["true"]\n')
+    lab.write("recipes/e.toml", 'extends = "r.toml"\n')
+    lab.write("x.csv", "a\n1\n")
+    lab.write("gitexp.toml", 'catalogue = "data.d"\n' if place == "data.d" else CATALOGUE)
+    lab.commit()
+    file = lab.path / place
+    file.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to("/dev/zero" if kind == "device" else file.name)
+    for command in commands:
+        result = lab.gitexp(*command.split())
+        assert (result.exit_code, f"error: {place} cannot be read: " in result.stderr) == (3, True), result.stderr
+
+
+def test_a_list_of_recipes_waits_for_no_pipe(lab: Lab) -> None:
+    names = ("recipes/x.toml", "recipes/comp.py", "recipes/comp.toml")
+    for name in names:
+        lab.write(name, "")
+    lab.commit()
+    for name in names:
+        lab.path.joinpath(name).unlink()
+        os.mkfifo(lab.path / name)
+    assert lab.gitexp("recipe", "list").exit_code == 0
+    assert lab.gitexp("recipe", "list", "--json").exit_code == 0
 
 
 @pytest.mark.parametrize("name", STRANGE)

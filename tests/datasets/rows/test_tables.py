@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -108,11 +109,17 @@ def test_a_file_whose_name_is_not_utf8_is_read(tmp_path: Path) -> None:
         (b"a,a\n1,2\n", ["x.csv:1: a: 2 columns have this name; only the first is read"]),
         (b"a,b\n1,\xff\n", ["x.csv:2: b: holds a byte that is not UTF-8: 0xff (row 0)"]),
         (b"a,b\n1,\x00\n", ["x.csv:2: b: holds a NUL byte (row 0)"]),
-        (b"\xff\xfea\x00", ["x.csv: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_csv_is_named_with_its_line(tmp_path: Path, data: bytes, found: list[str]) -> None:
     assert violations(file(tmp_path, "x.csv", data)) == found
+
+
+def test_utf_16_is_named_with_the_line_that_converts_it(tmp_path: Path) -> None:
+    path = file(tmp_path, "it's.csv", "a,b\n1,2\n".encode("utf-16"))
+    (one,) = violations(path)
+    subprocess.run(one.partition("convert it: ")[2], shell=True, check=True, cwd=tmp_path)
+    assert violations(tmp_path / "utf8-it's.csv") == []
 
 
 @pytest.mark.parametrize(

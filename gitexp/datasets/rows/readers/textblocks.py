@@ -37,7 +37,12 @@ class TextLines:
         for block in _whole_lines(_read(path, options)):
             if not self.consumed:
                 if block.startswith(_UTF16):
-                    raise Damaged("is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8")
+                    from shlex import quote  # `gzip -dcf` passes on what is not packed
+
+                    old, new = quote(str(path)), quote(f"utf8-{path.name}")
+                    raise Damaged(
+                        f"is UTF-16, not UTF-8; convert it: gzip -dcf {old} | iconv -f UTF-16 -t UTF-8 >{new}"
+                    )
                 block = block.removeprefix(_UTF8_MARK)
             try:
                 text = block.decode()
