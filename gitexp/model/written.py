@@ -13,6 +13,27 @@ from gitexp.regularfile import open_regular
 _WHOLE = 1 << 18  # bytes that are digested whole; of a longer file both ends: a pattern may match a thousand old logs
 _END = 1 << 16
 
+OWN = "$GITEXP_OUTPUT/"  # what the name of a file in the run's own folder begins with
+
+
+def path_of(name: str, cwd: Path, own: Path) -> Path:
+    """Where a metric file of this name lies. `own`: the folder that the program finds in GITEXP_OUTPUT."""
+    return own / name[len(OWN) :] if name.startswith(OWN) else cwd / name
+
+
+def matches(pattern: str, cwd: Path, own: Path) -> list[str] | None:
+    """The files that an entry of [metrics] files means, by name. None: a plain name of a file that does not exist."""
+    if os.path.exists(path_of(pattern, cwd, own)):  # noqa: PTH110 -- Path's raises for impossible names
+        return [pattern]
+    if not any(character in pattern for character in "*?["):
+        return None
+    from glob import glob
+
+    root, prefix = (own, OWN) if pattern.startswith(OWN) else (cwd, "")
+    # Path.glob refuses absolute patterns and does not follow links to folders.
+    found = glob(pattern[len(prefix) :], root_dir=root, recursive=True)  # noqa: PTH207
+    return sorted(prefix + name for name in found)
+
 
 class Written(NamedTuple):
     """What tells whether a file was written to since, and whether it was appended to."""
@@ -40,21 +61,39 @@ def begins_as(fd: int, info: os.stat_result, noted: Written) -> bool:
     return noted.size <= info.st_size and prefix_digest(fd, noted.size) == noted.digest
 
 
+def made_since(fd: int, info: os.stat_result, noted: Written) -> bool:
+    """Whether an open file was made later than the one noted. Its inode says less: freed ones are used again."""
+    born_ns = _born_ns(fd, info)
+    return born_ns > noted.ctime_ns if born_ns else info.st_ino != noted.inode
+
+
+def _born_ns(fd: int, info: os.stat_result) -> int:
+    """0 where the file system does not tell. Python does not ask Linux for it."""
+    import subprocess
+
+    if born := getattr(info, "st_birthtime", None):  # of macOS
+        return int(born * 1_000) * 1_000_000  # rounded down: a double has no nanoseconds
+    try:
+        done = subprocess.run(["stat", "-c", "%.9W", "-"], stdin=fd, capture_output=True, check=True)
+        return int(bytes(one for one in done.stdout if chr(one).isdigit()))  # the point is the locale's
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return 0
+
+
 class OldFiles:
     """The files that were there, also under the names that they have by now: logs are rotated, and copied."""
 
-    def __init__(self, folder: Path, noted: Mapping[str, Written]) -> None:
-        self._folder, self._noted = folder, noted
+    def __init__(self, cwd: Path, own: Path, noted: Mapping[str, Written]) -> None:
+        self._cwd, self._own, self._noted = cwd, own, noted
         self._by_inode = {one.inode: one for one in noted.values()}
 
     def of(self, name: str, fd: int, info: os.stat_result) -> Written | None:
         """What this open file was, or began as; None: it is new. Raises OSError."""
-        here = self._noted.get(name)
+        here, renamed = self._noted.get(name), self._by_inode.get(info.st_ino)
+        if renamed is not None and renamed != here and begins_as(fd, info, renamed):
+            return _kept(renamed, info)
         if here is not None and (here.inode == info.st_ino or begins_as(fd, info, here)):
             return here
-        renamed = self._by_inode.get(info.st_ino)
-        if renamed is not None and begins_as(fd, info, renamed):
-            return _kept(renamed, info)
         for old in self._gone:
             if old.size and begins_as(fd, info, old):
                 return _kept(old, info)
@@ -66,7 +105,7 @@ class OldFiles:
         gone = []
         for name, noted in self._noted.items():
             try:
-                fd, info = open_regular(self._folder / name)
+                fd, info = open_regular(path_of(name, self._cwd, self._own))
                 try:
                     there = begins_as(fd, info, noted)
                 finally:

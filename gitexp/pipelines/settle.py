@@ -49,6 +49,7 @@ def settle(
         rules=rules,
         history_limit=ended.submit["history_limit"],
         before=written_before(ended.submit["metric_files"]),
+        rewritten=(ended.outcome or {}).get("rewritten", ()),
         attempt=int(ended.submit["attempt"]),
         completed=has_completed(ended.outcome),
         named=ended.submit["metrics_named"],

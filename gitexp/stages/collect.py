@@ -20,7 +20,7 @@ from gitexp.model.history import HistoryWriter, Lines, kept
 from gitexp.model.metricreader import Reader
 from gitexp.model.metrics import Number
 from gitexp.model.run import Judged
-from gitexp.model.written import OldFiles, Written, begins_as, is_as_before
+from gitexp.model.written import OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
 _SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the program's output"}
+_OF_ITS_OWN = "a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE), gitexp.log() or $GITEXP_METRICS"
+_DOUBT = f". If this run wrote them anew, they are missing: use {_OF_ITS_OWN}, or remove the file first"
 
 
 class Collected(NamedTuple):
@@ -54,24 +56,26 @@ def collect(
     rules: MetricRules,
     history_limit: int,
     before: Mapping[str, Written] | None = None,
+    rewritten: Iterable[str] = (),
     attempt: int = 1,
     completed: bool = True,
     named: Iterable[str] | None = None,
 ) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd`.
 
-    `before`: the metric files that were there when it started, as submit noted them. `named`: the metrics that the
-    recipe itself names; None: all of `rules`. From the second attempt on, the rows of those before come first.
+    `before`: the metric files that were there when it started, as submit noted them. `rewritten`: those that the worker
+    saw shorter. `named`: the metrics that the recipe itself names; None: all of `rules`. From the second attempt on,
+    the rows of those before come first.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
-        told = _Told(rules, completed)
+        told = _Told(rules, completed, rewritten)
         from gitexp.model.timeorder import OutOfOrder
 
         try:
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
         except OutOfOrder:  # several processes, or threads, logged
-            told = _Told(rules, completed)
+            told = _Told(rules, completed, rewritten)
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
@@ -81,8 +85,8 @@ def collect(
 class _Told:
     """What there is to say, and what was looked at."""
 
-    def __init__(self, rules: MetricRules, completed: bool) -> None:
-        self.rules, self.completed = rules, completed
+    def __init__(self, rules: MetricRules, completed: bool, rewritten: Iterable[str]) -> None:
+        self.rules, self.completed, self.rewritten = rules, completed, set(rewritten)
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.looked_in: list[str] = []
@@ -125,7 +129,7 @@ def _history(
     merged = blocks(in_time(sources, room.file())) if sort else (one for source in sources for one in watched(source))
     for block in merged:
         history.add(block, attempt=attempt, origin="logged")
-    for name, written in _written(cwd, before, told):
+    for name, written in _written(cwd, Path(folder, runfolder.SAVED), before, told):
         for block in written:
             history.add(block, attempt=attempt, origin=name)
     return history
@@ -173,19 +177,19 @@ def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
 # ---- metric files of the recipe
 
 
-def _written(cwd: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
+def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
     """The metric files that this run wrote, each once, under the name that the recipe gives them, and their rows."""
     seen: set[tuple[int, int]] = set()
-    old = OldFiles(cwd, before)
+    old = OldFiles(cwd, own, before)
     for pattern in told.rules.files:
-        names = _matches(cwd, pattern)
+        names = matches(pattern, cwd, own)
         if names is None:
             told.problems.append(f"{pattern}: the program did not write a file of this name")
             continue
         fresh = 0
         for name in names:
             try:
-                fd, info = open_regular(cwd / name)
+                fd, info = open_regular(path_of(name, cwd, own))
             except OSError as error:
                 fresh += 1
                 told.problems.append(f"{name}: cannot be read: {error.strerror}")
@@ -200,6 +204,8 @@ def _written(cwd: Path, before: Mapping[str, Written], told: _Told) -> Iterator[
                 fresh += 1
                 if (info.st_dev, info.st_ino) not in seen:
                     seen.add((info.st_dev, info.st_ino))
+                    if noted is not None and noted is before.get(name) and made_since(file.fileno(), info, noted):
+                        told.rewritten.add(name)
                     yield name, _rows_of(name, file, info, noted, told)
         if not fresh:
             told.problems.append(f"{pattern}: this run wrote no file that matches")
@@ -210,27 +216,32 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
 
     reader, start = told.reader(name), 0
     try:
-        if noted is not None and begins_as(file.fileno(), info, noted):
+        if noted is not None and noted.size and begins_as(file.fileno(), info, noted):
             if noted.size == info.st_size:
                 told.notes.append(f"{name}: has the bytes that were there before the run; taken as written anew")
-            elif noted.size:
+            elif name in told.rewritten:
+                told.notes.append(f"{name}: begins as it was before the run, but was written anew: read whole")
+            else:
                 start = noted.size
                 reader.source = f"{name} from byte {start} on"
-                told.notes.append(f"{name}: read from byte {start} on: the lines before were there already")
+                doubt = _DOUBT if _goes_on(file, name, start) else ""
+                told.notes.append(f"{name}: read from byte {start} on: the lines before were there already{doubt}")
         yield from read_metric_file(reader, file, name=name, start=start)
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
     told.heard(reader, name)
 
 
-def _matches(cwd: Path, pattern: str) -> list[str] | None:
-    """None: a plain name of a file that does not exist."""
-    if os.path.exists(cwd / pattern):  # noqa: PTH110 -- Path's raises for forbidden folders and impossible names
-        return [pattern]
-    from glob import glob, has_magic
+def _goes_on(file: IO[bytes], name: str, start: int) -> bool:
+    """Whether the rows behind byte `start` may be of the run that wrote those before: unless the step falls there."""
+    from gitexp.model.metricfiles import read_metric_file
 
-    # Path.glob refuses absolute patterns and does not follow links to folders.
-    return sorted(glob(pattern, root_dir=cwd, recursive=True)) if has_magic(pattern) else None  # noqa: PTH207
+    tail = os.pread(file.fileno(), 4096, max(0, start - 4096))[: min(start, 4096)]
+    last_line = start - len(tail) + tail[:-1].rfind(b"\n") + 1
+    block = next(read_metric_file(Reader(name), file, name=name, start=last_line), None)
+    file.seek(0)
+    steps = [step for step in block.steps[:2] if step is not None] if block else []
+    return len(steps) < 2 or steps[0] <= steps[1]
 
 
 # ---- the end

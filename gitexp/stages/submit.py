@@ -16,8 +16,10 @@ from gitexp.model.datarecord import DatasetRecord, dump_data
 from gitexp.model.identity import Code, RunId, as_plain, new_run_id
 from gitexp.model.manifest import dataset_digest
 from gitexp.model.recipe import Recipe
-from gitexp.model.written import Written, note
+from gitexp.model.written import Written, matches, note, path_of
 from gitexp.regularfile import open_regular
+
+WATCHED = 64  # metric files at which the worker looks now and then
 
 
 class Streams(NamedTuple):
@@ -89,7 +91,9 @@ def submit(
     folder, recipe = str(submitted.folder), program.recipe
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
     write_data(submitted.folder, datasets)
-    runfolder.write_json(folder, runfolder.JOB, _job(submitted, program, config, datasets))
+    noted, watched = _metric_files(submitted.folder, program.cwd, recipe.metrics.files)
+    job = _job(submitted, program, config, datasets) | {"metric_files": watched}
+    runfolder.write_json(folder, runfolder.JOB, job)
     relative = os.path.relpath(program.cwd, root)
     document: dict[str, Any] = {
         "format": runfolder.FORMAT,
@@ -115,7 +119,7 @@ def submit(
         "root": str(root),
         "submitted": time.time(),
         "history_limit": config.policy.history_limit_bytes,
-        "metric_files": _metric_files(program.cwd, recipe.metrics.files),
+        "metric_files": noted,
         "metrics_named": recipe.metrics.named,
         "resources": recipe.values.get("resources", {}),
         "manifests": {
@@ -155,26 +159,27 @@ def keep_secrets(submitted: Submitted, program: Program) -> None:
         json.dump(secrets, file)
 
 
-def _metric_files(cwd: Path, patterns: Sequence[str]) -> dict[str, Written]:
-    """The metric files that are there already, as collect compares them."""
-    names = [pattern for pattern in patterns if os.path.exists(cwd / pattern)]  # noqa: PTH110 -- cheaper than Path's
-    with_magic = [pattern for pattern in patterns if pattern not in names and any(c in pattern for c in "*?[")]
-    if with_magic:
-        from glob import glob
+def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dict[str, Written], dict[str, Any]]:
+    """The metric files that are there already, as collect compares them; and of some, for the worker, path and size.
 
-        for pattern in with_magic:
-            names += glob(pattern, root_dir=cwd, recursive=True)  # noqa: PTH207 -- as when they are read
-    found = {}
-    for name in dict.fromkeys(names):
+    It looks at few, and only on the disk to which it writes: no other that hangs shall keep it from its program.
+    """
+    found: dict[str, Written] = {}
+    watched: dict[str, Any] = {}
+    own, device = folder / runfolder.SAVED, os.stat(folder).st_dev if patterns else 0  # noqa: PTH116
+    for name in dict.fromkeys(name for pattern in patterns for name in matches(pattern, cwd, own) or ()):
+        path = path_of(name, cwd, own)
         try:
-            fd, info = open_regular(cwd / name)
+            fd, info = open_regular(path)
             try:
                 found[name] = note(fd, info)
             finally:
                 os.close(fd)
         except OSError:
             continue  # a link to nothing, or just removed: what it is after the run is news
-    return found
+        if info.st_size and info.st_dev == device and len(watched) < WATCHED:
+            watched[name] = [str(path), info.st_size]
+    return found, watched
 
 
 def _job(

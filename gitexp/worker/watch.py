@@ -78,6 +78,8 @@ class Watch:
         self.over = False  # the program has ended, and what else has to end with it
         self.left_over = 0
         self.suspended_with_front = False
+        self.metric_files: dict[str, Any] = self.job.get("metric_files", {})  # by name: path, size at the start
+        self.rewritten: list[str] = []  # those that were ever shorter than that, or gone
         self.next_heartbeat = 0.0
         self.stumbled = False  # since the last wait
         self.started = time.time()
@@ -219,6 +221,7 @@ class Watch:
     def on_time(self, now: float) -> None:
         if now >= self.next_heartbeat:
             self.next_heartbeat = now + HEARTBEAT_S
+            self.attempt("look at the metric files", self.look_at_files)
             self.disk.sign_of_life(self.lock)
             self.disk.retry()
             self.attempt("see what ended", self.reap, now)  # should the byte that says so have been lost
@@ -232,6 +235,17 @@ class Watch:
                 self.over = True
                 self.stopping.deadline = None
                 self.last_data = now
+
+    def look_at_files(self) -> None:
+        """See which were emptied or removed: they may begin at the end with all that they had at the start."""
+        for name, (path, size) in list(self.metric_files.items()):
+            try:
+                shorter = os.stat(path).st_size < size
+            except OSError as error:
+                shorter = error.errno == errno.ENOENT
+            if shorter:
+                self.rewritten.append(name)
+                del self.metric_files[name]
 
     def on_output(self, fd: int, now: float) -> None:
         size = self.relay.read(fd, now, time_s=now - self.began, ended=self.status is not None)
@@ -295,6 +309,7 @@ class Watch:
             "signal": signal,
             "stop": self.stopping.reason,
             "peak_memory_bytes": self.peak_memory_bytes,
+            "rewritten": self.rewritten,
             "error": error.strerror if error is not None else None,
         }
 

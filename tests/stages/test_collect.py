@@ -145,7 +145,67 @@ def test_of_a_file_that_was_appended_to_only_the_new_lines_count_and_that_is_sai
         file.write('{"acc": 0.5}\n')
     found = collected(folder, cwd, "log.jsonl", before=before, goal={"acc": "max"})
     assert (found.summary, found.problems) == ({"acc": 0.5}, ())
-    assert found.notes == ("log.jsonl: read from byte 15 on: the lines before were there already",)
+    (note,) = found.notes
+    assert note.startswith("log.jsonl: read from byte 15 on: the lines before were there already. If this run wrote ")
+    assert "$GITEXP_OUTPUT" in note
+
+
+@pytest.mark.parametrize(("text", "more"), [("step,acc\n1,0.5\n2,0.9\n", "1,0.7\n"), ("step,acc\n5,0.5\n", "0,0.7\n")])
+def test_where_the_steps_begin_anew_the_lines_before_are_an_earlier_runs_without_a_doubt(folder, cwd, text, more):
+    written(cwd / "v.csv", text)
+    before = {"v.csv": noted(cwd / "v.csv")}
+    with (cwd / "v.csv").open("a") as file:
+        file.write(more)
+    (note,) = collected(folder, cwd, "v.csv", before=before).notes
+    assert note == f"v.csv: read from byte {len(text)} on: the lines before were there already"
+
+
+@pytest.mark.parametrize("how", ["removed first", "renamed over", "seen shorter"])
+def test_a_file_written_anew_that_begins_with_the_old_bytes_is_read_whole_and_that_is_said(folder, cwd, how):
+    old, new = "step,acc\n1,0.5\n2,0.9\n", "step,acc\n1,0.5\n2,0.9\n3,0.7\n"
+    written(cwd / "v.csv", old)
+    before = {"v.csv": noted(cwd / "v.csv")}
+    while (cwd / "tick").exists() is False or (cwd / "tick").stat().st_ctime_ns <= before["v.csv"].ctime_ns:
+        written(cwd / "tick", "")  # until the file system's clock has moved on, as between two runs
+    if how == "removed first":
+        (cwd / "v.csv").unlink()
+        written(cwd / "v.csv", new)
+    elif how == "renamed over":
+        written(cwd / "v.tmp", new)
+        (cwd / "v.tmp").rename(cwd / "v.csv")
+    else:
+        written(cwd / "v.csv", new)
+    rules = MetricRules(files=("v.csv",), goal={"acc": "max"})
+    rewritten = ["v.csv"] if how == "seen shorter" else []
+    found = collect(folder=str(folder), cwd=cwd, rules=rules, history_limit=1000, before=before, rewritten=rewritten)
+    assert (found.summary, history(found)) == ({"acc": 0.9}, ["1,,0.5", "2,,0.9", "3,,0.7"])
+    assert found.notes == ("v.csv: begins as it was before the run, but was written anew: read whole",)
+
+
+def test_a_file_made_in_the_very_tick_in_which_it_was_written_is_no_later_one(folder, cwd):
+    for number in range(20):
+        written(cwd / f"{number}.csv", "acc\n0.5\n")
+    before = {f"{number}.csv": noted(cwd / f"{number}.csv") for number in range(20)}
+    for number in range(20):
+        with (cwd / f"{number}.csv").open("a") as file:
+            file.write("0.25\n")
+    assert set(history(collected(folder, cwd, "*.csv", before=before))) == {",,0.25"}
+
+
+def test_an_older_file_moved_to_the_name_and_appended_to_is_not_this_runs(folder, cwd):
+    written(cwd / "kept.csv", "step,acc\n1,0.5\n")
+    written(cwd / "v.csv", "step,acc\n1,0.5\n")
+    before = {"v.csv": noted(cwd / "v.csv")}
+    (cwd / "kept.csv").rename(cwd / "v.csv")
+    with (cwd / "v.csv").open("a") as file:
+        file.write("1,0.25\n")
+    assert history(collected(folder, cwd, "v.csv", before=before)) == ["1,,0.25"]
+
+
+def test_a_file_in_the_runs_own_output_folder_is_read(folder, cwd):
+    written(folder / "saved/logs/a.csv", "acc\n0.5\n")
+    assert history(collected(folder, cwd, "$GITEXP_OUTPUT/logs/a.csv")) == [",,0.5"]
+    assert history(collected(folder, cwd, "$GITEXP_OUTPUT/**/*.csv")) == [",,0.5"]
 
 
 @pytest.mark.parametrize("how", ["rewritten", "truncated and appended to", "renamed over"])

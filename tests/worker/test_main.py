@@ -235,6 +235,21 @@ def test_the_lock_is_held_while_the_program_runs_and_shows_signs_of_life(tmp_pat
     assert not runfolder.is_held(str(folder), runfolder.WORKER_LOCK)
 
 
+def test_a_metric_file_that_was_ever_shorter_than_at_the_start_is_named(tmp_path: Path) -> None:
+    script = ": > a; rm b; touch ready; read line; echo longer > a; echo longer > b; echo more >> c"
+    files = {name: [str(tmp_path / "run" / name), 4] for name in "abc"}
+    folder = job(tmp_path / "run", ["sh", "-c", script], metric_files=files)
+    for name in "abc":
+        (folder / name).write_text("old\n")
+    worker = start_unattended(folder, stdin=subprocess.PIPE)
+    wait_for((folder / "ready").exists)
+    for _ in "12":  # the first sign of life may be of a look before the script was ready
+        os.utime(folder / "worker.lock", (0, 0))
+        wait_for(lambda: (folder / "worker.lock").stat().st_mtime > 0)
+    worker.communicate(b"\n", timeout=60)
+    assert outcome(folder)["rewritten"] == ["a", "b"]
+
+
 def test_the_worker_waits_while_a_recorder_looks(tmp_path: Path) -> None:
     folder = job(tmp_path / "run", ["true"])
     lock = runfolder.lock(str(folder), runfolder.WORKER_LOCK)
