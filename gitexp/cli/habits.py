@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +18,11 @@ _OTHERS = {
     "create": "new", "sync": "push",
 }  # fmt: skip
 _ABOVE = ("exp", "exps", "experiment", "experiments", "runs")  # `dvc exp show`
+# What nobody is advised to run: these remove or overwrite files, and so does `>`.
+_REMOVERS = frozenset((
+    ">", "rm", "rmdir", "unlink", "shred", "mv", "cp", "dd", "truncate", "tee", "ln", "install", "rsync", "sed", "find",
+    "xargs", "git", "chmod", "chown",
+))  # fmt: skip
 
 
 def meant_line(
@@ -42,9 +48,19 @@ def meant_line(
             return error
         lists = f"gitexp check {shlex.quote(name)} --explain    lists its keys; -s KEY=VALUE sets one"
         return UsageError(what, why=f"{name} has no one key that is called {', '.join(unclear)}.", fix=lists)
-    if ctx.info_name != "run" or any(word.startswith("-") and word not in options for word in before):
+    if (
+        ctx.info_name != "run"
+        or _removes(words[first:])
+        or any(word.startswith("-") and word not in options for word in before)
+    ):
         return error or UsageError(what, fix=f"{command} RECIPE")
     return UsageError(what, why="A program and its own words stand behind --", fix=run_line([name, *behind], before))
+
+
+def _removes(argv: Sequence[str]) -> bool:
+    import re
+
+    return not _REMOVERS.isdisjoint(re.findall(r">|[\w.+-]+", " ".join(argv)))
 
 
 def run_line(argv: Sequence[str], ours: Iterable[str] = ()) -> str:
@@ -58,7 +74,7 @@ def _first_word(words: Sequence[str], options: Mapping[str, bool]) -> int | None
     """Where the first word stands that is no option and no option's value."""
     value_follows = False
     for index, word in enumerate(words):
-        if not value_follows and not word.startswith("-"):
+        if not value_follows and not word.startswith(("-", "+")):
             return index
         # An option that nobody knows has a value, if that leaves a word to be the recipe.
         unknown = "=" not in word and index + 2 < len(words)
@@ -66,8 +82,9 @@ def _first_word(words: Sequence[str], options: Mapping[str, bool]) -> int | None
     return None
 
 
-def _keys(name: str) -> list[str] | None:
-    """The keys of a recipe, gitexp's own among them. None where a program is meant. Raises Refused for neither."""
+def _keys(name: str) -> dict[str, Any] | None:
+    """The keys of a recipe with their values, gitexp's own among them (a value that is not set is None). None where a
+    program is meant. Raises Refused for neither."""
     import shutil
 
     from gitexp.clone import read_config
@@ -89,11 +106,11 @@ def _keys(name: str) -> list[str] | None:
         root=repo.root, cwd=cwd, recipe=name, overrides=(), seed=None, timeout=None, config=read_config(repo)
     )
     own = [f"{table}.{key}" for table, part in OWN.items() if isinstance(part, dict) for key in part]
-    return [*flatten(found.values), *(table for table, part in OWN.items() if callable(part)), *own]
+    return {**dict.fromkeys([*(table for table, part in OWN.items() if callable(part)), *own]), **flatten(found.values)}
 
 
 def _as_overrides(
-    words: Sequence[str], options: Mapping[str, bool], keys: Sequence[str]
+    words: Sequence[str], options: Mapping[str, bool], keys: Mapping[str, Any]
 ) -> tuple[list[str], list[str], list[str]]:
     """gitexp's own options among the words, KEY=VALUE for those that set a key, and those of which nobody can say."""
     kept: list[str] = []
@@ -102,7 +119,8 @@ def _as_overrides(
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
-        name, equals, value = word.lstrip("-").partition("=")
+        adds = word.startswith("+")  # Hydra's, who adds or overrides with ++
+        name, equals, value = word.lstrip("+-").partition("=")
         if word.startswith("-") and word.partition("=")[0] in options:
             kept.append(word)
             if options[word.partition("=")[0]] and not equals and waiting:
@@ -110,16 +128,28 @@ def _as_overrides(
             continue
         if word.startswith("-") and not equals:
             value = waiting.pop(0) if waiting and not waiting[0].startswith("--") else "true"
-        key = _key(name, keys) if equals or word.startswith("-") else None
+        key = name if adds and equals else _key(name, keys) if equals or word.startswith("-") else None
         if key is None:
             unclear.append(word)
         else:
-            overrides.append(f"{key}={value}")
+            overrides.append(f"{'+' * adds}{key}={_as_toml(value, keys.get(key))}")
     return kept, overrides, unclear
 
 
-def _key(name: str, keys: Sequence[str]) -> str | None:
-    """The one key that a word means: itself, the end of a longer one, or what is nearest."""
+def _as_toml(value: str, base: object) -> str:
+    """`False` and `.5` as TOML writes them, unless what they replace is text."""
+    from gitexp.model.override import read_toml, toml_of
+
+    if isinstance(base, str) or read_toml(value) is not None:
+        return value
+    try:
+        return toml_of(value) or value
+    except OverflowError:
+        return value
+
+
+def _key(name: str, keys: Iterable[str]) -> str | None:
+    """The one key that a word means: itself, the end of a longer one, or what is nearest in the table that it names."""
     from difflib import get_close_matches
 
     for spelt in (name, name.replace("-", "_")):
@@ -130,14 +160,15 @@ def _key(name: str, keys: Sequence[str]) -> str | None:
             return ends[0]
         if ends:
             return None
-    return next(iter(get_close_matches(name.replace("-", "_"), keys, n=1, cutoff=0.75)), None)
+    table, dot, last = name.replace("-", "_").rpartition(".")
+    within = {key.removeprefix(table + dot): key for key in keys if key.startswith(table + dot)}
+    return next((within[near] for near in get_close_matches(last, within, n=1, cutoff=0.75)), None)
 
 
 def no_such_command(args: Sequence[str], table: Mapping[str, str]) -> UsageError | None:
     """For words that begin with no command of gitexp: the line that was meant. None where nobody can say."""
-    import shutil
-
     from gitexp.executors.startable import meant
+    from gitexp.stages.resolve import LAUNCHERS
 
     first, *rest = args
     what = f"'{first}' is not a gitexp command"
@@ -147,6 +178,7 @@ def no_such_command(args: Sequence[str], table: Mapping[str, str]) -> UsageError
         return UsageError(what, fix=shlex.join(["gitexp", second, *rest[1:]]))
     if first in _OTHERS:
         return UsageError(what, fix=shlex.join(["gitexp", _OTHERS[first], *rest]))
-    if shutil.which(first) or Path(first).is_file() or meant(args, cwd=Path.cwd()):
+    program = Path(first).name.rstrip("0123456789.") in LAUNCHERS or Path(first).is_file()
+    if (program or meant(args, cwd=Path.cwd())) and not _removes(args):
         return UsageError(what, why="A program is recorded by `run`, behind --", fix=run_line(args))
     return None

@@ -46,19 +46,26 @@ def read_toml(text: str) -> Any | None:
 def not_quite_toml(text: str) -> str | None:
     """What to write instead of a text that reads like a boolean, a number, a null or an array, and is none in TOML."""
     word = text.strip()
-    if word.lower() in ("true", "false"):
-        return f"TOML writes {word.lower()}"
     if word in _NULLS:
         return "TOML has no null"
     if word[:1] + word[-1:] in ("[]", "{}") and not _has_placeholders(word):
         return "text in an array or table stands in quotes"
+    try:
+        written = toml_of(word)
+    except OverflowError:
+        return "no double holds this number"
+    return written and f"TOML writes {written}"
+
+
+def toml_of(word: str) -> str | None:
+    """How TOML writes the boolean or number of another language. Raises OverflowError where no double holds it."""
+    if word.lower() in ("true", "false"):
+        return word.lower()
     for reads in (int, _exact):
         try:
-            return f"TOML writes {scalar(reads(word))}"
+            return scalar(reads(word))
         except ValueError:
             continue
-        except OverflowError:
-            return "no double holds this number"
     return None
 
 

@@ -26,7 +26,7 @@ LISTED = 20
 
 # Programs that only start another one: the run is named after the first file among their arguments.
 # fmt: off
-_LAUNCHERS = frozenset((
+LAUNCHERS = frozenset((
     "python", "pypy", "sh", "bash", "dash", "zsh", "ksh", "fish", "node", "deno", "bun", "ruby", "perl", "Rscript",
     "julia", "lua", "luajit", "php", "java", "uv", "poetry", "pipenv", "pixi", "conda", "mamba", "micromamba",
     "torchrun", "accelerate", "deepspeed", "mpirun", "mpiexec", "srun", "env", "nice", "nohup", "time", "timeout",
@@ -275,7 +275,7 @@ def _not_found(recipe: str, *, root: Path, cwd: Path) -> Refused:
 def command_name(argv: Sequence[str], *, cwd: Path) -> str:
     """What a command's runs are called: after the script or module that it starts, else after the program."""
     program = os.path.basename(argv[0])  # noqa: PTH119 -- not a path of this machine's, and may not be UTF-8
-    name = _script(argv, cwd=cwd) if program.rstrip("0123456789.") in _LAUNCHERS else None
+    name = _script(argv, cwd=cwd) if program.rstrip("0123456789.") in LAUNCHERS else None
     return _sanitised(name or _stem(program))
 
 
@@ -285,7 +285,7 @@ def _script(argv: Sequence[str], *, cwd: Path) -> str | None:
             return argv[index + 1]
         if arg == "-c":
             return None
-        if arg and "\0" not in arg and _is_file(cwd / arg):
+        if arg and os.path.isfile(cwd / arg):  # noqa: PTH113 -- Path's raises for what no path can be
             return _stem(os.path.basename(arg))  # noqa: PTH119 -- as above
     return None
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from harness import Lab, Result
 
-RECIPE = '[run]\ncommand = ["echo", "{optim.lr}"]\n[optim]\nlr = 0.1\nn = 1\n[other]\nn = 2\n'
+RECIPE = '[run]\ncommand = ["echo", "{optim.lr}"]\n[optim]\nlr = 0.1\nn = 1\ndate = 1\nfast = true\n[other]\nn = 2\n'
 
 
 def fix(result: Result) -> str:
@@ -49,6 +49,13 @@ def with_recipe(lab: Lab, text: str = RECIPE) -> None:
         (["run", "--lr", "0.5", "r"], "gitexp run r -s optim.lr=0.5"),
         (["run", "r", "--optim.lr=0.5", "-m", "a b"], "gitexp run r -m 'a b' -s optim.lr=0.5"),
         (["run", "r", "seed=3", "lr=-1"], "gitexp run r -s seed=3 -s optim.lr=-1"),
+        (["run", "r", "+optim.z=5"], "gitexp run r -s +optim.z=5"),
+        (["run", "+optim.n=5", "r"], "gitexp run r -s +optim.n=5"),
+        (["run", "r", "++optim.z=.5"], "gitexp run r -s +optim.z=0.5"),
+        (["run", "r", "+optim.lrate=1"], "gitexp run r -s +optim.lrate=1"),
+        (["run", "r", "+debug=False"], "gitexp run r -s +debug=false"),
+        (["run", "r", "fast=False"], "gitexp run r -s optim.fast=false"),
+        (["run", "r", "optim.lrate=1"], "gitexp check r --explain    lists its keys; -s KEY=VALUE sets one"),
         (["check", "r", "lr=0.5"], "gitexp check r -s optim.lr=0.5"),
         (["run", "r", "--n", "5"], "gitexp check r --explain    lists its keys; -s KEY=VALUE sets one"),
     ],
@@ -62,13 +69,39 @@ def test_what_was_typed_from_habit_is_answered_with_what_was_meant(lab: Lab, typ
 
 
 @pytest.mark.parametrize(
-    "typed", [["run", "--", "A=1 python train.py | cat"], ["run", "--", "./train.py"], ["run", "r", "--lr=0.5"]]
+    "typed",
+    [
+        ["run", "--", "A=1 python train.py | cat"],
+        ["run", "--", "./train.py"],
+        ["run", "r", "--lr=0.5"],
+        ["run", "r", "+debug=False", "++optim.lrate=.5"],
+    ],
 )
 def test_the_line_that_was_meant_works_when_it_is_pasted(lab: Lab, typed: list[str]) -> None:
     with_recipe(lab)
     gitexp, *words = shlex.split(fix(lab.gitexp(*typed)))
     assert gitexp == "gitexp"
     assert lab.gitexp(*words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["rm", "t.py"],
+        ["rm", "-rf", "recipes"],
+        ["run", "rm", "t.py"],
+        ["sh", "-c", "rm -rf recipes"],
+        ["find . -delete"],
+        ["A=1", "/bin/mv", "a", "b"],
+        ["echo > train.py"],
+        ["touch", "x"],
+    ],
+)
+def test_nobody_is_advised_to_run_what_removes_or_overwrites(lab: Lab, typed: list[str]) -> None:
+    with_recipe(lab)
+    result = lab.gitexp(*typed)
+    assert result.exit_code in (2, 3)
+    assert "gitexp run --" not in result.stderr
 
 
 def test_a_recipe_whose_command_is_one_word_is_told_what_to_write(lab: Lab) -> None:
