@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gitexp.git.objects import is_whole
 from gitexp.git.repo import (
+    PULL,
     BranchDamaged,
     ObjectReader,
     Repo,
@@ -59,7 +60,7 @@ def damaged(repo: Repo, ref: str, words: Sequence[str]) -> BranchDamaged:
     moves = reflog(repo, ref)[:TRIED]
     known = there(repo, [move.commit for move in moves])
     good = next((n for n, move in enumerate(moves) if move.commit in known and is_whole(repo, move.commit)), None)
-    fixes = ["gitexp pull    # brings back what a remote has"] if line(repo, "remote") else []
+    fixes = [fix for fix in [bring_back(repo)] if fix]
     details = [*words]
     if good is not None:
         lost = [f"  {move.commit[:10]}  {move.why}" for move in moves[:good]]
@@ -72,6 +73,11 @@ def damaged(repo: Repo, ref: str, words: Sequence[str]) -> BranchDamaged:
         why="" if fixes else "No remote is configured, and the reflog names no commit that is whole: git fsck",
         fix="\n".join(fixes),
     )
+
+
+def bring_back(repo: Repo) -> str:
+    """What to type where objects of the branch are missing or damaged; nothing where there is no remote."""
+    return PULL if line(repo, "remote") else ""
 
 
 def _back_to(repo: Repo, ref: str, commit: str) -> str:

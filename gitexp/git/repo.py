@@ -7,6 +7,7 @@ A git that was killed, or that cannot tell, has not said no: whoever asks gets a
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,10 @@ OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole in
 
 
 GIT_NEEDED = "install git 2.36 or later"
+PULL = "gitexp pull    # brings back what a remote has"
+_LOST = re.compile(
+    rb"not a tree obj|bad (object|tree)|missing (blob|tree)|(not|unable to) read (tree|\w{40})|loose obj"
+)
 
 
 class GitFailed(GitexpError):
@@ -101,7 +106,8 @@ def failure(args: Sequence[str], code: int, stderr: bytes) -> GitFailed:
     shown = " ".join(a for a in args[1:6] if len(a) < 60)
     how = f"was killed (signal {-code})" if code < 0 else f"failed (exit code {code})"
     too_old = code == 129  # its answer to an option that it does not know
-    return GitFailed(f"git {shown} {how}", details=said(stderr)[-20:], fix=GIT_NEEDED if too_old else "")
+    fix = GIT_NEEDED if too_old else PULL if code == 128 and _LOST.search(stderr) else ""
+    return GitFailed(f"git {shown} {how}", details=said(stderr)[-20:], fix=fix)
 
 
 def said(stderr: bytes) -> list[str]:
@@ -331,7 +337,7 @@ class ObjectReader:
             self._ask([f"{name}\n"])
             header = self._header()
             if header is None:
-                raise NoObject(f"{name} is not in this clone")
+                raise NoObject(f"{name} is not in this clone", fix=PULL)
             left = header[1] + 1
             while left > 1:
                 piece = self._take(min(left - 1, BLOCK))
@@ -347,7 +353,7 @@ class ObjectReader:
         except GitFailed as error:
             left = 0
             self._start_again(error)
-            raise NoObject(f"{name} is damaged in this clone") from error
+            raise NoObject(f"{name} is damaged in this clone", fix=PULL) from error
         finally:
             self._skip(left)
 

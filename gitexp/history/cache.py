@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gitexp.git.repo import Repo
 
-VERSION_LINE = b'["gitexp index", 3]\n'
+VERSION_LINE = b'["gitexp index", 4]\n'
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 _TIP = b'["tip", "'
 
@@ -43,6 +43,7 @@ class Row(NamedTuple):
     metrics: dict[str, float | int]
     problem: str | None  # why the record cannot be read, in one line; None: it can
     held_out: str = ""  # the same for runs with the same held-out rows; empty where none are recorded
+    lost: bool = False  # `problem` is this clone's: it lacks objects of a record that may be whole elsewhere
 
     @property
     def order(self) -> tuple[float, float, str, int]:
@@ -77,6 +78,13 @@ class Rows:
             else:
                 yield row
         yield from to_come
+
+    def lost(self) -> list[Row]:
+        """Rows of records of which objects are missing here."""
+        found, at = [], -1
+        while (at := self.data.find(b", true]\n", at + 1)) >= 0:  # of that field alone, which ends a line
+            found.append(self._line(self.data.rfind(b"\n", 0, at) + 1))
+        return found
 
     def before(self, row: Row) -> Iterator[Row]:
         """Rows older than this one with the same recipe, newest first."""

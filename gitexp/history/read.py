@@ -174,7 +174,10 @@ class Run:
     def _content(self, name: str) -> bytes | None:
         content = self._parts.get(name)
         if content is None and name in self.tree:
-            self.problems.append(f"{name} is too large to be read, or missing from this clone")
+            gone = name not in self._parts
+            self.problems.append(
+                f"{name} is {'missing from this clone: gitexp pull' if gone else 'too large to be read'}"
+            )
         return content
 
     def _text(self, name: str) -> str | None:

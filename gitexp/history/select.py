@@ -16,7 +16,7 @@ from gitexp.git.repo import BranchUnusable, ObjectReader, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row
 from gitexp.history.read import goal_of, read_run
-from gitexp.history.walk import Runs
+from gitexp.history.walk import Runs, unreadable
 from gitexp.model.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
@@ -64,7 +64,7 @@ class History:
             raise UnknownRun(
                 f"No runs of {remote!r} were fetched (remotes with runs: {known})", fix=f"gitexp pull {remote}"
             )
-        return Runs(self.repo, self.tips[remote], reader=self.reader)
+        return Runs(self.repo, self.tips[remote], reader=self.reader, tell=self._tell)
 
     def select(self, text: str) -> Row:
         """The run that is meant. Raises UnknownRun or AmbiguousRun."""
@@ -127,11 +127,21 @@ class History:
         )
 
     def _latest(self, text: str, remote: str | None, back: int) -> Row:
-        runs = self.of_remote(remote)
-        row = runs.first(_counts, skip=back)
+        runs, met = self.of_remote(remote), dict[str, Row]()
+
+        def counts(row: Row) -> bool:
+            if row.problem is not None:
+                met[row.commit] = row
+            return row.kind != "smoke" and (row.problem is None or row.lost)  # nobody's forgery stands in the way
+
+        row = runs.first(counts, skip=back)
+        if row is not None and row.lost:
+            raise unreadable(self.repo, [row])
+        if met and self._tell is not None:
+            self._tell(unreadable(self.repo, [*met.values()][::-1]))
         if row is not None:
             return row
-        if runs.first(_counts) is None:
+        if runs.first(counts) is None:
             raise self.no_runs()
         raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
 
@@ -207,10 +217,6 @@ def _no_best(rows: list[Row], metric: str, recipe: str | None) -> UnknownRun:
     known = sorted({name for row in of[:1000] for name in row.metrics})
     hint = [f"metrics there are: {', '.join(known[:12])}" if known else "no run has logged a metric yet"]
     return UnknownRun(f"No completed run{where} has a metric {metric!r}", details=hint)
-
-
-def _counts(row: Row) -> bool:
-    return row.kind != "smoke" and row.problem is None
 
 
 def _with_metric(metric: str, recipe: str | None) -> Callable[[Row], bool]:

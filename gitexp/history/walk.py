@@ -24,6 +24,7 @@ from gitexp.model.run import RunRecord
 
 T = TypeVar("T")
 
+_FILES = ("run.toml", "metrics.toml", "data.toml")  # of a record, that a row is made of
 METRICS_LIMIT = 1000  # metrics of one run that a row carries
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
 _FIELDS = ("%m", "%H", "%at", "%ct", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
@@ -50,7 +51,14 @@ class Runs:
         """Every run, newest first."""
         if self._list is None:
             self._list = self._asked(lambda rows: rows.all())
+            self.say_what_is_lost()
         return self._list
+
+    def say_what_is_lost(self) -> None:
+        """Let `tell` name the runs whose records cannot be read because objects are missing here."""
+        lost = self._asked(lambda rows: rows.lost())
+        if lost and self._tell is not None:
+            self._tell(unreadable(self._repo, lost))
 
     def first(self, wanted: Callable[[Row], bool], *, skip: int = 0) -> Row | None:
         """The newest run that is wanted, after skipping some; attempts of one run count once.
@@ -117,8 +125,8 @@ class Runs:
         if old is not None and old.tip == self.tip.commit:
             return old
         read = _scan(self._repo, self._reader, "--left-right", f"{old.tip}...{self.tip.commit}") if old else None
-        if old is None or read is None or read[0]:
-            return self._rebuilt()  # never read before, a commit that is gone, or a branch that was set back
+        if old is None or read is None or read[0] or any(row.lost for row in read[1]):
+            return self._rebuilt()  # never read before, something that is gone, or a branch that was set back
         try:
             rows, added = extended(old, read[1], tip=self.tip.commit)
         except (ValueError, TypeError, LookupError):
@@ -178,12 +186,42 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
         for _, oid, at, ct, author, trailer in commits
         if trailer.strip()
     ]
-    names = (f"{oid}:{file}" for oid, *_ in runs for file in ("run.toml", "metrics.toml", "data.toml"))
-    found = reader.find_many(names, limit=LARGEST)
-    return gone, [_read_row(*run, record=next(found), metrics=next(found), data=next(found)) for run in runs]
+    found = reader.find_many((f"{oid}:{file}" for oid, *_ in runs for file in _FILES), limit=LARGEST)
+    rows, absent = list[Row](), dict[int, list[str]]()
+    for number, run in enumerate(runs):
+        parts = [next(found) for _ in _FILES]
+        rows.append(_read_row(*run, *parts))
+        if None in parts:
+            absent[number] = [name for name, part in zip(_FILES, parts, strict=True) if part is None]
+    todo = sorted(absent.items(), reverse=True)
+    trees = reader.find_many([f"{rows[number].commit}^{{tree}}" for number, _ in todo])
+    for (number, names), tree in zip(todo, trees, strict=True):
+        content = tree[1] if tree is not None else None
+        # What the tree of a record does not name was never there, which is a stranger's doing.
+        lost = [name for name in names if content is None or f" {name}\0".encode() in content]
+        if lost:
+            what = f"{lost[0] if content else 'its tree'} is missing from this clone"
+            row, before = rows[number], rows[min(number + 1, len(rows) - 1)]
+            if row.problem is not None:  # when it ended is not known: after the run that it was put on
+                ended = max(row.finished, before.finished + 0.001)
+                row = row._replace(finished=ended, ordered=max(row.ordered, before.ordered))
+            rows[number] = row._replace(status="unreadable", problem=what, lost=True)
+    return gone, rows
 
 
 Found = tuple[str, bytes | None] | None
+
+
+def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:
+    """What to say of runs that cannot be read, the newest last, and how what is missing comes back."""
+    from gitexp.git.damage import bring_back
+
+    *others, row = rows
+    name = row.id if row.id != "?" else row.commit[:10]
+    more = f"; nor can {len(others)} other{'s'[: len(others) > 1]}" if others else ""
+    return GitexpError(
+        f"Run {name} cannot be read: {row.problem}{more}", fix=bring_back(repo) if any(one.lost for one in rows) else ""
+    )
 
 
 def _read_row(
@@ -192,7 +230,6 @@ def _read_row(
     committed: int,
     author: str,
     trailer: str,
-    *,
     record: Found,
     metrics: Found,
     data: Found,

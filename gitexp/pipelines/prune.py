@@ -82,7 +82,7 @@ def prune(clone: Clone) -> Prunable:
             "Nothing is removed, because this clone lacks parts of some records",
             details=[*(f"  {sentence}" for sentence in found.lacking[:SHOWN]), *more],
             why="What these runs need is not known without them.",
-            fix="git fetch --refetch    (or git fsck, where git says that objects are damaged), then again",
+            fix="gitexp pull    or    git fetch --refetch    (git fsck says what is damaged), then again",
         )
     for digest in found.unneeded:
         place.store.remove(digest)

@@ -53,6 +53,16 @@ def test_a_run_is_named(history: History, text: str, run: str) -> None:
     assert history.select(text).id == run
 
 
+def test_a_record_that_nobody_can_read_is_named_and_does_not_stand_for_latest(history: History, fresh: Lab) -> None:
+    strange = "qqqqllllmmmmnnnn"
+    write_run(fresh, strange, finished="2026-11-20T14:00:00Z", files={"run.toml": "format = 2\n"})
+    told: list[GitexpError] = []
+    again = History(Clone(history.repo, Config()), reader=history.reader, tell=told.append)
+    assert again.select("latest").id == C
+    [warning] = told
+    assert (warning.what.startswith(f"Run {strange} cannot be read: "), warning.fix) == (True, "")
+
+
 def test_a_beginning_that_fits_two_runs_lists_both(history: History) -> None:
     with pytest.raises(AmbiguousRun) as caught:
         history.select("kkkk")

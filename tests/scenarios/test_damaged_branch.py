@@ -19,6 +19,28 @@ def shared(lab: Lab, hub: Lab) -> Lab:
     return lab
 
 
+SCORING = """
+import sys, gitexp
+open("art.txt", "w").write(sys.argv[1])
+gitexp.save("art.txt")
+gitexp.log(acc=float(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def scored(lab: Lab, hub: Lab) -> Lab:
+    """A repository of three runs with a metric and an artifact, the newest the best, which the hub has too."""
+    lab.write("train.py", SCORING)
+    lab.write(".gitignore", "art.txt\n")
+    lab.write("gitexp.toml", '[metrics]\ngoal = { acc = "max" }\n')
+    lab.commit("train")
+    lab.git("remote", "add", "origin", str(hub.path))
+    for value in ("1", "2", "3"):
+        assert lab.gitexp("run", "--", "python", "train.py", value).exit_code == 0
+    assert lab.gitexp("push").exit_code == 0
+    return lab
+
+
 def loose(lab: Lab, spec: str) -> Path:
     oid = lab.git("rev-parse", spec).strip()
     path = lab.path / ".git" / "objects" / oid[:2] / oid[2:]
@@ -131,3 +153,51 @@ def test_a_printed_output_that_broke_off_is_not_said_to_be_unrecorded(shared: La
     assert "is too large, or damaged here\nfix:   gitexp pull\n" in result.stderr
     assert shared.gitexp("pull").exit_code == 0
     assert shared.gitexp("show", "--output", "latest").stdout == "three\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ("experiments:run.toml", "run.toml"),
+        ("experiments^{tree}", "its tree"),
+        ("experiments:metrics.toml", "metrics.toml"),
+    ],
+)
+def test_latest_and_best_never_quietly_mean_another_run_than_one_that_lost_objects(
+    scored: Lab, spec: str, what: str
+) -> None:
+    lost = scored.gitexp("log", "--json").json["runs"][0]["id"]
+    tear(loose(scored, spec), "gone")
+    forget_index(scored)
+    words = f"Run {lost} cannot be read: {what} is missing from this clone\nfix:   gitexp pull"
+    for command in (["show"], ["diff", "latest~1", "latest"], ["get", "latest", "code", "--to", "../o"]):
+        result = scored.gitexp(*command)
+        assert result.exit_code == 1
+        assert f"error: {words}" in result.stderr
+    for command in (["show", "best:acc"], ["show", "latest~1"], ["log"], ["status"]):
+        result = scored.gitexp(*command)
+        assert result.exit_code == 0
+        assert f"warning: {words}" in result.stderr
+    assert scored.gitexp("pull").exit_code == 0
+    for command in (["show"], ["show", "best:acc"]):
+        assert f"run {lost}" in scored.gitexp(*command).stdout
+
+
+@pytest.mark.parametrize(
+    ("spec", "command"),
+    [
+        ("experiments~1", ["status"]),
+        ("experiments~1", ["data", "gc"]),
+        ("experiments:code", ["get", "latest", "code", "--to", "../o"]),
+        ("experiments:artifacts.xxh128", ["get", "latest", "art.txt", "--to", "../o"]),
+        ("experiments:recipe.toml", ["diff", "latest~1", "latest"]),
+        ("experiments:environment.toml", ["show"]),
+    ],
+)
+def test_whoever_needs_what_is_missing_is_told_to_pull(scored: Lab, spec: str, command: list[str]) -> None:
+    tear(loose(scored, spec), "gone")
+    forget_index(scored)
+    result = scored.gitexp(*command)
+    assert "gitexp pull" in result.stderr + result.stdout
+    assert scored.gitexp("pull").exit_code == 0
+    assert "gitexp pull" not in scored.gitexp(*command).stderr

@@ -91,6 +91,7 @@ def _sharing(here: Opened) -> dict[str, Any]:
     named = named or remotes[:1]
     remote = named[0] if named else None
     theirs = tips.get(remote) if remote else None
+    here.history.runs.say_what_is_lost()
     unpushed = unpulled = None
     if local and theirs:
         unpushed = count_runs(here.repo, include=local.commit, exclude=theirs.commit)
