@@ -34,6 +34,21 @@ class Refused(GitexpError):
     exit_code = 3
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """`1 run`, `2,000 runs`; `several` where it is not `one` with an s."""
+    return f"1 {one}" if number == 1 else f"{number:,} {several or f'{one}s'}"
+
+
+def and_more(number: int, shown: int) -> str:
+    """` and 3 more` behind the first of a sentence; nothing where all are shown."""
+    return f" and {number - shown:,} more" if number > shown else ""
+
+
+def beyond(number: int, shown: int) -> list[str]:
+    """The line below the first of a list; none where all are shown."""
+    return [f"  …{and_more(number, shown)}"] if number > shown else []
+
+
 @contextmanager
 def before_anything_runs() -> Iterator[None]:
     """What goes wrong in here refuses a run, whatever it is: nothing ran and nothing was recorded."""
@@ -57,6 +72,5 @@ class RecipeErrors(Refused):
     """All problems of a recipe at once, each a `file:line: key: what` line."""
 
     def __init__(self, problems: Sequence[str], *, fix: str = "") -> None:
-        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        super().__init__(f"{count} in the recipe; nothing ran", details=problems, fix=fix)
+        super().__init__(f"{counted(len(problems), 'error')} in the recipe; nothing ran", details=problems, fix=fix)
         self.problems = tuple(problems)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table, text_width
 from gitexp.cli.runpage import Fact, fact_table, heading
 from gitexp.cli.runtable import STATUS_STYLE, id_letters
+from gitexp.errors import counted
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
 from gitexp.history.versions import Version
@@ -102,7 +103,7 @@ def _identity(one: Look) -> Iterator[Fact]:
     if one.digest is not None:
         if one.state not in ("pinned", "stored"):
             yield "here", one.digest, STATE_STYLE.get(one.state, "")
-        files = "1 file" if one.files == 1 else f"{one.files:,} files"
+        files = counted(one.files or 0, "file")
         yield "size", f"{files}, {size(one.size_bytes)}", ""
 
 
@@ -153,7 +154,7 @@ def _used(runs: Sequence[Row], *, now: float) -> Iterator[Fact]:
         yield "runs", "none has used it", "dim"
         return
     newest = runs[0]
-    count = "1 run" if len(runs) == 1 else f"{len(runs):,} runs"
+    count = counted(len(runs), "run")
     yield "runs", f"{count}, the last {safe(newest.id)} ({ago(newest.finished, now=now)})", ""
 
 

@@ -21,8 +21,9 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runpage import and_more, delta_cells, heading, metrics_shown, moved, remarks
+from gitexp.cli.runpage import delta_cells, heading, metrics_shown, moved, remarks, rest_of
 from gitexp.cli.runtable import STATUS_STYLE, key_in_words
+from gitexp.errors import and_more
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.inputs import KeyChange
@@ -70,7 +71,7 @@ def _verdict(found: Comparison, *, on: Screen) -> str:
     for remark in found.unfair[:NAMED]:
         first, *rest = wrap(safe(remark[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
         text += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
-    return text + and_more(len(found.unfair) - NAMED)
+    return text + rest_of(len(found.unfair) - NAMED)
 
 
 def _inputs(found: Comparison, *, on: Screen) -> str:
@@ -99,7 +100,7 @@ def _movement(found: Comparison, *, on: Screen) -> str:
     for toward, words in ((True, "toward"), (False, "against")):
         moving = [m for m in found.metrics if m.toward_goal is toward and "[" not in m.name]
         names = [f"{safe(m.name)} {moved(m)}" for m in moving]
-        more = f" and {len(names) - NAMED_METRICS} more" if len(names) > NAMED_METRICS else ""
+        more = and_more(len(names), NAMED_METRICS)
         if names:
             parts.append(f"{words} {'it' if parts else 'the goal'}: {', '.join(names[:NAMED_METRICS])}{more}")
     return wrap(f"{'; '.join(parts)}  (one run each: the noise is not known)", on=on) if parts else ""
@@ -158,7 +159,7 @@ def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
         if change.why and same:  # between two recipes, everything differs, and reasons would bury it
             reason = wrap(safe(change.why[: 2 * VALUE_LIMIT]), on=on, indent="      ")
             text += "".join(on.paint(part, "dim") + "\n" for part in reason.splitlines())
-    return text + and_more(len(found.recipe) - NAMED)
+    return text + rest_of(len(found.recipe) - NAMED)
 
 
 def _below_each_other(change: KeyChange, *, on: Screen) -> str:
@@ -197,11 +198,11 @@ def _data(found: Comparison, *, on: Screen) -> str:
             if paths and len(paths) > NAMED:
                 text += f"    {sign} and {len(paths) - NAMED} more\n"
         text += _row_counts(change, on=on)
-    return text + and_more(len(found.data) - NAMED)
+    return text + rest_of(len(found.data) - NAMED)
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    more = and_more(len(names), NAMED)
     return ", ".join(safe(name) for name in names[:NAMED]) + more
 
 
@@ -280,7 +281,7 @@ def _digests(found: Comparison, *, on: Screen) -> str:
         sides = [Cell("the same", "dim"), Cell(""), Cell("")] if same else [old, Cell("→", "dim"), new]
         rows.append([Cell(safe(change.name[:VALUE_LIMIT])), *sides])
     columns = [Column("", least=8), Column("", least=20), Column(""), Column("", least=20)]
-    return heading("weights", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(found.digests) - NAMED)
+    return heading("weights", on=on) + table(columns, rows, on=on, indent="  ") + rest_of(len(found.digests) - NAMED)
 
 
 def _short(digest: Any) -> Any:

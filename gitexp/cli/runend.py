@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.render import coloured, safe
+from gitexp.errors import counted
 from gitexp.git.repo import algorithm
 from gitexp.model.identity import visible
 from gitexp.model.message import ending, short
@@ -32,12 +33,12 @@ def tell_dry_run(checked: Checked, flow: tuple[str, ...]) -> None:
     click.echo(f"  would run   {safe(shlex.join(checked.argv))}")
     for name, dataset in checked.datasets.items():
         record = dataset.record
-        files = "1 file" if record.files == 1 else f"{record.files} files"
+        files = counted(record.files or 0, "file")
         click.echo(f"  data        {name}: {files}, {record.size_bytes} bytes, {record.digest}")
     for line in flow:
         click.echo(f"  flow        {safe(line)}")
     head = checked.surveyed.head
-    state = "clean" if not changes else "1 file differs from it" if changes == 1 else f"{changes} files differ from it"
+    state = "clean" if not changes else counted(changes, "file differs from it", "files differ from it")
     click.echo(f"  code        {head.commit[:7]} {safe(head.subject)} ({state})")
 
 

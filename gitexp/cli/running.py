@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitexp.cli.render import ago, number, safe, stamp
+from gitexp.errors import counted
 from gitexp.git.repo import Repo
 from gitexp.history.select import NO_RUNS, SHORTEST, UnknownRun
 from gitexp.model.metrics import foremost
@@ -30,7 +31,7 @@ def not_yet(error: UnknownRun, *, repo: Repo) -> UnknownRun:
             fix=f"gitexp show {run.id}    or    gitexp status",
         )
     if error.what == NO_RUNS and (going := len(runs_in_progress(str(repo.common_dir)))):
-        error.details = (f"{'1 run is' if going == 1 else f'{going} runs are'} in progress: gitexp status",)
+        error.details = (f"{counted(going, 'run is', 'runs are')} in progress: gitexp status",)
     return error
 
 

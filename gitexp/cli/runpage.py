@@ -23,7 +23,7 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more, counted
 from gitexp.history.cache import Row
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
@@ -184,7 +184,7 @@ def _code(record: RunRecord) -> Iterator[tuple[str, str, str]]:
 
 def _paths(paths: tuple[str, ...], count: int) -> str:
     count = max(count, len(paths))
-    more = f" and {count - min(len(paths), NAMED)} more" if count > min(len(paths), NAMED) else ""
+    more = and_more(count, min(len(paths), NAMED))
     return ", ".join(safe(path) for path in paths[:NAMED]) + more if paths else f"{count or 'some'} files"
 
 
@@ -199,7 +199,7 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
             for c in changes[:LISTED]
         ]
         found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
-        return heading("metrics", _judged(run), on=on) + found + and_more(len(changes) - LISTED)
+        return heading("metrics", _judged(run), on=on) + found + rest_of(len(changes) - LISTED)
     note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
@@ -240,14 +240,14 @@ def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], 
     worth = [c for c in changes if c.name not in same and c.name not in alone]
     lines = f"  {_slices(len(same))} the same on both sides\n" if same else ""
     lines += f"  {_slices(len(alone))} on one side only\n" if alone else ""
-    return worth[:LISTED], lines + and_more(len(worth) - LISTED)
+    return worth[:LISTED], lines + rest_of(len(worth) - LISTED)
 
 
 def _slices(count: int) -> str:
     return f"{count} slice{'s are' if count > 1 else ' is'}"
 
 
-def and_more(count: int, *, indent: str = "  ") -> str:
+def rest_of(count: int, *, indent: str = "  ") -> str:
     """The line that ends a list which is longer than a page should be."""
     return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
 
@@ -304,13 +304,13 @@ def _recipe(run: Run, before: Run | None, *, on: Screen) -> str:
         was = f"was {cut(value(old[key], limit=30), 30)}" if changed and key in old else "new" if changed else ""
         rows.append([Cell(safe(key[:VALUE_LIMIT])), Cell(value(thing), "bold" if changed else ""), Cell(was, "yellow")])
     columns = [Column("", least=20), Column("", least=20), Column("", least=10)]
-    return heading("recipe", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(values) - LISTED)
+    return heading("recipe", on=on) + table(columns, rows, on=on, indent="  ") + rest_of(len(values) - LISTED)
 
 
 def _data(run: Run, *, on: Screen) -> str:
     rows = []
     for name, dataset in list(run.data.items())[:LISTED]:
-        files = "" if dataset.files is None else "1 file" if dataset.files == 1 else f"{dataset.files} files"
+        files = "" if dataset.files is None else counted(dataset.files, "file")
         amount = size(dataset.size_bytes) if dataset.size_bytes is not None else ""
         where = safe(str(dataset.path or dataset.url or ""))
         rows.append(
@@ -326,7 +326,7 @@ def _data(run: Run, *, on: Screen) -> str:
         if known := safe("; ".join(_known_of(dataset))[:VALUE_LIMIT]):
             lines_below = wrap(known, on=on, indent="    ").splitlines()
             text += "".join(on.paint(part, "dim") + "\n" for part in lines_below)
-    return text + and_more(len(run.data) - LISTED)
+    return text + rest_of(len(run.data) - LISTED)
 
 
 def _known_of(dataset: DatasetRecord) -> Iterator[str]:
@@ -358,7 +358,7 @@ def _environment(run: Run, *, on: Screen) -> str:
     if isinstance(interpreter, dict):
         words.append(f"{interpreter.get('implementation', 'Python')} {interpreter.get('version', '')}".strip())
     if isinstance(packages, dict):
-        words.append("1 package" if len(packages) == 1 else f"{len(packages)} packages")
+        words.append(counted(len(packages), "package"))
     words.append(environment_class(dict(run.environment)))
     return heading("environment", on=on) + f"  {safe(' · '.join(words))}\n"
 
@@ -394,7 +394,7 @@ def _digests(run: Run, *, on: Screen) -> str:
         return ""
     rows = [[Cell(safe(name)), Cell(safe(digest), "dim")] for name, digest in digests[:NAMED]]
     columns = [Column("", least=20), Column("", least=16)]
-    return heading("digests", on=on) + table(columns, rows, on=on, indent="  ") + and_more(len(digests) - NAMED)
+    return heading("digests", on=on) + table(columns, rows, on=on, indent="  ") + rest_of(len(digests) - NAMED)
 
 
 def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
@@ -409,7 +409,7 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
 def remarks(texts: Sequence[str], *, on: Screen) -> str:
     """Sentences as paragraphs, the first few of them."""
     lines = "".join(wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ") for text in texts[:LISTED])
-    return lines + and_more(len(texts) - LISTED)
+    return lines + rest_of(len(texts) - LISTED)
 
 
 def _last_lines(printed: str | None, *, on: Screen) -> str:

@@ -12,7 +12,7 @@ from gitexp.datasets.gather import gather
 from gitexp.datasets.hashing import Hasher
 from gitexp.datasets.sections import Section, Span, lines_of, patched, sizes, stats_of
 from gitexp.datasets.walk import Problem, folders
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def build_manifest(
 
 
 def _refusal(path: Path, problems: Sequence[Problem]) -> Refused:
-    more = [f"  … and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    more = beyond(len(problems), SHOWN)
     fix = next((problem.fix for problem in problems if problem.fix), "")
     return Refused(
         f"{display(os.fsencode(path))} cannot be hashed: {problems[0].what}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.objects.store import Damaged, ObjectStore
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more
 from gitexp.model.bounded import Unreadable
 from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
 
@@ -142,6 +142,6 @@ def by_cause(lost: Iterable[tuple[str, str]], names: Mapping[str, str] = {}) -> 
             sentences.append(f"{name} ({digests[0]}): {words}" if name else f"{digests[0]}: {words}")
             continue
         shown = [names.get(digest, digest) for digest in digests[:SHOWN]]
-        more = f" and {len(digests) - SHOWN:,} more" if len(digests) > SHOWN else ""
+        more = and_more(len(digests), SHOWN)
         sentences.append(f"{words}: {len(digests):,} objects ({', '.join(shown)}{more})")
     return sentences

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from gitexp.clone import Clone
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.repo import BranchUnusable, ObjectReader, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
@@ -157,7 +157,7 @@ class History:
         best = max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
         others = sum(row.held_out not in ("", best.held_out) for row in candidates) if best.held_out else 0
         if others and self._tell is not None:
-            count = "1 run" if others == 1 else f"{others} runs"
+            count = counted(others, "run")
             words = f"{best.id} is the best by {metric!r}, but {count} compared with it had other held-out rows"
             self._tell(GitexpError(f"{words}: not comparable"))
         return best

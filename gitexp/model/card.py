@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused
+from gitexp.errors import Refused, counted
 from gitexp.model.assembly import files_of
 from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.fields import Fields, dimension_problems, from_data
@@ -90,7 +90,7 @@ def load_cards(content: str, *, where: str) -> dict[str, Card]:
     if problems:
         from gitexp.model.keylines import located
 
-        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        count = counted(len(problems), "error")
         raise Refused(f"{count} in the cards", details=located(problems[:_SHOWN], content, where))
     return {name: _card(name, values, where) for name, values in table.items()}
 

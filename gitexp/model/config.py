@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused
+from gitexp.errors import Refused, counted
 from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.catalogue import (
     DatasetRef,
@@ -280,5 +280,5 @@ def _located(problems: list[Problem], text: str, where: str) -> list[str]:
 
 
 def _wrong(problems: list[str], where: str) -> Refused:
-    count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+    count = counted(len(problems), "error")
     return Refused(f"{where} is wrong: {count}", details=problems)

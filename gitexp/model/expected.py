@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused
+from gitexp.errors import Refused, counted
 from gitexp.model.bounded import load_toml
 from gitexp.model.schema import Each, Either, Shape, expected, problems_in, texts
 
@@ -67,7 +67,7 @@ def load_expected(text: str, *, where: str) -> Expected:
     if problems:
         from gitexp.model.keylines import located
 
-        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        count = counted(len(problems), "error")
         raise Refused(f"{where} is wrong: {count}", details=located(problems, text, where))
     golden = table.get("golden")
     return Expected(

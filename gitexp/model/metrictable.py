@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import IO
 
+from gitexp.errors import counted
 from gitexp.model.blocks import MOST_CELLS, MOST_ROWS, Block, blocks
 from gitexp.model.metricreader import BOM, MAX_LINE_BYTES, Reader, is_numeral, reason, shown
 from gitexp.model.metrics import Number, Row, normal_name, parse_number
@@ -168,7 +169,7 @@ class _Table:
             self.reader.texts.setdefault(normal_name(name), f"{shown(cell)} in line {line}")
             if self.numbers[name] or name in _OWN or is_numeral(cell):
                 count = self.others[name]
-                cells = "1 cell is not a number" if count == 1 else f"{count} cells are not numbers"
+                cells = counted(count, "cell is not a number", "cells are not numbers")
                 hint = ": numbers are read as 1234.5" if is_numeral(cell) else ""
                 self.reader.problem(f"column {shown(name)}: {cells}: {shown(cell)} in line {line}{hint}")
         doubtful = [name for _, name in self.columns if _cell(name) is not None and self.numbers[name]]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gitexp.clone import Clone
 from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.repo import ObjectReader, Repo, finish, output, start
 from gitexp.history.datause import manifest_at
 from gitexp.model.datarecord import DatasetRecord, load_data
@@ -35,7 +35,7 @@ class Looked(NamedTuple):
     @property
     def words(self) -> list[str]:
         """The same as lines for people."""
-        files = "1 file" if self.files == 1 else f"{self.files:,} files"
+        files = counted(self.files, "file")
         lines = [f"restricted data ({', '.join(self.datasets)}): looked at {files} of the code of new runs"]
         if self.unknown:
             lines.append(f"  {', '.join(self.unknown)}: not all bytes are known here, so its place was looked at")
@@ -156,9 +156,8 @@ def _refusal(
         which = f"{having[-1][:7]}:" if having else ""
         more = f" and in {len(having) - 1} later" if len(having) > 1 else ""
         lines.append(f"  {which}code/{display(os.fsencode(blob.path))}  ({why}){more}")
-    if len(held) > SHOWN:
-        lines.append(f"  … and {len(held) - SHOWN} more")
-    count = "1 run holds" if len(concerned) == 1 else f"{len(concerned)} runs hold"
+    lines += beyond(len(held), SHOWN)
+    count = counted(len(concerned), "run holds", "runs hold")
     return Refused(
         f"Nothing was pushed: the code of {count} restricted data",
         details=[*lines, *looked.words],

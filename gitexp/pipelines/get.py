@@ -19,7 +19,7 @@ from gitexp.datasets.objects.placing import place_copies
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
 from gitexp.datasets.place import Place
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import GitexpError, Refused, beyond
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
@@ -281,7 +281,7 @@ def _all_here(
         if failures:
             break
     if failures:
-        more = [f"  … and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
+        more = beyond(len(failures), SHOWN)
         raise GitexpError(
             "Not everything could be brought here",
             details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more, *(f"  {one}" for one in sources)],

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.datasets.place import STORE, Place
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import GitexpError, Refused, beyond
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
@@ -77,7 +77,7 @@ def prune(clone: Clone) -> Prunable:
         )
     found = find_prunable(clone, now=time.time())
     if found.lacking:
-        more = [f"  … and {len(found.lacking) - SHOWN} more"] if len(found.lacking) > SHOWN else []
+        more = beyond(len(found.lacking), SHOWN)
         raise GitexpError(
             "Nothing is removed, because this clone lacks parts of some records",
             details=[*(f"  {sentence}" for sentence in found.lacking[:SHOWN]), *more],

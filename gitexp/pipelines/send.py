@@ -19,7 +19,7 @@ from gitexp.datasets.objects.transfer import Failure, send_objects
 from gitexp.datasets.obtain import by_cause
 from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.branch import branch_tip
 from gitexp.git.repo import ObjectReader, Repo, output, ref_id
 from gitexp.history.datause import manifest_among, manifest_at
@@ -155,8 +155,8 @@ class _Load:
             grouped.setdefault(label.what, []).append(label.name)
         sentences = []
         for what, names in grouped.items():
-            more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-            count = "1 object is" if len(names) == 1 else f"{len(names):,} objects are"
+            more = and_more(len(names), SHOWN)
+            count = counted(len(names), "object is", "objects are")
             sentences.append(f"{what}: {count} not here, or changed: {', '.join(names[:SHOWN])}{more}")
         return sentences
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gitexp.clone import place_of
-from gitexp.errors import Refused
+from gitexp.errors import Refused, and_more
 from gitexp.git.branch import checked_out_in, require_startable
 from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
 from gitexp.git.standing import Look, branch_ref
@@ -143,7 +143,7 @@ def _outermost(path: str) -> str:
 
 def _named(paths: list[str]) -> str:
     shown = ", ".join(describe(Change("", path)).strip() for path in paths[:3])
-    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return shown + (and_more(len(paths), 3))
 
 
 def check_components(surveyed: Surveyed, recipe: Recipe) -> None:

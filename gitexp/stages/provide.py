@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.manifest import Built, build_manifest
 from gitexp.datasets.pinned import Access, OutOfReach, manifest_behind, obtain_pinned, require_key
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.model.catalogue import DatasetRef, is_keyed
 from gitexp.model.schema import near
 
@@ -209,8 +209,7 @@ def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
     found = manifest_differences(before, manifest)
     named = [(mark, path) for mark, paths in zip("+-~", found, strict=True) for path in paths]
     lines = [f"  {mark} {path}" for mark, path in named[:SHOWN]]
-    if len(named) > SHOWN:
-        lines.append(f"  … and {len(named) - SHOWN} more")
+    lines += beyond(len(named), SHOWN)
     counts = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
     return [f"  {counts}:", *lines]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.clone import read_text
-from gitexp.errors import RecipeErrors, Refused
+from gitexp.errors import RecipeErrors, Refused, beyond
 from gitexp.model.bounded import OutOfBounds, load_toml
 from gitexp.model.config import Config
 from gitexp.model.placeholders import escape
@@ -264,8 +264,7 @@ def _not_found(recipe: str, *, root: Path, cwd: Path) -> Refused:
             "\nto record a program as it is:  gitexp run -- CMD…",
         )
     listed = [f"  {escaped(name)}" for name in names[:LISTED]]
-    if len(names) > LISTED:
-        listed.append(f"  … and {len(names) - LISTED} more")
+    listed += beyond(len(names), LISTED)
     return Refused(what, details=[f"Recipes in {FOLDER}/:", *listed])
 
 

@@ -12,7 +12,7 @@ import time
 from datetime import datetime
 from typing import NamedTuple
 
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import checked_out_in
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
@@ -242,10 +242,6 @@ def _merge(repo: Repo, theirs: str, mine: str) -> _Merge:
     with ObjectReader(repo) as objects:
         found = objects.find(f"{theirs}^{{tree}}")
     assert found is not None, "the tip was fetched with its tree"
-    runs = _plural(count_runs(repo, include=mine, exclude=theirs))
+    runs = counted(count_runs(repo, include=mine, exclude=theirs), "run")
     message = f"merge: {runs} of another clone\n\nGitexp-Event: merge\n"
     return _Merge(repo, found[0], (theirs, mine), message, datetime.now().astimezone())
-
-
-def _plural(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs} runs"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.git.repo import algorithm
 from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
 from gitexp.model.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
@@ -41,8 +41,7 @@ def check_snapshot(surveyed: Surveyed, policy: Policy) -> None:
         return
     largest = sorted(sizes.items(), key=lambda item: -item[1])
     lines = [f"  {size / 1e6:8.1f} MB  {path}" for path, size in largest[:SHOWN]]
-    if len(largest) > SHOWN:
-        lines.append(f"  … and {len(largest) - SHOWN} more")
+    lines += beyond(len(largest), SHOWN)
     raise Refused(
         f"Untracked files of {sum(sizes.values()) / 1e6:.1f} MB would be swept into the record's code",
         details=lines,

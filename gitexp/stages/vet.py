@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitexp.clone import read_text
 from gitexp.datasets.place import Place
 from gitexp.datasets.wholefile import write_note
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond, counted
 from gitexp.model.catalogue import DatasetRef, DrawRule
 from gitexp.model.manifest import dataset_digest
 from gitexp.regularfile import read_regular
@@ -134,8 +134,8 @@ def _keep_contract(
 
 def broken_contract(ref: DatasetRef, violations: Sequence[Any]) -> Refused:
     """The error that lists them."""
-    count = "1 violation" if len(violations) == 1 else f"{len(violations)} violations"
-    more = [f"  … and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []
+    count = counted(len(violations), "violation")
+    more = beyond(len(violations), SHOWN)
     return Refused(
         f"Dataset {ref.name} breaks its contract: {count}",
         details=[*(f"  {violation.text}" for violation in violations[:SHOWN]), *more],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.clone import place_of
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond, counted
 from gitexp.git.ignoring import kept_out
 from gitexp.git.worktree import Surveyed
 from gitexp.model.config import Config
@@ -82,7 +82,7 @@ def _without_filtered(surveyed: Surveyed, held: list[_Held]) -> list[_Held]:
 
 
 def _refusal(held: list[_Held], subject: str, *, root: Path) -> Refused:
-    files = "1 file of its code is" if len(held) == 1 else f"{len(held)} files of its code are"
+    files = counted(len(held), "file of its code is", "files of its code are")
     known = [one.path for one in held if not one.new]
     why = "What is in a record goes to everybody who has the repository, and stays there."
     if known:
@@ -130,7 +130,7 @@ def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
         names = ", ".join(display(os.fsencode(one.path)) for one in edited[:SHOWN])
         fixes.append(f"have {names} read it from a variable, or from a file that git ignores")
     count = len(found + edited)
-    files = "1 file looks like a secret" if count == 1 else f"{count} files look like secrets"
+    files = counted(count, "file looks like a secret", "files look like secrets")
     raise Refused(
         f"Refusing to run {subject}: {files}",
         details=_lines(found + edited),
@@ -141,4 +141,4 @@ def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
 
 def _lines(held: list[_Held]) -> list[str]:
     lines = [f"  {display(os.fsencode(one.path))}  ({one.why})" for one in held[:SHOWN]]
-    return lines + ([f"  … and {len(held) - SHOWN} more"] if len(held) > SHOWN else [])
+    return lines + (beyond(len(held), SHOWN))

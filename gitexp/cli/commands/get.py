@@ -11,7 +11,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more, counted
 
 if TYPE_CHECKING:
     from gitexp.git.repo import Repo
@@ -100,8 +100,8 @@ def _refuse_company(run: str, names: tuple[str, ...], folder: str) -> None:
 def _tell(got: Got, run_id: str, folder: str) -> None:
     from gitexp.cli.render import size
 
-    what = ", ".join(map(safe, got.names[:3])) + (f" and {len(got.names) - 3} more" if len(got.names) > 3 else "")
-    files = "1 file" if got.files == 1 else f"{got.files:,} files"
+    what = ", ".join(map(safe, got.names[:3])) + and_more(len(got.names), 3)
+    files = counted(got.files, "file")
     fetched = f"; {size(got.fetched_bytes)} fetched" if got.fetched_bytes else ""
     where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
     click.echo(f"{what} of {run_id}: {files}, {where}{fetched}", err=True)

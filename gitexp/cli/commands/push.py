@@ -10,7 +10,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
     from gitexp.clone import Clone
@@ -98,7 +98,7 @@ def show(piece: bytes) -> None:
 
 def runs(count: int) -> str:
     """`1 run`, `3 runs`."""
-    return "1 run" if count == 1 else f"{count} runs"
+    return counted(count, "run")
 
 
 def span(branch: str, before: str | None, after: str) -> str:

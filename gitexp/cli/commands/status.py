@@ -14,7 +14,7 @@ from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
 from gitexp.cli.running import latest_of, running_shape
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import GitFailed, remote_names
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
@@ -107,14 +107,10 @@ def _sharing_line(sharing: Mapping[str, Any]) -> str:
     if unpushed is None and unpulled is None:
         return f"There is no branch {branch} here; `gitexp init` starts it or takes up a remote's.\n"
     if remote is None:
-        return f"{_count(unpushed)} on {branch}; there is no remote to share them with.\n"
+        return f"{counted(unpushed, 'run')} on {branch}; there is no remote to share them with.\n"
     words = []
     if unpushed:
-        words.append(f"{_count(unpushed)} not on {safe(remote)} yet: gitexp push")
+        words.append(f"{counted(unpushed, 'run')} not on {safe(remote)} yet: gitexp push")
     if unpulled:
-        words.append(f"{_count(unpulled)} of {safe(remote)} not here yet: gitexp pull")
+        words.append(f"{counted(unpulled, 'run')} of {safe(remote)} not here yet: gitexp pull")
     return "".join(f"{line}\n" for line in words) or f"{branch} is the same here and on {safe(remote)}, as last seen.\n"
-
-
-def _count(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs} runs"

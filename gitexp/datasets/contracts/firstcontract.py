@@ -8,6 +8,7 @@ from math import ceil, floor, sqrt
 from typing import Any
 
 from gitexp.datasets.contracts.description import OUTLIER_RULE, Description, FieldDescription
+from gitexp.errors import counted
 from gitexp.model.contract import INTEGER_RANGES, label
 from gitexp.model.schema import escaped, quote_key, quoted, spell
 
@@ -44,13 +45,13 @@ def sparkline(histogram: tuple[int, ...]) -> str:
 
 
 def _head(description: Description, name: str) -> Iterator[str]:
-    files = "1 file" if description.files == 1 else f"{description.files:,} files"
+    files = counted(description.files, "file")
     of = f" of {escaped(name)}" if name else ""
-    amount = "1 row" if description.rows == 1 else f"{description.rows:,} rows"
+    amount = counted(description.rows, "row")
     yield f"# A first contract{of}, from {amount} in {files}."
     yield "# Tighten what must hold, drop what need not."
     if description.faults:
-        faults = "1 row or cell" if description.faults == 1 else f"{description.faults:,} rows or cells"
+        faults = counted(description.faults, "row or cell", "rows or cells")
         yield f"# {faults} could not be read: see gitexp data check."
     if any(field.outliers for field in description.fields):
         yield f"# Outliers are values {OUTLIER_RULE}."
@@ -69,7 +70,7 @@ def _seen(field: FieldDescription, description: Description) -> Iterator[str]:
         middle = f"median {_number(field.quantiles[0.5])}, quartiles {_number(field.quantiles[0.25])} and "
         yield f"{middle}{_number(field.quantiles[0.75])}, mean {_number(field.mean)}{skew}"
     elif field.distinct:
-        yield "1 value" if field.distinct == 1 else f"{field.distinct:,} different values"
+        yield counted(field.distinct, "value", "different values")
     if field.missing:
         yield f"{field.missing:,} missing ({field.missing_share:.2%})"
     if field.outliers:

@@ -16,7 +16,7 @@ from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.checkout import SHOWN, lacking
 from gitexp.datasets.objects.copies import copy
 from gitexp.datasets.objects.store import Damaged, ObjectStore
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, beyond
 from gitexp.model.manifest import Entry, display, parse_manifest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def place_copies(manifest: bytes, *, store: ObjectStore, target: Path, progress:
     existed = os.path.lexists(target)
     new, in_the_way = _compare(entries, target, existed, store)
     if in_the_way:
-        more = [f"  … and {len(in_the_way) - SHOWN} more"] if len(in_the_way) > SHOWN else []
+        more = beyond(len(in_the_way), SHOWN)
         raise GitexpError(
             f"{len(in_the_way)} of {len(entries)} files cannot be written to {target}",
             details=[*(f"  {line}" for line in in_the_way[:SHOWN]), *more],

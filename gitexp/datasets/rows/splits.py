@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.rows.drawing import Drawing
-from gitexp.errors import Refused
+from gitexp.errors import Refused, and_more, counted
 from gitexp.model.catalogue import DrawRule
 from gitexp.regularfile import read_regular
 
@@ -86,7 +86,7 @@ def draw(
     chosen = {name: rows_ for name, rule in samples.items() if (rows_ := drawing.sample(rule, found)) is not None}
     if drawing.problems:
         problems = list(dict.fromkeys(drawing.problems))
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = counted(len(problems), "problem")
         raise Refused(
             f"The splits of {what} cannot be drawn: {count}",
             details=[f"  {problem}" for problem in problems],
@@ -110,7 +110,7 @@ def load_indices(content: bytes, *, where: str) -> list[int]:
     wrong = [number for number, word in words if word and (not word.isdigit() or len(word) > 18)]
     if wrong:
         shown = ", ".join(f"line {number}" for number in wrong[:SHOWN])
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        more = and_more(len(wrong), SHOWN)
         raise Refused(f"{where} must hold one row number a line, from 0; not so in {shown}{more}")
     return [int(word) for _, word in words if word]
 

@@ -16,7 +16,7 @@ from xxhash import xxh3_128
 
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
 from gitexp.datasets.walk import Problem, walk
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.model.manifest import display
 from gitexp.regularfile import open_regular, read_regular
 
@@ -166,7 +166,7 @@ def _at(place: Path, part: Part, out: DvcOut) -> Located | None:
 def _absent(lies_at: Path, lines: list[str], cache: Cache) -> Refused:
     import shlex
 
-    more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    more = beyond(len(lines), SHOWN)
     name = display(os.fsencode(lies_at))
     return Refused(
         f"The bytes of {name} are not here",

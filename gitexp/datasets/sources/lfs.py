@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gitexp.datasets.sources.looks import pointer_text
 from gitexp.datasets.sources.partial import digests_of
 from gitexp.datasets.sources.resolution import SourceFile
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.model.manifest import display
 
 SHOWN = 20
@@ -66,7 +66,7 @@ def real_files(pointers: Sequence[tuple[bytes, Pointer]], storage: Path) -> dict
     absent = [path for path, place in found.items() if not place.is_file()]
     if absent:
         names = [f"  {display(path)}" for path in sorted(absent)[:SHOWN]]
-        more = [f"  … and {len(absent) - SHOWN} more"] if len(absent) > SHOWN else []
+        more = beyond(len(absent), SHOWN)
         raise Refused(
             f"{len(absent)} of {len(found)} git-lfs files are not here, only pointers to them",
             details=[*names, *more],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitexp.datasets.sources.resolution import SourceSettings
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 
 SHOWN = 20
 
@@ -90,7 +90,7 @@ def several(settings: SourceSettings, errors: Sequence[Refused], of: int) -> Ref
     if len(errors) == 1:
         return errors[0]
     lines = [f"  {_clause(error)}" for error in errors[:SHOWN]]
-    more = [f"  … and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
+    more = beyond(len(errors), SHOWN)
     kind = NotNow if all(isinstance(error, NotNow) for error in errors) else Refused
     return kind(
         f"{len(errors)} of {of} files of {settings.name} could not be fetched",

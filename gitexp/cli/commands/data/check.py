@@ -6,6 +6,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
+from gitexp.errors import counted
 
 
 @click.command("check")
@@ -58,7 +59,7 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         found = sum(one.result.found for one in broken)
         shown = ", ".join(one.name for one in broken)
         raise Refused(
-            f"{'1 violation' if found == 1 else f'{found:,} violations'} of the contract of {shown}",
+            f"{counted(found, 'violation')} of the contract of {shown}",
             why="A run on this data would be refused.",
             fix="correct the data, or the contract",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gitexp.cli.render import safe
+from gitexp.errors import counted
 
 
 @click.command("get")
@@ -27,7 +28,7 @@ def command(digest: str, folder: str) -> int:
     cwd = Path.cwd()
     clone = open_clone(cwd)
     got = get_digest(clone, digest, folder=cwd / folder, watch=ProgressBar)
-    files = "1 file" if got.files == 1 else f"{got.files:,} files"
+    files = counted(got.files, "file")
     where = f"already in {safe(folder)}" if got.was_there else f"{size(got.size_bytes)}, in {safe(folder)}"
     click.echo(f"{safe(got.names[0])}: {files}, {where}", err=True)
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, UsageError
+from gitexp.errors import GitexpError, UsageError, beyond
 
 if TYPE_CHECKING:
     from gitexp.clone import Clone
@@ -106,7 +106,7 @@ def _words(one: Pinned, noted: Iterable[NotedParent]) -> list[str]:
         lines.append(f"  {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed")
         paths = [(mark, path) for mark, paths in zip("+-~", found, strict=True) for path in paths]
         lines += [f"  {mark} {safe(path)}" for mark, path in paths[:SHOWN]]
-        lines += [f"  … and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+        lines += beyond(len(paths), SHOWN)
     elif one.old not in (None, one.new):
         lines.append("  what differs is not known: the manifest of one of the two is not here")
     for parent in noted:

@@ -6,7 +6,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.model.trust import Unapproved
 
 
@@ -18,7 +18,6 @@ def command(names: tuple[str, ...]) -> int:
     The pinned version comes from the object store, from the remotes, or from the dataset's URL. What lies there
     already and is the pinned version stays; anything else there is left alone, and is an error.
     """
-    from gitexp.cli.commands.data.save import count
     from gitexp.cli.main import print_error
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
@@ -40,6 +39,6 @@ def command(names: tuple[str, ...]) -> int:
             worst = max(worst, error.exit_code)
             continue
         how = "brought to" if done.placed else "already at"
-        amount = f"{count(done.files)}, {size(done.size_bytes)}"
+        amount = f"{counted(done.files, 'file')}, {size(done.size_bytes)}"
         click.echo(f"{safe(done.name)}  {how} {safe(done.path)}  ({amount})", err=True)
     return worst

@@ -8,6 +8,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
+from gitexp.errors import beyond, counted
 
 if TYPE_CHECKING:
     from gitexp.pipelines.send import Sent
@@ -55,9 +56,9 @@ def tell(sent: Sent) -> int:
     shown = 20
     for failure in sent.failures[:shown]:
         click.echo(f"{coloured('error: ', 'red')}{safe(failure)}", err=True)
-    if len(sent.failures) > shown:
-        click.echo(f"… and {len(sent.failures) - shown} more", err=True)
-    objects = "1 object" if sent.sent == 1 else f"{sent.sent:,} objects"
+    for rest in beyond(len(sent.failures), shown):
+        click.echo(rest.strip(), err=True)
+    objects = counted(sent.sent, "object")
     there = f"; {sent.already_there:,} were there" if sent.already_there else ""
     click.echo(f"sent {objects} ({size(sent.size_bytes)}) to {safe(sent.remote.name)}{there}", err=True)
     return 1 if sent.failures else 0

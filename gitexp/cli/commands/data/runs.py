@@ -6,6 +6,8 @@ import time
 
 import click
 
+from gitexp.errors import counted
+
 
 @click.command("runs")
 @click.argument("digest")
@@ -45,6 +47,6 @@ def command(digest: str, as_json: bool) -> int:
             (found.for_a_whole_digest, "only a whole digest can tell"),
         ):
             if count:
-                runs = "1 run" if count == 1 else f"{count:,} runs"
+                runs = counted(count, "run")
                 click.echo(f"note: {runs} used restricted data that {why}", err=True)
     return 0

@@ -6,6 +6,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
+from gitexp.errors import counted
 
 
 @click.command("save")
@@ -29,10 +30,7 @@ def command(names: tuple[str, ...], check: bool) -> int:
     for ref in entries_of(clone.config, names):
         done = save(ref, clone=clone, watch=ProgressBar, held=held)
         new = f"{done.added:,} new" if done.added else "all stored before"
-        click.echo(f"{safe(done.name)}  {done.digest}  {count(done.files)}, {size(done.size_bytes)}, {new}", err=True)
+        click.echo(
+            f"{safe(done.name)}  {done.digest}  {counted(done.files, 'file')}, {size(done.size_bytes)}, {new}", err=True
+        )
     return 0
-
-
-def count(files: int) -> str:
-    """`1 file`, `3 files`."""
-    return "1 file" if files == 1 else f"{files:,} files"

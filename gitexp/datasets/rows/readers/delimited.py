@@ -10,6 +10,7 @@ from typing import Any
 
 from gitexp.datasets.rows.readers.pieces import PIECE_CELLS, PIECE_ROWS, Fault, Head, Items, Options, Piece
 from gitexp.datasets.rows.readers.textblocks import TextLines, damage_in
+from gitexp.errors import counted
 
 LONGEST_CELL = 1 << 24
 PIECE_CHARACTERS = 1 << 22
@@ -119,7 +120,7 @@ def _pieces(
         wrong = {place for place, (row, _) in zip(places, kept, strict=True) if len(row) != width}
         for place, (row, of) in zip(places, kept, strict=True):
             if place in wrong:
-                there_are = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+                there_are = counted(len(row), "cell")
                 yield Fault("row", f"{there_are}, and there are {width} columns", row=place, line=of)
         good = [(place, row, of) for place, (row, of) in zip(places, kept, strict=True) if place not in wrong]
         rows, places, row_lines = [row for _, row, _ in good], [p for p, _, _ in good], [of for _, _, of in good]
