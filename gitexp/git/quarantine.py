@@ -67,10 +67,17 @@ class EditWatch:
 
     def __init__(self, repo: Repo, *, tree: str, env: Mapping[str, str]) -> None:
         diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
+        self._repo = repo
         self._edited = start(repo.root, *diff, env=env)
         self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
 
     def finish(self) -> tuple[str, ...]:
-        """The paths that were edited, removed or added, sorted."""
-        listing = finish(self._edited) + finish(self._new)
-        return tuple(sorted({os.fsdecode(path) for path in listing.split(b"\0") if path}))
+        """The paths that were edited, removed or added, sorted; without what other runs' output goes to."""
+        edited, new = (
+            [os.fsdecode(path) for path in finish(one).split(b"\0") if path] for one in (self._edited, self._new)
+        )
+        if new:
+            from gitexp.git.redirected import own_output
+
+            new = sorted(set(new).difference(own_output(self._repo, new, untracked=new)))
+        return tuple(sorted({*edited, *new}))

@@ -6,7 +6,6 @@ A survey is several git processes that run at once; every command that needs the
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +66,7 @@ class Surveyed(NamedTuple):
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
     author: str  # "Name <email>"
     listing: bytes = b""  # `git ls-files -v -z`
-    own_output: tuple[str, ...] = ()  # files that our own output goes to (`> train.log`): no changes of anybody's
+    own_output: tuple[str, ...] = ()  # files that our own output goes or went to (`> train.log`): changes of nobody's
 
     @property
     def tracked(self) -> list[str]:
@@ -131,7 +130,12 @@ class Survey:
         flagged = _parse_flags(listing, repo.root)
         if flagged:
             changes += _hidden_changes(repo, flagged, known={change.path for change in changes})
-        own = _own_output(repo.root, changes)
+        own: tuple[str, ...] = ()
+        if changes:
+            from gitexp.git.redirected import own_output
+
+            untracked = [change.path for change in changes if change.code == "??"]
+            own = own_output(repo, [change.path for change in changes], untracked=untracked)
         return Surveyed(
             repo=repo,
             head=Head(commit=commit, tree=tree, subject=subject, branch=branch),
@@ -145,29 +149,6 @@ class Survey:
     def _abandon(self) -> None:
         for process in (self._status, self._flags, self._head, self._author):
             process.communicate()
-
-
-def _own_output(root: Path, changes: Sequence[Change]) -> tuple[str, ...]:
-    """The changed paths that are the very files that our standard output and error go to."""
-    if not changes:
-        return ()
-    files = set()
-    for descriptor in (1, 2):
-        try:
-            found = os.fstat(descriptor)
-        except OSError:
-            continue  # closed
-        if stat.S_ISREG(found.st_mode):
-            files.add((found.st_dev, found.st_ino))
-    return tuple(change.path for change in changes if _identity(root / change.path) in files) if files else ()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _has_own_author(config: Mapping[str, str]) -> bool:

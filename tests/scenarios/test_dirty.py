@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
 from harness import Lab, make_lab
 
 
@@ -213,7 +214,6 @@ def redirected(lab: Lab, command: str, **env: str) -> int:
 def test_the_file_that_our_own_output_goes_to_makes_no_tree_dirty(lab: Lab) -> None:
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>> deep.err") == 0
-    assert redirected(lab, "gitexp run -- echo hi 2> slurm-7.out", SLURM_JOB_ID="7") == 3  # train.log is no longer ours
     lab.commit("tracked by now")
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
     code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
@@ -225,6 +225,40 @@ def test_our_own_output_is_no_part_of_a_snapshot(lab: Lab) -> None:
     assert redirected(lab, "gitexp run --no-verify -- echo hi > train.log 2>&1") == 0
     assert lab.git("ls-tree", "--name-only", "experiments:code").split() == ["README", "gitexp.toml", "new.py"]
     assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+
+
+@pytest.mark.parametrize("files", [["slurm-7.out", "slurm-8.out"], ["logs/a b.log", "logs/ü.log"]])
+def test_what_our_output_went_to_before_makes_no_tree_dirty_either(lab: Lab, files: list[str]) -> None:
+    lab.path.joinpath("logs").mkdir()
+    for file in files:
+        assert redirected(lab, f"gitexp run -- echo hi > '{file}' 2>&1") == 0
+    lab.write("new.py", "x = 1\n")
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+    assert lab.git("ls-tree", "--name-only", "experiments:code").split() == ["README", "gitexp.toml", "new.py"]
+
+
+def test_a_file_that_took_the_place_of_our_output_is_one_like_any_other(lab: Lab) -> None:
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
+    lab.write("other.log", "mine\n").rename(lab.path / "train.log")
+    assert "?? train.log" in lab.gitexp("run", "--", "true").stderr
+    lab.path.joinpath("train.log").unlink()
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_a_file_of_our_output_that_was_committed_is_one_like_any_other(lab: Lab) -> None:
+    assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
+    lab.commit("tracked by now")
+    with lab.path.joinpath("train.log").open("a") as file:
+        file.write("edited\n")
+    assert " M train.log" in lab.gitexp("run", "--", "true").stderr
+
+
+def test_two_jobs_at_once_are_no_changes_to_each_other(lab: Lab) -> None:
+    lab.write("second.sh", "gitexp run -- echo hi > slurm-2.out 2>&1\n")
+    lab.commit()
+    assert redirected(lab, "gitexp run -- sh second.sh > slurm-1.out 2>&1") == 0
+    assert "changed while" not in lab.path.joinpath("slurm-1.out").read_text()
+    assert [tomllib.loads(lab.show(f"{run}:run.toml"))["code"]["clean"] for run in lab.runs()] == [True, True]
 
 
 def test_a_copy_of_our_own_output_is_a_file_like_any_other(lab: Lab) -> None:
