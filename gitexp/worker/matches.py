@@ -48,14 +48,14 @@ class Matches:
                 self._line(line[:LONGEST_LINE], time_s)
         pending += rest[: LONGEST_LINE - len(pending)]
 
-    def close(self, time_s: float) -> None:
-        """The last lines have no end."""
+    def close(self, time_s: float, *, completed: bool) -> None:
+        """The last lines have no end: those of a program that did not complete may be torn, and are left out."""
         for rest in self._pending.values():
             if rest:
-                self._line(bytes(rest), time_s)
+                self._line(bytes(rest), time_s, torn=not completed)
         self._file.close()
 
-    def _line(self, raw: bytes, time_s: float) -> None:
+    def _line(self, raw: bytes, time_s: float, *, torn: bool = False) -> None:
         line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
         values: dict[str, float] = {}
         for metric, pattern in self._patterns.items():
@@ -68,7 +68,10 @@ class Matches:
                 self._problem(metric, f"{metric}: {text[:80]!r} is not a number, in the line {line[:200]!r}")
             else:
                 values[metric] = value
-        if values:
+        if values and torn:
+            last = f"the last line of the output, {line[:200]!r}, has no line feed and may be torn: it was left out"
+            self._write({"problem": f"{', '.join(values)}: {last}"})
+        elif values:
             self._write({"time_s": round(time_s, 3), **values})
 
     def _problem(self, metric: str, text: str) -> None:

@@ -135,10 +135,10 @@ class Relay:
             self._end_input()
         return interrupts
 
-    def close(self, time_s: float) -> None:
+    def close(self, time_s: float, completed: bool) -> None:
         self.output.close()
         if self._matches:
-            self._matches.close(time_s)
+            self._matches.close(time_s, completed=completed)
 
     def _end_input(self) -> None:
         """Whoever waits for a line gets the end of the file instead: nobody is left to type."""

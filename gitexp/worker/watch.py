@@ -293,8 +293,9 @@ class Watch:
 
     def finish(self, error: OSError | None) -> None:
         """Write outcome.json, and only then tell the front: it gets the outcome too, should no disk take it."""
-        self.attempt("read the last lines", self.relay.close, self.ended - self.began)
         exit_code, signal = exit_of(self.status) if self.status is not None else (None, None)
+        completed = exit_code == 0 and self.stopping.reason is None
+        self.attempt("read the last lines", self.relay.close, self.ended - self.began, completed)
         if error is not None:
             exit_code = 127 if error.errno == errno.ENOENT else 126
         try:

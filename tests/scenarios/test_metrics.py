@@ -61,6 +61,19 @@ def test_metrics_come_from_output_with_colours_and_progress_bars(lab: Lab) -> No
     assert "acc 0.75  loss 0.3" in result.stderr
 
 
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 1", "sleep 60"])
+def test_a_torn_last_line_of_output_is_no_metric_and_that_is_said(lab: Lab, end: str) -> None:
+    trains(
+        lab,
+        "[metrics]\noutput = { loss = 'loss: (\\S+)' }\ngoal = { loss = \"min\" }\n",
+        f"printf 'loss: 0.5\\nloss: 0.4\\nloss: 0.'\n{end}\n",
+    )
+    assert lab.gitexp("run", "tiny", "--timeout", "1s").exit_code == 4
+    assert metrics(lab) == {"loss": 0.4}
+    said = "the last line of the output, 'loss: 0.', has no line feed and may be torn: it was left out"
+    assert f"loss: {said}" in defects(lab)
+
+
 def test_what_does_not_parse_is_said_and_the_run_is_recorded_all_the_same(lab: Lab) -> None:
     trains(
         lab,

@@ -7,11 +7,11 @@ import pytest
 from gitexp.worker.matches import Matches
 
 
-def matched(folder: Path, patterns: dict[str, str], *parts: bytes) -> list[dict[str, Any]]:
+def matched(folder: Path, patterns: dict[str, str], *parts: bytes, completed: bool = True) -> list[dict[str, Any]]:
     matches = Matches(str(folder / "matched.jsonl"), patterns)
     for part in parts:
         matches.feed("stdout", part, 1.5)
-    matches.close(2.0)
+    matches.close(2.0, completed=completed)
     return [json.loads(line) for line in (folder / "matched.jsonl").read_text().splitlines()]
 
 
@@ -55,6 +55,15 @@ def test_a_pattern_without_a_group_takes_the_whole_match(tmp_path: Path) -> None
     assert row["n"] == 17.0
 
 
+def test_a_last_line_without_its_end_of_a_program_that_did_not_complete_is_left_out(tmp_path: Path) -> None:
+    patterns = {"loss": r"loss: (\S+)"}
+    assert matched(tmp_path, patterns, b"loss: 0.4\nloss: 0.", completed=False) == [
+        {"time_s": 1.5, "loss": 0.4},
+        {"problem": "loss: the last line of the output, 'loss: 0.', has no line feed and may be torn: it was left out"},
+    ]
+    assert len(matched(tmp_path, patterns, b"loss: 0.4\nbye", completed=False)) == 1
+
+
 def test_what_is_not_a_number_is_said_once(tmp_path: Path) -> None:
     rows = matched(tmp_path, {"loss": r"loss=(\S+)"}, b"loss=?\nloss=??\nloss=1\n")
     assert rows == [
@@ -79,7 +88,7 @@ def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
     matches.feed("stdout", b"loss=", 1.0)
     matches.feed("stderr", b"warning\n", 1.0)
     matches.feed("stdout", b"4\n", 1.0)
-    matches.close(1.0)
+    matches.close(1.0, completed=True)
     assert json.loads((tmp_path / "matched.jsonl").read_text()) == {"time_s": 1.0, "loss": 4.0}
 
 
