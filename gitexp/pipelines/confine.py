@@ -63,7 +63,9 @@ def check_published(clone: Clone, runs: Sequence[str]) -> Looked | None:
             _add_recorded(known, reader, place, commit, record)
         blobs = _blobs(repo, runs)
         held = [(blob, why) for blob in blobs if (why := _held(known, repo, reader, blob)) is not None]
-        names = tuple(dict.fromkeys([ref.name for ref in restricted] + [record.name for _, record in recorded]))
+        names = tuple(
+            dict.fromkeys([ref.name for ref in restricted] + [record.entry or record.name for _, record in recorded])
+        )
         looked = Looked(len({blob.oid for blob in blobs}), len(runs), names, tuple(dict.fromkeys(known.unknown)))
         if held:
             raise _refusal(reader, runs, held, looked, branch=clone.config.branch)

@@ -259,7 +259,7 @@ def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, manifest: by
     # Restricted is what was so when it ran, and what is so by now.
     restricted = record.access == "restricted" or (ref is not None and ref.access == "restricted")
     if restricted and (ref is None or load.remote.name not in ref.remotes):
-        return load.withhold(record.name, manifest)
+        return load.withhold(record.entry or record.name, manifest)
     if manifest is None:
         raise GitexpError("its manifest is not here")
     if need.hidden and load.place.keyed(dataset_digest(manifest)) != need.digest:

@@ -595,7 +595,7 @@ def test_bytes_of_restricted_data_go_only_to_the_remotes_that_its_entry_lists(se
     ran(secret)
     result = secret.gitexp("push")
     assert result.exit_code == 0, result.stderr
-    assert "note: dataset animals is restricted, and its entry does not list lab" in result.stderr
+    assert "note: dataset pets is restricted, and its entry does not list lab" in result.stderr
     assert "pushed 1 run" in result.stderr
     assert secret.gitexp("data", "push").exit_code == 0
     assert secret.gitexp("data", "push", "pets").exit_code == 1

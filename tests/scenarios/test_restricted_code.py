@@ -260,6 +260,24 @@ def test_push_knows_what_was_restricted_when_a_run_read_it(ward: Lab, hub: Lab) 
     result = ward.gitexp("push")
     assert result.exit_code == 3
     assert "code/recipes/copied.txt  (the bytes of patients.csv, dataset patients)" in result.stderr
+    assert "restricted data (patients): looked at" in result.stderr
+
+
+def test_push_calls_restricted_data_as_the_catalogue_does_and_not_as_one_recipe_did(ward: Lab, hub: Lab) -> None:
+    ward.git("remote", "add", "origin", str(hub.path))
+    ward.git("config", "gitexp.key", "the key of the lab")
+    ward.write(".gitignore", "data/\n")
+    ward.write("data/pts.csv", "x,y\n1,2\n")
+    (ward.path.parent / "vault").mkdir()
+    ward.write("gitexp.toml", f'[remotes.vault]\nurl = "../vault"\n{CATALOGUE}[datasets.pts]\npath = "data/pts.csv"\n')
+    ward.write("recipes/r.toml", '[run]\ncommand = ["true"]\n[data]\npts = "patients"\n')
+    ward.commit("a recipe whose pts are the patients")
+    ward.approve()
+    assert ward.gitexp("run", "r").exit_code == 0
+    result = ward.gitexp("push")
+    assert result.exit_code == 0, result.stderr
+    assert "restricted data (patients): looked at" in result.stderr
+    assert "dataset patients is restricted, and its entry does not list vault" in result.stderr
 
 
 def test_push_lets_a_link_and_a_pointer_pass(ward: Lab, hub: Lab, tmp_path: Path) -> None:
