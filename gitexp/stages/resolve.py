@@ -18,7 +18,7 @@ from gitexp.model.config import Config
 from gitexp.model.placeholders import escape
 from gitexp.model.recipe import Recipe, finish
 from gitexp.model.recipe_merge import Merged, Origin
-from gitexp.model.schema import escaped, expected, near, spell
+from gitexp.model.schema import KeyPath, dotted, escaped, expected, near, spell
 
 FOLDER = "recipes"
 FILE = "recipe.toml"
@@ -117,14 +117,22 @@ def _resolved(
     """Lay the flags over the files and check the whole. `complete`: all were read, so a missing key is missing."""
     for typed in overrides:
         merged.override(typed, known_keys=complete)
-    if seed is not None:
-        merged.add({"seed": seed}, Origin("--seed"))
-    if timeout is not None:
-        merged.add({"run": {"timeout": timeout}}, Origin("--timeout"))
+    _flag(merged, ("seed",), seed)
+    _flag(merged, ("run", "timeout"), timeout)
     recipe = finish(merged, name=name, path=path, datasets=config.datasets) if complete else None
     if recipe is None:
         raise RecipeErrors(list(dict.fromkeys(merged.problems)))
     return recipe
+
+
+def _flag(merged: Merged, path: KeyPath, value: int | str | None) -> None:
+    """Lay a flag of its own for a key over what is there; a -s that says otherwise is not just left aside."""
+    if value is None:
+        return
+    origin, typed = Origin(f"--{path[-1]}"), merged.value(path)
+    if typed != value and merged.origin(path).is_override:
+        merged.complain(origin, path, f"got {spell(value)}, and -s {dotted(path)} got {spell(typed)}; leave one out")
+    merged.add({path[0]: {path[1]: value} if path[1:] else value}, origin)
 
 
 # ---- files

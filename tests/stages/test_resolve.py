@@ -478,14 +478,23 @@ def test_a_line_break_in_a_value_cannot_bring_in_another_key(tmp_path: Path) -> 
     assert resolved(tmp_path, "a.s=1\nother = 2").values["a"] == {"s": "1\nother = 2"}
 
 
-def test_the_last_of_two_overrides_wins_and_flags_win_over_both(tmp_path: Path) -> None:
+def test_the_last_of_two_overrides_wins_and_flags_win_over_the_recipe(tmp_path: Path) -> None:
     write(tmp_path, "recipes/x.toml", "seed = 1\n" + RUN + "[a]\nn = 1\n")
-    recipe = resolved(tmp_path, "a.n=2", "a.n=3", "seed=5", "run.timeout=5s", seed=9, timeout="1m")
+    recipe = resolved(tmp_path, "a.n=2", "a.n=3", seed=9, timeout="1m")
     assert (recipe.values["a"]["n"], recipe.seed, recipe.timeout_s) == (3, 9, 60)
     assert recipe.where(("a", "n")) == "-s"
     assert recipe.where(("seed",)) == "--seed"
     assert recipe.where(("run", "timeout")) == "--timeout"
     assert recipe.where(("run", "command")) == "recipes/x.toml:3"
+
+
+def test_a_flag_and_an_override_of_the_same_key_that_differ_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", "seed = 1\n" + RUN)
+    assert problems(tmp_path, "seed=5", "run.timeout=5s", seed=4, timeout="1m") == (
+        "--seed: seed: got 4, and -s seed got 5; leave one out",
+        '--timeout: run.timeout: got "1m", and -s run.timeout got "5s"; leave one out',
+    )
+    assert resolved(tmp_path, "seed=4", seed=4).seed == 4
 
 
 def test_own_keys_exist_before_they_are_set(tmp_path: Path) -> None:
