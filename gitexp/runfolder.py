@@ -27,6 +27,7 @@
         index, objects/   submitting side: git index and git objects of a dirty tree's snapshot
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
+        NAME.changed      the recorder: what became of a file of the submitting side, which was put back
         record/, tried    the recorder: the tree being built, and each commit id it tried
         record.lock       held (flock) by whoever may record the run
 
@@ -78,6 +79,7 @@ RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
 
+CHANGED = ".changed"  # after the name of a file that was not as it had been written
 TORN = "torn"  # beside the folder of runs
 FROM = "@"  # between the name and the offset of what is elsewhere
 
@@ -237,15 +239,38 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def require_sizes(folder: str, sizes: dict[str, int]) -> None:
-    """Raises Torn for the first of these files that has not as many bytes as it was given."""
-    for name, size in sizes.items():
-        try:
-            found = os.stat(os.path.join(folder, name)).st_size
-        except FileNotFoundError:
-            found = -1
-        if found != size:
-            raise Torn(folder, name)
+def put_back(folder: str, name: str, content: bytes) -> bool:
+    """Give a file back what it held when the run started. Whether it was not that, now or at an earlier look."""
+    path, aside = os.path.join(folder, name), os.path.join(folder, name.replace("/", "-") + CHANGED)
+    try:
+        if read_regular(path) == content:
+            return os.path.lexists(aside)
+    except (OSError, ValueError):
+        pass  # removed, or no file any more
+    set_aside(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_whole(folder, name, content)
+    return True
+
+
+def has_size(folder: str, name: str, size: int) -> bool:
+    """Whether a file has as many bytes as it was given. One that has not is set aside."""
+    try:
+        if os.stat(os.path.join(folder, name)).st_size == size:
+            return True
+    except OSError:
+        pass
+    set_aside(folder, name)
+    return False
+
+
+def set_aside(folder: str, name: str) -> None:
+    """Keep what became of a file under another name, which also says that it was not as it had been written."""
+    aside = os.path.join(folder, name.replace("/", "-") + CHANGED)
+    try:
+        os.replace(os.path.join(folder, name), aside)
+    except OSError:
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
 
 
 def put_aside(folder: str) -> str:

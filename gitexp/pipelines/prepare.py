@@ -63,7 +63,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
             if again:
                 _require_same_code(again, code)
                 again.restore(folder)
-            _submit(submitted, checked, code, message=message, streams=streams)
+            submitted = _submit(submitted, checked, code, message=message, streams=streams)
         except BaseException:
             import shutil
 
@@ -113,7 +113,9 @@ def other_code(run_id: RunId, *, tree: str, commit: str | None) -> Refused:
     )
 
 
-def _submit(submitted: Submitted, checked: Checked, code: Snapshot, *, message: str | None, streams: Streams) -> None:
+def _submit(
+    submitted: Submitted, checked: Checked, code: Snapshot, *, message: str | None, streams: Streams
+) -> Submitted:
     job = batch_job(os.environ)
     program = Program(checked.argv, checked.cwd, checked.recipe, message, streams, job=job.name if job else None)
     if checked.recipe.made_of_components:
@@ -131,7 +133,7 @@ def _submit(submitted: Submitted, checked: Checked, code: Snapshot, *, message: 
         )
         program = program._replace(kind="smoke" if checked.smoke else "run", env=env, attempt=attempt)
     keep_secrets(submitted, program)
-    submit(
+    return submit(
         submitted,
         program,
         root=checked.surveyed.repo.root,

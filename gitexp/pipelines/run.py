@@ -227,7 +227,12 @@ def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
     from gitexp.stages.record import read_ended
 
     try:
+        changed = submitted.folder.exists() and runfolder.put_back(
+            str(submitted.folder), runfolder.SUBMIT, submitted.content
+        )
         ended = read_ended(submitted.folder)
+        if ended is not None and changed:
+            ended = ended._replace(torn=(*ended.torn, "submit.json was changed while the program ran, and put back"))
         if ended is not None and ended.outcome is None and outcome is not None:
             runfolder.write_whole(str(submitted.folder), runfolder.OUTCOME, outcome)
             ended = read_ended(submitted.folder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ class Ended(NamedTuple):
     outcome: Mapping[str, Any] | None
     environment: Mapping[str, Any]
     after: Mapping[str, Any] | None  # None: recorded later, when nobody could check any more
-    torn: tuple[str, ...] = ()  # sentences on files that a power cut has torn
+    torn: tuple[str, ...] = ()  # sentences on files that a power cut has torn, or the program changed
 
 
 class Results(NamedTuple):
@@ -78,7 +79,8 @@ class Recorded(NamedTuple):
 def read_ended(folder: Path) -> Ended | None:
     """The run in this folder; None where no program was ever started. The caller holds its record.lock.
 
-    Raises Torn where what the record would take over is torn; of what the worker wrote, the rest is recorded.
+    What the program, or a power cut, made of the submitting side's files is named, and they are put back as far as
+    submit.json has them. Raises Torn where that itself is torn; of what the worker wrote, the rest is recorded.
     """
     runfolder.bring_back(str(folder))
     torn: list[str] = []
@@ -94,7 +96,12 @@ def read_ended(folder: Path) -> Ended | None:
     started, outcome = read(runfolder.STARTED), read(runfolder.OUTCOME)
     if submit is None or (started is None and outcome is None):
         return None
-    runfolder.require_sizes(str(folder), submit.get("sizes", {}))
+    for name, text in submit.get("texts", {}).items():
+        if runfolder.put_back(str(folder), name, text.encode()):
+            torn.append(f"{name} was changed while the program ran, and is recorded as it was before")
+    for name, size in submit.get("sizes", {}).items():
+        if not runfolder.has_size(str(folder), name, size):
+            torn.append(f"{name} was changed or removed while the program ran, so that it is not recorded")
     environment, after = read(runfolder.ENVIRONMENT), read(runfolder.AFTER)
     return Ended(folder, submit, started or {}, outcome, environment or {}, after, tuple(torn))
 
@@ -217,7 +224,11 @@ class _Kept(NamedTuple):
 def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Sequence[str]) -> _Kept:
     """Many files for one wait for the disk. Most runs save none, and load nothing that hashes."""
     saved = folder / runfolder.SAVED
-    if saved.is_dir() and not any(saved.iterdir()):
+    if not saved.is_dir():
+        return _Kept(
+            dict.fromkeys(algorithms, b""), problems=("not kept: what was saved; the program removed its folder",)
+        )
+    if not any(saved.iterdir()):
         return _Kept(dict.fromkeys(algorithms, b""))
     from gitexp.datasets.manifest import build_readable, manifests_of
 
@@ -227,7 +238,8 @@ def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Seq
         progress.expect(files=built.files, size_bytes=built.size_bytes)
         for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
             if number % SHOWS_LIFE == 0:
-                os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
+                with suppress(FileNotFoundError):  # the program may have removed it
+                    os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
             batch.take(saved / os.fsdecode(entry.path), digest=entry.digest)
             progress.advance(files=1, size_bytes=entry.size or 0)
     problems = tuple(f"not kept: {problem.what}" for problem in unreadable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,7 @@ class Submitted(NamedTuple):
     id: RunId
     folder: Path
     lock: int
+    content: bytes = b""  # of submit.json
 
 
 def make_folder(common_dir: Path, run_id: RunId | None = None) -> Submitted:
@@ -86,11 +88,11 @@ def submit(
     code: Code,
     code_tree: str,
     datasets: Mapping[str, DataToRecord],
-) -> None:
-    """Write recipe, data, job and, last, submit.json."""
+) -> Submitted:
+    """Write recipe, data, job and, last, submit.json, which is kept in memory too."""
     folder, recipe = str(submitted.folder), program.recipe
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
-    write_data(submitted.folder, datasets)
+    data_toml = write_data(submitted.folder, datasets)
     noted, watched = _metric_files(submitted.folder, program.cwd, recipe.metrics.files)
     job = _job(submitted, program, config, datasets) | {"metric_files": watched}
     runfolder.write_json(folder, runfolder.JOB, job)
@@ -128,21 +130,22 @@ def submit(
             for algorithm, manifest in data.manifests.items()
         },
         "data": {name: str(data.path) for name, data in datasets.items()},
-        "sizes": {name: os.stat(submitted.folder / name).st_size for name in _recorded_as_they_are(datasets)},  # noqa: PTH116
+        # Of the files that a record takes over, those that are short, and the sizes of those that may be long: torn, or
+        # changed by the program, they would pass for a recipe, or for data.
+        "texts": {runfolder.RECIPE: recipe.text, f"{runfolder.DATA}/data.toml": data_toml},
+        "sizes": {
+            f"{runfolder.DATA}/{name}.{algorithm}": len(manifest)
+            for name, data in datasets.items()
+            for algorithm, manifest in data.manifests.items()
+        },
     }
-    runfolder.write_json(folder, runfolder.SUBMIT, document)
-
-
-def _recorded_as_they_are(datasets: Mapping[str, DataToRecord]) -> list[str]:
-    """The files that a record takes over: torn ones would pass for a recipe, or for data."""
-    manifests = [f"{name}.{algorithm}" for name, data in datasets.items() for algorithm in data.manifests]
-    return [runfolder.RECIPE, *(f"{runfolder.DATA}/{name}" for name in ("data.toml", *manifests))]
+    content = json.dumps(document).encode()
+    runfolder.write_whole(folder, runfolder.SUBMIT, content)
+    return submitted._replace(content=content)
 
 
 def keep_secrets(submitted: Submitted, program: Program) -> None:
     """Note the run's secrets, for us alone: whoever records the run may do so from another shell."""
-    import json
-
     from gitexp.secretnames import named_in_argv, named_in_text, named_in_values, secret_values
 
     named = [
@@ -225,16 +228,17 @@ def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str
     return env
 
 
-def write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> None:
-    """data.toml, the manifests and, for the program, the row numbers of splits and samples."""
-    records = [data.record for data in datasets.values()]
-    (folder / runfolder.DATA / "data.toml").write_text(dump_data(records), encoding="utf-8")
+def write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> str:
+    """data.toml, which is returned, the manifests and, for the program, the row numbers of splits and samples."""
+    data_toml = dump_data([data.record for data in datasets.values()])
+    (folder / runfolder.DATA / "data.toml").write_text(data_toml, encoding="utf-8")
     for name, data in datasets.items():
         for algorithm, manifest in data.manifests.items():
             _write_manifest(folder / runfolder.DATA / f"{name}.{algorithm}", manifest, data.kept.get(algorithm))
         for part, lines in data.indices.items():
             (folder / runfolder.SPLITS / name).mkdir(parents=True, exist_ok=True)
             (folder / runfolder.SPLITS / name / part).write_bytes(lines)
+    return data_toml
 
 
 def _write_manifest(target: Path, manifest: bytes, kept: Path | None) -> None:

@@ -355,18 +355,25 @@ def torn(lab: Lab, *names: str) -> str:
     return folder.name
 
 
-@pytest.mark.parametrize("name", ["submit.json", "recipe.toml"])
-def test_a_run_folder_that_a_power_cut_has_torn_is_named_once_and_kept_out_of_the_way(lab: Lab, name: str) -> None:
-    run_id = torn(lab, name, "outcome.json")
+def test_a_run_folder_that_a_power_cut_has_torn_is_named_once_and_kept_out_of_the_way(lab: Lab) -> None:
+    run_id = torn(lab, "submit.json", "outcome.json")
     first, second = lab.gitexp("status"), lab.gitexp("status")
     aside = lab.path / ".git" / "gitexp" / "torn" / run_id
     assert first.stderr == (
-        f"warning: the run {run_id} cannot be recorded: {name} is empty or cut off, as a power cut leaves it. What is"
-        f" left of it lies in {aside}; no command will look there again\n"
+        f"warning: the run {run_id} cannot be recorded: submit.json is empty or cut off, as a power cut leaves it. What"
+        f" is left of it lies in {aside}; no command will look there again\n"
     )
     assert (second.exit_code, second.stderr) == (0, "")
     assert (aside / "output.head").exists()
     assert lab.runs() == []
+
+
+def test_a_recipe_that_a_power_cut_has_torn_is_recorded_as_it_was_when_the_run_started(lab: Lab) -> None:
+    torn(lab, "recipe.toml", "outcome.json")
+    assert "recorded sh" in lab.gitexp("status").stderr
+    assert tomllib.loads(lab.show("experiments:recipe.toml"))["run"]["command"][0] == "sh"
+    words = "recipe.toml was changed while the program ran, and is recorded as it was before"
+    assert words in tomllib.loads(lab.show("experiments:run.toml"))["defects"]
 
 
 def test_of_what_the_worker_wrote_the_rest_is_recorded_and_what_is_torn_is_named(lab: Lab) -> None:
@@ -410,3 +417,45 @@ def test_a_silent_run_of_another_machine_is_left_alone_until_somebody_says_that_
     assert f"recorded sh {run_id} (crashed)" in lab.gitexp("status", "--record", run_id).stderr
     run = tomllib.loads(lab.show("experiments:run.toml"))
     assert (run["status"], run["host"]) == ("crashed", "node17")
+
+
+RECIPE_OF_WORDS = """
+format = 1
+[run]
+command = ["sh", "words.sh"]
+[data.words]
+path = "words"
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "defects"),
+    [
+        ('echo "[a]" >> "$GITEXP_RECIPE"', ["recipe.toml", "as it was before"]),
+        ('rm "$GITEXP_RECIPE"', ["recipe.toml", "as it was before"]),
+        ('sed -i s/sh/zz/ "$GITEXP_RECIPE"', ["recipe.toml", "as it was before"]),
+        ('rm "$GITEXP_RECIPE"; mkdir "$GITEXP_RECIPE"', ["recipe.toml", "as it was before"]),
+        ("rm submit.json", ["submit.json", "put back"]),
+        ("echo junk > submit.json", ["submit.json", "put back"]),
+        ("rm -r data", ["data/data.toml", "data/words.xxh128"]),
+        ("rm *.lock; echo hi > saved/hi", []),
+        ("rm -r saved; touch saved", ["not kept"]),
+        ("rm -rf ./*", ["recipe.toml", "submit.json", "data/data.toml", "not kept"]),
+    ],
+)
+def test_a_program_that_changes_the_folder_of_its_run_loses_nothing_of_it(
+    lab: Lab, act: str, defects: list[str]
+) -> None:
+    lab.write("words/a", "a")
+    lab.write("recipes/words.toml", RECIPE_OF_WORDS)
+    lab.write("words.sh", f'cd "$(dirname "$GITEXP_RECIPE")"\n{act}\n')
+    lab.commit("words")
+    lab.gitexp("run", "recipes/words.toml")
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    recipe = tomllib.loads(lab.show("experiments:recipe.toml"))
+    assert (run["status"], recipe["run"]["command"]) == ("completed", ["sh", "words.sh"])
+    assert "words" in tomllib.loads(lab.show("experiments:data.toml"))
+    said = "\n".join(run.get("defects", []))
+    assert [word for word in defects if word not in said] == []
+    assert bool(said) == bool(defects)
+    assert list((lab.path / ".git" / "gitexp" / "runs").iterdir()) == []
