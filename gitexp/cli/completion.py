@@ -93,16 +93,31 @@ def _complete_templates(ctx: click.Context, incomplete: str) -> Items:
 
 def _runs(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
     from gitexp.cli.runtable import id_letters
+    from gitexp.model.metrics import is_setting
 
     yield "latest", "the newest run"
-    for name in _metrics(here):
+    for name in filter(lambda name: not is_setting(name), _metrics(here)):
         yield f"best:{name}", "the best by its goal"
     newest = here.history.runs.all()[:NEWEST]
     letters = max(id_letters(newest, newest), len(incomplete))
     for row in newest:
         yield row.id[:letters], f"{row.recipe}, {row.status}"
+    yield from _tags(here, incomplete)
     for remote in filter(None, here.history.tips):
         yield f"{remote}/latest", "the newest as last fetched"
+
+
+def _tags(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
+    from gitexp.git.repo import output
+
+    listed = output(
+        here.repo, "for-each-ref", "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)", "refs/tags"
+    )
+    for line in listed.decode(errors="replace").splitlines():
+        tag, plain, annotated = line.split("\0")
+        row = here.history.runs.at_commit(annotated or plain) if tag.startswith(incomplete) else None
+        if row is not None:
+            yield tag, f"{row.recipe}, {row.status}"
 
 
 def _metrics(here: Opened) -> list[str]:
@@ -150,6 +165,13 @@ class _ForeignCommands(ShellComplete):
     """After `--`: a program of PATH, then files."""
 
     def get_completions(self, args: list[str], incomplete: str) -> Items:
+        if args and args[0].startswith("-C"):  # nobody has gone there, since nothing is run
+            from pathlib import Path
+
+            try:
+                os.chdir(Path(args[0][2:] or "".join(args[1:2])).expanduser())
+            except OSError:
+                return []
         if "--" not in args:
             return super().get_completions(args, incomplete)
         first = args[-1] == "--" and "/" not in incomplete

@@ -98,9 +98,12 @@ class History:
         stated = goal_of(metric, self.goals)
         if stated:
             return stated
+        from gitexp.model.schema import inline
+
         raise GitexpError(
             f"Is a high or a low {metric!r} better? Neither the recipe nor gitexp.toml says",
-            fix=f'add to gitexp.toml:  [metrics]  goal = {{ "{metric}" = "max" }}    (or "min")',
+            why='In gitexp.toml, the line below [metrics]; "max": a high one, "min": a low one.',
+            fix=f"goal = {inline({**self.goals, metric: 'max'})}",
         )
 
     def no_runs(self) -> GitexpError:

@@ -56,6 +56,7 @@ class DatasetRef(NamedTuple):
     digest: str | None = None  # "xxh128:…", of restricted data "hmac-sha256:…": refuse anything else; None: not pinned
     kind: str = "data"
     entry: str | None = None  # its name in the catalogue; None: a recipe's own
+    is_recipes_pin: bool = False  # the recipe itself names the digest, whatever the catalogue pins
     source: str | None = None
     auth: str | None = None  # the name of an authentication method
     access: str = "open"

@@ -53,13 +53,20 @@ def located(problems: Iterable[tuple[KeyPath, str]], text: str, where: str) -> l
 
 def syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
     """Where TOML went wrong, and tomllib's words for it without the place."""
-    message = str(error)
+    message = re.sub(r"(?<=declare |mespace )\(.+\)(?= twice| \(at )", _table, str(error))
     located = _AT_LINE.match(message)
     if located:
         return int(located[2]), f"{located[1]} (column {located[3]})"
     # "at end of document": something was opened and never closed. It starts where no chunk was accepted any more.
     started = next((number for number, _, parsed in _statements(text) if parsed is None), text.count("\n") + 1)
     return started, message.replace(" (at end of document)", "") + "; what starts here has no end"
+
+
+def _table(key: re.Match[str]) -> str:
+    """A table as TOML writes it, for the tuple that tomllib prints."""
+    from ast import literal_eval
+
+    return f"[{dotted(literal_eval(key[0]))}]"
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any] | None]]:

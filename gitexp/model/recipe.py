@@ -185,7 +185,8 @@ def _datasets(merged: Merged, catalogue: Mapping[str, DatasetRef]) -> dict[str, 
             found[name] = DatasetRef(name, path=posixpath.normpath(entry["path"]), digest=entry.get("digest"))
         elif entry["name"] in catalogue:
             known = catalogue[entry["name"]]
-            found[name] = known._replace(name=name, digest=entry.get("digest", known.digest))
+            digest = entry.get("digest", known.digest)
+            found[name] = known._replace(name=name, digest=digest, is_recipes_pin="digest" in entry)
         else:
             hint = near(entry["name"], catalogue)
             merged.complain_at((*at, "name"), f"no dataset {spell(entry['name'])} in gitexp.toml{hint}")

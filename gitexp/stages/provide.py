@@ -187,8 +187,9 @@ def _require_pinned(ref: DatasetRef, digest: str, access: Access, *, manifest: b
         ],
         why="A run on other data would not be comparable with the runs before it.",
         fix=_back_or_pinned(ref, ref.entry)
-        if ref.entry
-        else f'bring back the pinned data, or pin what is there: digest = "{shown}"',
+        if ref.entry and not ref.is_recipes_pin
+        else f"gitexp data get {ref.digest} --to DIR    has what the recipe pins; or, in it, pin what is there: "
+        f'digest = "{shown}"',
     )
 
 

@@ -106,7 +106,11 @@ def test_a_metric_that_no_run_has_names_those_there_are(history: History) -> Non
 def test_best_without_a_goal_says_how_to_state_one(history: History) -> None:
     with pytest.raises(GitexpError) as caught:
         history.select("best:loss")
-    assert 'goal = { "loss" = "max" }' in caught.value.fix
+    assert caught.value.fix == 'goal = {loss = "max"}'
+    history.goals = {"val.acc": "max"}
+    with pytest.raises(GitexpError) as caught:
+        history.select("best:loss")
+    assert caught.value.fix == 'goal = {"val.acc" = "max", loss = "max"}'
 
 
 def test_the_goal_of_gitexp_toml_serves_where_the_recipe_has_none(history: History) -> None:

@@ -61,6 +61,10 @@ def test_an_empty_text_has_no_keys() -> None:
     [
         ("a = 1\nb =\n", 2, "Invalid value"),
         ("a = 1\na = 2\n", 2, "Cannot overwrite"),
+        ("[a]\n[a]\n", 2, "Cannot declare [a] twice (column"),
+        ('["b.c".d]\n["b.c".d]\n', 2, 'Cannot declare ["b.c".d] twice'),
+        ("[a.b]\n[a]\nb = {c = 1}\nb.d = 2\n", 3, "Cannot overwrite"),
+        ("a = {b = 1}\n[a.c]\n", 2, "Cannot declare [a.c] twice"),
         ("a = 1\n\n[t\nb = 2\n", 3, "end of a table declaration"),
         ('a = 1\nb = """x\ny = 1\n', 2, "no end"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pytest
 from harness import Lab
@@ -68,6 +69,28 @@ LEFT_TO_BASH = ["gitexp run -- python tr", "gitexp run -- python --lr ", "gitexp
 
 def test_names_of_ours_are_completed(shell: Lab) -> None:
     assert {line: completed(shell, line) for line in OURS} == OURS
+
+
+def test_tags_of_runs_are_completed_and_what_is_no_run_is_not(shell: Lab) -> None:
+    shell.git("tag", "v1", "experiments")
+    shell.git("tag", "-a", "-m", "camera ready", "paper/v2", "experiments")
+    shell.git("tag", "v0", "HEAD")
+    assert completed(shell, "gitexp show v") == ["v1"]
+    assert completed(shell, "gitexp diff latest paper/") == ["paper/v2"]
+
+
+def test_the_folder_of_c_is_the_one_that_is_completed_for(shell: Lab, bare_world: Lab) -> None:
+    assert completed(shell, f"gitexp -C {bare_world.path} run mi") == []
+    assert completed(bare_world, f"gitexp -C {shell.path} run mi") == ["mine"]
+    assert completed(bare_world, f"gitexp -C{shell.path} show lat") == ["latest"]
+
+
+def test_a_learning_rate_is_no_metric_to_be_the_best_by(shell: Lab) -> None:
+    shell.write("t.py", "import gitexp\ngitexp.log(step=1, lr=0.1, loss=1.0)\n")
+    shell.commit()
+    assert shell.gitexp("run", "--", sys.executable, "t.py").exit_code == 0
+    assert completed(shell, "gitexp show best:l") == ["loss"]
+    assert completed(shell, "gitexp log --sort l") == ["lr", "loss"]
 
 
 def test_where_files_belong_bash_is_left_to_complete_them(shell: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def columns(lab: Lab, *args: str) -> list[list[str]]:
     result = lab.gitexp("log", *args)
     assert result.exit_code == 0, result.stderr
     return [line.split() for line in result.stdout.splitlines()]
+
+
+def test_the_goal_that_is_advised_works_when_it_is_pasted_below_metrics(lab: Lab) -> None:
+    lab.write("t.py", "import gitexp\ngitexp.log({'train.loss': 1.0})\n")
+    lab.commit()
+    assert lab.gitexp("run", "--", sys.executable, "t.py").exit_code == 0
+    said = lab.gitexp("show", "best:train.loss").stderr
+    assert "In gitexp.toml, the line below [metrics];" in said
+    config = lab.path / "gitexp.toml"
+    config.write_text(config.read_text().replace("[metrics]\n", f"[metrics]\n{said.partition('fix:   ')[2]}"))
+    assert lab.gitexp("show", "best:train.loss").exit_code == 0
 
 
 def test_metrics_with_a_goal_come_first_and_slices_are_left_to_json_and_csv(trained: Lab) -> None:

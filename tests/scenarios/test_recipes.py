@@ -153,6 +153,12 @@ def test_data_that_is_missing_or_not_what_is_pinned_is_refused(lab: Lab) -> None
     assert pinned.exit_code == 3
     assert "Dataset set-one is not the one that is pinned" in pinned.stderr
     assert "pin what is there: digest = " in pinned.stderr
+    lab.write("gitexp.toml", '[datasets.one]\npath = "data/one.csv"\n')
+    lab.commit()
+    digest = "xxh128:" + 32 * "0"
+    catalogued = lab.gitexp("run", "tiny", "-s", f'data.set-one={{ name = "one", digest = "{digest}" }}')
+    assert catalogued.exit_code == 3
+    assert f"fix:   gitexp data get {digest} --to DIR    has what the recipe pins; or, in it, pin" in catalogued.stderr
     assert lab.runs() == []
 
 
