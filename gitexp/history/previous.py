@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, start
 from gitexp.git.standing import branch_ref
+from gitexp.git.trailers import asked, told
 from gitexp.model.datarecord import DatasetRecord, load_data
 from gitexp.model.message import one_line
 from gitexp.model.metrics import load_metrics
 from gitexp.model.run import SplitRows, load_run
 
 FAR = 10  # runs back; smoke runs are compared with smoke runs alone
-_ID = "%(trailers:key=Gitexp-Run,valueonly,separator=)"
-_KIND = "%(trailers:key=Gitexp-Kind,valueonly,separator=)"
 PATIENCE_S = 0.05  # what the search may still take once the program has ended: a run is not held up for one line
 
 
@@ -33,9 +32,9 @@ class PreviousRun:
         self._reader: ObjectReader | None = None
         self.other_held_out: tuple[str, ...] = ()  # splits; known once `metrics` is
         self.count = 0  # of the last ten of this recipe that are of another run; fewer where the search was given up
-        literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in one_line(recipe))
-        found = (f"--grep=^Gitexp-Recipe: {literal}$", "--basic-regexp", f"--format=%H {_ID} {_KIND}")
-        self._search = start(repo.root, "log", f"-{FAR}", "--no-show-signature", *found, branch_ref(branch), "--")
+        self._recipe = one_line(recipe)
+        wanted = asked("Gitexp-Recipe", self._recipe, tell=("Gitexp-Run", "Gitexp-Kind"))
+        self._search = start(repo.root, "log", f"-{FAR}", *wanted, branch_ref(branch), "--")
 
     def read(self) -> None:
         """Begin to read what was found. The program has ended, so a search that still goes on is given up soon."""
@@ -45,8 +44,8 @@ class PreviousRun:
             self._search.kill()
             out, _ = self._search.communicate()  # what it had found by then
             out = out[: out.rfind(b"\n") + 1]
-        lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").split("\n") if line)
-        others = [(commit, kind) for commit, run_id, kind in lines if run_id != self._id]
+        found = told(out, self._recipe)
+        others = [(commit, kind) for commit, run_id, kind in found if run_id != self._id]
         self.count = len(others)
         commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
         if commit:

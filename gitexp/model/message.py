@@ -8,12 +8,13 @@ from gitexp.model.metrics import foremost
 from gitexp.model.run import RunRecord
 
 SUBJECT_METRICS = 4
+RUN_TRAILER = "Gitexp-Run"
 JOB_TRAILER = "Gitexp-Job"
 
 
 def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:
     """The whole message. Metrics with a goal come first in the subject."""
-    trailers = [f"Gitexp-Run: {record.id}"]
+    trailers = [f"{RUN_TRAILER}: {record.id}"]
     if record.attempt > 1:
         trailers.append(f"Gitexp-Attempt: {record.attempt}")
     trailers += [f"Gitexp-Status: {record.status}", f"Gitexp-Recipe: {one_line(record.recipe)}"]

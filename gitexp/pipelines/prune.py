@@ -19,12 +19,14 @@ from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused, beyond
-from gitexp.git.repo import ObjectReader, Repo, output
+from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.trailers import commits_with
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
 from gitexp.model.catalogue import is_keyed
 from gitexp.model.datarecord import load_data
 from gitexp.model.manifest import ALGORITHM, dataset_digest, line_blocks
+from gitexp.model.message import RUN_TRAILER
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20
@@ -146,7 +148,7 @@ class _Wanted:
 def _look_for(wanted: _Wanted, clone: Clone, unknown: _Unknown) -> None:
     repo, place = clone.repo, clone.place
     # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
-    runs = output(repo, "rev-list", "--all", "--reflog", "--grep=^Gitexp-Run: ", "--no-merges").decode().split()
+    runs = commits_with(repo, RUN_TRAILER, "--all", "--reflog")
     with ObjectReader(repo) as reader:
         needs = needed(reader, runs, parts=("data.toml", "run.toml"))
         wanted.add(*needs.files)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitexp.git.append import recorded_here
-from gitexp.git.repo import ObjectReader, output
+from gitexp.git.repo import ObjectReader
+from gitexp.git.trailers import commits_with
 from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
@@ -60,18 +61,8 @@ def _rows_of(job: str, history: History) -> list[Row]:
     """The newest attempts of the job's runs, the newest first."""
     if history.runs.tip is None:
         return []
-    literal = "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in job)
-    found = output(
-        history.repo,
-        "log",
-        "--no-show-signature",
-        f"--grep=^{JOB_TRAILER}: {literal}$",
-        "--basic-regexp",
-        "--format=%H",
-        history.runs.tip.commit,
-        "--",
-    )
-    rows = [history.runs.at_commit(commit) for commit in found.decode().split()]
+    found = commits_with(history.repo, JOB_TRAILER, history.runs.tip.commit, value=job)
+    rows = [history.runs.at_commit(commit) for commit in found]
     newest = {row.id: newest_attempt(history, row.commit) for row in rows if row is not None and row.problem is None}
     return sorted(newest.values(), key=lambda row: row.order, reverse=True)
 

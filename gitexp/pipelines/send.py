@@ -21,12 +21,14 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.branch import branch_tip
-from gitexp.git.repo import ObjectReader, Repo, output, ref_id
+from gitexp.git.repo import ObjectReader, Repo, ref_id
+from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.config import Config, RemoteSettings
 from gitexp.model.manifest import dataset_digest, display, parse_manifest
+from gitexp.model.message import RUN_TRAILER
 from gitexp.model.schema import near
 from gitexp.model.trust import require_remotes
 from gitexp.pipelines.data import is_hidden
@@ -184,7 +186,7 @@ def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
         return []
     seen = ref_id(repo, known) if known is not None else None
     without = [f"^{seen}"] if seen is not None else []
-    return output(repo, "rev-list", "--grep=^Gitexp-Run: ", "--no-merges", tip, *without).decode().split()
+    return commits_with(repo, RUN_TRAILER, tip, *without)
 
 
 def send_runs(
