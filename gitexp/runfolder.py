@@ -28,6 +28,7 @@
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
         NAME.changed      the recorder: what became of a file of the submitting side, which was put back
+        beside-ID.json    submitting side of this run, or of the run ID: metric files that both may have written
         record/, tried    the recorder: the tree being built, and each commit id it tried
         record.lock       held (flock) by whoever may record the run
 
@@ -75,6 +76,7 @@ INDEX = "index"
 OBJECTS = "objects"
 AFTER = "after.json"
 SECRETS = "secrets.json"
+BESIDE = "beside-"
 RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"

@@ -20,7 +20,7 @@ from gitexp.model.history import HistoryWriter, Lines, kept
 from gitexp.model.metricreader import Reader
 from gitexp.model.metrics import Number
 from gitexp.model.run import Judged
-from gitexp.model.written import OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
+from gitexp.model.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
 
@@ -69,13 +69,14 @@ def collect(
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
-        told = _Told(rules, completed, rewritten)
+        others = _beside(folder) if rules.files else {}
+        told = _Told(rules, completed, rewritten, others)
         from gitexp.model.timeorder import OutOfOrder
 
         try:
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
         except OutOfOrder:  # several processes, or threads, logged
-            told = _Told(rules, completed, rewritten)
+            told = _Told(rules, completed, rewritten, others)
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
@@ -85,8 +86,11 @@ def collect(
 class _Told:
     """What there is to say, and what was looked at."""
 
-    def __init__(self, rules: MetricRules, completed: bool, rewritten: Iterable[str]) -> None:
+    def __init__(
+        self, rules: MetricRules, completed: bool, rewritten: Iterable[str], others: Mapping[str, set[str] | None]
+    ) -> None:
         self.rules, self.completed, self.rewritten = rules, completed, set(rewritten)
+        self.others = others  # metric files of runs that were here at the same time, by run
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.looked_in: list[str] = []
@@ -95,6 +99,11 @@ class _Told:
 
     def reader(self, source: str, *, strict: bool = False) -> Reader:
         return Reader(source, strict=strict, completed=self.completed)
+
+    def others_with(self, path: Path) -> list[str]:
+        """The runs that may have written to this file too."""
+        real = os.path.realpath(path)
+        return [run_id for run_id, files in self.others.items() if files is None or real in files]
 
     def heard(self, reader: Reader, name: str) -> None:
         self.problems += [*reader.problems(), *reader.worker_says]
@@ -202,7 +211,14 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
                         told.problems.append(f"{name}: was not written by this run (it is older), so it was not read")
                     continue
                 fresh += 1
-                if (info.st_dev, info.st_ino) not in seen:
+                whose = told.others_with(path_of(name, cwd, own)) if not name.startswith(OWN) else []
+                if whose:
+                    told.problems.append(
+                        f"{name}: was not read: run {', '.join(whose)} of this clone has it as a metric file too, and"
+                        f" was at work before this one was recorded, so nobody knows whose lines these are."
+                        f" Use {_OF_ITS_OWN}"
+                    )
+                elif (info.st_dev, info.st_ino) not in seen:
                     seen.add((info.st_dev, info.st_ino))
                     if noted is not None and noted is before.get(name) and made_since(file.fileno(), info, noted):
                         told.rewritten.add(name)
@@ -242,6 +258,21 @@ def _goes_on(file: IO[bytes], name: str, start: int) -> bool:
     file.seek(0)
     steps = [step for step in block.steps[:2] if step is not None] if block else []
     return len(steps) < 2 or steps[0] <= steps[1]
+
+
+def _beside(folder: str) -> dict[str, set[str] | None]:
+    """The metric files, as they are now, of each run that was here at the same time. None: they are not known."""
+    found: dict[str, set[str] | None] = {}
+    for path in Path(folder).glob(f"{runfolder.BESIDE}*.json"):
+        try:
+            patterns = (runfolder.read_json(folder, path.name) or {}).get("files", [])
+        except runfolder.Torn:
+            patterns = None
+        names = (name for pattern in patterns or () for name in matches(pattern, Path("/"), Path("/")) or ())
+        found[path.stem.removeprefix(runfolder.BESIDE)] = (
+            None if patterns is None else set(map(os.path.realpath, names))
+        )
+    return found
 
 
 # ---- the end

@@ -17,7 +17,7 @@ from gitexp.model.datarecord import DatasetRecord, dump_data
 from gitexp.model.identity import Code, RunId, as_plain, new_run_id
 from gitexp.model.manifest import dataset_digest
 from gitexp.model.recipe import Recipe
-from gitexp.model.written import Written, matches, note, path_of
+from gitexp.model.written import OWN, Written, matches, note, path_of
 from gitexp.regularfile import open_regular
 
 WATCHED = 64  # metric files at which the worker looks now and then
@@ -94,6 +94,7 @@ def submit(
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
     data_toml = write_data(submitted.folder, datasets)
     noted, watched = _metric_files(submitted.folder, program.cwd, recipe.metrics.files)
+    shared = [str(program.cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)]
     job = _job(submitted, program, config, datasets) | {"metric_files": watched}
     runfolder.write_json(folder, runfolder.JOB, job)
     relative = os.path.relpath(program.cwd, root)
@@ -122,6 +123,7 @@ def submit(
         "submitted": time.time(),
         "history_limit": config.policy.history_limit_bytes,
         "metric_files": noted,
+        "metric_patterns": shared,
         "metrics_named": recipe.metrics.named,
         "resources": recipe.values.get("resources", {}),
         "manifests": {
@@ -141,6 +143,8 @@ def submit(
     }
     content = json.dumps(document).encode()
     runfolder.write_whole(folder, runfolder.SUBMIT, content)
+    if shared:
+        _meet_others(folder, submitted.id, shared)
     return submitted._replace(content=content)
 
 
@@ -183,6 +187,30 @@ def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dic
         if info.st_size and info.st_dev == device and len(watched) < WATCHED:
             watched[name] = [str(path), info.st_size]
     return found, watched
+
+
+def _meet_others(folder: str, run_id: RunId, patterns: Sequence[str]) -> None:
+    """Leave word of our metric files with each run here that is not recorded yet, and of its own with us if it lives.
+
+    Each of two runs that start at once looks once its submit.json is there, so at least one of them sees the other.
+    """
+    for other in Path(folder).parent.iterdir():
+        if other.name == run_id or other.name.startswith("."):
+            continue
+        from gitexp.worker.life import recorder_life, worker_life
+
+        try:
+            theirs = (runfolder.read_json(str(other), runfolder.SUBMIT) or {}).get("metric_patterns", [])
+            ended, recording = (other / runfolder.OUTCOME).exists(), recorder_life(str(other))
+            if not theirs or (ended and recording):
+                continue  # what it wrote is being read
+            if not ended and (recording or worker_life(str(other))):
+                runfolder.write_json(folder, f"{runfolder.BESIDE}{other.name}.json", {"files": theirs})
+            word = f"{runfolder.BESIDE}{run_id}.json"
+            runfolder.write_json(str(other), word, {"files": list(patterns)})
+            os.utime(other / word, (0, 0))  # the times there are signs of its life
+        except OSError:
+            continue  # recorded meanwhile, or another user's
 
 
 def _job(

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from harness import Lab
+from jobs import wait_for
 
 RECIPE = """\
 [run]
@@ -251,6 +252,63 @@ def test_a_file_removed_and_written_anew_with_the_same_first_rows_is_this_runs_a
     assert lab.gitexp("run", "tiny", "--seed", "3").exit_code == 0
     assert metrics(lab) == {"acc": 0.9}
     assert lab.show("experiments:history.csv") == "step,time_s,acc\n1,,0.5\n2,,0.9\n3,,0.7\n"
+
+
+WAITS = (
+    "mkdir -p out\n"
+    "if [ $GITEXP_SEED = 1 ]; then touch out/began; while [ ! -e out/go ]; do sleep 0.05; done; fi\n"
+    '[ $GITEXP_SEED = 3 ] || echo "{\\"loss\\": 0.$GITEXP_SEED}" >> FILE\n'
+)
+
+
+@pytest.mark.parametrize("seed", ["2", "3"], ids=["both write it", "only one writes it"])
+@pytest.mark.parametrize(
+    ("files", "other_files"),
+    [("out/log.jsonl", "out/log.jsonl"), ("out/*.jsonl", "out/log.jsonl"), ("out/lo*.jsonl", "out/*g.jsonl")],
+)
+def test_two_runs_at_once_with_one_metric_file_take_no_numbers_from_it_and_say_so(
+    lab: Lab, files: str, other_files: str, seed: str
+) -> None:
+    trains(lab, f'[metrics]\nfiles = ["{files}"]\ngoal = {{ loss = "min" }}\n', WAITS.replace("FILE", "out/log.jsonl"))
+    first = lab.start("run", "tiny", "--seed", "1")
+    wait_for((lab.path / "out/began").exists)
+    second = lab.gitexp("run", "tiny", "--seed", seed, "-s", f'metrics.files=["{other_files}"]')
+    (lab.path / "out/go").touch()
+    first.communicate(timeout=60)
+    assert first.returncode == 1
+    runs = [tomllib.loads(lab.show(f"{commit}:run.toml")) for commit in ("experiments", "experiments~1")]
+    said = "out/log.jsonl: was not read: run {} of this clone has it as a metric file too"
+    assert any(line.startswith(said.format(runs[1]["id"])) for line in runs[0]["defects"])
+    assert metrics(lab) == metrics(lab, "experiments~1") == {}
+    if seed == "2":
+        assert second.exit_code == 1
+        assert said.format(runs[0]["id"]) in second.stderr
+        assert "Use a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE)" in second.stderr
+
+
+def test_two_runs_at_once_with_files_of_their_own_have_their_own_numbers(lab: Lab) -> None:
+    script = WAITS.replace("FILE", '"$GITEXP_OUTPUT/log.jsonl"')
+    trains(lab, '[metrics]\nfiles = ["$GITEXP_OUTPUT/log.jsonl"]\n', script)
+    first = lab.start("run", "tiny", "--seed", "1")
+    wait_for((lab.path / "out/began").exists)
+    assert lab.gitexp("run", "tiny", "--seed", "2").exit_code == 0
+    (lab.path / "out/go").touch()
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert (metrics(lab), metrics(lab, "experiments~1")) == ({"loss": 0.1}, {"loss": 0.2})
+
+
+def test_a_run_that_waited_to_be_recorded_does_not_get_the_lines_of_the_next(lab: Lab) -> None:
+    trains(lab, '[metrics]\nfiles = ["out/log.jsonl"]\n', WAITS.replace("FILE", "out/log.jsonl"))
+    first = lab.start("run", "tiny", "--seed", "1")
+    wait_for((lab.path / "out/began").exists)
+    first.kill()
+    first.communicate(timeout=60)
+    (lab.path / "out/go").touch()
+    wait_for(lambda: list((lab.path / ".git/gitexp/runs").glob("*/outcome.json")))
+    assert lab.gitexp("run", "tiny", "--seed", "2").exit_code == 0
+    assert (metrics(lab, "experiments~1"), metrics(lab)) == ({"loss": 0.2}, {})
+    assert "out/log.jsonl: was not read" in defects(lab)[0]
 
 
 def test_the_summary_is_of_one_step_and_show_says_which(lab: Lab) -> None:
