@@ -142,11 +142,11 @@ def _run(args: list[str]) -> int:
         raise
     except OSError as error:
         if error.errno not in MACHINES_FAULT:
-            return _bug()
+            return _bug(args)
         print_error(GitexpError(_words(error), fix="make room, or get leave to write there, then type it again"))
         return GitexpError.exit_code
     except Exception:  # noqa: BLE001 -- the outermost frame: what arrives here is a bug of ours
-        return _bug()
+        return _bug(args)
 
 
 def _here(args: list[str]) -> list[str]:
@@ -160,11 +160,14 @@ def _words(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
 
 
-def _bug() -> int:
-    import traceback
+def _bug(args: list[str]) -> int:
+    from gitexp.cli.bugreport import bug_report
+    from gitexp.cli.render import safe
 
-    traceback.print_exc()
-    click.echo(f"error: this is a bug in gitexp {__version__}; please report it with the lines above", err=True)
+    click.echo(
+        "error: this is a bug in gitexp; please report it with the lines below, which you may read first", err=True
+    )
+    click.echo(safe(bug_report(args), lines="kept"), err=True, nl=False)
     return EXIT_BUG
 
 
