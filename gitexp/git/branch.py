@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, start
-from gitexp.git.standing import Look, branch_ref, move_failed, require_creatable
+from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, revision, start
+from gitexp.git.standing import Look, branch_ref, in_the_way, move_failed, require_creatable
 
 # This text, and with it the id of the root commit, never changes: labs that run `gitexp init` apart share the root.
 ROOT_README = """\
@@ -117,6 +119,13 @@ def tip_to_read(tips: Mapping[str, Tip], *, remote: str | None) -> Tip | None:
     return next(iter(tips.values())) if len(tips) == 1 else None
 
 
+def in_the_way_there(repo: Repo, branch: str) -> str | None:
+    """A remote's branch, as last fetched, beside which that remote cannot have one of this name: REMOTE/NAME."""
+    refs = line(repo, "for-each-ref", "--format=%(refname)", "refs/remotes").split("\n")
+    found = (in_the_way(f"refs/remotes/{name}/{branch}", refs, any_case=False) for name in remote_names(repo))
+    return next((ref.removeprefix("refs/remotes/") for ref in found if ref), None)
+
+
 def take_up(repo: Repo, branch: str) -> tuple[str, str]:
     """Create the local branch, from the remote's where there is one, else from the root. Returns tip and origin.
 
@@ -155,14 +164,34 @@ def _remote_tip(repo: Repo, branch: str) -> Tip | None:
     return theirs
 
 
-def checked_out_in(repo: Repo, branch: str) -> str | None:
+def require_not_checked_out(repo: Repo, branch: str, *, why: str) -> None:
+    """Raises BranchUnusable where a working tree has the branch checked out, which must not move then."""
+    where = _checked_out_in(repo, branch)
+    if where is None:
+        return
+    fix = "git switch -" if revision(repo, "@{-1}") else "git switch --detach"
+    if where != repo.root:
+        fix = f"git -C {shlex.quote(str(where))} switch --detach" if where.is_dir() else "git worktree prune"
+    raise BranchUnusable(
+        f"The branch {branch} is checked out ({where})",
+        why=f"{why}, and the files there would no longer be its tip's. To look at a run: `gitexp show`, or"
+        " `git worktree add --detach DIR RUN`.",
+        fix=fix,
+    )
+
+
+def _checked_out_in(repo: Repo, branch: str) -> Path | None:
     """The working tree that has the branch checked out; None, as it should be, where there is none."""
     wanted = f"ref: {branch_ref(branch)}"
     heads = [repo.common_dir / "HEAD", *repo.common_dir.glob("worktrees/*/HEAD")]
     for head in heads:
         try:
-            if head.read_text().strip() == wanted:
-                return str(head.parent)
+            if head.read_text().strip() != wanted:
+                continue
+            if head.parent == repo.git_dir:
+                return repo.root
+            linked = head.with_name("gitdir")  # names the file .git of a linked working tree
+            return Path(linked.read_text().strip() if head.parent != repo.common_dir else repo.common_dir).parent
         except OSError:
             continue  # a working tree being removed
     return None

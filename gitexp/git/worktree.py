@@ -6,6 +6,7 @@ A survey is several git processes that run at once; every command that needs the
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from gitexp.git.repo import (
     failure,
     finish,
     git_environment,
+    line,
     output,
     said,
     start,
@@ -79,6 +81,23 @@ class Surveyed(NamedTuple):
         return not self.changes
 
 
+def _no_commit(repo: Repo) -> GitexpError:
+    """HEAD names no commit: what to type depends on whether any branch, here or fetched, has one."""
+    ours = repo.settings.get("gitexp.branch", "experiments")
+    listing = line(repo, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").split()
+    names = [ref.split("/", 2 if ref.startswith("refs/heads/") else 3)[-1] for ref in listing]
+    there = [name for name in ("main", "master", *names) if name in names and name not in ("HEAD", ours)]
+    if not there:
+        return GitexpError(
+            f"{repo.root} has no commit yet, so there is no code that a run could name",
+            fix='git commit --allow-empty -m "first commit"    (with what you have added by then)',
+        )
+    return GitexpError(
+        f"The branch checked out in {repo.root} has no commit yet, so there is no code that a run could name",
+        fix=f"git switch {shlex.quote(there[0])}",
+    )
+
+
 class Survey:
     """Six git processes under way. `finish` waits for them."""
 
@@ -106,10 +125,7 @@ class Survey:
             self._abandon()
             if not status.startswith(b"# branch.oid (initial)"):
                 raise failure(self._head.args, self._head.returncode, why)  # type: ignore[arg-type]
-            raise GitexpError(
-                f"{repo.root} has no commit yet, so there is no code that a run could name",
-                fix='git commit --allow-empty -m "first commit"    (with what you have added by then)',
-            )
+            raise _no_commit(repo)
         asked = self._author
         author, nobody = asked.communicate()
         if asked.returncode == 0 and _has_own_author(repo.settings):

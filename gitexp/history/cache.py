@@ -16,7 +16,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import Repo
+from gitexp.errors import GitexpError
+from gitexp.git.repo import Repo, line, revision
+from gitexp.git.standing import ROOTS
 
 VERSION_LINE = b'["gitexp index", 4]\n'
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
@@ -181,6 +183,19 @@ def read_cache(repo: Repo, ref: str) -> Rows | None:
     tip = last[len(_TIP) : -3]
     usable = data[: len(VERSION_LINE)] == VERSION_LINE and last == _TIP + tip + b'"]\n' and tip.isalnum()
     return Rows(data, tip.decode()) if usable else None
+
+
+def left_behind(repo: Repo, branch: str) -> GitexpError | None:
+    """What to say where the branch was removed here, and no other ref holds the runs that this file knows of."""
+    rows = read_cache(repo, f"refs/heads/{branch}")
+    tip = revision(repo, rows.tip) if rows is not None else None
+    if tip is None or tip in ROOTS or line(repo, "for-each-ref", "--count=1", "--contains", tip):
+        return None
+    return GitexpError(
+        f"The branch {branch} was removed here; the newest of its runs that is known was the commit {tip[:10]}",
+        why="Of runs that came after it, `git fsck --no-reflogs` names the commits, as dangling.",
+        fix=f"git branch {branch}-before {tip[:10]}",
+    )
 
 
 def append_cache(repo: Repo, ref: str, added: bytes) -> None:

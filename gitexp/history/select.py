@@ -14,7 +14,7 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.repo import BranchUnusable, ObjectReader, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
-from gitexp.history.cache import Row
+from gitexp.history.cache import Row, left_behind
 from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs, unreadable
 from gitexp.model.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
@@ -106,6 +106,13 @@ class History:
             fix=f"goal = {inline({**self.goals, metric: 'max'})}",
         )
 
+    @property
+    def remote(self) -> str | None:
+        """The remote with which runs are shared, as push and pull choose it; only that they refuse to guess."""
+        remotes, settings = remote_names(self.repo), self.repo.settings
+        named = (settings.get("gitexp.remote"), settings.get(f"branch.{self.branch}.remote"), "origin", *remotes[:1])
+        return next((name for name in named if name in remotes), None)
+
     def no_runs(self) -> GitexpError:
         """There is nothing to choose from: why not, and what to type."""
         if self.runs.tip is not None:
@@ -113,15 +120,24 @@ class History:
                 Look(self.repo, self.runs.tip.ref).tip()
             except BranchUnusable as error:
                 return error  # it is no branch of gitexp's
+            remote = self.remote
+            if remote is not None and remote not in self.tips:
+                why = f"Those of {remote}, if it has any, were not fetched yet."
+                return UnknownRun(NO_RUNS, why=why, fix="gitexp pull    or    gitexp run -- COMMAND")
             if is_shallow(self.repo):  # its tip is where two branches met
                 return UnknownRun("This clone is shallow, and has none of the runs", fix="git fetch --unshallow")
             return UnknownRun(NO_RUNS, fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
         remotes = remote_names(self.repo)
+        if gone := left_behind(self.repo, self.branch):
+            return UnknownRun(gone.what, why=gone.why, fix=gone.fix.replace("-before", ""))
         if not remotes:
+            from gitexp.git.hooks import is_set_up
+
+            ready = is_set_up(self.repo)
             return UnknownRun(
                 NO_RUNS,
-                why="gitexp is not set up in this clone.",
-                fix="gitexp init && gitexp run -- COMMAND",
+                why="" if ready else "gitexp is not set up in this clone.",
+                fix=f"{'' if ready else 'gitexp init && '}gitexp run -- COMMAND",
             )
         several = sorted(name for name in self.tips if name)
         return UnknownRun(
@@ -154,6 +170,8 @@ class History:
             metric, recipe = f"{metric}@{recipe}", None  # `acc@5` is a name that metrics have
         wanted = _with_metric(metric, recipe)
         candidates = [row for row in runs.all() if wanted(row) and row.metrics[metric] == row.metrics[metric]]
+        if not candidates and remote is None and not runs.all():
+            raise self.no_runs()
         if not candidates:
             raise _no_best(runs.all(), metric, recipe)
         sign = 1 if self.goal(metric, recipe=recipe) == "max" else -1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.clone import FILE, read_config
-from gitexp.errors import before_anything_runs
-from gitexp.git.branch import require_startable, take_up
+from gitexp.errors import GitexpError, before_anything_runs
+from gitexp.git.branch import in_the_way_there, require_startable, take_up
 from gitexp.git.hooks import Installed, install_hooks
 from gitexp.git.repo import Repo
-from gitexp.git.standing import Look, branch_ref
+from gitexp.git.standing import ANOTHER, Look, branch_ref
 from gitexp.git.worktree import Survey
+from gitexp.history.cache import left_behind
 from gitexp.model.template import CONFIG_TEMPLATE
 
 
@@ -24,6 +26,7 @@ class Initialised(NamedTuple):
     origin: str | None  # in words, where the branch was taken up from; None: it was there already
     wrote_config: bool
     hooks: Installed
+    warnings: Sequence[GitexpError]  # what keeps runs from being shared, or was left behind
 
 
 def init(cwd: Path) -> Initialised:
@@ -40,6 +43,11 @@ def init(cwd: Path) -> Initialised:
     wrote_config = not path.exists()
     if wrote_config:
         path.write_text(CONFIG_TEMPLATE, encoding="utf-8")
+    warnings = []
     if tip is None:
+        warnings = [gone] if (gone := left_behind(repo, config.branch)) else []
         tip, origin = take_up(repo, config.branch)
-    return Initialised(repo, config.branch, tip, origin, wrote_config, hooks)
+    if other := in_the_way_there(repo, config.branch):
+        words = f"{other} is there, so its remote cannot have a branch {config.branch}"
+        warnings.append(GitexpError(words, fix=ANOTHER))
+    return Initialised(repo, config.branch, tip, origin, wrote_config, hooks, warnings)

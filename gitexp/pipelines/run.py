@@ -107,7 +107,7 @@ def check_resolved(
     look = look_at_branch(surveyed, config)  # git answers while the hook runs
     _check_code(surveyed, config, subject=recipe.name)  # first: the hook's advice for a dirty tree is to commit it
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
-    check_branch(look, surveyed, config)
+    said = (*said, *check_branch(look, surveyed, config))
     check_snapshot(surveyed, config.policy)
     check_store(surveyed)
     if recipe.made_of_components:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from gitexp.clone import place_of
 from gitexp.errors import Refused, and_more
-from gitexp.git.branch import checked_out_in, require_startable
+from gitexp.git.branch import require_not_checked_out, require_startable
 from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
 from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
+from gitexp.history.cache import left_behind
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.model.schema import dotted, escaped, inline
@@ -28,17 +29,17 @@ def look_at_branch(surveyed: Surveyed, config: Config) -> Look:
     return Look(surveyed.repo, branch_ref(config.branch))
 
 
-def check_branch(look: Look, surveyed: Surveyed, config: Config) -> None:
-    """A run can be put on the experiments branch: it is gitexp's own, or may be begun, and is nowhere checked out."""
-    where = checked_out_in(surveyed.repo, config.branch)
-    if where is not None:
-        raise Refused(
-            f"The branch {config.branch} is checked out ({where})",
-            why="Recording a run moves that branch, and the files there would no longer be its tip's.",
-            fix="git switch -    (look at runs with `gitexp show`, or `git worktree add --detach DIR RUN`)",
-        )
-    if look.tip() is None:
-        require_startable(surveyed.repo, config.branch)
+def check_branch(look: Look, surveyed: Surveyed, config: Config) -> tuple[str, ...]:
+    """A run can be put on the experiments branch: it is gitexp's own, or may be begun, and is nowhere checked out.
+
+    Returns what there is to warn of.
+    """
+    require_not_checked_out(surveyed.repo, config.branch, why="Recording a run moves that branch")
+    if look.tip() is not None:
+        return ()
+    require_startable(surveyed.repo, config.branch)
+    gone = left_behind(surveyed.repo, config.branch)
+    return (f"warning: {gone.what}. fix:  {gone.fix}",) if gone else ()
 
 
 def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:

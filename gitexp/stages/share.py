@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError, counted
-from gitexp.git.branch import checked_out_in
+from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
 from gitexp.git.objects import move_ref, sync_objects, write_commit
@@ -33,6 +33,7 @@ from gitexp.git.transport import (
 from gitexp.history.cache import forget_cache
 from gitexp.history.walk import count_runs
 
+_JOINING = "Joining it with the remote's moves it"
 REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost
 TRIES = 60  # some 20 labs that push at the same moment all get their turn
 PAUSES_S = (0.1, 1.0)  # the longest wait grows from one to the other: without a cap, the losers starve
@@ -82,7 +83,7 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             waiting = count_runs(repo, include=theirs, exclude=local)
             return Shared(remote, branch, sent=0, received=0, before=theirs, after=theirs, waiting=waiting)
         if not is_ancestor(repo, theirs, local):
-            _require_not_checked_out(repo, branch)
+            require_not_checked_out(repo, branch, why=_JOINING)
             offer = _merge(repo, theirs, local).write()
     words = lost.words if lost else ()
     held = any("Unable to create" in text for text in words)
@@ -138,7 +139,7 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str, tri
     for _ in range(tries):
         if local is not None and is_ancestor(repo, theirs, local):
             return Shared(remote, branch, sent=0, received=0, before=local, after=local)
-        _require_not_checked_out(repo, branch)
+        require_not_checked_out(repo, branch, why=_JOINING)
         merge = None if local is None or is_ancestor(repo, local, theirs) else _merge(repo, theirs, local)
         new = merge.write() if merge else theirs
         keeper = Keeper(repo)
@@ -197,16 +198,6 @@ def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
         keeper.keep(new, (), rewrite=_nothing)
     else:
         keeper.close()
-
-
-def _require_not_checked_out(repo: Repo, branch: str) -> None:
-    where = checked_out_in(repo, branch)
-    if where is not None:
-        raise GitexpError(
-            f"The branch {branch} is checked out ({where})",
-            why="Joining it with the remote's moves it, and the files there would no longer be its tip's.",
-            fix="git switch -",
-        )
 
 
 class _Merge(NamedTuple):

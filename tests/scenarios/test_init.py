@@ -152,6 +152,65 @@ def test_a_clone_of_one_branch_is_told_to_pull_and_has_all_runs_then(
     assert clone.gitexp("push").exit_code == 0
 
 
+@pytest.mark.parametrize("how", [["--depth=1"], ["--single-branch"]])
+def test_a_clone_that_was_set_up_before_runs_were_fetched_is_told_to_pull(
+    lab: Lab, hub: Lab, tmp_path: Path, how: list[str]
+) -> None:
+    lab.git("push", "-q", str(hub.path), "main")
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert lab.gitexp("push", str(hub.path)).exit_code == 0
+    lab.git("clone", "-q", *how, "--branch", "main", f"file://{hub.path}", str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    assert clone.gitexp("init").exit_code == 0
+    for command in (["log"], ["show"], ["show", "best:acc"], ["diff"]):
+        result = clone.gitexp(*command)
+        assert result.exit_code == 1
+        assert "Those of origin, if it has any, were not fetched yet.\nfix:   gitexp pull    or" in result.stderr
+    status = clone.gitexp("status").stdout
+    assert status == "nothing is running\nThe runs of origin, if it has any, are not fetched yet: gitexp pull\n"
+    assert clone.gitexp("pull").exit_code == 0
+    assert clone.gitexp("log").stdout.count("true") == 1
+    assert "the same here and on origin" in clone.gitexp("status").stdout
+
+
+def test_init_names_a_branch_of_the_remote_beside_which_it_cannot_have_ours(fresh: Lab, hub: Lab) -> None:
+    fresh.git("remote", "add", "origin", str(hub.path))
+    fresh.git("push", "-q", "origin", "main:experiments/lr")
+    result = fresh.gitexp("init")
+    assert result.exit_code == 0
+    assert "warning: origin/experiments/lr is there, so its remote cannot have a branch experiments\n" in result.stderr
+    assert "fix:   git config gitexp.branch ANOTHER-NAME && gitexp init\n" in result.stderr
+
+
+def test_a_branch_that_was_removed_is_named_with_the_way_back(lab: Lab) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    [run] = lab.gitexp("log", "--json").json["runs"]
+    lab.git("branch", "-q", "-D", "experiments")
+    log = lab.gitexp("log")
+    assert log.exit_code == 1
+    assert "error: The branch experiments was removed here; the newest of its runs that is known was" in log.stderr
+    assert log.stderr.endswith(f"fix:   git branch experiments {run['commit'][:10]}\n")
+    warned = lab.gitexp("run", "--", "true")
+    assert warned.exit_code == 0
+    assert "warning: The branch experiments was removed here; " in warned.stderr
+    assert f"git branch experiments-before {run['commit'][:10]}" in warned.stderr
+    lab.git("branch", "-q", "-D", "experiments")
+    for path in lab.path.glob(".git/gitexp/index/*"):
+        path.unlink()
+    assert lab.gitexp("log").stderr == "error: There are no runs yet\nfix:   gitexp run -- COMMAND\n"
+
+
+def test_a_clone_whose_head_is_not_born_is_told_which_branch_to_switch_to(lab: Lab, hub: Lab, tmp_path: Path) -> None:
+    hub.git("symbolic-ref", "HEAD", "refs/heads/master")
+    lab.git("push", "-q", str(hub.path), "main", "experiments")
+    lab.git("clone", "-q", str(hub.path), str(tmp_path / "clone"))
+    clone = Lab(tmp_path / "clone", lab.env)
+    for command in (["init"], ["run", "--", "true"]):
+        result = clone.gitexp(*command)
+        assert result.stderr.endswith("fix:   git switch main\n")
+    assert clone.command("sh", "-c", "git switch main && gitexp init").exit_code == 0
+
+
 def test_a_shallow_clone_that_has_only_a_merge_does_not_say_that_there_are_no_runs(
     lab: Lab, hub: Lab, tmp_path: Path
 ) -> None:

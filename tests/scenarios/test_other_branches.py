@@ -46,6 +46,8 @@ def test_so_is_one_that_a_pulled_configuration_names(lab: Lab) -> None:
     lab.commit("tidy the configuration")
     run = lab.gitexp("run", "--", "true")
     assert (run.exit_code, "The branch release here does not hold runs" in run.stderr) == (3, True)
+    status = lab.gitexp("status")
+    assert (status.stdout, "The branch release here does not hold" in status.stderr) == ("nothing is running\n", True)
     assert lab.git("rev-parse", "release") == tip
 
 

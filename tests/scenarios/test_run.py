@@ -234,11 +234,21 @@ def test_the_message_cannot_forge_trailers(lab: Lab) -> None:
     assert trailers == [run_toml(lab)["id"]]
 
 
-def test_the_branch_may_not_be_checked_out(lab: Lab) -> None:
-    lab.git("switch", "-q", "experiments")
+def test_the_branch_may_not_be_checked_out(lab: Lab, tmp_path: Path) -> None:
+    linked = tmp_path / "linked tree"
+    lab.git("worktree", "add", "-q", str(linked), "experiments")
     result = lab.gitexp("run", "--", "true")
     assert result.exit_code == 3
-    assert "The branch experiments is checked out" in result.stderr
+    assert f"The branch experiments is checked out ({linked})\n" in result.stderr
+    [fix] = [line[7:] for line in result.stderr.splitlines() if line.startswith("fix:")]
+    assert lab.command("sh", "-c", fix).exit_code == 0
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    assert lab.git("branch", "--show-current") == "main\n"
+    lab.git("switch", "-q", "experiments")
+    for where, advice in ((lab, "git switch -"), (Lab(linked, lab.env), f"git -C {lab.path} switch --detach")):
+        result = where.gitexp("run", "--no-verify", "--", "true")
+        assert f"The branch experiments is checked out ({lab.path})\n" in result.stderr
+        assert result.stderr.endswith(f"fix:   {advice}\n")
 
 
 def test_a_clone_without_init_is_refused_and_told_what_to_type(lab: Lab, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gitexp.cli.opened import warn
 from gitexp.cli.render import safe
 from gitexp.pipelines.init import init
 
@@ -23,6 +24,8 @@ def command() -> int:
     for text in done.hooks.lines:
         click.echo(safe(text))
     click.echo(f"branch     {safe(done.branch)} at {done.tip[:7]}, {safe(done.origin or 'as it was')}")
+    for warning in done.warnings:
+        warn(warning)
     if done.wrote_config:
         click.echo('next       git add gitexp.toml && git commit -m "Set up gitexp"', err=True)
     click.echo("then       gitexp run -- COMMAND    or    gitexp run RECIPE", err=True)

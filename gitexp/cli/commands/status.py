@@ -15,7 +15,8 @@ from gitexp.cli.page import write
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
 from gitexp.cli.running import latest_of, running_shape
 from gitexp.errors import GitexpError, counted
-from gitexp.git.repo import GitFailed, remote_names
+from gitexp.git.repo import BranchUnusable, GitFailed
+from gitexp.git.standing import Look
 from gitexp.history.select import SHOWN
 from gitexp.history.walk import count_runs
 from gitexp.stages.progress import InProgress, runs_in_progress
@@ -37,7 +38,7 @@ def command(as_json: bool, gone: str | None) -> int:
             raise GitexpError(f"Run {gone} is running", why="Its machine shows signs of life.", fix="gitexp status")
         try:
             sharing = _sharing(here)
-        except GitFailed as error:  # a damaged branch is walked no further
+        except (GitFailed, BranchUnusable) as error:  # it is damaged, or no branch of gitexp's
             warn(error)
             sharing = None
         on = screen(here.repo.settings)
@@ -84,13 +85,10 @@ def _sharing(here: Opened) -> dict[str, Any]:
     """Which remote the runs are compared with, and how many either side has alone. None: never fetched or pushed."""
     tips = here.history.tips
     local = tips.get("")
-    remotes = remote_names(here.repo)
-    upstream = here.repo.settings.get(f"branch.{here.history.branch}.remote")
-    # As push and pull choose; only that they refuse to guess among several.
-    named = [name for name in (here.repo.settings.get("gitexp.remote"), upstream, "origin") if name in remotes]
-    named = named or remotes[:1]
-    remote = named[0] if named else None
+    remote = here.history.remote
     theirs = tips.get(remote) if remote else None
+    if local and here.history.runs.first(lambda row: True) is None:
+        Look(here.repo, local.ref).tip()  # it may be no branch of gitexp's
     here.history.runs.say_what_is_lost()
     unpushed = unpulled = None
     if local and theirs:
@@ -111,6 +109,8 @@ def _sharing_line(sharing: Mapping[str, Any]) -> str:
     words = []
     if unpushed:
         words.append(f"{counted(unpushed, 'run')} not on {safe(remote)} yet: gitexp push")
-    if unpulled:
+    if unpulled is None:
+        words.append(f"The runs of {safe(remote)}, if it has any, are not fetched yet: gitexp pull")
+    elif unpulled:
         words.append(f"{counted(unpulled, 'run')} of {safe(remote)} not here yet: gitexp pull")
     return "".join(f"{line}\n" for line in words) or f"{branch} is the same here and on {safe(remote)}, as last seen.\n"
