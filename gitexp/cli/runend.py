@@ -17,6 +17,7 @@ from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 SHOWN_METRICS = 5
@@ -101,23 +102,55 @@ def tell(done: Done) -> None:
 
 
 def _tell_unseen(done: Done) -> None:
-    """For the first runs of a command as it stands: what gitexp did not see of it, and the lines that would."""
-    run = done.recorded.record
-    seen = done.recorded.metrics or done.previous or done.recipe.path is not None
-    if seen or run.status != "completed" or done.earlier >= TOLD_UNSEEN:
+    """For the first runs of a program that names no metrics: what gitexp did not see of it, and what would."""
+    run, recipe = done.recorded.record, done.recipe
+    seen = done.recorded.metrics or done.previous or (recipe.path and "metrics" in recipe.values)
+    if seen or run.status != "completed" or done.earlier >= (1 if recipe.path else TOLD_UNSEEN):
         return
     import shlex
 
-    command = shlex.join(run.argv)
-    command = safe(command) if len(command) <= LONGEST_COMMAND else "…"
-    written = [visible(path) for path in done.edited if path.endswith((".csv", ".tsv", ".json", ".jsonl"))]
-    file = shlex.quote(f"+metrics.files={inline(written[:1] or ['FILE'])}")
-    lines = [f"gitexp run -s {safe(file)} -- {command}    reads what it writes; or gitexp.log(loss=…) in it"]
-    if not done.recipe.data:
-        lines.append(f"gitexp run -s +data.NAME=PATH -- {command}    records what it reads")
-    click.echo(f"note: gitexp saw no metrics{'' if done.recipe.data else ' and no data'} of this run", err=True)
+    files, data = inline(_written(done)[:1] or ["FILE"]), "" if recipe.data else " and no data"
+    reads = "reads what it writes; or gitexp.log(loss=…) in it"
+    if recipe.path:
+        lines = [f"files = {safe(files)} below [metrics] in {safe(recipe.path)}    {reads}"]
+        lines += [f'NAME = "PATH" below [data] in {safe(recipe.path)}    records what it reads'] if data else []
+    else:
+        typed, command = _typed(), _pasted(run.argv) or "…"
+        lines = [f"gitexp {typed} -s {safe(shlex.quote(f'+metrics.files={files}'))} -- {command}    {reads}"]
+        lines += [f"gitexp {typed} -s +data.NAME=PATH -- {command}    records what it reads"] if data else []
+    click.echo(f"note: gitexp saw no metrics{data} of this run", err=True)
     for line in lines:
         click.echo(f"      {line}", err=True)
+
+
+def _written(done: Done) -> list[str]:
+    """Files that it wrote, and that may hold metrics: no dataset's."""
+    names = [path for path in done.edited if path.endswith((".csv", ".tsv", ".json", ".jsonl"))]
+    if not names:
+        return []
+    from gitexp.clone import read_config
+
+    root, known = done.repo.root, [*read_config(done.repo).datasets.values(), *done.recipe.data.values()]
+    places = {(root / ref.path).resolve() for ref in known if ref.path}
+    return [visible(name) for name in names if not places & {(path := (root / name).resolve()), *path.parents}]
+
+
+def _typed() -> str:
+    """`run`, and the options that it was given before `--`."""
+    import sys
+
+    words = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else []
+    return (_pasted(words) if "run" in words else "") or "run"
+
+
+def _pasted(words: Sequence[str]) -> str:
+    """As a shell takes them; nothing where it is too long to be shown."""
+    import shlex
+
+    from gitexp.secretnames import redact_argv
+
+    text = shlex.join(redact_argv(words))
+    return safe(text) if len(text) <= LONGEST_COMMAND else ""
 
 
 def _foremost(done: Done) -> list[tuple[str, float | int]]:

@@ -26,6 +26,7 @@ from gitexp.stages.check import (
     check_store,
     look_at_branch,
     seed_that_nothing_takes,
+    tables_that_may_be_meant,
 )
 from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
@@ -117,7 +118,7 @@ def check_resolved(
     check_program(argv, cwd=cwd, recipe=recipe)
     warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
     unused = seed_that_nothing_takes(recipe, argv, cwd=cwd)
-    warned += [unused] if unused else []
+    warned += [*([unused] if unused else []), *tables_that_may_be_meant(recipe)]
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
 

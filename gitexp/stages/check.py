@@ -18,6 +18,7 @@ from gitexp.git.worktree import Change, Surveyed
 from gitexp.history.cache import left_behind
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
+from gitexp.model.recipe_shape import OWN
 from gitexp.model.schema import dotted, escaped, inline
 from gitexp.regularfile import read_regular
 
@@ -194,6 +195,28 @@ def seed_that_nothing_takes(recipe: Recipe, argv: Sequence[str], *, cwd: Path) -
         return None
     where = "recipe" if recipe.path else "command"
     return f"nothing in the {where} takes the seed {recipe.seed}; the program may read GITEXP_SEED"
+
+
+def tables_that_may_be_meant(recipe: Recipe) -> list[str]:
+    """What to warn of where a key of the program's own is one letter off from one of gitexp's that is not there."""
+    return [
+        f"{recipe.where((key,))}: {key} is taken for the program's own; did you mean {own}?"
+        for key, value in recipe.values.items()
+        if key not in OWN
+        for own in (*OWN, "extends")
+        if own not in recipe.values
+        and isinstance(value, dict) != (own in ("seed", "extends"))
+        and _is_one_off(key, own)
+    ]
+
+
+def _is_one_off(word: str, other: str) -> bool:
+    """Whether a letter that is missing, too many, or another one is all that differs, or two changed places."""
+    if len(word) == len(other):
+        differing = [pair for pair in zip(word, other, strict=True) if pair[0] != pair[1]]
+        return len(differing) == 1 or (len(differing) == 2 and differing[0] == differing[1][::-1])
+    longer, shorter = (word, other) if len(word) > len(other) else (other, word)
+    return any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))
 
 
 def _mentions_seed(path: Path) -> bool:

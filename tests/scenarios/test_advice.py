@@ -100,12 +100,46 @@ def test_the_first_runs_of_a_command_say_what_was_not_seen_and_the_line_that_see
     assert "saw no metrics" not in lab.gitexp("run", "--no-verify", "--", "python", "t.py").stderr
 
 
-def test_a_command_without_metrics_is_not_told_so_for_ever_nor_a_failed_one_nor_a_recipe(lab: Lab) -> None:
+def test_what_is_advised_keeps_what_was_typed_and_takes_no_dataset_for_metrics(lab: Lab) -> None:
+    lab.write("touchy.sh", "touch data/pts.csv data/other/a.csv\necho >> data/pts.csv\necho >> data/other/a.csv\n")
+    lab.write("data/pts.csv", "x\n1\n")
+    lab.write("data/other/a.csv", "x\n1\n")
+    lab.write("gitexp.toml", '[datasets.pts]\npath = "data/pts.csv"\n[datasets.other]\npath = "data/other"\n')
+    lab.commit()
+    result = lab.gitexp("run", "-s", "+data.pts=pts", "--seed", "3", "--", "sh", "touchy.sh")
+    line = "gitexp run -s +data.pts=pts --seed 3 -s '+metrics.files=[\"FILE\"]' -- sh touchy.sh    reads what it writes"
+    assert f"      {line}" in result.stderr
+
+
+def test_the_first_run_of_a_recipe_that_names_no_metrics_says_so_and_where_they_belong(lab: Lab) -> None:
+    lab.write("recipes/r.toml", '[run]\ncommand = ["true"]\n')
+    lab.commit()
+    first = lab.gitexp("run", "r").stderr
+    assert "note: gitexp saw no metrics and no data of this run\n" in first
+    assert '      files = ["FILE"] below [metrics] in recipes/r.toml    reads what it writes' in first
+    assert "saw no metrics" not in lab.gitexp("run", "r").stderr
+
+
+def test_a_table_one_letter_off_is_asked_about_and_is_the_programs_own_all_the_same(lab: Lab) -> None:
+    lab.write("recipes/r.toml", '[run]\ncommand = ["true"]\n[metric]\ngoal = { acc = "max" }\n[dtaa]\nx = "y"\n')
+    lab.write("recipes/own.toml", '[run]\ncommand = ["true"]\n[rum]\nproof = 54\n[model]\nn = 1\n')
+    lab.commit()
+    said = "warning: recipes/r.toml:3: metric is taken for the program's own; did you mean metrics?\n"
+    for command in ("run", "check"):
+        result = lab.gitexp(command, "r")
+        assert result.exit_code == 0
+        assert said in result.stderr
+        assert "recipes/r.toml:5: dtaa is taken for the program's own; did you mean data?" in result.stderr
+        assert (
+            "did you mean" not in lab.gitexp(command, "own").stderr
+        )  # a recipe that has its [run] means none by [rum]
+
+
+def test_a_command_without_metrics_is_not_told_so_for_ever_nor_a_failed_one(lab: Lab) -> None:
     with_data(lab)
     told = ["saw no metrics" in lab.gitexp("run", "--", "true").stderr for _ in range(4)]
     assert told == [True, True, True, False]
     assert "saw no metrics" not in lab.gitexp("run", "--", "false").stderr
-    assert "saw no metrics" not in lab.gitexp("run", "r").stderr
 
 
 def test_a_run_in_progress_is_shown_by_its_id(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from gitexp.cli.table import RecipeCommand, completing
 from gitexp.clone import Clone, open_clone
 from gitexp.model.recipe import Recipe, leaves
 from gitexp.model.schema import dotted, inline, split_key
+from gitexp.stages.check import tables_that_may_be_meant
 from gitexp.stages.resolve import resolve
 
 GAP = "  "
@@ -47,6 +48,8 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
         timeout=None,
         config=clone.config,
     )
+    for words in tables_that_may_be_meant(resolved):
+        click.echo(f"warning: {safe(words)}", err=True)
     if resolved.made_of_components:
         resolved = _rehearsed(resolved, clone)
     if explain:
