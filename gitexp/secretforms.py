@@ -130,4 +130,6 @@ SHAPES: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     ("named", (b"key", b"token", b"secret", b"credential", b"cloudant", b"softlayer", b"ibm", b"iam"), _NAMED),
     ("named", (b"pass", b"pwd"), rb"(?i)(" + _PASSWORD + _EQUALS + rb")" + _NO_VALUE + _MIXED + rb"[^\s\"',;\\]{6,}"),
 )
+# Kinds that begin as nothing else does: looked for in binary files too, which hold words of all sorts.
+PREFIXED = "aws github gitlab huggingface api-key stripe slack google pypi npm token sendgrid age jwt variable"
 QUERY = next(pattern for kind, needles, pattern in SHAPES if kind == "url" and b"sig=" in needles)

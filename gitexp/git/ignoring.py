@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ def kept_out(paths: Sequence[str], known: Sequence[str] = (), *, root: Path) -> 
     """The command that makes git ignore these paths, for good; and forget, without deleting, those that it knows."""
     some = paths[:MOST]
     patterns = " ".join(shlex.quote(ignore_pattern(path)) for path in some)
-    forget = " ".join(shlex.quote(path) for path in known if path in some)
+    forget = " ".join(shlex.quote(_glob(path)) for path in known if path in some)
     there = "" if Path.cwd() == root else f"cd {shlex.quote(str(root))} && "
     ignore = f"printf '\\n%s' {patterns} '' >>.gitignore && git add .gitignore"
     if not forget:
@@ -23,9 +24,15 @@ def kept_out(paths: Sequence[str], known: Sequence[str] = (), *, root: Path) -> 
     return f'{there}git rm -q --cached -- {forget} && {ignore} && git commit -m "take out what must not be recorded"'
 
 
+def _glob(path: str) -> str:
+    """The pattern of a path; `?`, which is a byte to git, stands for what can be neither shown nor in a line."""
+    shown = (f"\\{c}" if c in "\\*?[" else c if c.isprintable() else "?" * len(os.fsencode(c)) for c in path)
+    return "".join(shown)
+
+
 def ignore_pattern(path: str) -> str:
     """The line of .gitignore that means exactly this path."""
-    literal = "".join(f"\\{c}" if c in "\\*?[" else c for c in path)
+    literal = _glob(path)
     return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from gitexp.redact import redact
+from gitexp.secretforms import PREFIXED
 
 READ = 1 << 20  # bytes of a file that are looked at
 
@@ -54,12 +55,16 @@ def typed_secret(text: bytes, before: Callable[[], bytes], *, secrets: Iterable[
 def _kinds(text: bytes, secrets: Iterable[str]) -> list[str]:
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
         text = text.decode("utf-16", "replace").encode("utf-8", "surrogateescape")
-    if b"\0" in text[:8192]:
-        return []
+    is_binary = b"\0" in text[:8192]
+    if is_binary:
+        import re
+
+        wide = text.replace(b"\0", b"") if not text[1:64:2].strip(b"\0") else text  # UTF-16 without a mark
+        text = b"\n".join(re.findall(rb"[ -~]{16,}", wide))
     clean = redact(text, secrets=secrets)
     if clean == text:
         return []
     import re
 
-    found = re.findall(rb"\[redacted:([a-z-]+)\]", clean)
-    return list(dict.fromkeys(kind.decode() for kind in found))
+    found = dict.fromkeys(kind.decode() for kind in re.findall(rb"\[redacted:([a-z-]+)\]", clean))
+    return [kind for kind in found if not is_binary or kind in PREFIXED.split()]

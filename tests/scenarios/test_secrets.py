@@ -214,6 +214,43 @@ def test_a_secret_in_utf_16_is_refused(lab: Lab) -> None:
     assert result.exit_code == 3 and "notes.txt  (it holds what looks like a secret: github)" in result.stderr
 
 
+@pytest.mark.parametrize("mark", [b"\0\1 ", b"PK\3\4\0\0", b"\x93NUMPY\0"])
+def test_a_token_in_a_binary_file_is_refused(lab: Lab, mark: bytes) -> None:
+    (lab.path / "blob.bin").write_bytes(mark + b"\0token " + TOKEN.encode() + b"\0\xff")
+    result = lab.gitexp("run", "--no-verify", "--", "true")
+    assert result.exit_code == 3 and "blob.bin  (it holds what looks like a secret: github)" in result.stderr
+
+
+def test_a_token_in_utf_16_without_a_mark_is_refused(lab: Lab) -> None:
+    (lab.path / "notes.txt").write_bytes(f"token {TOKEN}\r\n".encode("utf-16-le"))
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 3
+
+
+def test_words_and_addresses_in_a_binary_file_are_no_secrets(lab: Lab) -> None:
+    words = [
+        b"password = hunter2hunter2",
+        b"-----BEGIN RSA PRIVATE KEY-----",
+        b"http://me:pass@example.org/",
+        b"sk-learn",
+    ]
+    (lab.path / "model.bin").write_bytes(b"\0\1" + b"\0".join(words) + bytes(range(256)) * 100)
+    assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["a\nb.pem", "a[1]\rb.pem", "end.pem\r", "\x1b\u2028\udcff.pem"])
+@pytest.mark.parametrize("added", [False, True])
+def test_the_advice_holds_for_a_name_with_a_line_break(lab: Lab, name: str, added: bool) -> None:
+    lab.write(name, f"token {TOKEN}\n")
+    if added:
+        lab.git("add", "-A")
+    said = lab.gitexp("run", "--no-verify", "--", "true").stderr
+    fix = said.partition("fix:   ")[2].partition("    then run")[0]
+    assert "\n" not in fix
+    assert lab.command("sh", "-c", fix).exit_code == 0
+    assert (lab.path / name).exists()
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
 @pytest.mark.parametrize("flag", [None, "--assume-unchanged", "--skip-worktree"])
 def test_a_secret_typed_into_a_file_that_git_has_is_refused(lab: Lab, flag: str | None) -> None:
     lab.write("settings.py", 'token = "changeme"\n')
