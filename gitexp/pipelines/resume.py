@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitexp import runfolder
-from gitexp.clone import Clone, read_config
+from gitexp.clone import FILE, Clone, configured, read_config
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
 from gitexp.git.repo import ObjectReader, Repo
@@ -169,6 +169,9 @@ def _restore(
     watch: Watch,
 ) -> None:
     """What earlier attempts saved, and the rows that they logged."""
+    main = clone.repo.common_dir.parent
+    if not clone.config.remotes and (main / FILE).is_file():  # in a working tree of older code, which knows of none
+        clone = configured(clone.repo._replace(root=main))
     artifacts = [one for one in wanted if one.kind == "artifact"]
     whole = [one for one in wanted if one.kind == "history"]
     if artifacts:

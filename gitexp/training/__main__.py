@@ -23,8 +23,11 @@ def main() -> int:
         complain("gitexp.training is started by gitexp: type  gitexp run RECIPE")
         return 2
     if not folder:
-        from gitexp.training.alone import lay_out_alone
+        from gitexp.training.alone import lacking, lay_out_alone
 
+        if names := lacking(Path(recipe or "")):
+            complain(f"error: {recipe} has no [{names[0]}], so there is nothing to train. Type  gitexp run RECIPE")
+            return 2
         folder = str(lay_out_alone(Path(recipe or ""), root=Path.cwd()))
         code = _train(folder)
         for problem in (runfolder.read_json(folder, runfolder.REFUSED) or {"problems": []})["problems"]:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from gitexp import runfolder
+from gitexp.model.assembly import REQUIRED
 from gitexp.model.bounded import load_toml
+
+
+def lacking(recipe: Path) -> list[str]:
+    """The components without which nothing can be trained, and which this recipe does not have."""
+    values = load_toml(recipe.read_text(encoding="utf-8-sig"))
+    return [name for name in REQUIRED if name not in values]
 
 
 def lay_out_alone(recipe: Path, *, root: Path) -> Path:

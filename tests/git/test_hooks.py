@@ -298,9 +298,23 @@ def test_a_commit_by_hand_on_the_experiments_branch_is_refused(guarded: Lab) -> 
 
 @pytest.mark.parametrize("written", ['branch = "trials"', "branch='trials' # ours", '\n# [x]\n  branch="trials"\n[a]'])
 def test_the_guard_knows_the_branch_that_gitexp_toml_names(guarded: Lab, written: str) -> None:
-    guarded.write("gitexp.toml", f"{written}\n")
     guarded.git("switch", "-q", "-c", "trials")
+    guarded.write("run.toml", "a record\n")
+    guarded.git("add", "run.toml")
+    guarded.git("commit", "-q", "--no-verify", "-m", "a run")
+    guarded.write("gitexp.toml", f"{written}\n")
     assert "Refusing to commit on trials" in commit(guarded).stderr
+
+
+def test_a_pulled_gitexp_toml_does_not_close_a_branch_of_the_users_own(guarded: Lab) -> None:
+    guarded.write("gitexp.toml", 'branch = "main"\n')
+    assert commit(guarded).exit_code == 0
+
+
+def test_nor_keep_the_user_from_rewriting_it_on_a_remote(pushed: Lab) -> None:
+    pushed.git("push", "-q", "origin", "HEAD:own")
+    pushed.write("gitexp.toml", 'branch = "own"\n')
+    assert push(pushed, "--force", "origin", "HEAD~1:own").exit_code == 0
 
 
 def test_a_branch_key_in_another_table_is_not_the_branch(guarded: Lab) -> None:

@@ -178,6 +178,15 @@ def test_an_interpreter_that_cannot_be_started_is_said_to_be_so(lab: Lab) -> Non
     assert "error: The training program could not be started: No such file or directory; nothing" in checked.stderr
 
 
+@pytest.mark.torch
+def test_the_training_program_says_in_one_line_that_a_command_is_nothing_to_train(lab: Lab) -> None:
+    result = lab.gitexp("run", "--", "python", "-m", "gitexp.training")
+    assert result.exit_code == 4
+    output = lab.show("experiments:output.log")
+    assert output.endswith("has no [loader], so there is nothing to train. Type  gitexp run RECIPE\n")
+    assert output.count("\n") == 1
+
+
 def test_a_run_that_was_left_alone_before_training_began_is_no_run(lab: Lab) -> None:
     with_recipe(lab)
     interpreter(lab, SLEEPING)

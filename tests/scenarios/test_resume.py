@@ -335,6 +335,24 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     assert weights(lab, "experiments") == weights(lab, lab.runs()[2])
 
 
+def test_a_working_tree_of_code_from_before_the_remote_goes_on_with_what_the_main_one_knows_of(tmp_path: Path) -> None:
+    lab = set_up(tmp_path / "a")
+    assert lab.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
+    older = lab.git("rev-parse", "HEAD").strip()
+    (tmp_path / "bytes").mkdir()
+    lab.write("gitexp.toml", f'[remotes.lab]\nurl = "{tmp_path / "bytes"}"\n')
+    lab.approve()
+    lab.commit("a place for bytes")
+    assert lab.gitexp("data", "push").exit_code == 0
+    shutil.rmtree(lab.path / ".git" / "gitexp" / "objects")
+    lab.git("worktree", "add", "-q", str(tmp_path / "resumed"), older)
+    resumed = Lab(tmp_path / "resumed", lab.env)
+    resumed.write("data/rows.csv", "1\n2\n")
+    result = resumed.gitexp("resume", "latest", "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert "going on from step 6\n" in result.stdout
+
+
 def test_without_the_bytes_of_the_checkpoint_nothing_runs(killed: Lab) -> None:
     shutil.rmtree(killed.path / ".git" / "gitexp" / "objects")
     result = killed.gitexp("resume", "latest")
