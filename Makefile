@@ -29,7 +29,7 @@ install: $(VENV)/.base
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) click tomli-w xxhash hatchling
+	$(PIP) click rich tomli-w xxhash hatchling
 	touch $@
 
 $(VENV)/.torch: $(VENV)/.base
@@ -41,7 +41,7 @@ $(VENV)/.test: $(VENV)/.base
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	$(PIP) pygit2 rich obstore 'moto[s3]' flask flask-cors
+	$(PIP) pygit2 obstore 'moto[s3]' flask flask-cors
 	touch $@
 
 clean:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe, table, value
+from gitexp.cli.folded import folded
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe, value
 from gitexp.cli.runpage import fact_table, heading
 from gitexp.model.card import Card
 from gitexp.model.catalogue import DatasetRef
@@ -152,7 +153,7 @@ def _text(section: Section, *, on: Screen) -> str:
         rows = [
             [Cell(_line(text), "" if number else "bold") for number, text in enumerate(row)] for row in section.rows
         ]
-        lines += table(columns, rows, on=on)
+        lines += folded(columns, rows, on=on)
     return lines
 
 
@@ -195,24 +196,20 @@ def index_page(index: Index, *, on: Screen) -> str:
     pages = []
     if index.recipes:
         rows = [[Cell(safe(one.name), "bold"), Cell(_line(one.summary))] for one in index.recipes]
-        pages.append(table([Column("recipe"), Column("what it is", least=20)], rows, on=on))
+        pages.append(folded([Column("recipe"), Column("what it is", least=20)], rows, on=on))
     fitting = [one for one in index.components if not one.problems]
     if fitting:
-        columns = [*map(Column, ("slot", "use", "contract", "owner")), Column("what it is", least=12)]
-        # `use` is there to be copied: never cut.
-        pages.append(table(columns, [_row(one) for one in fitting], on=on, spare=("owner", "what it is")))
+        columns = [Column("slot"), Column("use", least=20), Column("contract")]
+        pages.append(folded(columns, (row for one in fitting for row in _rows(one)), on=on))
     return "\n".join(pages)
 
 
-def _row(one: Fit) -> list[Cell]:
+def _rows(one: Fit) -> Iterator[Sequence[Cell]]:
     card = one.component.card
-    return [
-        Cell(card.slot),
-        Cell(_line(one.component.use), "bold"),
-        Cell(safe(card.version or "-")),
-        Cell(_line(card.owner or "-")),
-        Cell(_line(card.summary)),
-    ]
+    yield Cell(card.slot), Cell(_line(one.component.use), "bold"), Cell(safe(card.version or "-"))
+    about = f"{card.summary} ({card.owner})" if card.owner else card.summary
+    if about:
+        yield Cell(""), Cell(_line(about)), Cell("")
 
 
 def index_shape(index: Index, *, judged: bool) -> dict[str, Any]:

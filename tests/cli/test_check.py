@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import click
 from harness import Lab
 
 from gitexp.cli.commands.check import explained
+from gitexp.cli.render import Screen
 from gitexp.model.config import load_config
 from gitexp.model.recipe import Recipe
 from gitexp.stages.resolve import resolve
@@ -42,26 +42,25 @@ def small(tmp_path: Path, *overrides: str) -> Recipe:
 
 
 def test_each_value_is_explained_in_80_columns(tmp_path: Path) -> None:
-    lines = [click.unstyle(line) for line in explained(small(tmp_path, "+optimizer.eps=1e-8"), columns=80)]
-    assert lines == [
-        "seed                7                                        --seed",
+    page = explained(small(tmp_path, "+optimizer.eps=1e-8"), on=Screen(80, None, False))
+    assert page.splitlines() == [
+        "seed                7  --seed",
         'run.command         ["python", "train.py", "--lr={optimizer.lr}"]',
-        "                                                             recipes/base.toml:2",
-        'metrics.goal.loss   "min"                                    gitexp.toml:2',
-        "optimizer",
-        "    The plain one.",
-        "optimizer.lr        0.1                                      recipes/x.toml:9",
-        "    0.01 never arrives within the ten epochs that this recipe may take, and 0.5",
-        "    comes apart.",
-        "optimizer.nesterov  true                                     recipes/x.toml:10",
-        "optimizer.eps       1e-08                                    -s",
-        'about.summary       "A small thing."                         recipes/x.toml:4',
+        "                    recipes/base.toml:2",
+        'metrics.goal.loss   "min"  gitexp.toml:2',
+        "optimizer           The plain one.",
+        "optimizer.lr        0.1  recipes/x.toml:9",
+        "                    0.01 never arrives within the ten epochs that this recipe",
+        "                    may take, and 0.5 comes apart.",
+        "optimizer.nesterov  true  recipes/x.toml:10",
+        "optimizer.eps       1e-08  -s",
+        'about.summary       "A small thing."  recipes/x.toml:4',
     ]
 
 
 def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
     recipe = small(tmp_path, f"+model.{'deep.' * 12}x='{'word ' * 60}'")
-    assert max(len(click.unstyle(line)) for line in explained(recipe, columns=80)) <= 80
+    assert max(map(len, explained(recipe, on=Screen(80, None, False)).splitlines())) <= 80
 
 
 def test_check_prints_a_recipe_with_the_same_values(fresh: Lab) -> None:
@@ -103,3 +102,11 @@ def test_a_recipe_that_would_move_the_cursor_is_printed_escaped(fresh: Lab) -> N
     shown = fresh.gitexp("check", "x").stdout + fresh.gitexp("check", "x", "--explain").stdout
     assert "u001b[2J" in shown
     assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+
+
+def test_without_colours_the_explanation_has_no_escapes(fresh: Lab) -> None:
+    fresh.write("recipes/base.toml", BASE)
+    fresh.git("config", "color.ui", "always")
+    assert "\x1b[" in fresh.gitexp("check", "base", "--explain").stdout
+    plain = Lab(fresh.path, fresh.env | {"NO_COLOR": "1"})
+    assert "\x1b" not in plain.gitexp("check", "base", "--explain").stdout

@@ -114,3 +114,15 @@ def test_a_time_that_lies_ahead_is_a_date() -> None:
 )
 def test_numbers(metric: float | None, shown: str) -> None:
     assert number(metric) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("👩‍🔬", 2), ("क्षि", 2), ("e\u0301", 1), ("漢字", 4), ("❤️", 2), ("optimizer.lr 0.01→0.02 …", 24)],
+)
+def test_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
+    assert text_width(text) == columns
+
+
+def test_a_joined_emoji_is_cut_as_one() -> None:
+    assert cut("👩‍🔬👩‍🔬👩‍🔬", 5) == "👩‍🔬👩‍🔬…"

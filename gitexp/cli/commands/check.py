@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from gitexp.cli.render import safe
+from gitexp.cli.folded import folded
+from gitexp.cli.page import show
+from gitexp.cli.render import Cell, Column, Screen, safe, screen
 from gitexp.cli.table import RecipeCommand, completing
 from gitexp.clone import Clone, open_clone
 from gitexp.model.recipe import Recipe, leaves
@@ -17,8 +17,8 @@ from gitexp.model.schema import dotted, inline, split_key
 from gitexp.stages.check import tables_that_may_be_meant
 from gitexp.stages.resolve import resolve
 
-GAP = "  "
-NARROWEST_VALUE = 16  # columns, however narrow the terminal
+NARROWEST = 12  # columns of a key or a value, however narrow the terminal
+WIDEST = 120  # longer lines are hard to read
 
 
 @click.command("check", cls=RecipeCommand)
@@ -53,8 +53,8 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
     if resolved.made_of_components:
         resolved = _rehearsed(resolved, clone)
     if explain:
-        for line in explained(resolved, columns=shutil.get_terminal_size().columns):
-            click.echo(line)
+        on = screen(clone.repo.settings)
+        show(explained(resolved, on=on), repo=clone.repo, on=on)
     else:
         click.echo(safe(resolved.text, lines="kept"), nl=False)
     return 0
@@ -76,48 +76,31 @@ def _rehearsed(recipe: Recipe, clone: Clone) -> Recipe:
     return found.recipe
 
 
-def explained(recipe: Recipe, *, columns: int) -> Iterator[str]:
-    """Lines of `key  value  origin`, each key's reason below it. [about] comes last: it is long, and sets nothing."""
+def explained(recipe: Recipe, *, on: Screen) -> str:
+    """Keys, values, origins, each key's reason below its value. [about] comes last: it is long, and sets nothing."""
     reasons = recipe.values.get("why", {})
     shown = [(path, value) for path, value in leaves(recipe.values) if path[0] != "why"]
     shown.sort(key=lambda leaf: leaf[0][0] == "about")
-    rows = [(dotted(path), inline(value), recipe.where(path), _reason(path, reasons)) for path, value in shown]
-    tables = {path[:end] for path, _ in shown for end in range(1, len(path))}
-    width = min(columns, 120)
-    key_columns = min(max((len(key) for key, *_ in rows), default=0), width // 2)
-    origin_columns = max((len(origin) for _, _, origin, _ in rows), default=0)
-    value_columns = width - key_columns - origin_columns - 2 * len(GAP)
-    told: set[str] = set()
-    for (path, _), (key, value, origin, reason) in zip(shown, rows, strict=True):
-        for table in sorted((path[:end] for end in range(1, len(path))), key=len):
-            about_table = _reason(table, reasons) if table in tables else ""
-            if about_table and dotted(table) not in told:
-                told.add(dotted(table))
-                yield safe(dotted(table))
-                yield from _wrapped(about_table, width)
-        yield from _row(key, value, origin, key_columns, value_columns, width)
-        yield from _wrapped(reason, width)
+    rows: list[tuple[Cell, Sequence[Cell]]] = []
+    told: set[tuple[str, ...]] = set()
+    for path, value in shown:
+        for table in (path[:end] for end in range(1, len(path))):
+            if table not in told and (about_table := _reason(table, reasons)):
+                told.add(table)
+                rows.append((Cell(safe(dotted(table))), _dim(about_table)))
+        given = (Cell(safe(inline(value)), "bold"), Cell("  "), *_dim(recipe.where(path)))
+        rows.append((Cell(safe(dotted(path))), given))
+        if reason := _reason(path, reasons):
+            rows.append((Cell(""), _dim(reason)))
+    return folded(
+        [Column("", least=NARROWEST), Column("", least=NARROWEST)],
+        rows,
+        on=on._replace(width=min(on.width or WIDEST, WIDEST)),
+    )
 
 
-def _row(key: str, value: str, origin: str, key_columns: int, value_columns: int, width: int) -> Iterator[str]:
-    head, value, origin = safe(key).ljust(key_columns) + GAP, safe(value), safe(origin)
-    indent = " " * key_columns + GAP
-    if len(head) > len(indent):  # a very long key has the line to itself
-        yield head.rstrip()
-        head = indent
-    if len(value) <= value_columns:
-        yield head + value.ljust(value_columns) + GAP + click.style(origin, dim=True)
-        return
-    room = max(width - len(indent), NARROWEST_VALUE)
-    for line in textwrap.wrap(value, room, break_on_hyphens=False) or [""]:
-        yield head + line
-        head = indent
-    yield " " * max(len(indent) + value_columns + len(GAP), 0) + click.style(origin, dim=True)
-
-
-def _wrapped(reason: str, width: int) -> Iterator[str]:
-    for line in textwrap.wrap(safe(" ".join(reason.split())), width - 4, break_on_hyphens=False):
-        yield "    " + click.style(line, dim=True)
+def _dim(text: str) -> Sequence[Cell]:
+    return [Cell(safe(" ".join(text.split())), "dim")]
 
 
 def _reason(path: tuple[str, ...], reasons: dict[str, str]) -> str:
