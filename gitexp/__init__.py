@@ -1,10 +1,13 @@
 """gitexp: every training run becomes a git commit.
 
 What a training script may use is re-exported here from `gitexp.script`: `log`, `recipe`, `data`, `split` and `save`.
-They are looked up on first use, so that the command line, which needs none of them, does not pay for them.
+They are looked up on first use, so that the command line, which needs none of them, does not pay for them. Inside a
+run they are there from the start: by the first use the program may have no file descriptor left.
 """
 
 from __future__ import annotations
+
+import os
 
 TYPE_CHECKING = False  # as type checkers know it; importing it from typing costs what a worker takes to start
 if TYPE_CHECKING:
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "data", "log", "recipe", "save", "split"]
+
+
+if "GITEXP_METRICS" in os.environ:
+    from gitexp.script import data, log, recipe, save, split
 
 
 def __getattr__(name: str) -> Any:

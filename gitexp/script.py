@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
+elif os.environ.get("GITEXP_OUTPUT"):
+    import pathlib  # noqa: F401 -- of all that save() takes, what it cannot do without when no file can be opened
 
 __all__ = ["data", "log", "recipe", "save", "split"]
 
@@ -28,6 +30,7 @@ def log(metrics: Mapping[str, Any] | None = None, /, *, step: int | None = None,
     returns, safe with any number of threads and processes. Raises TypeError or ValueError for a metric that cannot
     be recorded. A disk that takes no more is said once, on stderr and in the record, and the program goes on.
     """
+    global _lost
     pairs: Mapping[str, Any] = named
     if metrics is not None:
         if not hasattr(metrics, "items"):
@@ -62,6 +65,8 @@ def log(metrics: Mapping[str, Any] | None = None, /, *, step: int | None = None,
         if _started:
             line = f'{line},"time_s":{time() - _started:.3f}'
         _write(b"{" + line[1:].encode() + b"}\n")
+    elif line and _started is None:
+        _lost += 1
     return None
 
 
@@ -85,6 +90,8 @@ def _open() -> None:
         except OSError as error:
             _fd = -1
             _warn("log()", error)
+            if error.errno in (23, 24):  # no file descriptor is free: the next call tries again
+                return
     try:
         _started = float(os.environ.get("GITEXP_STARTED", "0"))
     except ValueError:
@@ -94,14 +101,12 @@ def _open() -> None:
 def _write(row: bytes) -> None:
     # One write to a file opened with O_APPEND is one row, whoever else writes, and it survives kill -9 of this program.
     global _torn, _lost, _started
-    line = row
-    if _untold or _lost:
-        rows = "1 row" if _lost == 1 else f"{_lost} rows"
-        said = [*_untold, *([f"{rows} of gitexp.log() could not be written"] if _lost else [])]
-        line = b"".join(b'{"problem":%s}\n' % _quoted(one) for one in said) + line
-    line = _torn + line
-    left = line
+    line = left = _torn + row
     try:
+        if _untold or _lost:
+            rows = "1 row" if _lost == 1 else f"{_lost} rows"
+            said = [*_untold, *([f"{rows} of gitexp.log() could not be written"] if _lost else [])]
+            line = left = _torn + b"".join(b'{"problem":%s}\n' % _quoted(one) for one in said) + row
         while left:
             left = left[os.write(_fd, left) :]
     except OSError as error:
@@ -163,9 +168,12 @@ def _key(name: str) -> str:
         raise TypeError(f"metric {name!r}: a name is a string, not {type(name).__name__}")
     known = name
     if not name.isascii():
-        from unicodedata import normalize
+        try:
+            from unicodedata import normalize
 
-        name = normalize("NFC", name)
+            name = normalize("NFC", name)
+        except (OSError, ImportError):  # no file descriptor is left; who reads it normalizes too
+            pass
     problem = ""
     if name in ("", "step", "time_s", "attempt"):
         problem = "this name is reserved" if name else "a name cannot be empty"
@@ -418,7 +426,7 @@ def save(path: str | os.PathLike[str], *, name: str | None = None) -> Path:
     Symbolic links are followed. What was saved before under this name is replaced. `name` may hold slashes.
     A disk that takes no more is said once, on stderr and in the record: then `path` itself is what there is.
     """
-    from pathlib import Path
+    from pathlib import Path  # in a run it is loaded
 
     source = os.fsdecode(path)
     if not os.path.exists(source):
@@ -432,6 +440,9 @@ def save(path: str | os.PathLike[str], *, name: str | None = None) -> Path:
         return Path(source)
     try:
         return Path(_kept(source, output, name))
+    except ImportError as error:  # of a module in C, for want of a file descriptor
+        _not_saved(name, OSError(0, str(error)))
+        return Path(source)
     except OSError as error:
         theirs = error.filename is not None and error.filename2 is None and _is_of(error.filename, source)
         if error.errno is None or theirs:

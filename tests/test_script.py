@@ -216,6 +216,32 @@ def test_a_full_disk_is_said_once_and_the_program_goes_on(tmp_path):
     assert result.stderr == ("gitexp: log() could not write: No space left on device; the program goes on without it\n")
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("gitexp.log(loss=0.5)", '"2 rows of gitexp.log() could not be written"'),
+        ("gitexp.log({'verlust-ü': 0.5})", '"2 rows of gitexp.log() could not be written"'),
+        ("print(gitexp.save('a.txt'))", "\"gitexp.save() could not keep 'a.txt': Too many open files\""),
+    ],
+)
+def test_no_free_file_descriptor_is_said_once_and_the_program_goes_on(tmp_path, call, told):
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "saved").mkdir()
+    metrics = tmp_path / "metrics.jsonl"
+    code = (
+        "import gitexp, resource\nlimit = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))\n{call}\n{call}\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, limit)\ngitexp.log(loss=0.25)\nprint('done')"
+    )
+    result = python(code, tmp_path, GITEXP_METRICS=str(metrics), GITEXP_OUTPUT=str(tmp_path / "saved"))
+    assert (result.returncode, result.stdout.splitlines()[-1:]) == (0, ["done"]), result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(set(lines)) > 0
+    assert all("Too many open files; the program goes on without it" in line for line in lines)
+    rows = metrics.read_text().splitlines()
+    assert set(rows[:-1]) == {f'{{"problem":{told}}}'} and rows[-1] == '{"loss":0.25}'
+
+
 @pytest.mark.parametrize("what", ["a run folder that is gone", "a FIFO that nobody reads", "stderr closed"])
 def test_trouble_of_gitexps_own_never_ends_the_program(tmp_path, what):
     os.mkfifo(tmp_path / "pipe")
