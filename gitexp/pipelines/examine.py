@@ -13,6 +13,7 @@ from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.datasets.contracts.describe import describe
 from gitexp.datasets.contracts.description import Description
 from gitexp.datasets.pinned import Access
+from gitexp.datasets.rows.tables import header_doubt
 from gitexp.errors import GitexpError
 from gitexp.model.catalogue import DatasetRef
 from gitexp.model.contract import Contract, load_contract
@@ -32,6 +33,7 @@ class Checked(NamedTuple):
     name: str
     digest: str
     result: CheckResult
+    doubt: str | None = None  # whether the first line is a header
 
 
 class Described(NamedTuple):
@@ -40,6 +42,7 @@ class Described(NamedTuple):
     name: str
     digest: str
     description: Description
+    doubt: str | None = None  # whether the first line is a header
 
 
 def check_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Checked:
@@ -53,7 +56,9 @@ def check_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Checked:
                 fix=f"gitexp data describe {ref.name} --write    (a first one, from the data)",
             )
         here = _here(ref, access)
-        return Checked(ref.name, here.built.digest, check_contract(here.path, contract, progress=progress))
+        result = check_contract(here.path, contract, progress=progress)
+        doubt = header_doubt(here.path, kind=contract.format, header=contract.header)
+        return Checked(ref.name, here.built.digest, result, doubt)
 
 
 def describe_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Described:
@@ -73,7 +78,7 @@ def describe_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Describe
             )
             splits = {name: one.indices for name, one in drawn.items()}
         found = describe(here.path, kind=kind, header=header, splits=splits, progress=progress)
-        return Described(ref.name, here.built.digest, found)
+        return Described(ref.name, here.built.digest, found, header_doubt(here.path, kind=kind, header=header))
 
 
 def _contract(ref: DatasetRef, access: Access) -> Contract | None:

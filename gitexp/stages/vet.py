@@ -68,11 +68,14 @@ def vet(
         samples={name: _stated(rule, drawn[name]) for name, rule in ref.samples.items()},
         indices={name: one.lines for name, one in drawn.items()},
         lineage=_lineage(ref, stale),
-        warnings=tuple(
-            f"dataset {ref.name} was made from another {name} than the one there is now: {ref.derived.parents[name]} "
-            f"then, {present[name]} now"
-            for name in stale
-            if ref.derived
+        warnings=(
+            *_header_doubt(ref, path, digest, place),
+            *(
+                f"dataset {ref.name} was made from another {name} than the one there is now: "
+                f"{ref.derived.parents[name]} then, {present[name]} now"
+                for name in stale
+                if ref.derived
+            ),
         ),
     )
 
@@ -195,6 +198,26 @@ def _stated(rule: DrawRule, drawn: _Rows) -> dict[str, Any]:
         del stated["seed"], stated["stratify"]  # nothing was drawn
     kept = {key: value for key, value in stated.items() if value is not None and value is not False and key != "name"}
     return {**kept, "rows": drawn.rows, "digest": drawn.digest}
+
+
+def _header_doubt(ref: DatasetRef, path: Path, digest: str, place: Place) -> Sequence[str]:
+    """What to say of its header, where rows were read. A folder may have a million: what was found out is noted."""
+    table = contract_table(ref, place)
+    if (table is None and not ref.splits and not ref.samples) or (table or {}).get("header") is not None:
+        return ()
+    from gitexp.datasets.rows.tables import header_doubt
+
+    kind = (table or {}).get("format")
+    note = None if path.is_file() else _path(place, "header", digest, str(kind))
+    try:
+        doubt = note.read_text() if note else None
+    except (OSError, UnicodeDecodeError):
+        doubt = None
+    if doubt is None:
+        doubt = header_doubt(path, kind=kind, header=None) or ""
+        if note:
+            write_note(note, doubt.encode())
+    return (f"dataset {ref.name}: {doubt}",) if doubt else ()
 
 
 def _moved(noted: str | None, present: Mapping[str, str], name: str) -> bool:

@@ -83,6 +83,27 @@ def test_a_dataset_without_a_contract_is_told_how_to_get_one(lab: Lab) -> None:
     assert "gitexp data describe pets" in result.stderr
 
 
+def test_a_first_line_that_looks_like_values_is_asked_about_wherever_it_is_taken_for_a_header(lab: Lab) -> None:
+    lab.write("data/pets.csv", "1,x\n2,y\n3,z\n4,w\n")
+    catalogue(lab, "[datasets.pets.contract]\nrows = { min = 1 }\n")
+    toml = lab.path / "gitexp.toml"
+    toml.write_text(toml.read_text().replace(', stratify = "label"', ""))
+    lab.commit("a table without a header")
+    said = "warning: dataset pets: the first line of pets.csv was taken for its header, and is no row, though it has a"
+    commands = (("data", "describe", "pets"), ("data", "check", "pets"), ("run", "-s", "+data.pets=pets", "--", "true"))
+    for command in (*commands, commands[-1]):
+        result = lab.gitexp(*command)
+        assert result.exit_code == 0
+        assert said in result.stderr
+    for header, rows in (("false", 4), ("true", 3)):
+        toml.write_text(toml.read_text().partition("[datasets.pets.contract]")[0])
+        toml.write_text(toml.read_text() + f"[datasets.pets.contract]\nheader = {header}\n")
+        lab.commit("it says what the first line is")
+        assert said not in lab.gitexp(*commands[-1]).stderr
+        split = tomllib.loads(lab.show("experiments:data.toml"))["pets"]["split"]
+        assert split["train"]["rows"] + split["test"]["rows"] == rows
+
+
 def test_what_describe_prints_is_a_contract_that_the_data_keeps(lab: Lab) -> None:
     lab.write("data/pets.csv", PETS)
     catalogue(lab)

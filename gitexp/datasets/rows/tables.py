@@ -102,6 +102,24 @@ def read_part(part: Part, kind: str, options: Options) -> Items:
         raise Damaged(f"cannot be read: {error.strerror or error}") from error
 
 
+def header_doubt(path: Path, *, kind: str | None, header: bool | None) -> str | None:
+    """What to say where a first line was taken for a header, and may be a row. `header`: the contract's."""
+    try:
+        listing = list_parts(path, kind)
+        if header is not None or listing.kind not in ("csv", "tsv"):
+            return None
+        for part in listing.parts:
+            items = read_part(part, listing.kind, Options(fields=frozenset()))
+            if next((item.may_be_row for item in items if isinstance(item, Head)), False):
+                return (
+                    f"the first line of {part.name} was taken for its header, and is no row, though it has a number or"
+                    " a date; in the contract, header = false makes it a row, and header = true ends this warning"
+                )
+    except (Refused, Damaged):
+        pass  # no tables; or whoever reads the rows says it
+    return None
+
+
 def row_count(path: Path, *, kind: str | None = None, header: bool | None = None) -> int:
     """How many rows a dataset has. Raises Refused: no table, or a damaged one."""
     listing = list_parts(path, kind)

@@ -49,6 +49,8 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
             ])
         )  # fmt: skip
     for one in checked:
+        if one.doubt:
+            click.echo(safe(f"warning: dataset {one.name}: {one.doubt}"), err=True)
         if not as_json:
             for violation in one.result.violations:
                 click.echo(safe(f"{one.name}: {violation.text}"))

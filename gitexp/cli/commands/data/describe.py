@@ -31,6 +31,8 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     clone = open_clone()
     (ref,) = entries_of(clone.config, [name])
     found = describe_dataset(ref, clone=clone, watch=ProgressBar)
+    if found.doubt:
+        click.echo(safe(f"warning: dataset {name}: {found.doubt}"), err=True)
     if as_json:
         from gitexp.cli.shapes import document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from gitexp.errors import counted
 
 LONGEST_CELL = 1 << 24
 PIECE_CHARACTERS = 1 << 22
+_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _WORDS = {
     "unexpected end of data": "a quote that opens here is never closed",
     "field larger than field limit": "a cell of more than 16 MiB: is a quote not closed?",
@@ -48,7 +50,8 @@ def _read(path: Path, options: Options) -> Items:
     names = [cell.strip() or str(at) for at, cell in enumerate(rows[0])]
     if not headed:
         names = [str(at) for at in range(len(names))]
-    yield Head(tuple(names))
+    doubtful = headed and options.header is None and any(_is_number(cell) or _DATE.match(cell) for cell in rows[0])
+    yield Head(tuple(names), may_be_row=doubtful)
     yield from _header_faults(names, line)
     if headed:
         line += 1 + _newlines(rows[0])

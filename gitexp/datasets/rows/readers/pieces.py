@@ -32,6 +32,7 @@ class Head(NamedTuple):
     dtypes: Mapping[str, str] = {}  # as the file declares them
     shape: tuple[int, ...] | None = None  # of an array
     rows: int | None = None
+    may_be_row: bool = False  # nobody has said that the file has a header, and this one has something like a value
 
 
 class Piece(NamedTuple):
