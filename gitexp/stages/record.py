@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -35,7 +36,15 @@ from gitexp.model.run import History, Judged, Resources, RunRecord, Saved, dump_
 from gitexp.model.trained import Learned
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
-from gitexp.secretnames import named_in_values, redact_argv, redact_text, redact_values, secret_values
+from gitexp.secretnames import (
+    named_in_argv,
+    named_in_text,
+    named_in_values,
+    redact_argv,
+    redact_text,
+    redact_values,
+    secret_values,
+)
 from gitexp.worker.output import read_output
 
 SHOWS_LIFE = 1000  # after so many files
@@ -124,7 +133,7 @@ def record(
     folder, asked = ended.folder, Asked()
     place = place_of(repo)
     kept = _keep_artifacts(folder, place, watch, algorithms=ended.submit.get("digests", (ALGORITHM,)))
-    secrets = _secrets(folder)
+    secrets = _secrets(ended)
     results, listings = _clean_names(results, kept.manifests, secrets=secrets)
     history = _keep_history(results, place)
     lost = [*trained.problems, *kept.problems]
@@ -183,12 +192,13 @@ def _texts(
     return texts
 
 
-def _secrets(folder: Path) -> list[str]:
+def _secrets(ended: Ended) -> list[str]:
     """What must not be recorded: the submitting side's secrets and ours. Raises PermissionError when it was not us."""
     try:
-        noted = json.loads(read_regular(folder / runfolder.SECRETS))
-    except FileNotFoundError:
-        noted = []
+        noted = json.loads(read_regular(ended.folder / runfolder.SECRETS))
+    except FileNotFoundError:  # there are none, or the program removed them: those that were typed are known
+        values, said = tomllib.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submit["message"]
+        noted = [*named_in_argv(ended.submit["argv"]), *named_in_values(values), *named_in_text(said or "")]
     return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)
 
 
@@ -198,8 +208,6 @@ def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
 
 def _clean_recipe(text: bytes) -> bytes:
     """recipe.toml without the values that their keys, or options of the command, give away. The program had them."""
-    import tomllib
-
     values = tomllib.loads(text.decode())
     if not named_in_values(values):
         return text

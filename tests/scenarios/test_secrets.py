@@ -42,6 +42,12 @@ def test_a_secret_among_the_arguments_is_not_recorded(lab: Lab, argv: list[str])
     assert len(recorded) == len(argv) + 1 and "[redacted:named]" in "".join(recorded)
 
 
+def test_a_program_that_clears_the_folder_of_its_run_does_not_make_its_secret_public(lab: Lab) -> None:
+    lab.gitexp("run", "--", "sh", "-c", 'rm -rf "$(dirname "$GITEXP_RECIPE")"/*; echo $2', "x", "--password", SECRET)
+    assert "[redacted" in lab.show("experiments:output.log")
+    assert SECRET not in everywhere(lab)
+
+
 def test_a_short_secret_among_the_arguments_is_not_recorded_there(lab: Lab) -> None:
     assert lab.gitexp("run", "--", "true", "--password", "abc", "--pin", "abc").exit_code == 0
     recorded = ["true", "--password", "[redacted:named]", "--pin", "abc"]
