@@ -104,8 +104,14 @@ def tell(done: Done) -> None:
 def _tell_unseen(done: Done) -> None:
     """For the first runs of a program that names no metrics: what gitexp did not see of it, and what would."""
     run, recipe = done.recorded.record, done.recipe
-    seen = done.recorded.metrics or done.previous or (recipe.path and "metrics" in recipe.values)
-    if seen or run.status != "completed" or done.earlier >= (1 if recipe.path else TOLD_UNSEEN):
+    named = recipe.metrics.files or recipe.metrics.output or (recipe.path and "metrics" in recipe.values)
+    if (
+        named
+        or done.recorded.metrics
+        or done.previous
+        or run.status != "completed"
+        or done.earlier >= (1 if recipe.path else TOLD_UNSEEN)
+    ):
         return
     import shlex
 
