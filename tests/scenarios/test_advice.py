@@ -109,7 +109,9 @@ def test_what_is_advised_keeps_what_was_typed_and_takes_no_dataset_for_metrics(l
     result = lab.gitexp("run", "-s", "+data.pts=pts", "--seed", "3", "--", "sh", "touchy.sh")
     line = "gitexp run -s +data.pts=pts --seed 3 -s '+metrics.files=[\"FILE\"]' -- sh touchy.sh    reads what it writes"
     assert f"      {line}" in result.stderr
-    assert "saw no metrics" not in lab.gitexp("run", "-s", '+metrics.files=["none.csv"]', "--", "true").stderr
+    named = lab.gitexp("run", "--no-verify", "-s", '+metrics.files=["none.csv"]', "--", "true")
+    assert named.exit_code == 1
+    assert "saw no metrics" not in named.stderr
 
 
 def test_the_first_run_of_a_recipe_that_names_no_metrics_says_so_and_where_they_belong(lab: Lab) -> None:
