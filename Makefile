@@ -29,7 +29,7 @@ install: $(VENV)/.base
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) click rich tomli-w xxhash hatchling
+	$(PIP) click rich tomli tomli-w xxhash hatchling
 	touch $@
 
 $(VENV)/.torch: $(VENV)/.base

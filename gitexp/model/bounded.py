@@ -8,9 +8,10 @@ value is nested so deeply that whoever walks through it comes to an end of the s
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import UTC, datetime
 from typing import Any
+
+import tomli as tomllib
 
 from gitexp.errors import GitexpError
 from gitexp.model.encoding import LARGEST as LARGEST

@@ -6,10 +6,11 @@ with file and line. `source` is the file it stands in; texts are as written, so 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import tomli as tomllib
 
 from gitexp.errors import Refused, counted
 from gitexp.model.assembly import files_of

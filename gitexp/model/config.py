@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import tomli as tomllib
 
 from gitexp.errors import Refused, counted
 from gitexp.model.bounded import OutOfBounds, load_toml

@@ -7,9 +7,10 @@ again costs about 2 ms for 240 lines, so this runs only when an error or `check 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import tomli as tomllib
 
 from gitexp.model.encoding import MARK
 from gitexp.model.schema import KeyPath, dotted

@@ -6,8 +6,9 @@ guessed: `not_quite_toml` says what to write.
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any
+
+import tomli as tomllib
 
 from gitexp.model.placeholders import Misplaced, parse
 from gitexp.model.schema import scalar

@@ -6,9 +6,10 @@ A shape is a dict of known keys. What stands under a key is a check (value → c
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+import tomli as tomllib
 
 KeyPath = tuple[str, ...]
 Problem = tuple[KeyPath, str]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import tomli as tomllib
 
 from gitexp.model.environment import sound
 from gitexp.model.identity import as_plain

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import tomli as tomllib
 
 from gitexp import __version__
 from gitexp.errors import GitexpError

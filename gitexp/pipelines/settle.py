@@ -7,9 +7,10 @@ logged out, out of disk): every command that reads or shares the branch calls it
 from __future__ import annotations
 
 import time
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
+
+import tomli as tomllib
 
 from gitexp import runfolder
 from gitexp.clone import place_of, read_config

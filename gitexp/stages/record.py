@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import tomli as tomllib
 
 from gitexp import runfolder
 from gitexp.clone import place_of

@@ -6,10 +6,11 @@ Reads recipe files, and nothing else: no environment, no data, no git.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import tomli as tomllib
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond

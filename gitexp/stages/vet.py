@@ -84,7 +84,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
     """The contract of a dataset, from the catalogue or from the file that it names; None where it has none."""
     if ref.contract_file is None:
         return ref.contract
-    import tomllib
+    import tomli as tomllib
 
     from gitexp.model.bounded import load_toml
     from gitexp.model.contract import contract_problems

@@ -140,7 +140,7 @@ def test_check_explains_where_each_value_comes_from_and_why(lab: Lab) -> None:
     assert ["optimizer.lr", "0.1", "base.toml:10"] in words
     assert ["optimizer.name", '"adam"', "-s"] in words
     assert ["layers", "[8]", "recipes/tiny.toml:2"] in words
-    assert "    0.2 diverges" in explained
+    assert ["0.2", "diverges"] in words
 
 
 def test_data_that_is_missing_or_not_what_is_pinned_is_refused(lab: Lab) -> None:
