@@ -119,11 +119,11 @@ def restore_ref(repo: Repo, ref: str, theirs: str | None) -> None:
 
 
 class Checkup:
-    """Whether all of a ref is there, asked beside other work: commits and trees, and no object that broke off."""
+    """Whether all of some refs is there, asked beside other work: commits and trees, and no object that broke off."""
 
-    def __init__(self, repo: Repo, ref: str) -> None:
+    def __init__(self, repo: Repo, *refs: str) -> None:
         self._repo = repo
-        self._walk = start(repo.root, "rev-list", "--objects", "--missing=print", "--quiet", ref, "--")
+        self._walk = start(repo.root, "rev-list", "--objects", "--missing=print", "--quiet", *refs, "--")
 
     def finish(self) -> list[str]:
         """What is missing or damaged, in words with its id; nothing where all is well."""

@@ -154,6 +154,10 @@ class History:
             return row.kind != "smoke" and (row.problem is None or row.lost)  # nobody's forgery stands in the way
 
         row = runs.first(counts, skip=back)
+        if runs.tip is not None and runs.tip.damage and revision(self.repo, runs.tip.commit) is None:
+            from gitexp.git.damage import bring_back
+
+            raise GitexpError(f"Which run {text} is cannot be told: {runs.tip.damage}", fix=bring_back(self.repo))
         if row is not None and row.lost:
             raise unreadable(self.repo, [row])
         if met and self._tell is not None:

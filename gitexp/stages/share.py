@@ -17,7 +17,7 @@ from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
 from gitexp.git.objects import move_ref, sync_objects, write_commit
-from gitexp.git.repo import BranchDamaged, GitFailed, ObjectReader, Repo, is_ancestor
+from gitexp.git.repo import BranchDamaged, GitFailed, ObjectReader, Repo, is_ancestor, revision
 from gitexp.git.standing import ANOTHER, Look, branch_ref, move_failed, require_grown
 from gitexp.git.transport import (
     Lost,
@@ -107,7 +107,11 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
         there = Look(repo, ref).tip() is not None
     except BranchDamaged:
         there = True
-    checkup = Checkup(repo, ref) if there else None  # while git talks with the remote
+    refs = [ref] if there else []
+    tracking = remote.tracking_ref(branch)  # what that has, git takes for being here, and does not fetch
+    if tracking is not None and revision(repo, tracking) is not None:
+        refs.append(tracking)
+    checkup = Checkup(repo, *refs) if refs else None  # while git talks with the remote
     failed: TransportFailed | None = None
     theirs: str | None = None
     try:
@@ -118,8 +122,9 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
     if broken:
         theirs = fetch_whole(repo, remote, branch=branch, show=show)
         restore_ref(repo, ref, theirs)
-        lacking = Checkup(repo, ref).finish()
-        forget_cache(repo, ref)  # it has runs as unreadable that no longer are
+        lacking = Checkup(repo, *refs).finish()
+        for one in refs:
+            forget_cache(repo, one)  # it has runs as unreadable that no longer are
     elif failed:
         raise failed
     shared = _take_up(repo, remote, theirs, branch=branch, tries=tries)

@@ -201,3 +201,25 @@ def test_whoever_needs_what_is_missing_is_told_to_pull(scored: Lab, spec: str, c
     assert "gitexp pull" in result.stderr + result.stdout
     assert scored.gitexp("pull").exit_code == 0
     assert "gitexp pull" not in scored.gitexp(*command).stderr
+
+
+def test_latest_is_an_error_where_the_newest_commit_is_missing(scored: Lab) -> None:
+    tear(loose(scored, "experiments"), "gone")
+    forget_index(scored)
+    for command in (["show"], ["show", "latest~1"]):
+        result = scored.gitexp(*command)
+        assert result.exit_code == 1
+        assert "error: Which run latest" in result.stderr
+        assert result.stderr.endswith("fix:   gitexp pull    # brings back what a remote has\n")
+    assert scored.gitexp("pull").exit_code == 0
+    assert scored.gitexp("show").exit_code == 0
+
+
+def test_what_a_clone_without_a_branch_of_its_own_lacks_comes_back_with_a_pull(scored: Lab, hub: Lab) -> None:
+    scored.git("branch", "-q", "-D", "experiments")
+    tear(loose(scored, "origin/experiments:run.toml"), "gone")
+    forget_index(scored)
+    assert "run.toml is missing from this clone" in scored.gitexp("show").stderr
+    assert scored.gitexp("pull").exit_code == 0
+    assert scored.gitexp("show").exit_code == 0
+    assert scored.git("fsck", "--full", "--no-dangling") == ""
