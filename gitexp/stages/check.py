@@ -15,7 +15,6 @@ from gitexp.git.branch import require_not_checked_out, require_startable
 from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
 from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
-from gitexp.history.cache import left_behind
 from gitexp.model.config import Config
 from gitexp.model.recipe import Recipe
 from gitexp.model.recipe_shape import OWN
@@ -39,6 +38,8 @@ def check_branch(look: Look, surveyed: Surveyed, config: Config) -> tuple[str, .
     if look.tip() is not None:
         return ()
     require_startable(surveyed.repo, config.branch)
+    from gitexp.history.cache import left_behind
+
     gone = left_behind(surveyed.repo, config.branch)
     return (f"warning: {gone.what}. fix:  {gone.fix}",) if gone else ()
 
