@@ -99,10 +99,10 @@ def _no_commit(repo: Repo) -> GitexpError:
 
 
 class Survey:
-    """Six git processes under way. `finish` waits for them."""
+    """Six git processes under way. `finish` waits for them. `records`: something will be, by somebody known."""
 
-    def __init__(self, cwd: Path) -> None:
-        self._cwd = cwd
+    def __init__(self, cwd: Path, *, records: bool = True) -> None:
+        self._cwd, self._records = cwd, records
         self._finding = Finding(cwd)
         self._status = start(cwd, *_STATUS)
         self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
@@ -131,7 +131,7 @@ class Survey:
         if asked.returncode == 0 and _has_own_author(repo.settings):
             asked = start(self._cwd, "var", "GIT_COMMITTER_IDENT")  # it may lack what the author has
             _, nobody = asked.communicate()
-        if asked.returncode != 0:
+        if asked.returncode != 0 and (self._records or asked.returncode != 128):
             self._abandon()
             if asked.returncode != 128:
                 raise failure(asked.args, asked.returncode, nobody)  # type: ignore[arg-type]

@@ -77,6 +77,13 @@ def test_without_an_identity_is_one_clear_error(fresh: Lab) -> None:
     assert "git config --global user.name" in result.stderr
 
 
+def test_a_dry_run_records_nothing_and_needs_no_identity(lab: Lab) -> None:
+    Path(lab.env["HOME"], ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    assert lab.gitexp("run", "--dry-run", "--", "true").exit_code == 0
+    result = lab.gitexp("run", "--", "true")
+    assert (result.exit_code, "does not know who you are" in result.stderr) == (3, True)
+
+
 def test_in_a_clone_init_takes_up_the_branch_that_is_there(lab: Lab, tmp_path: Path) -> None:
     assert lab.gitexp("run", "--", "true").exit_code == 0
     tip = lab.git("rev-parse", "experiments")
