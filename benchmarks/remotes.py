@@ -25,7 +25,7 @@ from world import Bench
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes import open_remote
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 OBJECTS, OBJECT_BYTES, THREADS, ROUNDS = 1_000, 100_000, 32, 5
 BUDGET = 1.5

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
 from gitexp.git.repo import Repo, find_repo
-from gitexp.model.bounded import LARGEST
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config, is_branch_name, load_config
-from gitexp.model.encoding import NotUtf8, decode
-from gitexp.model.schema import escaped, spell
 from gitexp.regularfile import read_regular
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.config import Config, is_branch_name, load_config
+from gitexp.text.bounded import LARGEST
+from gitexp.text.encoding import NotUtf8, decode
+from gitexp.text.schema import escaped, spell
 
 FILE = "gitexp.toml"
 
@@ -53,7 +53,7 @@ def read_config(repo: Repo) -> Config:
     if config.catalogue is not None:
         config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
     if config.remotes:
-        from gitexp.model.trust import remote_entry, trusted
+        from gitexp.spec.trust import remote_entry, trusted
 
         approved = trusted(repo.settings)
         config = config._replace(
@@ -72,7 +72,7 @@ def read_config(repo: Repo) -> Config:
 
 
 def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
-    from gitexp.model.config import load_catalogue_file
+    from gitexp.spec.config import load_catalogue_file
 
     assert config.catalogue is not None
     text = read_text(repo.root, config.catalogue)

@@ -163,7 +163,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _key(name: str) -> str:
-    """A metric's name as JSON, checked. model/metrics.py states the same rules, and a test holds the two together."""
+    """A metric's name as JSON, checked. record/metrics.py states the same rules, and a test holds the two together."""
     if not isinstance(name, str):
         raise TypeError(f"metric {name!r}: a name is a string, not {type(name).__name__}")
     known = name

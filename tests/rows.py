@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.model.blocks import blocks
-from gitexp.model.headline import judged_by
-from gitexp.model.headline import summarise as summary_of
-from gitexp.model.history import HistoryWriter, Lines, kept
-from gitexp.model.metricfiles import read_metric_file
-from gitexp.model.metricreader import Reader
-from gitexp.model.metrics import Number, Row
-from gitexp.model.pasthistory import past_blocks
+from gitexp.record.blocks import blocks
+from gitexp.record.headline import judged_by
+from gitexp.record.headline import summarise as summary_of
+from gitexp.record.history import HistoryWriter, Lines, kept
+from gitexp.record.metricfiles import read_metric_file
+from gitexp.record.metricreader import Reader
+from gitexp.record.metrics import Number, Row
+from gitexp.record.pasthistory import past_blocks
 from gitexp.spool import Room, Spool
 
 Parsed = tuple[list[Row], tuple[str, ...]]

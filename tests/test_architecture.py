@@ -22,7 +22,9 @@ FLOORS = [
     {"history", "executors", "worker", "training"},
     {"clone"},
     {"git", "datasets", "runfolder"},
-    {"model"},
+    {"spec"},
+    {"record"},
+    {"text"},
     {"redact"},
     {"secretnames", "secretforms", "errors", "regularfile", "durable", "spool", "script", "__init__"},
 ]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.model.card import KINDS, load_cards
-from gitexp.model.expected import load_expected
-from gitexp.model.recipe_shape import SLOTS
+from gitexp.spec.card import KINDS, load_cards
+from gitexp.spec.expected import load_expected
+from gitexp.spec.recipe_shape import SLOTS
 
 pytest.importorskip("torch")
 from gitexp.training import testing

@@ -93,7 +93,7 @@ def _complete_templates(ctx: click.Context, incomplete: str) -> Items:
 
 def _runs(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
     from gitexp.cli.runtable import id_letters
-    from gitexp.model.metrics import is_setting
+    from gitexp.record.metrics import is_setting
 
     yield "latest", "the newest run"
     for name in filter(lambda name: not is_setting(name), _metrics(here)):

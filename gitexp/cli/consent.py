@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gitexp.errors import Refused
-from gitexp.model.trust import TRUSTED, Unapproved
+from gitexp.spec.trust import TRUSTED, Unapproved
 
 
 def ask_first(refusal: Refused, *, question: str) -> None:

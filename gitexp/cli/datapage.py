@@ -15,8 +15,8 @@ from gitexp.errors import counted
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
 from gitexp.history.versions import Version
-from gitexp.model.catalogue import DatasetRef, Derived, DrawRule
-from gitexp.model.lineage import Ancestor
+from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule
+from gitexp.spec.lineage import Ancestor
 from gitexp.stages.look import STATES, Look
 
 SHORT = 12  # digits of a digest in tables

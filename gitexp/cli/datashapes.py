@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from gitexp.history.datause import Hit
 from gitexp.history.versions import Version
-from gitexp.model.catalogue import DrawRule
-from gitexp.model.lineage import Ancestor
+from gitexp.spec.catalogue import DrawRule
+from gitexp.spec.lineage import Ancestor
 from gitexp.stages.look import Look
 
 

@@ -29,7 +29,7 @@ from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.inputs import KeyChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
-from gitexp.model.catalogue import is_keyed
+from gitexp.spec.catalogue import is_keyed
 from gitexp.stages.compare import Comparison, DataChange
 
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits

@@ -90,8 +90,8 @@ def _keys(name: str) -> dict[str, Any] | None:
     from gitexp.clone import read_config
     from gitexp.executors.startable import meant
     from gitexp.git.repo import find_repo
-    from gitexp.model.recipe import flatten
-    from gitexp.model.recipe_shape import OWN
+    from gitexp.spec.recipe import flatten
+    from gitexp.spec.recipe_shape import OWN
     from gitexp.stages.resolve import find_recipe, resolve
 
     cwd = Path.cwd()
@@ -138,7 +138,7 @@ def _as_overrides(
 
 def _as_toml(value: str, base: object) -> str:
     """`False` and `.5` as TOML writes them, unless what they replace is text."""
-    from gitexp.model.override import read_toml, toml_of
+    from gitexp.spec.override import read_toml, toml_of
 
     if isinstance(base, str) or read_toml(value) is not None:
         return value

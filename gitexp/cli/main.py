@@ -11,7 +11,7 @@ import click
 from gitexp import __version__
 from gitexp.cli.table import CommandTable
 from gitexp.errors import GitexpError
-from gitexp.model.trust import Unapproved
+from gitexp.spec.trust import Unapproved
 
 # name → what it does. The module is gitexp/cli/commands/<name>.py; it is imported only when the command is used.
 COMMANDS = {

@@ -21,7 +21,7 @@ from gitexp.git.repo import (
     find_repo,
 )
 from gitexp.history.select import History, UnknownRun
-from gitexp.model.config import Config
+from gitexp.spec.config import Config
 
 
 class Opened(NamedTuple):
@@ -58,8 +58,8 @@ def settle_what_waits(repo: Repo, *, gone: str | None = None) -> None:
         return
     if not waiting:
         return
-    from gitexp.model.message import ending
     from gitexp.pipelines.settle import settle_all
+    from gitexp.record.message import ending
 
     settled = settle_all(repo, gone=gone)
     for run in settled.recorded:

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from gitexp.cli.folded import folded
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe, value
 from gitexp.cli.runpage import fact_table, heading
-from gitexp.model.card import Card
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.expected import Bound
-from gitexp.model.fields import Fields
-from gitexp.model.fitting import Part
-from gitexp.model.recipe import leaves
-from gitexp.model.recipe_shape import ABOUT
-from gitexp.model.schema import dotted, inline, split_key
 from gitexp.pipelines.cards import Fit, Index, RecipeCard
+from gitexp.spec.card import Card
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.expected import Bound
+from gitexp.spec.fields import Fields
+from gitexp.spec.fitting import Part
+from gitexp.spec.recipe import leaves
+from gitexp.spec.recipe_shape import ABOUT
+from gitexp.text.schema import dotted, inline, split_key
 
 TEXT_LIMIT = 4000  # characters of one text
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~$]|:(?=//)|^[-+#=])")  # what Markdown gives a meaning to, or GitHub

@@ -9,12 +9,12 @@ import click
 from gitexp.cli.render import coloured, safe
 from gitexp.errors import counted
 from gitexp.git.repo import algorithm
-from gitexp.model.identity import visible
-from gitexp.model.message import ending, short
-from gitexp.model.metrics import foremost
-from gitexp.model.schema import inline
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done
+from gitexp.record.identity import visible
+from gitexp.record.message import ending, short
+from gitexp.record.metrics import foremost
+from gitexp.text.schema import inline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

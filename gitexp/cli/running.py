@@ -10,7 +10,7 @@ from gitexp.cli.render import ago, number, safe, stamp
 from gitexp.errors import counted
 from gitexp.git.repo import Repo
 from gitexp.history.select import NO_RUNS, SHORTEST, UnknownRun
-from gitexp.model.metrics import foremost
+from gitexp.record.metrics import foremost
 from gitexp.stages.progress import InProgress, runs_in_progress
 
 SHOWN_METRICS = 6  # without slices; --json has all of them

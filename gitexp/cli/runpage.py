@@ -28,12 +28,12 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
-from gitexp.model.run import RunRecord
+from gitexp.record.run import RunRecord
 from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
-    from gitexp.model.datarecord import DatasetRecord
+    from gitexp.record.datarecord import DatasetRecord
 
 NAMED = 10  # changed files, artifacts
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
@@ -351,7 +351,7 @@ def _known_of(dataset: DatasetRecord) -> Iterator[str]:
 def _environment(run: Run, *, on: Screen) -> str:
     if run.environment is None:
         return heading("environment", "not recorded", on=on)
-    from gitexp.model.environment import environment_class
+    from gitexp.record.environment import environment_class
 
     interpreter, packages = run.environment.get("interpreter"), run.environment.get("packages")
     words = []

@@ -12,7 +12,7 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import Inputs, KeyChange, argument_changes
 from gitexp.history.read import INPUTS, Run, goal_of, read_run
 from gitexp.history.select import SHOWN
-from gitexp.model.metrics import foremost
+from gitexp.record.metrics import foremost
 from gitexp.stages.compare import goals_in_order
 
 STATUS_STYLE = {

@@ -42,7 +42,7 @@ def plain(value: Any) -> Any:
 
 def run_shape(run: Run, row: Row) -> dict[str, Any]:
     """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
-    from gitexp.model.identity import as_plain
+    from gitexp.record.identity import as_plain
 
     shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}
     shape = {**shape, "commit": run.commit, "author": run.author, "metrics": run.metrics}
@@ -53,7 +53,7 @@ def run_shape(run: Run, row: Row) -> dict[str, Any]:
 
 def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
     """A run with its recipe, data, environment and artifacts."""
-    from gitexp.model.identity import as_plain
+    from gitexp.record.identity import as_plain
 
     parts = {
         "code_tree": run.code,

@@ -15,7 +15,7 @@ from gitexp.datasets.digest import ChangedWhileRead, Seen, digest_file, digest_f
 from gitexp.datasets.progress import Progress
 from gitexp.datasets.sections import STAT, sizes
 from gitexp.datasets.walk import Folder, Problem, dangling, no_file, unreadable
-from gitexp.model.manifest import display
+from gitexp.record.manifest import display
 from gitexp.regularfile import NotAFile
 
 if TYPE_CHECKING:

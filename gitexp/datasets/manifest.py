@@ -13,7 +13,7 @@ from gitexp.datasets.hashing import Hasher
 from gitexp.datasets.sections import Section, Span, lines_of, patched, sizes, stats_of
 from gitexp.datasets.walk import Problem, folders
 from gitexp.errors import Refused, beyond
-from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display
+from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError, and_more
-from gitexp.model.bounded import Unreadable
-from gitexp.model.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.record.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
-    from gitexp.model.config import RemoteSettings
+    from gitexp.spec.config import RemoteSettings
 
 FindManifest = Callable[[str], "bytes | None"]
 SHOWN = 3
@@ -114,7 +114,7 @@ def _brought(
         return 0, dict.fromkeys(digests, f"it is not in the object store {store.root}")
     from gitexp.datasets.objects.transfer import fetch_objects
     from gitexp.datasets.remotes import open_remote
-    from gitexp.model.trust import require_remotes
+    from gitexp.spec.trust import require_remotes
 
     require_remotes(places)
 

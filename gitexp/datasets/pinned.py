@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
-from gitexp.model.catalogue import is_keyed
+from gitexp.spec.catalogue import is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
-    from gitexp.model.config import RemoteSettings
+    from gitexp.spec.config import RemoteSettings
 
 
 class Access(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import is_keyed
+from gitexp.spec.catalogue import is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.objects.store import ObjectStore
@@ -131,7 +131,7 @@ class Place(NamedTuple):
         self.key()
         if not self.store.has(digest):
             return None
-        from gitexp.model.manifest import dataset_digest
+        from gitexp.record.manifest import dataset_digest
 
         manifest = self.store.read_bytes(digest)
         found = dataset_digest(manifest)

@@ -16,8 +16,8 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.sources.looks import DVC, pointer_text
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.manifest import display, parse_manifest
+from gitexp.record.manifest import display, parse_manifest
+from gitexp.spec.catalogue import DatasetRef
 
 LEAST = 3  # bytes; an empty `__init__.py` or "{}" is nobody's
 LICENSES = (b"LICENSE", b"LICENCE", b"COPYING", b"NOTICE")  # lie beside data and beside code, and are public

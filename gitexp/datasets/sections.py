@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from gitexp.datasets.walk import File
-from gitexp.model.manifest import Algorithm, dump_lines, path_at
+from gitexp.record.manifest import Algorithm, dump_lines, path_at
 
 STAT = 32  # bytes of a file's stat: size, mtime_ns, ctime_ns, inode, eight bytes each
 GONE = b"\xff" * STAT  # the stat of what could not be looked at; like no other

@@ -22,7 +22,7 @@ from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from gitexp.datasets.sections import STAT, Section, Span
 from gitexp.datasets.wholefile import write_note, write_whole
-from gitexp.model.manifest import ALGORITHM
+from gitexp.record.manifest import ALGORITHM
 
 MAGIC = b"gitexp statcache 1 %b\n" % sys.byteorder.encode()
 CHECKSUM = 16

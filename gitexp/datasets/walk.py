@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from gitexp.model.manifest import display
+from gitexp.record.manifest import display
 
 GIT = ".git"  # what git keeps there is no data: it changes with every command
 BATCH = 4096  # entries of a folder; each takes some 700 bytes until its batch is done with

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gitexp
 from gitexp.git.repo import algorithm
-from gitexp.model.identity import Recorder
+from gitexp.record.identity import Recorder
 
 PACKAGE = Path(gitexp.__file__).parent
 _STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--", PACKAGE.name, "docs/format.md")

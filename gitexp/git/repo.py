@@ -17,7 +17,7 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}  # for calls of which git says only in words what is the matter
-MANY = "gitexp.trusted"  # the only name of ours with several values (model/trust.py)
+MANY = "gitexp.trusted"  # the only name of ours with several values (spec/trust.py)
 BLOCK = 1 << 16  # bytes of an object that are in memory at a time, where it is read in pieces
 OBJECT_LIMIT = 64 << 20  # bytes: a larger file of a record is not read whole into memory
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.git.repo import ENGLISH, BranchDamaged, BranchHeld, BranchUnusable, Repo, failure, line, output, said, start
-from gitexp.model.config import is_branch_name
+from gitexp.spec.config import is_branch_name
 
 # The constant first commit of every experiments branch, by object format; docs/format.md promises it.
 ROOTS = frozenset(

@@ -15,9 +15,9 @@ from gitexp.git.repo import BLOCK, ObjectReader, Repo, output
 from gitexp.history.cache import Row
 from gitexp.history.read import parse_tree
 from gitexp.history.walk import Runs
-from gitexp.model.bounded import LARGEST, Unreadable
-from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
+from gitexp.text.bounded import LARGEST, Unreadable
 
 _KEYED = "hmac-sha256"
 _DIGITS = {"xxh128": 32, "sha256": 64, _KEYED: 64}

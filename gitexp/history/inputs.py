@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.model.catalogue import is_keyed
+from gitexp.spec.catalogue import is_keyed
 
 if TYPE_CHECKING:
     from gitexp.history.read import Run
-    from gitexp.model.datarecord import DatasetRecord
-    from gitexp.model.run import SplitRows
+    from gitexp.record.datarecord import DatasetRecord
+    from gitexp.record.run import SplitRows
 
     # What a record says of the rows of splits: [splits] of run.toml, and data.toml.
     Stated = tuple[Mapping[str, SplitRows], Mapping[str, DatasetRecord]]
@@ -219,7 +219,7 @@ def environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
         return {} if known else None
     if a.environment is None or b.environment is None:
         return None
-    from gitexp.model.environment import UNKNOWN, environment_differences
+    from gitexp.record.environment import UNKNOWN, environment_differences
 
     found = {group: pairs for group, pairs in environment_differences(a.environment, b.environment).items() if pairs}
     if known or "packages" in found:

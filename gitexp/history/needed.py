@@ -12,10 +12,10 @@ from typing import NamedTuple
 from gitexp.datasets.objects.names import name_of
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
-from gitexp.model.bounded import LARGEST, Unreadable, load_tables
-from gitexp.model.catalogue import dataset_name
-from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.manifest import ALGORITHM, Entry, display, parse_blocks, parse_manifest
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.manifest import ALGORITHM, Entry, display, parse_blocks, parse_manifest
+from gitexp.spec.catalogue import dataset_name
+from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
 _ARTIFACTS = "artifacts.xxh128"
 _PARTS = ("data.toml", _ARTIFACTS, "run.toml")

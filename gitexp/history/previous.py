@@ -9,10 +9,10 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, start
 from gitexp.git.standing import branch_ref
 from gitexp.git.trailers import asked, told
-from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.message import one_line
-from gitexp.model.metrics import load_metrics
-from gitexp.model.run import SplitRows, load_run
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.message import one_line
+from gitexp.record.metrics import load_metrics
+from gitexp.record.run import SplitRows, load_run
 
 FAR = 10  # runs back; smoke runs are compared with smoke runs alone
 PATIENCE_S = 0.05  # what the search may still take once the program has ended: a run is not held up for one line

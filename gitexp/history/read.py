@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader
-from gitexp.model.bounded import LARGEST, Unreadable, load_tables
-from gitexp.model.run import RunRecord, load_run
+from gitexp.record.run import RunRecord, load_run
+from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Run:
     @cached_property
     def metrics(self) -> Mapping[str, float | int]:
         """One summary value for each metric."""
-        from gitexp.model.metrics import load_metrics
+        from gitexp.record.metrics import load_metrics
 
         return self._parsed("metrics.toml", lambda text: load_metrics(text)) or {}
 
@@ -98,7 +98,7 @@ class Run:
     @cached_property
     def recipe_values(self) -> Mapping[str, Any]:
         """The recipe by dotted key, without [about] and [why]: what counts as an input."""
-        from gitexp.model.recipe import flatten
+        from gitexp.spec.recipe import flatten
 
         return flatten(dict(self.recipe or {}))
 
@@ -118,21 +118,21 @@ class Run:
     @cached_property
     def data(self) -> Mapping[str, Any]:
         """The datasets by name: DatasetRecord each."""
-        from gitexp.model.datarecord import load_data
+        from gitexp.record.datarecord import load_data
 
         return self._parsed("data.toml", lambda text: load_data(text)) or {}
 
     @cached_property
     def environment(self) -> Mapping[str, Any] | None:
         """environment.toml, parsed."""
-        from gitexp.model.environment import load_environment
+        from gitexp.record.environment import load_environment
 
         return self._parsed("environment.toml", lambda text: load_environment(text))
 
     @cached_property
     def environment_lines(self) -> list[str]:
         """Those of environment.toml that do not tell what was measured."""
-        from gitexp.model.environment import lines_but_measures
+        from gitexp.record.environment import lines_but_measures
 
         return lines_but_measures(self._text("environment.toml") or "")
 
@@ -146,7 +146,7 @@ class Run:
     @cached_property
     def artifacts(self) -> Artifacts:
         """What the program saved."""
-        from gitexp.model.manifest import display, parse_blocks
+        from gitexp.record.manifest import display, parse_blocks
 
         first: list[tuple[str, str]] = []
         count = 0

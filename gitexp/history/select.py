@@ -17,7 +17,7 @@ from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row, left_behind
 from gitexp.history.read import goal_of, read_run
 from gitexp.history.walk import Runs, unreadable
-from gitexp.model.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
+from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
 SHOWN = 8  # letters of an id in lists
@@ -98,7 +98,7 @@ class History:
         stated = goal_of(metric, self.goals)
         if stated:
             return stated
-        from gitexp.model.schema import inline
+        from gitexp.text.schema import inline
 
         raise GitexpError(
             f"Is a high or a low {metric!r} better? Neither the recipe nor gitexp.toml says",
@@ -223,7 +223,7 @@ def _no_best(rows: list[Row], metric: str, recipe: str | None) -> UnknownRun:
     """Why none of the runs is the best by a metric: no such recipe, no such metric, or none with a number."""
     of = [row for row in rows if recipe in (None, row.recipe)]
     if recipe is not None and not of:
-        from gitexp.model.schema import near
+        from gitexp.text.schema import near
 
         names = list(dict.fromkeys(row.recipe for row in rows if row.problem is None))
         hint = [f"recipes there are: {', '.join(names[:12])}"] if names else []

@@ -16,11 +16,11 @@ from gitexp.git.repo import ObjectReader, Repo, failure, is_ancestor, output, st
 from gitexp.history.cache import A_DAY_S, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record
-from gitexp.model.bounded import LARGEST
-from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.identity import RunId
-from gitexp.model.metrics import load_metrics
-from gitexp.model.run import RunRecord
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.identity import RunId
+from gitexp.record.metrics import load_metrics
+from gitexp.record.run import RunRecord
+from gitexp.text.bounded import LARGEST
 
 T = TypeVar("T")
 

@@ -15,16 +15,16 @@ from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.history.read import Run
-from gitexp.model.config import Config
-from gitexp.model.recipe import Recipe, dump_recipe, leaves, ordered
-from gitexp.model.recipe_shape import REMARKS
-from gitexp.model.run import RunRecord
-from gitexp.model.schema import KeyPath, dotted, escaped, inline
 from gitexp.pipelines.data import Watch
 from gitexp.pipelines.rehearse import rehearse
+from gitexp.record.run import RunRecord
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe, dump_recipe, leaves, ordered
+from gitexp.spec.recipe_shape import REMARKS
 from gitexp.stages.check import check_program
 from gitexp.stages.resolve import resolve, resolve_command
 from gitexp.stages.train import training_argv
+from gitexp.text.schema import KeyPath, dotted, escaped, inline
 
 Allow = Callable[[Refused], None]  # returns where somebody said yes to what is told; raises it otherwise
 FLAGS = {("seed",): "--seed", ("run", "timeout"): "--timeout"}

@@ -12,16 +12,16 @@ from typing import NamedTuple
 from gitexp.clone import read_text
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
-from gitexp.model.assembly import made_of_components
-from gitexp.model.config import Config
-from gitexp.model.expected import FILE as EXPECTED
-from gitexp.model.expected import Expected, load_expected
-from gitexp.model.fitting import Part, problems_with
-from gitexp.model.recipe import Recipe
-from gitexp.model.recipe_shape import SLOTS
-from gitexp.model.schema import escaped
+from gitexp.spec.assembly import made_of_components
+from gitexp.spec.config import Config
+from gitexp.spec.expected import FILE as EXPECTED
+from gitexp.spec.expected import Expected, load_expected
+from gitexp.spec.fitting import Part, problems_with
+from gitexp.spec.recipe import Recipe
+from gitexp.spec.recipe_shape import SLOTS
 from gitexp.stages.index import Component, Listed, index_components, index_recipes, parts_of
 from gitexp.stages.resolve import resolve
+from gitexp.text.schema import escaped
 
 NOTICE = "ATTRIBUTION.md"  # as the recipes that ship with gitexp have one beside their data
 

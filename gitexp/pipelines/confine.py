@@ -16,8 +16,8 @@ from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.repo import ObjectReader, Repo, finish, output, start
 from gitexp.history.datause import manifest_at
-from gitexp.model.datarecord import DatasetRecord, load_data
-from gitexp.model.manifest import display
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.manifest import display
 
 SHOWN = 20
 POINTER = b"version https://git-lfs.github.com/spec/"

@@ -14,10 +14,10 @@ from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
 from gitexp.git.repo import ObjectReader
-from gitexp.model.catalogue import DatasetRef, is_keyed
-from gitexp.model.config import Config
-from gitexp.model.datarecord import DatasetRecord
-from gitexp.model.manifest import dataset_digest
+from gitexp.record.datarecord import DatasetRecord
+from gitexp.record.manifest import dataset_digest
+from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.spec.config import Config
 from gitexp.stages.provide import Provided, provide
 from gitexp.stages.submit import DataToRecord
 

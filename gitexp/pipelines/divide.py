@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.schema import near
 from gitexp.pipelines.data import access_to
+from gitexp.spec.catalogue import DatasetRef
 from gitexp.stages.provide import provide
 from gitexp.stages.vet import draw_rows
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -15,9 +15,9 @@ from gitexp.datasets.contracts.description import Description
 from gitexp.datasets.pinned import Access
 from gitexp.datasets.rows.tables import header_doubt
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.contract import Contract, load_contract
 from gitexp.pipelines.data import access_to
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.contract import Contract, load_contract
 from gitexp.stages.provide import Provided, provide
 from gitexp.stages.vet import contract_table
 

@@ -24,12 +24,12 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
 from gitexp.history.read import Run
-from gitexp.model.bounded import LARGEST
-from gitexp.model.catalogue import dataset_name
-from gitexp.model.config import Config
-from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, line_blocks, parse_blocks, parse_manifest
-from gitexp.model.schema import near
 from gitexp.pipelines.refetch import refetch, whom_to_ask
+from gitexp.record.manifest import ALGORITHM, Entry, display, dump_manifest, line_blocks, parse_blocks, parse_manifest
+from gitexp.spec.catalogue import dataset_name
+from gitexp.spec.config import Config
+from gitexp.text.bounded import LARGEST
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -10,8 +10,8 @@ from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, Repo, output
 from gitexp.history.read import Run
-from gitexp.model.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
 from gitexp.pipelines.get import Got, Wanted, require_own
+from gitexp.record.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
 
 CODE = "code"
 _LINK, _SUBMODULE, _PROGRAM = b"120000", b"160000", b"100755"

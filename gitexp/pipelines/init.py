@@ -14,7 +14,7 @@ from gitexp.git.repo import Repo
 from gitexp.git.standing import ANOTHER, Look, branch_ref
 from gitexp.git.worktree import Survey
 from gitexp.history.cache import left_behind
-from gitexp.model.template import CONFIG_TEMPLATE
+from gitexp.spec.template import CONFIG_TEMPLATE
 
 
 class Initialised(NamedTuple):

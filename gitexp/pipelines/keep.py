@@ -15,12 +15,12 @@ from gitexp.datasets.pinned import require_key
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import tracked_link
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config
-from gitexp.model.manifest import display
-from gitexp.model.schema import near
 from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.record.manifest import display
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.config import Config
 from gitexp.stages.provide import Provided, provide
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -14,11 +14,11 @@ import tomli as tomllib
 from gitexp import __version__
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
-from gitexp.model.manifest import Entry, dataset_digest, dump_manifest
-from gitexp.model.schema import near, spell
-from gitexp.model.tomledit import set_string
 from gitexp.pipelines.cards import NOTICE
+from gitexp.record.manifest import Entry, dataset_digest, dump_manifest
 from gitexp.stages.resolve import FILE, FOLDER
+from gitexp.text.schema import near, spell
+from gitexp.text.tomledit import set_string
 
 # Names become parts of paths in TOML, Python and shell: letters that need no quotes anywhere.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"

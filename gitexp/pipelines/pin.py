@@ -10,10 +10,10 @@ from gitexp.clone import Clone
 from gitexp.datasets.pinned import Access, manifest_behind
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef, is_keyed
-from gitexp.model.config import Config
-from gitexp.model.manifest import ManifestDifferences, manifest_differences
 from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.record.manifest import ManifestDifferences, manifest_differences
+from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.spec.config import Config
 from gitexp.stages.look import look
 from gitexp.stages.pin import write_parent, write_pin
 from gitexp.stages.provide import provide

@@ -12,10 +12,10 @@ from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.errors import Refused
 from gitexp.git.worktree import Surveyed
-from gitexp.model.batchjob import batch_job
-from gitexp.model.config import Config
-from gitexp.model.identity import RunId
-from gitexp.model.recipe import Recipe
+from gitexp.record.batchjob import batch_job
+from gitexp.record.identity import RunId
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import DataToRecord, Program, Streams, Submitted, keep_secrets, make_folder, submit
 

@@ -23,10 +23,10 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
-from gitexp.model.catalogue import is_keyed
-from gitexp.model.datarecord import load_data
-from gitexp.model.manifest import ALGORITHM, dataset_digest, line_blocks
-from gitexp.model.message import RUN_TRAILER
+from gitexp.record.datarecord import load_data
+from gitexp.record.manifest import ALGORITHM, dataset_digest, line_blocks
+from gitexp.record.message import RUN_TRAILER
+from gitexp.spec.catalogue import is_keyed
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20

@@ -12,11 +12,11 @@ from gitexp.git.repo import ObjectReader
 from gitexp.history.datause import Hit, Wanted, find_bytes, uses, wanted_digest
 from gitexp.history.select import History
 from gitexp.history.versions import Version, versions_of
-from gitexp.model.catalogue import is_keyed
-from gitexp.model.config import Config
-from gitexp.model.manifest import HEX_DIGITS
-from gitexp.model.schema import near
+from gitexp.record.manifest import HEX_DIGITS
+from gitexp.spec.catalogue import is_keyed
+from gitexp.spec.config import Config
 from gitexp.stages.look import Look, look
+from gitexp.text.schema import near
 
 
 class BytesUsed(NamedTuple):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.history.needed import DatasetNeed
-from gitexp.model.catalogue import DatasetRef, source_url
-from gitexp.model.config import Config
-from gitexp.model.trust import Unapproved
+from gitexp.spec.catalogue import DatasetRef, source_url
+from gitexp.spec.config import Config
+from gitexp.spec.trust import Unapproved
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

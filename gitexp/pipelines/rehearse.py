@@ -16,9 +16,9 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.executors.beside import run_to_end
-from gitexp.model.config import Config
-from gitexp.model.recipe import Recipe
 from gitexp.pipelines.data import Dataset, Watch, data_paths, data_to_record, ready_data
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.submit import program_env, write_data
 from gitexp.stages.train import Task, completed, flow_lines, lay_out_training, training_argv, why_not_begun

@@ -16,14 +16,14 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
-from gitexp.model.bounded import load_tables
-from gitexp.model.message import JOB_TRAILER
-from gitexp.model.recipe import flatten
-from gitexp.model.run import RunRecord
 from gitexp.pipelines.data import Watch
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.rehearse import rehearse_with
 from gitexp.pipelines.resume import changed_since, going_on, newest_attempt
+from gitexp.record.message import JOB_TRAILER
+from gitexp.record.run import RunRecord
+from gitexp.spec.recipe import flatten
+from gitexp.text.bounded import load_tables
 
 
 def take_up(checked: Checked, job: str, *, history: History, reader: ObjectReader, watch: Watch) -> Checked | RunRecord:

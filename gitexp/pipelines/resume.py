@@ -19,15 +19,15 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import data_state
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
-from gitexp.model.identity import RunId
-from gitexp.model.run import RunRecord
-from gitexp.model.schema import escaped
 from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.data import Dataset, Watch
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
 from gitexp.pipelines.prepare import Again, Checked, in_progress, other_code
 from gitexp.pipelines.run import check_resolved
+from gitexp.record.identity import RunId
+from gitexp.record.run import RunRecord
 from gitexp.stages.resolve import resolve_recorded
+from gitexp.text.schema import escaped
 
 CHECKPOINTS = "checkpoints/"
 MOST_ATTEMPTS = 999_999  # more digits than RUN takes

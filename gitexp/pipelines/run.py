@@ -13,11 +13,10 @@ from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
-from gitexp.model.config import Config
-from gitexp.model.recipe import Recipe, program_argv
-from gitexp.model.schema import escaped
 from gitexp.pipelines.prepare import Checked, prepare
 from gitexp.regularfile import read_regular
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe, program_argv
 from gitexp.stages.check import (
     check_branch,
     check_components,
@@ -32,6 +31,7 @@ from gitexp.stages.execute import Screen, Terminal, execute
 from gitexp.stages.resolve import resolve, resolve_command
 from gitexp.stages.snapshot import check_snapshot
 from gitexp.stages.submit import Streams, Submitted
+from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.pipelines.data import Dataset, Watch

@@ -25,13 +25,13 @@ from gitexp.git.repo import ObjectReader, Repo, ref_id
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import Config, RemoteSettings
-from gitexp.model.manifest import dataset_digest, display, parse_manifest
-from gitexp.model.message import RUN_TRAILER
-from gitexp.model.schema import near
-from gitexp.model.trust import require_remotes
 from gitexp.pipelines.data import is_hidden
+from gitexp.record.manifest import dataset_digest, display, parse_manifest
+from gitexp.record.message import RUN_TRAILER
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.config import Config, RemoteSettings
+from gitexp.spec.trust import require_remotes
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -19,9 +19,9 @@ from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
 from gitexp.git.standing import Look, branch_ref
-from gitexp.model.recipe import MetricRules
-from gitexp.model.written import load as written_before
+from gitexp.record.written import load as written_before
 from gitexp.regularfile import read_regular
+from gitexp.spec.recipe import MetricRules
 from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn

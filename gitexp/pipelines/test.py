@@ -16,19 +16,19 @@ from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.executors.beside import run_to_end
-from gitexp.model.expected import FILE as EXPECTED
-from gitexp.model.expected import Golden
-from gitexp.model.junit import Case, dump_junit
-from gitexp.model.recipe import Recipe
-from gitexp.model.schema import escaped
 from gitexp.pipelines.cards import read_expected
 from gitexp.pipelines.data import Watch, ready_data
 from gitexp.pipelines.rehearse import OUTPUT, lay_out_scratch
+from gitexp.spec.expected import FILE as EXPECTED
+from gitexp.spec.expected import Golden
+from gitexp.spec.junit import Case, dump_junit
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.collect import collect
 from gitexp.stages.cover import TESTS, Own, folders_with_tests, own_components, untested
 from gitexp.stages.resolve import FILE, resolve
 from gitexp.stages.train import importable, training_argv, why_not_begun
+from gitexp.text.schema import escaped
 
 LAST_LINES = 15
 REPORT = "pytest.xml"

@@ -15,11 +15,11 @@ from gitexp.git.branch import require_not_checked_out, require_startable
 from gitexp.git.hooks import is_set_up, pre_run_hook, run_pre_run_hook
 from gitexp.git.standing import Look, branch_ref
 from gitexp.git.worktree import Change, Surveyed
-from gitexp.model.config import Config
-from gitexp.model.recipe import Recipe
-from gitexp.model.recipe_shape import OWN
-from gitexp.model.schema import dotted, escaped, inline
 from gitexp.regularfile import read_regular
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe
+from gitexp.spec.recipe_shape import OWN
+from gitexp.text.schema import dotted, escaped, inline
 
 MOST_SOURCE = 1 << 20  # bytes of a program that are looked at
 
@@ -155,7 +155,7 @@ def check_components(surveyed: Surveyed, recipe: Recipe) -> None:
 
     from gitexp.errors import RecipeErrors
     from gitexp.git.repo import finish_answer, start
-    from gitexp.model.assembly import components_in, files_of
+    from gitexp.spec.assembly import components_in, files_of
 
     root = surveyed.repo.root
     files = [
@@ -188,7 +188,7 @@ def seed_that_nothing_takes(recipe: Recipe, argv: Sequence[str], *, cwd: Path) -
     """What to warn of where a seed is recorded, and neither the command nor a file that it names shows who takes it."""
     if recipe.seed is None or recipe.made_of_components:  # those are all seeded
         return None
-    from gitexp.model.placeholders import parse
+    from gitexp.spec.placeholders import parse
 
     if any(("seed",) in parse(element) for element in recipe.values.get("run", {}).get("command", ())):
         return None

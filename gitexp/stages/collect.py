@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
-from gitexp.model.bounded import Unreadable
-from gitexp.model.headline import judged_by, summarise
-from gitexp.model.history import HistoryWriter, Lines, kept
-from gitexp.model.metricreader import Reader
-from gitexp.model.metrics import Number
-from gitexp.model.run import Judged
-from gitexp.model.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
+from gitexp.record.headline import judged_by, summarise
+from gitexp.record.history import HistoryWriter, Lines, kept
+from gitexp.record.metricreader import Reader
+from gitexp.record.metrics import Number
+from gitexp.record.run import Judged
+from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
+from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
-    from gitexp.model.blocks import Block
-    from gitexp.model.recipe import MetricRules
+    from gitexp.record.blocks import Block
+    from gitexp.spec.recipe import MetricRules
 
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
@@ -71,7 +71,7 @@ def collect(
     with Room(Path(folder, runfolder.RECORD)) as room:
         others = _beside(folder) if rules.files else {}
         told = _Told(rules, completed, rewritten, others)
-        from gitexp.model.timeorder import OutOfOrder
+        from gitexp.record.timeorder import OutOfOrder
 
         try:
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
@@ -125,8 +125,8 @@ def _history(
     sort: bool,
 ) -> HistoryWriter:
     """All rows, put down in the order of the format. Raises OutOfOrder: they must be sorted."""
-    from gitexp.model.blocks import blocks
-    from gitexp.model.timeorder import in_time, watched
+    from gitexp.record.blocks import blocks
+    from gitexp.record.timeorder import in_time, watched
 
     history = HistoryWriter(Spool(room), with_attempts=attempt > 1)
     if attempt > 1:
@@ -153,7 +153,7 @@ def _size(folder: str, name: str) -> int:
 
 def _earlier(folder: str, told: _Told) -> Iterator[tuple[int, Block]]:
     """The rows of earlier attempts, as resume left them."""
-    from gitexp.model.pasthistory import past_blocks
+    from gitexp.record.pasthistory import past_blocks
 
     try:
         fd, _ = open_regular(Path(folder, runfolder.EARLIER))
@@ -228,7 +228,7 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
 
 
 def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | None, told: _Told) -> Iterator[Block]:
-    from gitexp.model.metricfiles import read_metric_file
+    from gitexp.record.metricfiles import read_metric_file
 
     reader, start = told.reader(name), 0
     try:
@@ -250,7 +250,7 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
 
 def _goes_on(file: IO[bytes], name: str, start: int) -> bool:
     """Whether the rows behind byte `start` may be of the run that wrote those before: unless the step falls there."""
-    from gitexp.model.metricfiles import read_metric_file
+    from gitexp.record.metricfiles import read_metric_file
 
     tail = os.pread(file.fileno(), 4096, max(0, start - 4096))[: min(start, 4096)]
     last_line = start - len(tail) + tail[:-1].rfind(b"\n") + 1

@@ -14,11 +14,11 @@ from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, seed_of
 from gitexp.history.read import Run, goal_of, manifest_parts
-from gitexp.model.bounded import Unreadable
-from gitexp.model.metrics import is_setting
+from gitexp.record.metrics import is_setting
+from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
-    from gitexp.model.manifest import ManifestDifferences
+    from gitexp.record.manifest import ManifestDifferences
 
 
 class CountChange(NamedTuple):
@@ -187,7 +187,7 @@ def _file_differences(reader: ObjectReader, a: Run, b: Run, name: str) -> Manife
 
     Only parts that one of the two has are read: no path of a part that both have can be in another part of either.
     """
-    from gitexp.model.manifest import part_differences
+    from gitexp.record.manifest import part_differences
 
     old, new = manifest_parts(reader, a, name), manifest_parts(reader, b, name)
     if old is None or new is None:
@@ -197,7 +197,7 @@ def _file_differences(reader: ObjectReader, a: Run, b: Run, name: str) -> Manife
 
 
 def _read_others(reader: ObjectReader, parts: Sequence[str], shared: Set[str]) -> Iterator[bytes]:
-    from gitexp.model.manifest import line_blocks
+    from gitexp.record.manifest import line_blocks
 
     for oid in parts:
         if oid not in shared:
@@ -268,7 +268,7 @@ def _seed_text(run: Run) -> str:
 def _other_hardware(a: Run, b: Run) -> Iterator[str]:
     if a.tree.get("environment.toml") == b.tree.get("environment.toml") or not a.environment or not b.environment:
         return
-    from gitexp.model.environment import environment_class, training_hardware
+    from gitexp.record.environment import environment_class, training_hardware
 
     old, new = environment_class(dict(a.environment)), environment_class(dict(b.environment))
     if old != new:

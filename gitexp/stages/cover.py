@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.model.assembly import components_in, files_of
-from gitexp.model.schema import dotted
 from gitexp.regularfile import read_regular
+from gitexp.spec.assembly import components_in, files_of
+from gitexp.text.schema import dotted
 
 TESTS = "tests"
 _TESTED_ELSEWHERE = ("gitexp", "torch")  # even where the repository is theirs

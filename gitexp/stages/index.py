@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from gitexp.clone import read_text
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, output
-from gitexp.model.assembly import components_in, filled
-from gitexp.model.bounded import load_toml
-from gitexp.model.card import Card, find_card, load_cards
-from gitexp.model.fitting import Part
-from gitexp.model.recipe import Recipe
-from gitexp.model.recipe_shape import DEFAULT_USE, RESERVED
-from gitexp.model.schema import dotted
-from gitexp.model.signature import literal_defaults
 from gitexp.regularfile import read_regular
+from gitexp.spec.assembly import components_in, filled
+from gitexp.spec.card import Card, find_card, load_cards
+from gitexp.spec.fitting import Part
+from gitexp.spec.recipe import Recipe
+from gitexp.spec.recipe_shape import DEFAULT_USE, RESERVED
+from gitexp.spec.signature import literal_defaults
+from gitexp.text.bounded import load_toml
+from gitexp.text.schema import dotted
 
 FOLDER, FILE = "recipes", "recipe.toml"
 _PACKAGE = Path(__file__).parents[1]  # gitexp/

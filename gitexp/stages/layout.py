@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gitexp import runfolder
 from gitexp.git.objects import Laid, is_whole
 from gitexp.git.repo import ObjectReader, Repo
-from gitexp.model.manifest import PART_LINES, SHA256, XXH128, split_parts
+from gitexp.record.manifest import PART_LINES, SHA256, XXH128, split_parts
 from gitexp.regularfile import read_regular
 
 if TYPE_CHECKING:

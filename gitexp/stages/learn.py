@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gitexp import runfolder
-from gitexp.model.trained import (
+from gitexp.regularfile import read_regular
+from gitexp.spec.trained import (
     Learned,
     defects_of,
     digests_of,
@@ -23,7 +24,6 @@ from gitexp.model.trained import (
     sources_of,
     splits_of,
 )
-from gitexp.regularfile import read_regular
 
 MAX_BYTES = 1 << 20  # of one document
 MOST_RANKS = 4096

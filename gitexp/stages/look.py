@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.model.catalogue import DatasetRef, is_keyed
+from gitexp.spec.catalogue import DatasetRef, is_keyed
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

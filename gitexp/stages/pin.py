@@ -7,10 +7,10 @@ from pathlib import Path
 
 from gitexp.clone import read_text
 from gitexp.errors import GitexpError
-from gitexp.model.bounded import load_toml
-from gitexp.model.config import Config
-from gitexp.model.schema import KeyPath, dotted, quote_key
-from gitexp.model.tomledit import set_string
+from gitexp.spec.config import Config
+from gitexp.text.bounded import load_toml
+from gitexp.text.schema import KeyPath, dotted, quote_key
+from gitexp.text.tomledit import set_string
 
 
 def write_pin(root: Path, config: Config, name: str, digest: str) -> str:

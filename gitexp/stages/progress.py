@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.model.identity import RunId
-from gitexp.model.metricreader import Reader
+from gitexp.record.identity import RunId
+from gitexp.record.metricreader import Reader
 from gitexp.regularfile import open_regular
 from gitexp.worker.life import program_lives, recorder_life, worker_life
 

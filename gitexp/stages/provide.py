@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.datasets.manifest import Built, build_manifest
 from gitexp.datasets.pinned import Access, OutOfReach, manifest_behind, obtain_pinned, require_key
 from gitexp.errors import Refused, beyond
-from gitexp.model.catalogue import DatasetRef, is_keyed
-from gitexp.model.schema import near
+from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.sources.resolution import Fetched, Resolution
@@ -202,7 +202,7 @@ def _back_or_pinned(ref: DatasetRef, entry: str) -> str:
 
 
 def _differences(pinned: str, manifest: bytes, access: Access) -> list[str]:
-    from gitexp.model.manifest import manifest_differences
+    from gitexp.record.manifest import manifest_differences
 
     before = manifest_behind(pinned, access)
     if before is None:

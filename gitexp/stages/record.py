@@ -26,15 +26,14 @@ from gitexp.git.objects import Laid, Written, sync_code, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
-from gitexp.model.environment import UNKNOWN, dump_environment, requirements
-from gitexp.model.identity import Code, Recorder, RunId
-from gitexp.model.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
-from gitexp.model.manifest import Entry as ManifestEntry
-from gitexp.model.message import compose_message, printable
-from gitexp.model.metrics import dump_metrics
-from gitexp.model.readme import RECORD_README
-from gitexp.model.run import History, Judged, Resources, RunRecord, Saved, dump_run
-from gitexp.model.trained import Learned
+from gitexp.record.environment import UNKNOWN, dump_environment, requirements
+from gitexp.record.identity import Code, Recorder, RunId
+from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
+from gitexp.record.manifest import Entry as ManifestEntry
+from gitexp.record.message import compose_message, printable
+from gitexp.record.metrics import dump_metrics
+from gitexp.record.readme import RECORD_README
+from gitexp.record.run import History, Judged, Resources, RunRecord, Saved, dump_run
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import (
@@ -46,6 +45,7 @@ from gitexp.secretnames import (
     redact_values,
     secret_values,
 )
+from gitexp.spec.trained import Learned
 from gitexp.worker.output import read_output
 
 SHOWS_LIFE = 1000  # after so many files
@@ -212,7 +212,7 @@ def _clean_recipe(text: bytes) -> bytes:
     values = tomllib.loads(text.decode())
     if not named_in_values(values):
         return text
-    from gitexp.model.recipe import dump_recipe
+    from gitexp.spec.recipe import dump_recipe
 
     return dump_recipe(redact_values(values)).encode()
 
@@ -279,7 +279,7 @@ def _clean_names(
         return results, artifacts
     from xxhash import xxh3_128_hexdigest
 
-    from gitexp.model.history import renamed_columns
+    from gitexp.record.history import renamed_columns
 
     cleaned: dict[str, str] = {}
 

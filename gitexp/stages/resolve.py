@@ -14,12 +14,12 @@ import tomli as tomllib
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
-from gitexp.model.bounded import OutOfBounds, load_toml
-from gitexp.model.config import Config
-from gitexp.model.placeholders import escape
-from gitexp.model.recipe import Recipe, finish
-from gitexp.model.recipe_merge import Merged, Origin
-from gitexp.model.schema import KeyPath, dotted, escaped, expected, near, spell
+from gitexp.spec.config import Config
+from gitexp.spec.placeholders import escape
+from gitexp.spec.recipe import Recipe, finish
+from gitexp.spec.recipe_merge import Merged, Origin
+from gitexp.text.bounded import OutOfBounds, load_toml
+from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, spell
 
 FOLDER = "recipes"
 FILE = "recipe.toml"
@@ -149,7 +149,7 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     try:
         table = load_toml(text)
     except tomllib.TOMLDecodeError as error:
-        from gitexp.model.keylines import syntax_error
+        from gitexp.text.keylines import syntax_error
 
         line, words = syntax_error(text, error)
         merged.problems.append(f"{escaped(shown)}:{line}: {words}")

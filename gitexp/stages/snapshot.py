@@ -9,10 +9,10 @@ from typing import NamedTuple
 from gitexp.errors import Refused, beyond
 from gitexp.git.repo import algorithm
 from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
-from gitexp.model.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
-from gitexp.model.config import Policy
-from gitexp.model.identity import Code
+from gitexp.record.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
+from gitexp.record.identity import Code
 from gitexp.regularfile import read_regular
+from gitexp.spec.config import Policy
 
 LONGEST_READ = 1 << 16
 SHOWN = 20  # paths named in a record; the count says how many there were

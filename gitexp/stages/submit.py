@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from gitexp import runfolder
 from gitexp.git.recorder import user_name
 from gitexp.git.repo import users_umask
-from gitexp.model.config import Config
-from gitexp.model.datarecord import DatasetRecord, dump_data
-from gitexp.model.identity import Code, RunId, as_plain, new_run_id
-from gitexp.model.manifest import dataset_digest
-from gitexp.model.recipe import Recipe
-from gitexp.model.written import OWN, Written, matches, note, path_of
+from gitexp.record.datarecord import DatasetRecord, dump_data
+from gitexp.record.identity import Code, RunId, as_plain, new_run_id
+from gitexp.record.manifest import dataset_digest
+from gitexp.record.written import OWN, Written, matches, note, path_of
 from gitexp.regularfile import open_regular
+from gitexp.spec.config import Config
+from gitexp.spec.recipe import Recipe
 
 WATCHED = 64  # metric files at which the worker looks now and then
 

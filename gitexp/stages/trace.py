@@ -9,10 +9,10 @@ from gitexp.git.repo import ObjectReader
 from gitexp.history.datause import uses
 from gitexp.history.read import read_run
 from gitexp.history.select import History
-from gitexp.model.catalogue import DatasetRef, Derived
-from gitexp.model.datarecord import DatasetRecord
-from gitexp.model.lineage import Ancestor, ancestors
-from gitexp.model.schema import near
+from gitexp.record.datarecord import DatasetRecord
+from gitexp.spec.catalogue import DatasetRef, Derived
+from gitexp.spec.lineage import Ancestor, ancestors
+from gitexp.text.schema import near
 
 
 def trace(

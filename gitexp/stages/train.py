@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.errors import GitexpError, RecipeErrors, Refused, Stopped
-from gitexp.model.assembly import with_defaults
-from gitexp.model.recipe import Recipe, dump_recipe, leaves, ordered
-from gitexp.model.recipe_merge import Origin
-from gitexp.model.schema import dotted, escaped
+from gitexp.spec.assembly import with_defaults
+from gitexp.spec.recipe import Recipe, dump_recipe, leaves, ordered
+from gitexp.spec.recipe_merge import Origin
+from gitexp.text.schema import dotted, escaped
 
 FORMAT = 1
 MODULE = "gitexp.training"
@@ -144,7 +144,7 @@ def completed(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _components(folder: Path) -> Mapping[str, Any]:
-    from gitexp.model.trained import require_plain
+    from gitexp.spec.trained import require_plain
 
     try:
         document = runfolder.read_json(str(folder), runfolder.COMPONENTS) or {}

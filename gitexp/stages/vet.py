@@ -15,9 +15,9 @@ from gitexp.clone import read_text
 from gitexp.datasets.place import Place
 from gitexp.datasets.wholefile import write_note
 from gitexp.errors import Refused, beyond, counted
-from gitexp.model.catalogue import DatasetRef, DrawRule
-from gitexp.model.manifest import dataset_digest
+from gitexp.record.manifest import dataset_digest
 from gitexp.regularfile import read_regular
+from gitexp.spec.catalogue import DatasetRef, DrawRule
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -86,9 +86,9 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         return ref.contract
     import tomli as tomllib
 
-    from gitexp.model.bounded import load_toml
-    from gitexp.model.contract import contract_problems
-    from gitexp.model.keylines import located, syntax_error
+    from gitexp.spec.contract import contract_problems
+    from gitexp.text.bounded import load_toml
+    from gitexp.text.keylines import located, syntax_error
 
     name = ref.contract_file
     text = read_text(place.root, name)
@@ -126,7 +126,7 @@ def _keep_contract(
     if noted is not None:
         return contract_digest, noted
     from gitexp.datasets.contracts.contract import check_contract
-    from gitexp.model.contract import load_contract
+    from gitexp.spec.contract import load_contract
 
     result = check_contract(path, load_contract(table), progress=progress)
     if result.violations:

@@ -16,8 +16,8 @@ from gitexp.clone import place_of
 from gitexp.errors import Refused, beyond, counted
 from gitexp.git.ignoring import kept_out
 from gitexp.git.worktree import Surveyed
-from gitexp.model.config import Config
-from gitexp.model.manifest import display
+from gitexp.record.manifest import display
+from gitexp.spec.config import Config
 
 SHOWN = 20
 
@@ -99,9 +99,9 @@ def check_secrets(surveyed: Surveyed, *, subject: str) -> None:
     """Raises Refused where what HEAD does not have looks like secrets: new files by their names or by what is in them,
     others by the lines that were typed into them."""
     from gitexp.git.repo import output
-    from gitexp.model.secretfile import READ, looks_secret, typed_secret
     from gitexp.redact import UNMISTAKABLE
     from gitexp.secretnames import secret_values
+    from gitexp.spec.secretfile import READ, looks_secret, typed_secret
 
     values = [value for value in secret_values(os.environ) if len(value) >= UNMISTAKABLE]
     found, edited, repo = list[_Held](), list[_Held](), surveyed.repo

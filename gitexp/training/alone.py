@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gitexp import runfolder
-from gitexp.model.assembly import REQUIRED
-from gitexp.model.bounded import load_toml
+from gitexp.spec.assembly import REQUIRED
+from gitexp.text.bounded import load_toml
 
 
 def lacking(recipe: Path) -> list[str]:

@@ -14,7 +14,7 @@ from torch import nn
 
 import gitexp
 from gitexp import runfolder
-from gitexp.model.schema import KeyPath, Problem
+from gitexp.text.schema import KeyPath, Problem
 from gitexp.training.job import Job, read_job
 from gitexp.training.joining.assemble import Assembled, Assembly, Refusal
 from gitexp.training.joining.parts import Part, build, defaults, find_parts, unversioned
@@ -177,7 +177,7 @@ def _description(job: Job, parts: Mapping[KeyPath, Part], assembled: Assembled) 
 
 
 def _component(part: Part) -> dict[str, Any]:
-    from gitexp.model.fields import as_data
+    from gitexp.spec.fields import as_data
 
     known: dict[str, Any] = {"use": part.use, "source": part.resolved.source, "slot": part.path[0]}
     if part.card is not None:

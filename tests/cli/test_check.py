@@ -9,8 +9,8 @@ from harness import Lab
 
 from gitexp.cli.commands.check import explained
 from gitexp.cli.render import Screen
-from gitexp.model.config import load_config
-from gitexp.model.recipe import Recipe
+from gitexp.spec.config import load_config
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.resolve import resolve
 
 BASE = """\

@@ -13,8 +13,8 @@ from gitexp.cli.main import run_command
 from gitexp.cli.render import Screen
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
-from gitexp.model.catalogue import DatasetRef, Derived, DrawRule
-from gitexp.model.lineage import Ancestor
+from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule
+from gitexp.spec.lineage import Ancestor
 from gitexp.stages.look import Look
 
 A = "kkkkllllmmmmnnnn"

@@ -7,8 +7,8 @@ from harness import Lab
 
 from gitexp.cli.recipepage import index_page
 from gitexp.cli.render import Screen
-from gitexp.model.card import Card
 from gitexp.pipelines.cards import Fit, Index
+from gitexp.spec.card import Card
 from gitexp.stages.index import Component
 
 RECIPE = """\

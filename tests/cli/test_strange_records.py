@@ -27,7 +27,7 @@ from gitexp.datasets.place import Place
 from gitexp.git.repo import ObjectReader, Repo, find_repo
 from gitexp.history.read import Run
 from gitexp.history.walk import _read_row
-from gitexp.model.run import NewerFormat
+from gitexp.record.run import NewerFormat
 from gitexp.stages.compare import compare
 
 A = "kkkkllllmmmmnnnn"

@@ -9,7 +9,7 @@ from harness import Lab
 
 from gitexp.git.repo import ObjectReader, Repo
 from gitexp.history.needed import DatasetNeed, FileNeed, from_code, is_in_code, needed, sampled_history
-from gitexp.model.manifest import Entry, parse_manifest
+from gitexp.record.manifest import Entry, parse_manifest
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.select import AmbiguousRun, History, UnknownRun
-from gitexp.model.config import Config
+from gitexp.spec.config import Config
 
 A, B, C, D = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx", "lllloooowwwwxxxx"
 

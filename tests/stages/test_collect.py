@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_128_hexdigest
 
-from gitexp.model.recipe import MetricRules
-from gitexp.model.written import Written, note
+from gitexp.record.written import Written, note
+from gitexp.spec.recipe import MetricRules
 from gitexp.stages.collect import Collected, collect
 
 
@@ -265,7 +265,7 @@ def test_a_run_that_failed_before_it_logged_anything_has_no_word_about_its_metri
 
 
 def test_rows_that_several_processes_wrote_are_sorted_whatever_their_number(folder, cwd, monkeypatch):
-    monkeypatch.setattr("gitexp.model.timeorder._RUN", 100)
+    monkeypatch.setattr("gitexp.record.timeorder._RUN", 100)
     lines = [f'{{"n":{i},"time_s":{i ^ 5}}}\n' for i in range(1000)]
     (folder / "metrics.jsonl").write_text("".join(lines))
     (folder / "matched.jsonl").write_text('{"m":1,"time_s":500.5}\n')

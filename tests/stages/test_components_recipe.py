@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gitexp.errors import RecipeErrors
-from gitexp.model.assembly import components_in, filled, with_defaults
-from gitexp.model.config import load_config
-from gitexp.model.recipe import Recipe
+from gitexp.spec.assembly import components_in, filled, with_defaults
+from gitexp.spec.config import load_config
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.resolve import resolve
 
 PARTS = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.model.trained import Learned
+from gitexp.spec.trained import Learned
 from gitexp.stages.learn import learn
 
 TYPED = '[model]\nuse = "a:B"\n'

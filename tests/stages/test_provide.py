@@ -12,8 +12,8 @@ from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.pinned import Access
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.config import RemoteSettings
 from gitexp.stages.provide import provide
 
 

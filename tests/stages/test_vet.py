@@ -9,7 +9,7 @@ import pytest
 
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
-from gitexp.model.catalogue import DatasetRef, Derived, DrawRule
+from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule
 from gitexp.stages.vet import Vetted, contract_table, vet
 
 DIGEST = "xxh128:" + "ab" * 16

@@ -76,7 +76,7 @@ def command(
     if dry_run:
         return _tell_dry_run(checked, as_json=as_json)
     if checked.recipe.made_of_components:
-        from gitexp.model.batchjob import batch_job
+        from gitexp.record.batchjob import batch_job
 
         job = batch_job(os.environ)
         if job is not None and job.restarted:
@@ -88,8 +88,8 @@ def _take_up(checked: Checked, job: str, message: str | None, *, as_json: bool) 
     """In a job that a scheduler has started again."""
     from gitexp.cli.opened import opened_here
     from gitexp.cli.render import safe
-    from gitexp.model.run import RunRecord
     from gitexp.pipelines.requeue import take_up
+    from gitexp.record.run import RunRecord
 
     with opened_here() as here:
         found = take_up(checked, job, history=here.history, reader=here.reader, watch=watch)

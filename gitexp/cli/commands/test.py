@@ -12,7 +12,7 @@ from gitexp.cli.table import completing
 
 if TYPE_CHECKING:
     from gitexp.errors import GitexpError
-    from gitexp.model.junit import Case
+    from gitexp.spec.junit import Case
 
 
 @click.command("test")

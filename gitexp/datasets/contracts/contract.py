@@ -14,8 +14,8 @@ from gitexp.datasets.contracts.fieldcheck import FieldCheck, Place
 from gitexp.datasets.contracts.violations import Report, Violation
 from gitexp.datasets.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
 from gitexp.datasets.rows.tables import Listing, Part, list_parts, read_part
-from gitexp.model.contract import Contract, FieldRule
-from gitexp.model.schema import near
+from gitexp.spec.contract import Contract, FieldRule
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

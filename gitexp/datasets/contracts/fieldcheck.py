@@ -11,8 +11,8 @@ from gitexp.datasets.contracts.quantiles import Sample, quantile
 from gitexp.datasets.contracts.values import Values, flat, read_values, shape_of
 from gitexp.datasets.contracts.violations import Report, Violation
 from gitexp.datasets.rows.readers.images import Picture
-from gitexp.model.contract import FLOATS, INTEGER_RANGES, FieldRule, label
-from gitexp.model.schema import near, spell
+from gitexp.spec.contract import FLOATS, INTEGER_RANGES, FieldRule, label
+from gitexp.text.schema import near, spell
 
 MOST_LABELS = 10_000
 

@@ -11,7 +11,7 @@ from gitexp.datasets.contracts.description import Extreme, FieldDescription
 from gitexp.datasets.contracts.quantiles import Sample, quantile
 from gitexp.datasets.contracts.values import flat, read_values, shape_of
 from gitexp.datasets.rows.readers.images import Picture
-from gitexp.model.contract import label
+from gitexp.spec.contract import label
 
 BINS = 16
 MOST_LABELS = 100  # more different values are no labels

@@ -9,8 +9,8 @@ from typing import Any
 
 from gitexp.datasets.contracts.description import OUTLIER_RULE, Description, FieldDescription
 from gitexp.errors import counted
-from gitexp.model.contract import INTEGER_RANGES, label
-from gitexp.model.schema import escaped, quote_key, quoted, spell
+from gitexp.spec.contract import INTEGER_RANGES, label
+from gitexp.text.schema import escaped, quote_key, quoted, spell
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN_LABELS = 20

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from gitexp.model.contract import moment
+from gitexp.spec.contract import moment
 
 _BLANK = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
 _BOOLEANS = {"true": True, "false": False}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gitexp.model.schema import quote_key
+from gitexp.text.schema import quote_key
 
 SHOWN = 10
 

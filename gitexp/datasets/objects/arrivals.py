@@ -10,7 +10,7 @@ from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.batch import Batch, make_folder
 from gitexp.datasets.objects.names import Name
 from gitexp.datasets.objects.store import PARTIAL, ObjectStore
-from gitexp.model.manifest import ALGORITHM
+from gitexp.record.manifest import ALGORITHM
 
 
 class WrongBytes(Exception):

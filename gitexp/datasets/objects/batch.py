@@ -20,7 +20,7 @@ from gitexp.datasets.objects.copies import copy, nobody_writes, write_all
 from gitexp.datasets.objects.names import Name, name_of
 from gitexp.durable import sync, sync_file_system
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import ALGORITHM
+from gitexp.record.manifest import ALGORITHM
 
 READ_ONLY = 0o444
 INCOMING = "incoming"

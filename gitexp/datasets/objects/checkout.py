@@ -13,7 +13,7 @@ from gitexp.datasets.objects.copies import share
 from gitexp.datasets.objects.names import name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import Entry, display, parse_manifest
+from gitexp.record.manifest import Entry, display, parse_manifest
 
 SHOWN = 20
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
+from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
 
 KEYED = "hmac-sha256"
 _DIGITS = {ALGORITHM: HEX_DIGITS, KEYED: 64}

@@ -17,7 +17,7 @@ from gitexp.datasets.objects.checkout import SHOWN, lacking
 from gitexp.datasets.objects.copies import copy
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError, beyond
-from gitexp.model.manifest import Entry, display, parse_manifest
+from gitexp.record.manifest import Entry, display, parse_manifest
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -26,7 +26,7 @@ from gitexp.datasets.objects.batch import (
 from gitexp.datasets.objects.names import Name, digest_at, name_of
 from gitexp.durable import sync
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
+from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
 
 PARTIAL = "partial"
 SHOWN = 20

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gitexp.datasets.remotes.protocol import Patience, Remote, shown_url
 from gitexp.errors import GitexpError
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 
 def open_remote(settings: RemoteSettings, *, root: Path, patience: Patience | None = None) -> Remote:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gitexp.datasets.remotes.awsprofile import Profile, find_profile, read_profile
 from gitexp.datasets.remotes.protocol import Patience, shown_url
 from gitexp.errors import GitexpError
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, HTTPStore, RetryConfig, S3Credential, S3Store

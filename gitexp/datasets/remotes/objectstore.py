@@ -31,8 +31,8 @@ from gitexp.datasets.remotes.protocol import (
     local_trouble,
     shown_url,
 )
-from gitexp.model.config import RemoteSettings
-from gitexp.model.manifest import ALGORITHM
+from gitexp.record.manifest import ALGORITHM
+from gitexp.spec.config import RemoteSettings
 
 SINGLE = 8 << 20  # bytes: up to here an object is sent at once, from memory
 MOST_PARTS = 9000  # S3 takes 10,000

@@ -32,7 +32,7 @@ from gitexp.datasets.remotes.protocol import (
 )
 from gitexp.datasets.remotes.sftpsession import Session, trouble_in
 from gitexp.errors import GitexpError
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 _SAFE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # never an option of sftp's, nor of ssh's
 _LONG_ENOUGH = ("bigger or same size", "was not modified", "larger than remote")

@@ -12,7 +12,7 @@ from fractions import Fraction
 from hashlib import blake2b
 
 from gitexp.errors import GitexpError, Refused
-from gitexp.model.catalogue import DrawRule
+from gitexp.spec.catalogue import DrawRule
 
 HASH_BITS = 128
 SHOWN = 5

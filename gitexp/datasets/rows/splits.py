@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from gitexp.datasets.rows.drawing import Drawing
 from gitexp.errors import Refused, and_more, counted
-from gitexp.model.catalogue import DrawRule
 from gitexp.regularfile import read_regular
+from gitexp.spec.catalogue import DrawRule
 
 SHOWN = 5
 

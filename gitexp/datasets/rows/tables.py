@@ -16,9 +16,9 @@ from typing import NamedTuple
 from gitexp.datasets.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused
-from gitexp.model.contract import label
-from gitexp.model.manifest import display
-from gitexp.model.schema import near, quoted, spell
+from gitexp.record.manifest import display
+from gitexp.spec.contract import label
+from gitexp.text.schema import near, quoted, spell
 
 KINDS = {
     "csv": (".csv",),

@@ -20,7 +20,7 @@ from gitexp.datasets.sources.partial import Partial, open_partial, sweep
 from gitexp.datasets.sources.refusals import NotNow, changed, several, unreachable, wrong_bytes
 from gitexp.datasets.sources.resolution import SourceFile, SourceSettings
 from gitexp.errors import Refused
-from gitexp.model.manifest import Entry, display
+from gitexp.record.manifest import Entry, display
 
 AT_ONCE = 16
 TRIES = 4

@@ -17,7 +17,7 @@ from xxhash import xxh3_128
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused, beyond
-from gitexp.model.manifest import display
+from gitexp.record.manifest import display
 from gitexp.regularfile import open_regular, read_regular
 
 SUFFIX = ".dvc"

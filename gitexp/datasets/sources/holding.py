@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.sources.resolution import Fetched
 from gitexp.errors import GitexpError
-from gitexp.model.manifest import Entry, dataset_digest, dump_manifest, parse_manifest
+from gitexp.record.manifest import Entry, dataset_digest, dump_manifest, parse_manifest
 
 
 def held(store: ObjectStore, digest: str) -> Fetched | None:

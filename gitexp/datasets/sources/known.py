@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gitexp.datasets.sources.resolution import Resolution
 from gitexp.datasets.wholefile import write_note
-from gitexp.model.manifest import ALGORITHM, HEX_DIGITS
+from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
 
 FORGET_FROM = 8  # times as many files as the last fetch had
 _LARGEST = 1 << 16

@@ -15,7 +15,7 @@ from gitexp.datasets.sources.looks import pointer_text
 from gitexp.datasets.sources.partial import digests_of
 from gitexp.datasets.sources.resolution import SourceFile
 from gitexp.errors import Refused, beyond
-from gitexp.model.manifest import display
+from gitexp.record.manifest import display
 
 SHOWN = 20
 _KEY = rb"[a-z0-9.-]+"

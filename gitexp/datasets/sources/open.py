@@ -20,8 +20,8 @@ from gitexp.datasets.sources.holding import held, keep
 from gitexp.datasets.sources.known import known_digest, note_known
 from gitexp.datasets.sources.refusals import NotNow, unusable
 from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceFile, SourceSettings
-from gitexp.model.bounded import Unreadable
-from gitexp.model.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.record.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.text.bounded import Unreadable
 
 TRIES = 3
 

@@ -19,8 +19,8 @@ from gitexp.datasets.sources.looks import DVC
 from gitexp.datasets.sources.resolution import Fetched
 from gitexp.datasets.walk import Found, walk
 from gitexp.errors import Refused
-from gitexp.model.bounded import Unreadable
-from gitexp.model.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.record.manifest import Entry, display, dump_manifest, parse_manifest
+from gitexp.text.bounded import Unreadable
 
 
 def open_pointed(

@@ -21,7 +21,7 @@ class SourceSettings(NamedTuple):
     region: str | None = None
     anonymous: bool = False
     plain_http: bool = False  # http:// to other machines is allowed
-    trusted: frozenset[str] = frozenset()  # which credentials may go where (model/trust.py)
+    trusted: frozenset[str] = frozenset()  # which credentials may go where (spec/trust.py)
     public_only: bool = False  # the address is a stranger's: nothing on this machine's own network is asked
     timeout_s: float = 20.0  # for a connection, and for each silence on it
 

@@ -21,8 +21,8 @@ from gitexp.datasets.sources.refusals import changed, missing, no_access, unreac
 from gitexp.datasets.sources.resolution import Resolution, SourceFile, SourceSettings
 from gitexp.datasets.sources.web import ask
 from gitexp.errors import GitexpError, Refused
-from gitexp.model.config import RemoteSettings
-from gitexp.model.trust import credential_entry, require_trusted
+from gitexp.spec.config import RemoteSettings
+from gitexp.spec.trust import credential_entry, require_trusted
 
 if TYPE_CHECKING:
     from obstore import GetOptions

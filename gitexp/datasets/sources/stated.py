@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gitexp.datasets.place import Place
 from gitexp.datasets.sources.open import fetch, resolve
 from gitexp.datasets.sources.resolution import Fetched, SourceSettings
-from gitexp.model.catalogue import DatasetRef
-from gitexp.model.trust import trusted
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.trust import trusted
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

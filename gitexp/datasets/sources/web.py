@@ -24,7 +24,7 @@ from gitexp.datasets.sources.refusals import (
 )
 from gitexp.datasets.sources.resolution import SourceSettings
 from gitexp.errors import Refused
-from gitexp.model.trust import credential_entry, require_trusted
+from gitexp.spec.trust import credential_entry, require_trusted
 
 BLOCK = 1 << 20
 LARGEST_ANSWER = 64 << 20  # bytes of JSON

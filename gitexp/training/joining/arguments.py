@@ -16,8 +16,8 @@ from typing import Any, Literal, Union
 
 import torch
 
-from gitexp.model.card import Allowed, Card
-from gitexp.model.schema import KeyPath, Problem, near, spell
+from gitexp.spec.card import Allowed, Card
+from gitexp.text.schema import KeyPath, Problem, near, spell
 
 _INTEGER_LIMIT = 2**63
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gitexp.model.fields import join
-from gitexp.model.schema import KeyPath, Problem
+from gitexp.spec.fields import join
+from gitexp.text.schema import KeyPath, Problem
 from gitexp.training.data import Batches, Fields, Table
 from gitexp.training.job import Job
 from gitexp.training.joining.blame import Unusable, blame

@@ -1,6 +1,6 @@
 """Compare real batches with what cards declare: shapes, dtypes, ranges, and numbers that are none.
 
-Every problem is a sentence that names the component and what it gave. Two cards are joined by `model/fields.py`.
+Every problem is a sentence that names the component and what it gave. Two cards are joined by `spec/fields.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gitexp.model.card import Card
-from gitexp.model.fields import Fields, FieldSpec, mismatches, within
-from gitexp.model.schema import near
+from gitexp.spec.card import Card
+from gitexp.spec.fields import Fields, FieldSpec, mismatches, within
+from gitexp.text.schema import near
 
 
 def field_shapes(fields: Mapping[str, Tensor]) -> dict[str, FieldSpec]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as trees
 
-from gitexp.model.fields import FieldSpec
+from gitexp.spec.fields import FieldSpec
 from gitexp.training.joining.blame import Unusable, blame
 from gitexp.training.joining.contracts import not_finite, tensor_shape
 from gitexp.training.repeating.seeds import fork_all

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.utils.data import Subset
 
-from gitexp.model.placeholders import Misplaced, parse
-from gitexp.model.schema import KeyPath, Problem
+from gitexp.spec.placeholders import Misplaced, parse
+from gitexp.text.schema import KeyPath, Problem
 from gitexp.training.rows import table_rows
 
 _SLOTS = ("preprocess", "model", "loss", "optimizer", "scheduler", "train")

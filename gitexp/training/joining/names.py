@@ -18,8 +18,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import gitexp
-from gitexp.model.card import Card, find_card
-from gitexp.model.schema import near, quoted
+from gitexp.spec.card import Card, find_card
+from gitexp.text.schema import near, quoted
 from gitexp.training.joining.blame import Unusable, blame, is_own, shown
 
 _READ_LIMIT_BYTES = 4 * 2**20  # of a file that may hold a card

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.model.assembly import components_in, filled
-from gitexp.model.card import Card, fits_on_problem, version_problem
-from gitexp.model.fields import FieldSpec, placed
-from gitexp.model.placeholders import Misplaced
-from gitexp.model.recipe_shape import DEFAULT_USE, RESERVED
-from gitexp.model.schema import KeyPath, Problem, dotted
+from gitexp.spec.assembly import components_in, filled
+from gitexp.spec.card import Card, fits_on_problem, version_problem
+from gitexp.spec.fields import FieldSpec, placed
+from gitexp.spec.placeholders import Misplaced
+from gitexp.spec.recipe_shape import DEFAULT_USE, RESERVED
+from gitexp.text.schema import KeyPath, Problem, dotted
 from gitexp.training.job import Job
 from gitexp.training.joining.arguments import argument_problems, defaults_of, ready
 from gitexp.training.joining.blame import Unusable, blame

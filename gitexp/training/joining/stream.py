@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitexp.model.fields import Fields as Specs
-from gitexp.model.fields import FieldSpec, after, as_data, join
-from gitexp.model.schema import KeyPath, Problem
+from gitexp.spec.fields import Fields as Specs
+from gitexp.spec.fields import FieldSpec, after, as_data, join
+from gitexp.text.schema import KeyPath, Problem
 from gitexp.training.data import Fields
 from gitexp.training.joining.contracts import batch_problems, field_shapes, kept_promises
 from gitexp.training.joining.parts import Part, contract_of

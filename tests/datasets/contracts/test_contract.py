@@ -14,7 +14,7 @@ from tablefiles import file, npy
 
 from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.errors import Refused
-from gitexp.model.contract import contract_problems, load_contract
+from gitexp.spec.contract import contract_problems, load_contract
 
 
 def check(path: Path, text: str) -> CheckResult:

@@ -18,7 +18,7 @@ from servers import Server, absent, needs
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.protocol import Patience, Remote
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 HERE = Path(__file__).parent
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"

@@ -14,7 +14,7 @@ from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.protocol import Patience
 from gitexp.errors import GitexpError
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 ONE, TWO = "xxh128:df3ce784d856334d65cd25028f98f158", "xxh128:cb358fcee0dfde56fb95a7322f5da314"
 MEGABYTE = "xxh128:408b717d132ab248ef02eeb2d3625399"

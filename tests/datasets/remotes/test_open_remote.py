@@ -9,7 +9,7 @@ import pytest
 
 from gitexp.datasets.remotes import open_remote
 from gitexp.errors import GitexpError
-from gitexp.model.config import RemoteSettings
+from gitexp.spec.config import RemoteSettings
 
 
 def test_a_relative_folder_is_shown_by_the_path_that_it_really_has() -> None:

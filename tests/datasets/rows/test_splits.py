@@ -9,7 +9,7 @@ import pytest
 
 from gitexp.datasets.rows.splits import Drawn, draw, draw_from, load_indices
 from gitexp.errors import Refused
-from gitexp.model.catalogue import DrawRule
+from gitexp.spec.catalogue import DrawRule
 
 LABELS = ["a", "b", "a", "a", "b", "a", "a", "b", "a", "a"]
 REST = DrawRule("test", rest=True)

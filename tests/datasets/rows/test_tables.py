@@ -13,7 +13,7 @@ from tablefiles import file, npy
 from gitexp.datasets.contracts.contract import check_contract
 from gitexp.datasets.rows.tables import column, kind_of, row_count
 from gitexp.errors import Refused
-from gitexp.model.contract import Contract
+from gitexp.spec.contract import Contract
 
 
 def violations(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from gitexp.model.card import Allowed, Card  # noqa: E402
+from gitexp.spec.card import Allowed, Card  # noqa: E402
 from gitexp.training.joining.arguments import argument_problems, defaults_of, ready  # noqa: E402
 from gitexp.training.joining.names import card_of, resolve_use  # noqa: E402
 

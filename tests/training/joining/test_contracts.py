@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from gitexp.model.card import Card  # noqa: E402
-from gitexp.model.fields import FieldSpec  # noqa: E402
+from gitexp.spec.card import Card  # noqa: E402
+from gitexp.spec.fields import FieldSpec  # noqa: E402
 from gitexp.training.joining.contracts import (  # noqa: E402
     batch_problems,
     field_shapes,

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402
 
-from gitexp.model.fields import FieldSpec  # noqa: E402
+from gitexp.spec.fields import FieldSpec  # noqa: E402
 from gitexp.training.joining.blame import Unusable  # noqa: E402
 from gitexp.training.joining.flow import loss_through, nondeterministic_operation, shapes_through  # noqa: E402
 

@@ -21,7 +21,7 @@ def command(name: str, as_json: bool) -> int:
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import screen
     from gitexp.cli.shapes import document
-    from gitexp.model.catalogue import DatasetRef
+    from gitexp.spec.catalogue import DatasetRef
     from gitexp.stages.look import look
     from gitexp.stages.trace import trace
 

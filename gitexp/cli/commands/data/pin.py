@@ -132,7 +132,7 @@ def _shape(one: Pinned) -> dict[str, object]:
 
 
 def _whole(digest: str) -> str:
-    from gitexp.model.catalogue import pinned_digest
+    from gitexp.spec.catalogue import pinned_digest
 
     whole = digest if ":" in digest else f"xxh128:{digest}"
     if pinned_digest(whole) is not None:

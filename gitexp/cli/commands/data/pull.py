@@ -7,7 +7,7 @@ import click
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, counted
-from gitexp.model.trust import Unapproved
+from gitexp.spec.trust import Unapproved
 
 
 @click.command("pull")

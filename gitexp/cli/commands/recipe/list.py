@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gitexp.cli.table import completing
-from gitexp.model.recipe_shape import SLOTS
+from gitexp.spec.recipe_shape import SLOTS
 
 
 @click.command("list")

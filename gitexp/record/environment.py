@@ -1,0 +1,273 @@
+"""What the probe said as environment.toml and requirements.txt, and two such environments as their differences.
+
+`document` is the worker's environment.json: {"probed", "how", "result", "error"}; `environment` is environment.toml
+read back. Both were written by somebody else's Python: nothing in them is taken to have the right type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitexp.record.identity import as_plain
+from gitexp.text.bounded import load_tables
+
+UNKNOWN = "unknown"
+
+Pair = tuple[Any, Any]
+
+
+def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any] | None = None) -> str:
+    """The text of environment.toml. `probed` names the interpreter that answered; "unknown" where none did.
+
+    `training`: what gitexp's own training program said that its results depend on.
+    """
+    import tomli_w
+
+    result, probed, error = _table(document, "result"), document.get("probed"), document.get("error")
+    head: dict[str, Any] = {"probed": probed if isinstance(probed, str) else UNKNOWN}
+    if isinstance(probed, str):
+        head["how"] = document.get("how")
+    if error or not isinstance(probed, str):
+        head["reason"] = error if isinstance(error, str) else _silence(document)
+    known = {"training": training} if training else {}
+    return tomli_w.dumps(as_plain(sound({**head, **result, **head, **known})))
+
+
+def _silence(document: Mapping[str, Any]) -> str:
+    if not document:
+        return "the worker ended before it could ask"
+    return "no Python was seen among the program's processes"
+
+
+def sound(value: Any) -> Any:
+    """The value as TOML can hold it: no null, no integer that other readers refuse."""
+    if isinstance(value, Mapping):
+        return {str(as_plain(str(k))): sound(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [sound(v) for v in value if v is not None]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value
+
+
+def load_environment(text: str, *, where: str = "environment.toml") -> dict[str, Any]:
+    """Parse environment.toml. Raises Unreadable, naming `where`."""
+    return load_tables(text, where=where)
+
+
+def requirements(document: Mapping[str, Any]) -> str:
+    """The text of requirements.txt. What an index cannot give back is a comment that says why."""
+    result = _table(document, "result")
+    packages, python = result.get("packages"), _table(result, "interpreter").get("version")
+    if not isinstance(packages, Mapping) or not isinstance(document.get("probed"), str):
+        return "# The packages of this run are unknown: no Python of the program's was asked.\n"
+    lines = ["# What this run's Python had installed, for `pip install -r requirements.txt`."]
+    if isinstance(python, str) and python.replace(".", "").isalnum() and python.isascii():
+        lines.append(f"# It was Python {python}.")
+    found = [_requirement(str(name), stated) for name, stated in sorted(packages.items())]
+    return "\n".join([*lines, *_indexes(_table(result, "indexes"), found), *found]) + "\n"
+
+
+# torch's own builds for a kind of machine: the one index beside the usual that everybody can reach and many need.
+_TORCH = r"(torch|torchvision|torchaudio)==[^+]+\+(cpu|cu\d+|rocm[\d.]+|xpu)"
+_TORCH_INDEX = "https://download.pytorch.org/whl/"
+
+
+def _indexes(stated: Mapping[str, Any], found: list[str]) -> Iterator[str]:
+    from re import fullmatch
+
+    more = stated.get("extra_index_urls")
+    for url in [stated.get("index_url"), *(more if isinstance(more, list) else [])]:
+        if isinstance(url, str):  # of the lab that ran it: who repeats the run may not reach it
+            yield _comment(f"pip was told to look at {url}")
+    for build in dict.fromkeys(match[2] for match in (fullmatch(_TORCH, line) for line in found) if match):
+        yield f"--extra-index-url {_TORCH_INDEX}{build}"
+
+
+_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_VERSION = (
+    r"(\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?"
+    r"(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?"
+)
+# What setuptools-scm and the like append to a build from a checkout; an index never has these.
+_FROM_CHECKOUT = r"(.*\.)?(g(it)?[0-9a-f]{6,}|d\d{8}|dirty)(\..*)?"
+_URL = r"[a-z][a-z0-9+.-]*://[!\"%-~]+"  # no "#", which begins a comment, and no "$", for which pip looks
+
+
+def _requirement(name: str, stated: Any) -> str:
+    from re import IGNORECASE, fullmatch
+
+    about = stated if isinstance(stated, Mapping) else {"version": stated}
+    version = str(about.get("version", UNKNOWN))
+    public, _, local = version.partition("+")
+    if not fullmatch(_NAME, name) or not fullmatch(_VERSION, public, IGNORECASE):
+        return _comment(f"{name} {version}: not a name and version that pip knows")
+    if "editable" in about:
+        return _comment(f"{name}=={version}: an editable install of {about['editable']}{_commit_of(about)}")
+    if "path" in about:
+        return _comment(f"{name}=={version}: installed from {about['path']}{_commit_of(about)}")
+    if "url" in about:
+        return _by_url(name, version, about)
+    if name == "gitexp":
+        return _comment(f"gitexp=={version}: if the code needs it, see README.md")
+    if fullmatch(_TORCH, f"{name}=={version}"):
+        return f"{name}=={version}"
+    if local and fullmatch(_FROM_CHECKOUT, local, IGNORECASE):
+        return _comment(f"{name}=={version}: built from a checkout")
+    return f"{name}=={public}  # it was {version}" if local and local.isprintable() else f"{name}=={public}"
+
+
+def _by_url(name: str, version: str, about: Mapping[str, Any]) -> str:
+    from re import fullmatch
+
+    url, commit, system = str(about["url"]), str(about.get("commit", "")), about.get("vcs")
+    pinned = fullmatch(r"[A-Za-z0-9_.-]+", commit) and system in ("git", "hg", "bzr", "svn")
+    if not fullmatch(_URL, url) or (system is not None and not pinned):
+        return _comment(f"{name}=={version}: installed from {url} {commit}".rstrip())
+    at = f"{system}+{url}@{commit}" if pinned else url
+    marks = [
+        f"{key}={about[key]}"
+        for key in ("sha256", "subdirectory")
+        if fullmatch(r"[A-Za-z0-9_./-]+", str(about.get(key, "")))
+    ]
+    return f"{name} @ {at}{'#' if marks else ''}{'&'.join(marks)}"
+
+
+def _commit_of(about: Mapping[str, Any]) -> str:
+    if about.get("commit", UNKNOWN) == UNKNOWN:
+        return ""
+    return f" at {about['commit']}{', with changes' if about.get('changed') else ''}"
+
+
+def _comment(text: str) -> str:
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return "# " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
+
+
+def environment_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Pair]]:
+    """What differs between two environments: group → fact → (in a, in b), None where a side has nothing.
+
+    Places (where the interpreter and its packages lie, which of several equal GPUs it was) are no differences.
+    """
+    both = zip(_facts(a), _facts(b), strict=True)
+    groups = {name: _pairs(old, new) for (name, old), (_, new) in both}
+    counts = [_package_count(environment) for environment in (a, b)]
+    if UNKNOWN in counts:  # then a line for each package of the other side would say nothing
+        groups["packages"] = _pairs({"(all)": counts[0]}, {"(all)": counts[1]})
+    return {name: pairs for name, pairs in groups.items() if pairs}
+
+
+def _package_count(environment: Mapping[str, Any]) -> str:
+    packages = environment.get("packages")
+    return f"{len(packages)} packages" if isinstance(packages, Mapping) else UNKNOWN
+
+
+def _pairs(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Pair]:
+    names = sorted({*old, *new})
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def _facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    interpreter = _table(environment, "interpreter")
+    kept = {key: _shown(interpreter[key]) for key in ("implementation", "version", "pythonpath") if key in interpreter}
+    yield "interpreter", kept or {"version": UNKNOWN}
+    yield "packages", {str(name): _package(stated) for name, stated in _table(environment, "packages").items()}
+    cpu = {f"cpu {key}": _shown(value) for key, value in _table(environment, "cpu").items()}
+    others = {key: _shown(environment[key]) for key in ("driver", "cuda", "hip") if key in environment}
+    yield "hardware", {**cpu, "gpus": _gpus(environment) or None, "memory": _memory(environment), **others}
+    container = {f"container {key}": _shown(value) for key, value in _table(environment, "container").items()}
+    yield "system", {**{key: _shown(value) for key, value in _table(environment, "system").items()}, **container}
+    flags = {name: _table(environment, name) for name in ("threads", "flags", "variables")}
+    yield "flags", {str(key): _flag(str(key), value) for table in flags.values() for key, value in table.items()}
+    yield "training", _training(environment)
+
+
+# Of [training]: what was measured. Two runs on one machine differ in it, and nothing follows from that.
+_MEASURED = ("steps", "epochs", "rows", "peak_memory_bytes")
+_HARDWARE = {
+    "device_name": "accelerators",
+    "device": "devices",
+    "cpu_capability": "CPU capabilities",
+    "threads": "numbers of threads",
+    "world_size": "numbers of processes",
+}
+
+
+def lines_but_measures(text: str) -> list[str]:
+    """environment.toml without what was measured: where two are the same, they need not be parsed to know it."""
+    kept, within = [], False
+    for line in text.split("\n"):
+        within = line == "[training]" if line.startswith("[") else within
+        key = line.partition(" ")[0]
+        if not (within and (key in _MEASURED or key.endswith("_s"))):
+            kept.append(line)
+    return kept
+
+
+def _training(environment: Mapping[str, Any]) -> dict[str, Any]:
+    facts = _table(environment, "training").items()
+    return {str(key): _shown(value) for key, value in facts if key not in _MEASURED and not str(key).endswith("_s")}
+
+
+def training_hardware(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What two trainings ran on, where both say so and it differs: what it is, in a, in b."""
+    old, new = _training(a), _training(b)
+    both = [key for key in _HARDWARE if key in old and key in new and old[key] != new[key]]
+    return [(_HARDWARE[key], old[key], new[key]) for key in both]
+
+
+def _flag(name: str, value: Any) -> Any:
+    if name.endswith("_VISIBLE_DEVICES") and isinstance(value, str):
+        return f"{len([device for device in value.split(',') if device.strip()])} devices"
+    return _shown(value)
+
+
+def _package(stated: Any) -> str:
+    if not isinstance(stated, Mapping):
+        return str(stated)
+    version = str(stated.get("version", UNKNOWN))
+    if "editable" in stated:
+        return f"{version} (editable{_commit_of(stated)})"
+    where = next((str(stated[key]) for key in ("url", "path") if key in stated), UNKNOWN)
+    return f"{version} ({where}{'@' if 'commit' in stated else ''}{stated.get('commit', '')})"
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list | Mapping):
+        return " ".join(map(str, value)) or None
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _memory(environment: Mapping[str, Any]) -> str:
+    """To the GiB: what the kernel keeps for itself differs from boot to boot."""
+    counts = [environment.get(key) for key in ("memory_bytes", "memory_limit_bytes")]
+    known = [count for count in counts if isinstance(count, int)]
+    return f"{round(min(known) / 2**30)} GiB" if known else UNKNOWN
+
+
+def _gpus(environment: Mapping[str, Any]) -> str:
+    """ "NVIDIA H100 80GB HBM3 ×2"; empty where there is none."""
+    gpus = environment.get("gpus")
+    if not isinstance(gpus, list):
+        return UNKNOWN if "gpus" in environment else ""
+    models = [str(gpu.get("model", UNKNOWN)) if isinstance(gpu, Mapping) else UNKNOWN for gpu in gpus]
+    return " + ".join(f"{model} ×{models.count(model)}" for model in dict.fromkeys(models))
+
+
+def environment_class(environment: Mapping[str, Any]) -> str:
+    """The hardware in a few words, equal where runs may be compared: the GPUs, else the processor and its cores."""
+    gpus = _gpus(environment)
+    if gpus and gpus != UNKNOWN:
+        return gpus
+    cpu = _table(environment, "cpu")
+    model, cores = str(cpu.get("model", UNKNOWN)), cpu.get("cores")
+    if model == UNKNOWN and not isinstance(cores, int):
+        return "unknown hardware"
+    many = f" · {cores} core{'' if cores == 1 else 's'}" if isinstance(cores, int) else ""
+    return ("unknown processor" if model == UNKNOWN else model) + many
+
+
+def _table(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = value.get(key)
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,76 @@
+"""A file that a program wrote about its metrics, as blocks of rows: which kind it is, and what it is where it is none.
+
+JSON, JSON lines, CSV and TSV in UTF-8, with or without a byte order mark: by the name's ending, else by the content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from gitexp.record.blocks import Block
+from gitexp.record.metricreader import BOM, Reader
+
+READ = "JSON, JSON lines and CSV are read"
+
+_KINDS = {"yaml": "YAML", "yml": "YAML", "toml": "TOML", "xml": "XML"}
+_BEGINNINGS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PAR1", "Parquet"),
+)
+_YAML_LINE = re.compile(rb"\s*[-\w./\"']+:(\s.*)?$|\s*-\s.*$|\s*#.*$|---.*$|\s*$")
+
+
+def read_metric_file(reader: Reader, file: IO[bytes], *, name: str, start: int = 0) -> Iterator[Block]:
+    """The rows of an open file from byte `start` on; what there is to say is with the reader once all are taken."""
+    ending = name.lower().rpartition(".")[2]
+    beginning = file.read(4096)
+    file.seek(start)
+    after = file.read(4096).strip() if start else beginning.removeprefix(BOM).strip()
+    found = 0
+    kind = _other_kind(ending, beginning)
+    if kind is not None:
+        reader.problem(f"is {kind}, which is not read: {READ}")
+        return
+    if not after:
+        if not start:
+            reader.problem("is empty")
+        return
+    file.seek(start)
+    for block in _blocks(reader, file, ending, after, start):
+        found += 1
+        yield block
+    if not found and not reader.problems() and not start:
+        looks = ending not in ("csv", "tsv", "json", "jsonl", "ndjson") and _looks_like_yaml(beginning)
+        reader.problem(f"looks like YAML, which is not read: {READ}" if looks else "holds no numbers")
+
+
+def _blocks(reader: Reader, file: IO[bytes], ending: str, after: bytes, start: int) -> Iterator[Block]:
+    if ending in ("jsonl", "ndjson"):
+        return reader.lines(file)
+    if ending == "json" or (ending not in ("csv", "tsv") and after[:1] in (b"{", b"[")):
+        return reader.document(file)
+    from gitexp.record.metrictable import read_table
+
+    file.seek(0)
+    return read_table(reader, file, start=start, tabs=ending == "tsv")
+
+
+def _other_kind(ending: str, beginning: bytes) -> str | None:
+    for bytes_, kind in _BEGINNINGS:
+        if beginning.startswith(bytes_):
+            return f"{kind} and not UTF-8" if kind.startswith("UTF") else kind
+    if b"\0" in beginning:
+        return "UTF-16 and not UTF-8" if beginning[1::2].count(0) > len(beginning) // 4 else "no text"
+    return _KINDS.get(ending)
+
+
+def _looks_like_yaml(beginning: bytes) -> bool:
+    lines = beginning.splitlines()[:20]
+    return any(b": " in line for line in lines) and all(_YAML_LINE.match(line) for line in lines)

@@ -1,0 +1,123 @@
+"""Metrics: what a name and a number may be, and metrics.toml as text and back.
+
+Numbers are floats, or integers within ±2^63; a boolean is 1 or 0 everywhere. Floats are written as the shortest decimal
+that gives back the same float, so what a program logged as 0.1 is 0.1 in every file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from unicodedata import is_normalized, normalize
+
+from gitexp.text.bounded import load_tables
+
+RESERVED = ("step", "time_s", "attempt")
+MAX_NAME_BYTES = 128
+MAX_METRICS = 10_000  # different names in one run
+
+Number = float | int
+
+
+class Row(NamedTuple):
+    """Values logged together. None: the program did not say which step, or when."""
+
+    step: int | None
+    time_s: float | None  # seconds since the run started
+    values: dict[str, Number]
+
+
+_EXECUTED = "=+-@"
+# Line breaks that Unicode adds to ASCII's, and changes of writing direction, which make a terminal show another name.
+_CONTROLS = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def normal_name(name: str) -> str:
+    """The spelling of a name that is recorded: NFC."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def metric_name_problem(name: str) -> str | None:
+    """Why this cannot be a metric's name, as the end of a sentence, or None. gitexp.script states the same rules."""
+    if name == "":
+        return "a name cannot be empty"
+    if name in RESERVED:
+        return "this name is reserved"
+    if name[0] in _EXECUTED:
+        return f"a name cannot start with {name[0]} (spreadsheets would execute it)"
+    if not (name.isascii() and name.isprintable()):
+        for char in name:
+            if char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" or char in _CONTROLS:
+                return "a name cannot hold control characters"
+        if not is_normalized("NFC", name):
+            return "a name must be in Unicode's normal form C"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"a name has at most {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def number(value: object) -> Number | None:
+    """A parsed value as a metric's number; None when it is none. Integers that TOML cannot hold become floats."""
+    if type(value) is float:
+        return value
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**63:
+            return int(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return None
+
+
+def parse_number(text: str) -> Number | None:
+    """A short text as a metric's number, as Python reads numbers; None when it is none."""
+    try:
+        return number(int(text))
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def number_text(value: Number) -> str:
+    """A number as CSV and TOML write it: `nan`, `inf` and `-inf` as themselves."""
+    return repr(value)
+
+
+def foremost(names: Iterable[str], goals: Iterable[str]) -> list[str]:
+    """What people look at first: metrics with a goal, then the others; no slices and no settings, unless those are all.
+
+    A setting is a learning rate that is logged as it changes: nothing is learnt about a run from where it ended.
+    """
+    names = list(names)
+    stated = [name for name in goals if name in names]
+    others = [name for name in names if name not in stated and "[" not in name and not is_setting(name)]
+    return stated + others or names
+
+
+def is_setting(name: str) -> bool:
+    """Whether a metric is a learning rate: `lr`, `optim/lr-group0`, `train.learning_rate`."""
+    words = name.lower().replace("/", ".").replace("-", ".").split(".")
+    return any(word.rstrip("0123456789_") in ("lr", "learning_rate") for word in words)
+
+
+def dump_metrics(metrics: Mapping[str, Number]) -> str:
+    """The text of metrics.toml: a line for each metric, its name always quoted, in the order given."""
+    lines = []
+    for name, value in metrics.items():
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'"{quoted}" = {number_text(value)}\n')
+    return "".join(lines)
+
+
+def load_metrics(text: str, *, where: str = "metrics.toml") -> dict[str, Number]:
+    """Parse anybody's metrics.toml. What is not a number under a proper name is left out. Raises Unreadable."""
+    metrics: dict[str, Number] = {}
+    for name, value in load_tables(text, where=where).items():
+        known = number(value)
+        if known is not None and metric_name_problem(name) is None and len(metrics) < MAX_METRICS:
+            metrics[name] = known
+    return metrics

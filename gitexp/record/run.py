@@ -1,0 +1,218 @@
+"""run.toml as named tuples, and back: identity, outcome, code, argv. Unknown keys are ignored on reading.
+
+`None` means "not recorded"; the string "unknown" means "asked, no answer".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.record.identity import Code, Recorder, RunId, as_plain
+from gitexp.text.bounded import Unreadable, load_tables
+
+FORMAT = 1
+
+MOST_SPLITS = 100
+MOST_DIGESTS = 1000
+_DIGEST = r"[a-z0-9-]{1,32}:[0-9a-f]{8,128}"
+_DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
+
+STATUSES = ("completed", "failed", "interrupted", "timed-out", "crashed")
+
+
+class NewerFormat(GitexpError):
+    """The record was written by a later gitexp whose format this one cannot know."""
+
+
+class History(NamedTuple):
+    """How much of the logged history the record holds."""
+
+    rows: int  # logged
+    kept: int  # in history.csv
+    digest: str  # of the whole file: "xxh128:…"
+
+
+class Judged(NamedTuple):
+    """Which row of the history the summary is of: the one that is best by a metric."""
+
+    by: str
+    goal: str  # max | min
+    row: int  # from 1
+    step: int | None = None  # the program gave none
+
+
+class Resources(NamedTuple):
+    """What was asked for and what the program could use. None: not known."""
+
+    cpus_asked: int | None = None
+    cpus: int | None = None
+    memory_asked: str | None = None
+    memory_bytes: int | None = None
+    gpus_asked: int | None = None
+    gpus: int | None = None
+    processes: int | None = None
+
+
+class Saved(NamedTuple):
+    """What the program saved, in all."""
+
+    files: int
+    size_bytes: int
+    sha256: str | None = None  # "sha256:…" of artifacts.sha256; None: the policy does not ask for it
+
+
+class SplitRows(NamedTuple):
+    """Which rows a split had. None: that could not be told."""
+
+    rows: int
+    by: str | None = None  # what `digest` is made of: their numbers ("index") or their "content"
+    digest: str | None = None  # "sha256:…"
+
+
+class RunRecord(NamedTuple):
+    """run.toml of format 1. Times are UTC; durations in seconds; memory in bytes."""
+
+    id: RunId
+    status: str
+    recipe: str
+    started: datetime
+    finished: datetime
+    argv: tuple[str, ...]
+    cwd: str  # relative to the repository's root, "." for the root itself
+    code: Code
+    format: int = FORMAT
+    attempt: int = 1
+    kind: str = "run"
+    recipe_path: str | None = None  # None: `gitexp run -- CMD`
+    exit_code: int | None = None  # None: died by a signal, or crashed
+    signal: str | None = None  # "SIGKILL"; None: exited by itself
+    stopped_by: str | None = None  # who asked it to stop: "SIGINT", "SIGTERM", "SIGHUP", "timeout"
+    error: str | None = None  # why the program could not be started
+    finished_is_last_sign: bool = False  # crashed: nobody saw the end, `finished` is the last sign of life
+    duration_s: float | None = None
+    peak_memory_bytes: int | None = None
+    peak_memory_processes: int | None = None  # of how many it is the sum; None: the largest of any one
+    seed: int | None = None
+    user: str | None = None
+    host: str | None = None
+    message: str | None = None
+    job: str | None = None  # the batch job that it was part of: "slurm:1234"; None: none that is known
+    defects: tuple[str, ...] = ()  # sentences: data changed during the run, a metrics file that did not parse
+    notes: tuple[str, ...] = ()  # sentences of what is in order but worth a word
+    reproduces: str | None = None
+    resources: Resources = Resources()
+    digests: Mapping[str, str] = MappingProxyType({})
+    splits: Mapping[str, SplitRows] = MappingProxyType({})
+    history: History | None = None
+    gitexp: Recorder | None = None  # who wrote the record; None: a version before 0.1.0
+    artifacts: Saved | None = None
+    recorded_by: str | None = None  # "user@host", where it was not the user that ran, or not that machine
+    variables: Mapping[str, str] = MappingProxyType({})  # which gitexp set for the program, whatever the place
+    summary: Judged | None = None
+
+
+def dump_run(record: RunRecord) -> str:
+    """The text of run.toml. Keys whose value is None or empty are left out; tables come last, as TOML wants."""
+    import tomli_w
+
+    return tomli_w.dumps(as_plain(record))
+
+
+def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
+    """Parse run.toml. Raises NewerFormat or Unreadable, naming `where`."""
+    table = load_tables(text, where=where)
+    version = table.get("format")
+    if type(version) is int and version > FORMAT:
+        raise NewerFormat(
+            f"{where} was written in record format {version}; this gitexp reads up to {FORMAT}",
+            fix="pip install --upgrade gitexp",
+        )
+    try:
+        code = _take(Code, table.get("code", {}), where)
+        history = _take(History, table["history"], where) if "history" in table else None
+        summary = _take(Judged, table["summary"], where) if "summary" in table else None
+        resources = _take(Resources, table.get("resources", {}), where)
+        recorder = _take(Recorder, table["gitexp"], where) if "gitexp" in table else None
+        digests = sound_digests(table.get("digests", {}))
+        splits = sound_splits(table.get("splits", {}))
+        parts = {"code": code, "history": history, "resources": resources, "digests": digests, "splits": splits}
+        known = {**table, **parts, "summary": summary, "gitexp": recorder}
+        known["artifacts"] = _take(Saved, table["artifacts"], where) if "artifacts" in table else None
+        known["variables"] = texts_in(table.get("variables", {}), "variables")
+        record: RunRecord = _take(RunRecord, known, where)
+        RunId(record.id)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{where} breaks the record format: {error}") from error
+    return record
+
+
+def texts_in(stated: Any, name: str) -> dict[str, str]:
+    """A table of texts. Raises TypeError."""
+    if not isinstance(stated, Mapping) or not all(isinstance(value, str) for value in stated.values()):
+        raise TypeError(f"{name} must be a table of strings")
+    return dict(stated)
+
+
+def sound_digests(stated: Any) -> dict[str, str]:
+    """The digests of weights and fitted state, by name, that are digests: the first 1,000. Raises TypeError."""
+    if not isinstance(stated, Mapping):
+        raise TypeError("digests must be a table")
+    right = {
+        name: digest
+        for name, digest in stated.items()
+        if re.fullmatch(_DIGEST_NAME, name) and isinstance(digest, str) and re.fullmatch(_DIGEST, digest)
+    }
+    return dict(list(right.items())[:MOST_DIGESTS])
+
+
+def sound_splits(stated: Any) -> dict[str, SplitRows]:
+    """Which rows each split had, as far as it is said properly: the first 100. Raises TypeError."""
+    if not isinstance(stated, Mapping):
+        raise TypeError("splits must be a table")
+    found = {}
+    for name, known in list(stated.items())[:MOST_SPLITS]:
+        rows, by, digest = (known.get(key) for key in SplitRows._fields) if isinstance(known, Mapping) else (None,) * 3
+        if re.fullmatch(_DIGEST_NAME, name) and type(rows) is int:
+            told = by in ("index", "content") and isinstance(digest, str) and re.fullmatch(_DIGEST, digest)
+            found[name] = SplitRows(rows, by, digest) if told else SplitRows(rows)
+    return found
+
+
+_CHECKS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "datetime": (datetime,),
+    "RunId": (str,),
+}
+
+
+def _take(kind: type[Any], table: Any, where: str) -> Any:
+    if not isinstance(table, dict):
+        raise TypeError(f"{kind.__name__.lower()} must be a table")
+    values: dict[str, Any] = {}
+    for field, annotation in kind.__annotations__.items():
+        if field not in table:
+            continue
+        value: Any = table[field]
+        name = str(getattr(annotation, "__forward_arg__", annotation)).split(" |")[0]
+        if name == "tuple[str, ...]":
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise TypeError(f"{field} must be an array of strings")
+            value = tuple(value)
+        elif name in _CHECKS:
+            right = isinstance(value, _CHECKS[name]) and (name == "bool" or not isinstance(value, bool))
+            if not right:
+                raise TypeError(f"{field} must be {name}, not {type(value).__name__}")
+            if name == "RunId":
+                value = RunId(value)
+            elif name == "datetime" and value.tzinfo is None:
+                value = value.replace(tzinfo=UTC)
+        values[field] = value
+    return kind(**values)
