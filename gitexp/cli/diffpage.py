@@ -26,11 +26,11 @@ from gitexp.cli.runtable import STATUS_STYLE, key_in_words
 from gitexp.errors import and_more
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
+from gitexp.history.compare import Comparison, DataChange
 from gitexp.history.inputs import KeyChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.spec.catalogue import is_keyed
-from gitexp.stages.compare import Comparison, DataChange
 
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them

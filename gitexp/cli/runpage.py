@@ -25,11 +25,11 @@ from gitexp.cli.render import (
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.history.cache import Row
+from gitexp.history.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.record.run import RunRecord
-from gitexp.stages.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place

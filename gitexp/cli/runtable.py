@@ -9,11 +9,11 @@ from gitexp.cli.opened import Opened
 from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, stamp, table, text_width, value
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
+from gitexp.history.compare import goals_in_order
 from gitexp.history.inputs import Inputs, KeyChange, argument_changes
 from gitexp.history.read import INPUTS, Run, goal_of, read_run
 from gitexp.history.select import SHOWN
 from gitexp.record.metrics import foremost
-from gitexp.stages.compare import goals_in_order
 
 STATUS_STYLE = {
     "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",

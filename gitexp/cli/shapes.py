@@ -9,8 +9,8 @@ from typing import Any
 
 from gitexp.cli.render import safe
 from gitexp.history.cache import Row
+from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
-from gitexp.stages.compare import Comparison
 
 FORMAT = 1
 

@@ -13,7 +13,7 @@ from harness import Lab, Result, at_terminal, exit_code
 from gitexp.errors import GitexpError
 from gitexp.git.repo import find_repo
 from gitexp.git.transport import Remote
-from gitexp.stages.share import push_runs
+from gitexp.history.share import push_runs
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import output
 from gitexp.history.cache import Row
+from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
-from gitexp.stages.compare import compare
 
 EXIT_DIFFERENT = 1
 

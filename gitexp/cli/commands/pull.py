@@ -27,7 +27,7 @@ def command(remote: str | None) -> int:
     from gitexp.clone import read_config
     from gitexp.git.repo import find_repo
     from gitexp.git.transport import choose_remote
-    from gitexp.stages.share import pull_runs
+    from gitexp.history.share import pull_runs
 
     cwd = Path.cwd()
     repo = find_repo(cwd)

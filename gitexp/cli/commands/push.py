@@ -33,7 +33,7 @@ def command(remote: str | None, no_objects: bool) -> int:
     from gitexp.clone import configured
     from gitexp.git.repo import find_repo
     from gitexp.git.transport import choose_remote
-    from gitexp.stages.share import push_runs
+    from gitexp.history.share import push_runs
 
     cwd = Path.cwd()
     repo = find_repo(cwd)

@@ -21,9 +21,9 @@ def command(name: str, as_json: bool) -> int:
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import screen
     from gitexp.cli.shapes import document
+    from gitexp.history.trace import trace
     from gitexp.spec.catalogue import DatasetRef
     from gitexp.stages.look import look
-    from gitexp.stages.trace import trace
 
     with opened_here() as here:
         place = here.place

@@ -11,15 +11,15 @@ from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
 from gitexp.git.repo import ObjectReader, find_repo
 from gitexp.history.codechange import CommitBetween, FileChange
-from gitexp.history.inputs import KeyChange, argument_changes
-from gitexp.history.read import read_run
-from gitexp.stages.compare import (
+from gitexp.history.compare import (
     Comparison,
     DigestChange,
     compare,
     metric_changes,
     same_number,
 )
+from gitexp.history.inputs import KeyChange, argument_changes
+from gitexp.history.read import read_run
 
 A, B = "kkkkllllmmmmnnnn", "zzzzoooowwwwxxxx"
 ONE, TWO = "1" * 32, "2" * 32
