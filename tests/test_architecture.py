@@ -20,7 +20,7 @@ FLOORS = [
     {"pipelines"},
     {"stages"},
     {"history", "executors", "worker", "training"},
-    {"clone"},
+    {"clone", "tables"},
     {"git", "datasets", "runfolder"},
     {"spec"},
     {"record"},

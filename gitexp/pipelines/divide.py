@@ -16,7 +16,7 @@ from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
-    from gitexp.datasets.rows.splits import Drawn
+    from gitexp.tables.rows.splits import Drawn
 
 Watch = Callable[[str], "AbstractContextManager[Progress]"]
 

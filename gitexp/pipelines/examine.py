@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
-from gitexp.datasets.contracts.contract import CheckResult, check_contract
-from gitexp.datasets.contracts.describe import describe
-from gitexp.datasets.contracts.description import Description
 from gitexp.datasets.pinned import Access
-from gitexp.datasets.rows.tables import header_doubt
 from gitexp.errors import GitexpError
 from gitexp.pipelines.data import access_to
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.contract import Contract, load_contract
 from gitexp.stages.provide import Provided, provide
 from gitexp.stages.vet import contract_table
+from gitexp.tables.contracts.contract import CheckResult, check_contract
+from gitexp.tables.contracts.describe import describe
+from gitexp.tables.contracts.description import Description
+from gitexp.tables.rows.tables import header_doubt
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -71,7 +71,7 @@ def describe_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Describe
         kind, header = contract.format, contract.header
         splits = {}
         if ref.splits:
-            from gitexp.datasets.rows.splits import draw_from
+            from gitexp.tables.rows.splits import draw_from
 
             drawn = draw_from(
                 here.path, ref.splits, {}, root=access.place.root, what=f"dataset {ref.name}", kind=kind, header=header

@@ -21,7 +21,7 @@ from gitexp.spec.catalogue import DatasetRef, DrawRule
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
-    from gitexp.datasets.rows.splits import Drawn
+    from gitexp.tables.rows.splits import Drawn
 
 SHOWN = 20
 
@@ -125,8 +125,8 @@ def _keep_contract(
     noted = _noted(place, "contract", digest, contract_digest)
     if noted is not None:
         return contract_digest, noted
-    from gitexp.datasets.contracts.contract import check_contract
     from gitexp.spec.contract import load_contract
+    from gitexp.tables.contracts.contract import check_contract
 
     result = check_contract(path, load_contract(table), progress=progress)
     if result.violations:
@@ -148,7 +148,7 @@ def broken_contract(ref: DatasetRef, violations: Sequence[Any]) -> Refused:
 
 def draw_rows(ref: DatasetRef, path: Path, place: Place) -> Mapping[str, Drawn]:
     """The rows of each split and sample of the dataset at `path`, read as its contract says. Raises Refused."""
-    from gitexp.datasets.rows.splits import draw_from
+    from gitexp.tables.rows.splits import draw_from
 
     table = contract_table(ref, place) or {}
     kind, header = table.get("format"), table.get("header")
@@ -205,7 +205,7 @@ def _header_doubt(ref: DatasetRef, path: Path, digest: str, place: Place) -> Seq
     table = contract_table(ref, place)
     if (table is None and not ref.splits and not ref.samples) or (table or {}).get("header") is not None:
         return ()
-    from gitexp.datasets.rows.tables import header_doubt
+    from gitexp.tables.rows.tables import header_doubt
 
     kind = (table or {}).get("format")
     note = None if path.is_file() else _path(place, "header", digest, str(kind))

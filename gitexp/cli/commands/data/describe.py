@@ -24,9 +24,9 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     from gitexp.cli.page import write
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.clone import open_clone
-    from gitexp.datasets.contracts.describe import contract_toml
     from gitexp.pipelines.examine import describe_dataset
     from gitexp.pipelines.keep import entries_of
+    from gitexp.tables.contracts.describe import contract_toml
 
     clone = open_clone()
     (ref,) = entries_of(clone.config, [name])

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gitexp.datasets.rows.readers.pieces import Damaged
 from gitexp.errors import Refused
+from gitexp.tables.rows.readers.pieces import Damaged
 
 FIELDS = ("file", "label", "width", "height", "channels", "image")
 OPENED_FIELDS = frozenset(FIELDS) - {"file", "label"}

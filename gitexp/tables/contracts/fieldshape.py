@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from heapq import nlargest, nsmallest
 from typing import Any
 
-from gitexp.datasets.contracts.description import Extreme, FieldDescription
-from gitexp.datasets.contracts.quantiles import Sample, quantile
-from gitexp.datasets.contracts.values import flat, read_values, shape_of
-from gitexp.datasets.rows.readers.images import Picture
 from gitexp.spec.contract import label
+from gitexp.tables.contracts.description import Extreme, FieldDescription
+from gitexp.tables.contracts.quantiles import Sample, quantile
+from gitexp.tables.contracts.values import flat, read_values, shape_of
+from gitexp.tables.rows.readers.images import Picture
 
 BINS = 16
 MOST_LABELS = 100  # more different values are no labels

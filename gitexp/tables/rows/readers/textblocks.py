@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from gitexp.datasets.rows.readers.pieces import Damaged, Options
 from gitexp.regularfile import open_regular
+from gitexp.tables.rows.readers.pieces import Damaged, Options
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 26

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.datasets.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused
 from gitexp.record.manifest import display
 from gitexp.spec.contract import label
+from gitexp.tables.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
 from gitexp.text.schema import near, quoted, spell
 
 KINDS = {
@@ -75,23 +75,23 @@ def read_part(part: Part, kind: str, options: Options) -> Items:
     """A file in pieces. Raises Damaged where it cannot be read on, Refused where its reader is not installed."""
     try:
         if kind in ("csv", "tsv"):
-            from gitexp.datasets.rows.readers import delimited
+            from gitexp.tables.rows.readers import delimited
 
             yield from delimited.read(part.path, options._replace(tabs=kind == "tsv"))
         elif kind == "jsonl":
-            from gitexp.datasets.rows.readers import jsonlines
+            from gitexp.tables.rows.readers import jsonlines
 
             yield from jsonlines.read(part.path, options)
         elif kind == "parquet":
-            from gitexp.datasets.rows.readers import parquet
+            from gitexp.tables.rows.readers import parquet
 
             yield from parquet.read(part.path, options)
         elif kind == "npy":
-            from gitexp.datasets.rows.readers import npy
+            from gitexp.tables.rows.readers import npy
 
             yield from npy.read(part.path, options)
         else:
-            from gitexp.datasets.rows.readers import images
+            from gitexp.tables.rows.readers import images
 
             opened = options.fields is None or bool(options.fields & images.OPENED_FIELDS)
             yield Head(images.FIELDS if opened else ("file", "label"))
@@ -218,7 +218,7 @@ def _kind_of_name(name: bytes) -> str | None:
 
 
 def _field_of(part: Part) -> str:
-    from gitexp.datasets.rows.readers.npy import field_of
+    from gitexp.tables.rows.readers.npy import field_of
 
     return field_of(part.name)
 

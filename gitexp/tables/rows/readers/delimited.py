@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gitexp.datasets.rows.readers.pieces import PIECE_CELLS, PIECE_ROWS, Fault, Head, Items, Options, Piece
-from gitexp.datasets.rows.readers.textblocks import TextLines, damage_in
 from gitexp.errors import counted
+from gitexp.tables.rows.readers.pieces import PIECE_CELLS, PIECE_ROWS, Fault, Head, Items, Options, Piece
+from gitexp.tables.rows.readers.textblocks import TextLines, damage_in
 
 LONGEST_CELL = 1 << 24
 PIECE_CHARACTERS = 1 << 22

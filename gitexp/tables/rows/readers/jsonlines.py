@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gitexp.datasets.rows.readers.pieces import PIECE_ROWS, Damaged, Fault, Head, Items, Options, Piece
-from gitexp.datasets.rows.readers.textblocks import TextLines, damage_in
+from gitexp.tables.rows.readers.pieces import PIECE_ROWS, Damaged, Fault, Head, Items, Options, Piece
+from gitexp.tables.rows.readers.textblocks import TextLines, damage_in
 
 MOST_FIELDS = 4096
 DEEPEST = 32

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from gitexp.datasets.rows.readers.pieces import Damaged, Head, Items, Options, Piece
 from gitexp.regularfile import open_regular
+from gitexp.tables.rows.readers.pieces import Damaged, Head, Items, Options, Piece
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 1 << 16

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.rows.splits import Drawn, draw, draw_from, load_indices
 from gitexp.errors import Refused
 from gitexp.spec.catalogue import DrawRule
+from gitexp.tables.rows.splits import Drawn, draw, draw_from, load_indices
 
 LABELS = ["a", "b", "a", "a", "b", "a", "a", "b", "a", "a"]
 REST = DrawRule("test", rest=True)

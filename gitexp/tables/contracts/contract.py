@@ -1,7 +1,7 @@
 """A dataset and its Contract to all Violations at once, each with file, row and column, and counts for the record.
 
 One pass, in constant memory, but for `unique` (all values of the field), `count` and quantiles: those are exact up to a
-million values, and beyond from a sample of a million that is the same on every machine (gitexp/datasets/quantiles.py).
+million values, and beyond from a sample of a million that is the same on every machine (gitexp/tables/contracts/quantiles.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitexp.datasets.contracts.fieldcheck import FieldCheck, Place
-from gitexp.datasets.contracts.violations import Report, Violation
-from gitexp.datasets.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
-from gitexp.datasets.rows.tables import Listing, Part, list_parts, read_part
 from gitexp.spec.contract import Contract, FieldRule
+from gitexp.tables.contracts.fieldcheck import FieldCheck, Place
+from gitexp.tables.contracts.violations import Report, Violation
+from gitexp.tables.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
+from gitexp.tables.rows.tables import Listing, Part, list_parts, read_part
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:

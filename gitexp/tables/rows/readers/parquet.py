@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gitexp.datasets.rows.readers.pieces import PIECE_CELLS, PIECE_ROWS, Damaged, Fault, Head, Items, Options, Piece
 from gitexp.errors import Refused
+from gitexp.tables.rows.readers.pieces import PIECE_CELLS, PIECE_ROWS, Damaged, Fault, Head, Items, Options, Piece
 
 _DTYPES = {"halffloat": "float16", "float": "float32", "double": "float64", "string": "text", "large_string": "text"}
 _CODES: dict[str, Any] = {

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.datasets.rows.drawing import Drawing
 from gitexp.errors import Refused, and_more, counted
 from gitexp.regularfile import read_regular
 from gitexp.spec.catalogue import DrawRule
+from gitexp.tables.rows.drawing import Drawing
 
 SHOWN = 5
 
@@ -48,7 +48,7 @@ def draw_from(
     Of files that are no tables, each is a row, with the columns `file` and `label`, its folder. `kind` and `header` are
     a contract's `format` and `header`.
     """
-    from gitexp.datasets.rows.tables import column, row_count
+    from gitexp.tables.rows.tables import column, row_count
 
     def indices(name: str) -> list[int]:
         return _read_indices(root, name)
@@ -117,8 +117,8 @@ def load_indices(content: bytes, *, where: str) -> list[int]:
 
 def _no_tables(path: Path) -> list[str] | None:
     """The files of a dataset none of which is a table, by the bytes of their paths; None where one is."""
-    from gitexp.datasets.rows.tables import kind_of
     from gitexp.datasets.walk import Found, walk
+    from gitexp.tables.rows.tables import kind_of
 
     if kind_of(path) is not None:
         return None
@@ -130,7 +130,7 @@ def _no_tables(path: Path) -> list[str] | None:
 
 
 def _of_files(files: Sequence[str], column: str) -> list[str]:
-    from gitexp.datasets.rows.readers.images import label_of
+    from gitexp.tables.rows.readers.images import label_of
 
     if column not in ("file", "label"):
         raise Refused(f"files that are no tables have the columns file and label (their folder), and no {column}")

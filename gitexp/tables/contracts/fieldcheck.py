@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitexp.datasets.contracts.quantiles import Sample, quantile
-from gitexp.datasets.contracts.values import Values, flat, read_values, shape_of
-from gitexp.datasets.contracts.violations import Report, Violation
-from gitexp.datasets.rows.readers.images import Picture
 from gitexp.spec.contract import FLOATS, INTEGER_RANGES, FieldRule, label
+from gitexp.tables.contracts.quantiles import Sample, quantile
+from gitexp.tables.contracts.values import Values, flat, read_values, shape_of
+from gitexp.tables.contracts.violations import Report, Violation
+from gitexp.tables.rows.readers.images import Picture
 from gitexp.text.schema import near, spell
 
 MOST_LABELS = 10_000

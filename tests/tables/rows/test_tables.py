@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tablefiles import file, npy
 
-from gitexp.datasets.contracts.contract import check_contract
-from gitexp.datasets.rows.tables import column, kind_of, row_count
 from gitexp.errors import Refused
 from gitexp.spec.contract import Contract
+from gitexp.tables.contracts.contract import check_contract
+from gitexp.tables.rows.tables import column, kind_of, row_count
 
 
 def violations(path: Path) -> list[str]:

@@ -7,9 +7,9 @@ from datetime import datetime
 from math import ceil, floor, sqrt
 from typing import Any
 
-from gitexp.datasets.contracts.description import OUTLIER_RULE, Description, FieldDescription
 from gitexp.errors import counted
 from gitexp.spec.contract import INTEGER_RANGES, label
+from gitexp.tables.contracts.description import OUTLIER_RULE, Description, FieldDescription
 from gitexp.text.schema import escaped, quote_key, quoted, spell
 
 BARS = "▁▂▃▄▅▆▇█"

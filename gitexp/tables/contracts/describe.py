@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitexp.datasets.contracts.description import Description, FieldDescription
-from gitexp.datasets.contracts.fieldcheck import Place
-from gitexp.datasets.contracts.fieldshape import Shape, Typing
-from gitexp.datasets.contracts.firstcontract import write_contract
-from gitexp.datasets.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
-from gitexp.datasets.rows.tables import Listing, Part, column, list_parts, read_part
 from gitexp.errors import Refused
+from gitexp.tables.contracts.description import Description, FieldDescription
+from gitexp.tables.contracts.fieldcheck import Place
+from gitexp.tables.contracts.fieldshape import Shape, Typing
+from gitexp.tables.contracts.firstcontract import write_contract
+from gitexp.tables.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
+from gitexp.tables.rows.tables import Listing, Part, column, list_parts, read_part
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

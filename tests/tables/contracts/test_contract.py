@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from tablefiles import file, npy
 
-from gitexp.datasets.contracts.contract import CheckResult, check_contract
 from gitexp.errors import Refused
 from gitexp.spec.contract import contract_problems, load_contract
+from gitexp.tables.contracts.contract import CheckResult, check_contract
 
 
 def check(path: Path, text: str) -> CheckResult:

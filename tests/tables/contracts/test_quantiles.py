@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitexp.datasets.contracts.quantiles import Sample, quantile
+from gitexp.tables.contracts.quantiles import Sample, quantile
 
 
 def test_between_two_values_a_quantile_lies_in_proportion() -> None:
