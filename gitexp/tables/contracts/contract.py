@@ -1,7 +1,7 @@
 """A dataset and its Contract to all Violations at once, each with file, row and column, and counts for the record.
 
 One pass, in constant memory, but for `unique` (all values of the field), `count` and quantiles: those are exact up to a
-million values, and beyond from a sample of a million that is the same on every machine (gitexp/tables/contracts/quantiles.py).
+million values, and beyond from a sample of a million that is the same on every machine (see `quantiles`).
 """
 
 from __future__ import annotations
