@@ -92,7 +92,7 @@ def test_sorting_by_a_metric_without_a_goal_says_how_to_state_one(fresh: Lab, gi
     write_three(fresh)
     result = gitexp("log", "--sort", "loss")
     assert result.exit_code == 1
-    assert 'goal = { "loss" = "max" }' in result.stderr
+    assert 'goal = {loss = "max"}' in result.stderr
 
 
 def test_sorting_by_an_unknown_metric_names_those_there_are(fresh: Lab, gitexp: Gitexp) -> None:
