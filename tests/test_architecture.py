@@ -102,7 +102,8 @@ def test_training_needs_nothing_that_gitexp_needs() -> None:
     """It runs in the project's interpreter, where gitexp may not be installed."""
     code = (
         "import sys\n"
-        "for name in ('click', 'tomli_w', 'xxhash', 'obstore', 'pyarrow', 'PIL'): sys.modules[name] = None\n"
+        "for name in ('click', 'rich', 'tomli', 'tomli_w', 'xxhash', 'obstore', 'pyarrow', 'PIL'):\n"
+        "    sys.modules[name] = None\n"
         "import gitexp.training.program, gitexp.training.loop, gitexp.training.testing\n"
         "import gitexp.training.loaders, gitexp.training.steps, gitexp.training.augment, gitexp.training.evaluate\n"
     )

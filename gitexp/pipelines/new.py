@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import tomli as tomllib
-
 from gitexp import __version__
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
 from gitexp.pipelines.cards import NOTICE
 from gitexp.record.manifest import Entry, dataset_digest, dump_manifest
 from gitexp.stages.resolve import FILE, FOLDER
+from gitexp.text import toml
 from gitexp.text.schema import near, spell
 from gitexp.text.tomledit import set_string
 
@@ -88,7 +87,7 @@ def _shipped_folder() -> Path:
 
 
 def _template(path: Path) -> Template:
-    about = tomllib.loads(path.read_text(encoding="utf-8")).get("about", {})
+    about = toml.loads(path.read_text(encoding="utf-8")).get("about", {})
     return Template(path.parent.name, about.get("version", ""), about.get("summary", ""), path.parent)
 
 
@@ -109,7 +108,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
 
 def _with_borrowed(files: dict[str, bytes], template: Template) -> dict[str, bytes]:
     """The files, and beside them data that the template takes from another shipped recipe's folder, with its notice."""
-    data = tomllib.loads(files[FILE].decode()).get("data", {})
+    data = toml.loads(files[FILE].decode()).get("data", {})
     places = [place.get("path", "") if isinstance(place, dict) else place for place in data.values()]
     whole = dict(files)
     for place in places:

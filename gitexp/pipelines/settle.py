@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import tomli as tomllib
-
 from gitexp import runfolder
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
@@ -26,6 +24,7 @@ from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Ended, Recorded, Results, has_completed, read_ended, record
+from gitexp.text import toml
 from gitexp.worker.life import program_lives, recorder_life, worker_life
 from gitexp.worker.program import group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
@@ -79,7 +78,7 @@ def settle(
 
 def _metric_rules(recipe: Path) -> MetricRules:
     """The [metrics] table of a resolved recipe, which was checked when it was resolved."""
-    rules = tomllib.loads(read_regular(recipe).decode()).get("metrics", {})
+    rules = toml.loads(read_regular(recipe).decode()).get("metrics", {})
     return MetricRules(
         files=tuple(rules.get("files", ())),
         output=rules.get("output", {}),

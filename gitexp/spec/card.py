@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import tomli as tomllib
-
 from gitexp.errors import Refused, counted
 from gitexp.spec.assembly import files_of
 from gitexp.spec.fields import Fields, dimension_problems, from_data
 from gitexp.spec.recipe_shape import SLOTS
+from gitexp.text import toml
 from gitexp.text.bounded import OutOfBounds, load_toml
 from gitexp.text.schema import (
     Each,
@@ -81,7 +80,7 @@ def load_cards(content: str, *, where: str) -> dict[str, Card]:
     try:
         table = load_toml(content)
         problems = list(_oversized(table)) or [*problems_in(table, Each(_CARD)), *_without_slot(table)]
-    except tomllib.TOMLDecodeError as error:
+    except toml.TOMLDecodeError as error:
         from gitexp.text.keylines import syntax_error
 
         line, what = syntax_error(content, error)

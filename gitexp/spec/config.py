@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import tomli as tomllib
-
 from gitexp.errors import Refused, counted
 from gitexp.spec.catalogue import (
     DatasetRef,
@@ -19,6 +17,7 @@ from gitexp.spec.catalogue import (
     region,
     yes_or_no,
 )
+from gitexp.text import toml
 from gitexp.text.bounded import OutOfBounds, load_toml
 from gitexp.text.schema import (
     Each,
@@ -134,7 +133,7 @@ def load_catalogue_file(text: str, *, where: str) -> dict[str, DatasetRef]:
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
         return load_toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except toml.TOMLDecodeError as error:
         from gitexp.text.keylines import syntax_error
 
         line, words = syntax_error(text, error)

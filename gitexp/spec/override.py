@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import tomli as tomllib
-
 from gitexp.spec.placeholders import Misplaced, parse
+from gitexp.text import toml
 from gitexp.text.schema import scalar
 
 _NULLS = frozenset(("None", "null", "Null", "NULL", "~"))
@@ -36,8 +35,8 @@ def split_override(typed: str) -> tuple[str, str | None]:
 def read_toml(text: str) -> Any | None:
     """The value that the text is in TOML, comments apart; None (which TOML has not) where it is none."""
     try:
-        table = tomllib.loads(f"v = {text}", parse_float=_exact)
-        tomllib.loads(f"v = [{text}]")  # a comment in it would swallow the bracket, and be lost without a word
+        table = toml.loads(f"v = {text}", parse_float=_exact)
+        toml.loads(f"v = [{text}]")  # a comment in it would swallow the bracket, and be lost without a word
     except (ValueError, OverflowError, RecursionError):
         return None
     # A line break in it could smuggle in another key.

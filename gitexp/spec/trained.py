@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import tomli as tomllib
-
 from gitexp.record.environment import sound
 from gitexp.record.identity import as_plain
 from gitexp.record.run import SplitRows, sound_digests, sound_splits
+from gitexp.text import toml
 
 DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends
 MOST_FACTS = 1000
@@ -48,7 +47,7 @@ def recipe_with_defaults(typed: str, defaults: Any) -> tuple[str, int | None]:
     from gitexp.spec.assembly import with_defaults
     from gitexp.spec.recipe import dump_recipe, ordered
 
-    values = ordered(with_defaults(tomllib.loads(typed), defaults if isinstance(defaults, Mapping) else {}))
+    values = ordered(with_defaults(toml.loads(typed), defaults if isinstance(defaults, Mapping) else {}))
     seed = values.get("seed")
     return dump_recipe(values), seed if type(seed) is int else None
 

@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tomli as tomllib
-
 from gitexp import runfolder
 from gitexp.clone import place_of
 from gitexp.datasets.place import Place
@@ -46,6 +44,7 @@ from gitexp.secretnames import (
     secret_values,
 )
 from gitexp.spec.trained import Learned
+from gitexp.text import toml
 from gitexp.worker.output import read_output
 
 SHOWS_LIFE = 1000  # after so many files
@@ -198,7 +197,7 @@ def _secrets(ended: Ended) -> list[str]:
     try:
         noted = json.loads(read_regular(ended.folder / runfolder.SECRETS))
     except FileNotFoundError:  # there are none, or the program removed them: those that were typed are known
-        values, said = tomllib.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submit["message"]
+        values, said = toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submit["message"]
         noted = [*named_in_argv(ended.submit["argv"]), *named_in_values(values), *named_in_text(said or "")]
     return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)
 
@@ -209,7 +208,7 @@ def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
 
 def _clean_recipe(text: bytes) -> bytes:
     """recipe.toml without the values that their keys, or options of the command, give away. The program had them."""
-    values = tomllib.loads(text.decode())
+    values = toml.loads(text.decode())
     if not named_in_values(values):
         return text
     from gitexp.spec.recipe import dump_recipe

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli as tomllib
-
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
 from gitexp.spec.config import Config
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe, finish
 from gitexp.spec.recipe_merge import Merged, Origin
+from gitexp.text import toml
 from gitexp.text.bounded import OutOfBounds, load_toml
 from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, spell
 
@@ -148,7 +147,7 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     origin = Origin(shown, text)
     try:
         table = load_toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except toml.TOMLDecodeError as error:
         from gitexp.text.keylines import syntax_error
 
         line, words = syntax_error(text, error)

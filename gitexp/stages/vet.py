@@ -84,9 +84,8 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
     """The contract of a dataset, from the catalogue or from the file that it names; None where it has none."""
     if ref.contract_file is None:
         return ref.contract
-    import tomli as tomllib
-
     from gitexp.spec.contract import contract_problems
+    from gitexp.text import toml
     from gitexp.text.bounded import load_toml
     from gitexp.text.keylines import located, syntax_error
 
@@ -101,7 +100,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
         )
     try:
         table = load_toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except toml.TOMLDecodeError as error:
         line, words = syntax_error(text, error)
         raise Refused(f"{name} is wrong: {name}:{line}: {words}") from error
     except ValueError as error:

@@ -11,9 +11,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import tomli as tomllib
-
 from gitexp.errors import GitexpError
+from gitexp.text import toml
 from gitexp.text.encoding import LARGEST as LARGEST
 from gitexp.text.encoding import MARK
 
@@ -66,8 +65,8 @@ def _parsed(text: str) -> tuple[dict[str, Any], bool]:
     if len(text) > _SMALL or not few_brackets or text.count(".") > MOST_PARTS:
         _weigh(text)
     try:
-        table = tomllib.loads(text.removeprefix(MARK))
-    except tomllib.TOMLDecodeError:
+        table = toml.loads(text.removeprefix(MARK))
+    except toml.TOMLDecodeError:
         raise
     except ValueError as error:  # an integer of 4,300 decimal digits
         raise OutOfBounds("a number has too many digits") from error

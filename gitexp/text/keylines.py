@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import tomli as tomllib
-
+from gitexp.text import toml
 from gitexp.text.encoding import MARK
 from gitexp.text.schema import KeyPath, dotted
 
@@ -52,7 +51,7 @@ def located(problems: Iterable[tuple[KeyPath, str]], text: str, where: str) -> l
     return [f"{where}:{nearest_line(lines, path) or 1}: {dotted(path)}: {what}" for path, what in problems]
 
 
-def syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, str]:
+def syntax_error(text: str, error: toml.TOMLDecodeError) -> tuple[int, str]:
     """Where TOML went wrong, and tomllib's words for it without the place."""
     message = re.sub(r"(?<=declare |mespace )\(.+\)(?= twice| \(at )", _table, str(error))
     located = _AT_LINE.match(message)
@@ -89,8 +88,8 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
             chunk += rest[index + 1 :]
             break
         try:
-            parsed = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
+            parsed = toml.loads(statement)
+        except toml.TOMLDecodeError:
             continue
         yield start + 1, statement, parsed
         chunk = []

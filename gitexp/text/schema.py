@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import tomli as tomllib
+from gitexp.text import toml
 
 KeyPath = tuple[str, ...]
 Problem = tuple[KeyPath, str]
@@ -231,8 +231,8 @@ def split_key(typed: str) -> KeyPath | None:
         if rest[:1] in ('"', "'"):
             end = _closing_quote(rest)
             try:
-                parts.append(tomllib.loads(f"k = {rest[:end]}")["k"])
-            except tomllib.TOMLDecodeError:
+                parts.append(toml.loads(f"k = {rest[:end]}")["k"])
+            except toml.TOMLDecodeError:
                 return None
             rest = rest[end:].lstrip(" ")
         else:
