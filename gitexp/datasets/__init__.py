@@ -13,6 +13,4 @@ obtain.py    a digest → its bytes in the store, from remotes if need be; pinne
 
 objects/     the store, checkouts, transfers; remotes/: the places that keep objects for several clones
 sources/     where data comes from, other than a folder
-rows/        the rows of a dataset whatever its format, and splits of them
-contracts/   what a dataset must look like
 """
