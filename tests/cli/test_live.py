@@ -129,8 +129,8 @@ def test_the_third_ctrl_c_kills(tmp_path: Path) -> None:
 
 def test_a_window_that_changes_its_size_changes_the_programs(tmp_path: Path) -> None:
     program = (
-        "import os, signal\nsignal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), 'now'))\n"
-        "print('go')\nsignal.pause()"
+        "import os, signal\nchanged = [signal.SIGWINCH]\nsignal.pthread_sigmask(signal.SIG_BLOCK, changed)\n"
+        "print('go')\nsignal.sigwait(changed)\nprint(*os.get_terminal_size(), 'now')"
     )
     terminal = attended(python(tmp_path / "run", program))
     terminal.expect_exact("go\r\n")

@@ -72,10 +72,11 @@ def test_names_of_ours_are_completed(shell: Lab) -> None:
 
 
 def test_tags_of_runs_are_completed_and_what_is_no_run_is_not(shell: Lab) -> None:
-    shell.git("tag", "v1", "experiments")
+    # No run's id begins with an "a".
+    shell.git("tag", "a1", "experiments")
     shell.git("tag", "-a", "-m", "camera ready", "paper/v2", "experiments")
-    shell.git("tag", "v0", "HEAD")
-    assert completed(shell, "gitexp show v") == ["v1"]
+    shell.git("tag", "a0", "HEAD")
+    assert completed(shell, "gitexp show a") == ["a1"]
     assert completed(shell, "gitexp diff latest paper/") == ["paper/v2"]
 
 

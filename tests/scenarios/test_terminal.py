@@ -65,7 +65,8 @@ def test_the_debugger_can_be_talked_to(lab: Lab) -> None:
 
 
 def test_ctrl_c_interrupts_the_program_and_the_run_is_recorded(lab: Lab) -> None:
-    terminal = at_terminal(lab, "run", "--", "sh", "-c", "trap 'echo saved; exit 1' INT; echo ready; sleep 30")
+    program = "trap 'echo saved; exit 1' INT; echo ready; while true; do sleep 0.1; done"
+    terminal = at_terminal(lab, "run", "--", "sh", "-c", program)
     terminal.expect_exact("ready\r\n")
     terminal.sendcontrol("c")
     terminal.expect_exact("saved\r\n")
