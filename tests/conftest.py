@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Lab, have, make_lab, world
+from harness import Gitexp, Lab, Result, have, make_lab, world
 from servers import Bucket, Server, make_bucket, needs
+
+from gitexp.cli.main import run_command
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,13 +45,40 @@ def fresh(tmp_path: Path, env: dict[str, str]) -> Lab:
     return make_lab(tmp_path / "lab", env)
 
 
-@pytest.fixture
-def lab(fresh: Lab) -> Lab:
-    """A repository in which gitexp is set up and committed."""
-    result = fresh.gitexp("init")
+@pytest.fixture(scope="session")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `lab` is a copy of."""
+    folder = tmp_path_factory.mktemp("set-up")
+    lab = make_lab(folder / "lab", world(folder / "home"))
+    result = lab.gitexp("init")
     assert result.exit_code == 0, result.stderr
-    fresh.commit("set up gitexp")
-    return fresh
+    lab.commit("set up gitexp")
+    return lab.path
+
+
+@pytest.fixture
+def lab(set_up: Path, tmp_path: Path, env: dict[str, str]) -> Lab:
+    """A repository in which gitexp is set up and committed."""
+    copy = Lab(tmp_path / "lab", env)
+    shutil.copytree(set_up, copy.path, symlinks=True)
+    copy.git("update-index", "-q", "--refresh")  # the index knows the files it was written for, not their copies
+    return copy
+
+
+@pytest.fixture
+def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
+    """The command line, run in this process inside the repository `fresh`."""
+    for name, value in fresh.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(fresh.path)
+
+    def run(*args: str) -> Result:
+        capfd.readouterr()
+        code = run_command(list(args))
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
 
 
 @pytest.fixture

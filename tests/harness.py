@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ class Result:
     def json(self) -> Any:
         """stdout as JSON."""
         return json.loads(self.stdout)
+
+
+Gitexp = Callable[..., Result]  # the command line with these arguments
 
 
 def world(home: Path) -> dict[str, str]:

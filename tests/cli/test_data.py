@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from harness import Lab, Result
+from harness import Gitexp, Lab
 from records import write_run
 
 from gitexp.cli.datapage import catalogue_table, hits_table, lineage_tree, rule_in_words
-from gitexp.cli.main import run_command
 from gitexp.cli.render import Screen
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
@@ -21,24 +18,6 @@ A = "kkkkllllmmmmnnnn"
 NONE = "xxh128:" + "0" * 32
 PETS = "xxh128:3068f6c1d0cd03287864e9d40fe016cb"  # of data/a.txt with "cat\n" in it, and nothing else
 PLAIN = Screen(None, None, False)
-
-Gitexp = Callable[..., Result]
-
-
-@pytest.fixture
-def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
-    """The command line, run in this process inside the repository `fresh`."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(fresh.path)
-
-    def run(*args: str) -> Result:
-        capfd.readouterr()
-        code = run_command(["data", *args])
-        out, err = capfd.readouterr()
-        return Result(code, out, err)
-
-    return run
 
 
 @pytest.fixture
@@ -62,7 +41,7 @@ def test_each_dataset_is_listed_with_how_it_stands(pets: Lab, gitexp: Gitexp) ->
         f'[datasets.gone]\npath = "nowhere"\ndigest = "{NONE}"\naccess = "restricted"\n'
         '[datasets.far]\nurl = "s3://bucket/far/"\n',
     )
-    assert gitexp("list").stdout == (
+    assert gitexp("data", "list").stdout == (
         "dataset  kind  access      files  size  digest        state         where\n"
         "pets     data  open            1   4 B  3068f6c1d0cd  pinned        data\n"
         "changed  data  open            1   4 B  084f20633606  changed       more\n"
@@ -71,7 +50,8 @@ def test_each_dataset_is_listed_with_how_it_stands(pets: Lab, gitexp: Gitexp) ->
         "far      data  open            -     -  -             only its URL  s3://bucket/far/\n"
     )
     states = {
-        one["name"]: (one["state"], one["files"], one["digest"]) for one in gitexp("list", "--json").json["datasets"]
+        one["name"]: (one["state"], one["files"], one["digest"])
+        for one in gitexp("data", "list", "--json").json["datasets"]
     }
     assert states["pets"] == ("pinned", 1, PETS)
     assert states["gone"] == ("missing", None, None)
@@ -79,17 +59,17 @@ def test_each_dataset_is_listed_with_how_it_stands(pets: Lab, gitexp: Gitexp) ->
 
 
 def test_an_empty_catalogue_says_how_to_name_a_dataset(gitexp: Gitexp) -> None:
-    result = gitexp("list")
+    result = gitexp("data", "list")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "[datasets.NAME]" in result.stderr
-    assert gitexp("list", "--json").json == {"format": 1, "datasets": []}
+    assert gitexp("data", "list", "--json").json == {"format": 1, "datasets": []}
 
 
 def test_a_dataset_that_cannot_be_hashed_does_not_hide_the_others(pets: Lab, gitexp: Gitexp) -> None:
     pets.write("gitexp.toml", '[datasets.bad]\npath = "bad"\n[datasets.pets]\npath = "data"\n')
     (pets.path / "bad").mkdir()
     (pets.path / "bad" / "link").symlink_to("nothing")
-    bad, good = gitexp("list", "--json").json["datasets"]
+    bad, good = gitexp("data", "list", "--json").json["datasets"]
     assert (bad["state"], good["state"]) == ("unreadable", "unpinned")
     assert "link is a link to nothing" in bad["problem"]
 
@@ -116,7 +96,7 @@ def test_a_dataset_is_shown_with_all_that_the_catalogue_says(pets: Lab, gitexp: 
         'splits.train = { fraction = 0.5, stratify = "label", seed = 1 }\nsplits.test = { rest = true }\n',
     )
     write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{PETS}"\n'})
-    result = gitexp("show", "pets")
+    result = gitexp("data", "show", "pets")
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert lines[0] == "dataset pets the pinned version is there"
     for fact in (
@@ -125,7 +105,7 @@ def test_a_dataset_is_shown_with_all_that_the_catalogue_says(pets: Lab, gitexp: 
         "train split 0.5 of the rows, stratified by label, seed 1", "test split the rows that no other split has",
     ):  # fmt: skip
         assert fact in lines
-    shape = gitexp("show", "pets", "--json").json["dataset"]
+    shape = gitexp("data", "show", "pets", "--json").json["dataset"]
     assert (shape["runs"], shape["stored"], shape["license"]) == ([A], False, "CC-BY-4.0")
     assert shape["splits"]["train"] == {"fraction": 0.5, "stratify": "label", "seed": 1}
 
@@ -133,15 +113,15 @@ def test_a_dataset_is_shown_with_all_that_the_catalogue_says(pets: Lab, gitexp: 
 def test_the_rows_of_a_split_are_printed_one_a_line(pets: Lab, gitexp: Gitexp) -> None:
     pets.write("t.csv", "x\n" + "".join(f"{n}\n" for n in range(10)))
     pets.write("gitexp.toml", '[datasets.t]\npath = "t.csv"\nsplits.train = { fraction = 0.2, seed = 1 }\n')
-    assert gitexp("show", "t", "--rows", "train").stdout == "7\n8\n"
-    assert gitexp("show", "t", "--rows", "train", "--json").json["rows"] == [7, 8]
-    result = gitexp("show", "t", "--rows", "tran")
+    assert gitexp("data", "show", "t", "--rows", "train").stdout == "7\n8\n"
+    assert gitexp("data", "show", "t", "--rows", "train", "--json").json["rows"] == [7, 8]
+    result = gitexp("data", "show", "t", "--rows", "tran")
     assert (result.exit_code, "did you mean train?" in result.stderr) == (1, True)
 
 
 def test_an_unknown_dataset_is_answered_with_the_nearest(pets: Lab, gitexp: Gitexp) -> None:
     for command in ("show", "pin", "history", "lineage"):
-        result = gitexp(command, "pest")
+        result = gitexp("data", command, "pest")
         assert result.exit_code == 1
         assert "did you mean pets?" in result.stderr
 
@@ -155,29 +135,29 @@ def test_rules_are_told_in_words() -> None:
 
 
 def test_a_dataset_is_pinned_by_changing_one_value(pets: Lab, gitexp: Gitexp) -> None:
-    result = gitexp("pin", "pets")
+    result = gitexp("data", "pin", "pets")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"pets  not pinned → {PETS}  in gitexp.toml\n"
     assert (
         pets.path / "gitexp.toml"
     ).read_text() == f'[datasets.pets]\npath = "data"  # as it came\ndigest = "{PETS}"\n'
-    assert gitexp("pin", "pets").stdout == f"pets  {PETS}  as pinned in gitexp.toml\n"
+    assert gitexp("data", "pin", "pets").stdout == f"pets  {PETS}  as pinned in gitexp.toml\n"
 
 
 def test_pinning_again_says_what_has_changed(pets: Lab, gitexp: Gitexp) -> None:
-    gitexp("pin", "pets")
+    gitexp("data", "pin", "pets")
     pets.write("data/a.txt", "lion\n")
     pets.write("data/b\x1b.txt", "dog\n")
-    lines = gitexp("pin", "pets").stdout.splitlines()
+    lines = gitexp("data", "pin", "pets").stdout.splitlines()
     assert lines[0].startswith(f"pets  {PETS} → xxh128:")
     assert lines[1:] == ["  1 added, 0 removed, 1 changed", "  + b\\x1b.txt", "  ~ a.txt"]
 
 
 def test_a_version_is_pinned_by_its_digest(pets: Lab, gitexp: Gitexp) -> None:
-    result = gitexp("pin", "pets", "--digest", NONE, "--json")
+    result = gitexp("data", "pin", "pets", "--digest", NONE, "--json")
     assert result.json["pinned"][0]["new"] == NONE
     assert NONE in (pets.path / "gitexp.toml").read_text()
-    assert gitexp("pin", "pets", "--digest", "xxh128:12").exit_code == 1
+    assert gitexp("data", "pin", "pets", "--digest", "xxh128:12").exit_code == 1
 
 
 def test_the_file_that_holds_the_entry_is_the_one_that_is_written(pets: Lab, gitexp: Gitexp) -> None:
@@ -185,7 +165,7 @@ def test_the_file_that_holds_the_entry_is_the_one_that_is_written(pets: Lab, git
     written = pets.write("cat.toml", '[datasets.pets]\npath = "data"\n')
     written.chmod(0o600)
     pets.write("gitexp.toml", 'catalogue = "cat.toml"\n')
-    assert gitexp("pin", "--all").exit_code == 0
+    assert gitexp("data", "pin", "--all").exit_code == 0
     assert written.read_text() == f'[datasets.pets]\npath = "data"\ndigest = "{PETS}"\n'
     assert written.stat().st_mode & 0o777 == 0o600
     assert (pets.path / "gitexp.toml").read_text() == 'catalogue = "cat.toml"\n'
@@ -193,15 +173,15 @@ def test_the_file_that_holds_the_entry_is_the_one_that_is_written(pets: Lab, git
 
 def test_one_dataset_that_is_missing_does_not_keep_the_others_from_being_pinned(pets: Lab, gitexp: Gitexp) -> None:
     pets.write("gitexp.toml", '[datasets.gone]\npath = "gone"\n[datasets.pets]\npath = "data"\n')
-    result = gitexp("pin", "--all")
+    result = gitexp("data", "pin", "--all")
     assert result.exit_code == 3
     assert "gone does not exist" in result.stderr
     assert PETS in (pets.path / "gitexp.toml").read_text()
 
 
 def test_pin_wants_names_or_all(pets: Lab, gitexp: Gitexp) -> None:
-    assert gitexp("pin").exit_code == 2
-    assert gitexp("pin", "pets", "--all").exit_code == 2
+    assert gitexp("data", "pin").exit_code == 2
+    assert gitexp("data", "pin", "pets", "--all").exit_code == 2
 
 
 def test_the_parents_of_a_derived_dataset_are_noted_when_asked_for(pets: Lab, gitexp: Gitexp) -> None:
@@ -210,9 +190,9 @@ def test_the_parents_of_a_derived_dataset_are_noted_when_asked_for(pets: Lab, gi
         f'[datasets.clean]\npath = "clean.txt"\n[datasets.clean.derived]\nparents = {{ pets = "{NONE}" }}  # then\n'
     )
     pets.write("gitexp.toml", f'[datasets.pets]\npath = "data"\n{derived}')
-    result = gitexp("pin", "pets")
+    result = gitexp("data", "pin", "pets")
     assert result.stderr == "note: clean was made of another version of pets\n"
-    result = gitexp("pin", "clean", "--parents")
+    result = gitexp("data", "pin", "clean", "--parents")
     assert result.stdout.splitlines()[1] == f"  parent pets  {NONE} → {PETS}"
     assert f'parents = {{ pets = "{PETS}" }}  # then\n' in (pets.path / "gitexp.toml").read_text()
 
@@ -222,26 +202,26 @@ def test_the_parents_of_a_derived_dataset_are_noted_when_asked_for(pets: Lab, gi
 
 def test_the_versions_of_a_dataset_are_listed_with_those_that_no_run_has_used(pets: Lab, gitexp: Gitexp) -> None:
     write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{NONE}"\nfiles = 3\nsize_bytes = 12\n'})
-    here, used = gitexp("history", "pets", "--json").json["versions"]
+    here, used = gitexp("data", "history", "pets", "--json").json["versions"]
     assert (here["digest"], here["here"], here["pinned"], here["runs"]) == (PETS, True, False, [])
     assert (used["digest"], used["here"], used["files"], used["runs"]) == (NONE, False, 3, [A])
     assert used["since"] == "2026-11-20T10:00:00Z"
-    assert [line.split()[0] for line in gitexp("history", "pets").stdout.splitlines()] == [
+    assert [line.split()[0] for line in gitexp("data", "history", "pets").stdout.splitlines()] == [
         "digest", "3068f6c1d0cd", "000000000000",
     ]  # fmt: skip
 
 
 def test_runs_that_used_bytes_are_listed(pets: Lab, gitexp: Gitexp) -> None:
     write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{NONE}"\n'})
-    assert gitexp("runs", "000000").stdout.splitlines()[1].endswith("dataset pets")
-    result = gitexp("runs", "123456")
+    assert gitexp("data", "runs", "000000").stdout.splitlines()[1].endswith("dataset pets")
+    result = gitexp("data", "runs", "123456")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No run has used 123456\n")
 
 
 def test_a_beginning_that_may_be_several_digests_is_asked_about(pets: Lab, gitexp: Gitexp) -> None:
     other = "xxh128:000000" + "1" * 26
     write_run(pets, A, files={"data.toml": f'[a]\ndigest = "{NONE}"\n[b]\ndigest = "{other}"\n'})
-    result = gitexp("runs", "000000")
+    result = gitexp("data", "runs", "000000")
     assert result.exit_code == 1
     assert other in result.stderr and "type more digits" in result.stderr
 
@@ -250,17 +230,17 @@ def test_runs_on_restricted_data_are_found_by_who_has_the_key(pets: Lab, gitexp:
     keyed = "hmac-sha256:a034ac575c5a5ae4e09ccfb8164d21de025d3c8c3d2e61cb7fc86fa21a75e6ca"
     write_run(pets, A, files={"data.toml": f'[pets]\ndigest = "{keyed}"\naccess = "restricted"\nkey = "6f37a364"\n'})
     untold = "note: 1 run used restricted data that cannot be told without its lab's key (git config gitexp.key)\n"
-    result = gitexp("runs", PETS)
+    result = gitexp("data", "runs", PETS)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"No run has used {PETS}\n{untold}")
-    assert gitexp("runs", keyed).stderr == ""
+    assert gitexp("data", "runs", keyed).stderr == ""
     pets.git("config", "gitexp.key", "the key of another lab")
-    assert gitexp("runs", PETS).stderr == f"No run has used {PETS}\n{untold}"
-    assert gitexp("runs", PETS, "--json").json["untold"] == 1
+    assert gitexp("data", "runs", PETS).stderr == f"No run has used {PETS}\n{untold}"
+    assert gitexp("data", "runs", PETS, "--json").json["untold"] == 1
     pets.git("config", "gitexp.key", "the key of the lab")
-    result = gitexp("runs", PETS)
+    result = gitexp("data", "runs", PETS)
     assert (result.stdout.splitlines()[1].endswith("dataset pets"), result.stderr) == (True, "")
-    assert "1 run used restricted data that only a whole digest can tell" in gitexp("runs", "123456").stderr
-    assert gitexp("history", "pets", "--json").json["versions"][0]["here"] is True
+    assert "1 run used restricted data that only a whole digest can tell" in gitexp("data", "runs", "123456").stderr
+    assert gitexp("data", "history", "pets", "--json").json["versions"][0]["here"] is True
 
 
 def test_what_a_record_says_cannot_reach_the_terminal_raw() -> None:
@@ -281,13 +261,13 @@ def test_a_dataset_is_drawn_back_to_its_sources(pets: Lab, gitexp: Gitexp) -> No
         f'derived.parents = {{ pets = "{NONE}", labels = "{NONE}" }}\n'
         f'[datasets.small]\npath = "s"\nderived = {{ parents = {{ clean = "{PETS}" }}, command = ["head", "-n 5"] }}\n',
     )
-    assert gitexp("lineage", "small").stdout == (
+    assert gitexp("data", "lineage", "small").stdout == (
         "small  -  by head '-n 5'\n"
         "└─ clean  3068f6c1d0cd  by recipe tidy\n"
         "   ├─ pets  000000000000  UCI, data  stale: now 3068f6c1d0cd\n"
         "   └─ labels  000000000000  s3://b/l/\n"
     )
-    tree = gitexp("lineage", "small", "--json").json["lineage"]
+    tree = gitexp("data", "lineage", "small", "--json").json["lineage"]
     assert [(one["dataset"], one["stale"]) for one in tree["parents"][0]["parents"]] == [
         ("pets", True),
         ("labels", False),
@@ -297,7 +277,7 @@ def test_a_dataset_is_drawn_back_to_its_sources(pets: Lab, gitexp: Gitexp) -> No
 def test_what_a_run_made_was_made_of_what_that_run_read(pets: Lab, gitexp: Gitexp) -> None:
     write_run(pets, A, files={"data.toml": f'[raw]\nentry = "pets"\ndigest = "{NONE}"\n'})
     pets.write("gitexp.toml", f'[datasets.pets]\npath = "data"\n[datasets.clean]\npath = "c"\nderived.run = "{A}"\n')
-    assert gitexp("lineage", "clean").stdout == (
+    assert gitexp("data", "lineage", "clean").stdout == (
         f"clean  -  by run {A}\n└─ pets  000000000000  data  stale: now 3068f6c1d0cd\n"
     )
 
@@ -305,7 +285,9 @@ def test_what_a_run_made_was_made_of_what_that_run_read(pets: Lab, gitexp: Gitex
 def test_a_dataset_of_a_record_alone_has_the_lineage_that_is_recorded(pets: Lab, gitexp: Gitexp) -> None:
     data = f'[mine]\ndigest = "{NONE}"\npath = "m"\n[mine.lineage]\nrecipe = "tidy"\nparents = {{ pets = "{PETS}" }}\n'
     write_run(pets, A, files={"data.toml": data})
-    assert gitexp("lineage", "mine").stdout == "mine  000000000000  by recipe tidy\n└─ pets  3068f6c1d0cd  data\n"
+    assert (
+        gitexp("data", "lineage", "mine").stdout == "mine  000000000000  by recipe tidy\n└─ pets  3068f6c1d0cd  data\n"
+    )
 
 
 def test_a_dataset_that_is_made_of_itself_is_refused(pets: Lab, gitexp: Gitexp) -> None:
@@ -314,7 +296,7 @@ def test_a_dataset_that_is_made_of_itself_is_refused(pets: Lab, gitexp: Gitexp) 
         f'[datasets.a]\npath = "a"\nderived.parents.b = "{NONE}"\n'
         f'[datasets.b]\npath = "b"\nderived.parents.a = "{NONE}"\n',
     )
-    result = gitexp("lineage", "a")
+    result = gitexp("data", "lineage", "a")
     assert (result.exit_code, result.stderr.splitlines()[0]) == (3, "error: Dataset a is made of itself: a → b → a")
 
 

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pexpect
 import pytest
-from harness import GITEXP, Lab, Result
+from harness import GITEXP, Gitexp, Lab, Result
 from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
-from gitexp.cli.main import run_command
-
 A, B, C = "kkkkllllmmmmnnnn", "lllloooowwwwxxxx", "zzzzoooowwwwxxxx"
-
-Gitexp = Callable[..., Result]
-
-
-@pytest.fixture
-def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
-    """The command line, run in this process inside the repository `fresh`."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(fresh.path)
-
-    def run(*args: str) -> Result:
-        capfd.readouterr()
-        code = run_command(list(args))
-        out, err = capfd.readouterr()
-        return Result(code, out, err)
-
-    return run
 
 
 def listed(result: Result) -> list[str]:

@@ -5,34 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness import Lab, Result
+from harness import Gitexp, Lab
 from records import RECIPE, write_run
 
-from gitexp.cli.main import run_command
-
 A, B, C = "kkkkllllmmmmnnnn", "lllloooowwwwxxxx", "zzzzoooowwwwxxxx"
-
-Gitexp = Callable[..., Result]
-
-
-@pytest.fixture
-def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
-    """The command line, run in this process inside the repository `fresh`."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(fresh.path)
-
-    def run(*args: str) -> Result:
-        capfd.readouterr()
-        code = run_command(list(args))
-        out, err = capfd.readouterr()
-        return Result(code, out, err)
-
-    return run
 
 
 def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gitexp) -> None:
