@@ -15,11 +15,8 @@ from gitexp.cli.render import safe
 from gitexp.clone import Clone, configured
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.repo import (
-    ObjectReader,
-    Repo,
-    find_repo,
-)
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, find_repo
 from gitexp.history.select import History, UnknownRun
 from gitexp.spec.config import Config
 

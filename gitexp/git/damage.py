@@ -12,19 +12,9 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import is_whole
-from gitexp.git.repo import (
-    PULL,
-    BranchDamaged,
-    ObjectReader,
-    Repo,
-    finish_answer,
-    git_environment,
-    line,
-    object_folder,
-    said,
-    start,
-)
+from gitexp.git.repo import PULL, BranchDamaged, Repo, finish_answer, git_environment, line, object_folder, said, start
 
 TRIED = 20  # commits of the reflog that are looked into
 SHOWN = 5

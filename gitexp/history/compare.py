@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, seed_of
 from gitexp.history.read import Run, goal_of, manifest_parts

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import BLOCK, ObjectReader, Repo, output
+from gitexp.git.objectreader import BLOCK, ObjectReader
+from gitexp.git.repo import Repo, output
 from gitexp.history.cache import Row
 from gitexp.history.read import parse_tree
 from gitexp.history.walk import Runs

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gitexp.datasets.objects.names import name_of
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import ALGORITHM, Entry, display, parse_blocks, parse_manifest
 from gitexp.spec.catalogue import dataset_name

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Mapping
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo, start
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, start
 from gitexp.git.standing import branch_ref
 from gitexp.git.trailers import asked, told
 from gitexp.record.datarecord import DatasetRecord, load_data

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.record.run import RunRecord, load_run
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import BranchUnusable, ObjectReader, remote_names, revision
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import BranchUnusable, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row, left_behind
 from gitexp.history.read import goal_of, read_run

@@ -16,8 +16,9 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
+from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import move_ref, sync_objects, write_commit
-from gitexp.git.repo import BranchDamaged, GitFailed, ObjectReader, Repo, is_ancestor, revision
+from gitexp.git.repo import BranchDamaged, GitFailed, Repo, is_ancestor, revision
 from gitexp.git.standing import ANOTHER, Look, branch_ref, move_failed, require_grown
 from gitexp.git.transport import (
     Lost,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.history.datause import uses
 from gitexp.history.read import read_run
 from gitexp.history.select import History

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
-from gitexp.git.repo import ObjectReader, Repo, failure, is_ancestor, output, start
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, failure, is_ancestor, output, start
 from gitexp.history.cache import A_DAY_S, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record

@@ -14,7 +14,8 @@ from gitexp.clone import Clone
 from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
-from gitexp.git.repo import ObjectReader, Repo, finish, output, start
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, finish, output, start
 from gitexp.history.datause import manifest_at
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import display

@@ -13,7 +13,7 @@ from gitexp.datasets.manifest import Built, changed_since, manifests_of, strong_
 from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.manifest import dataset_digest
 from gitexp.spec.catalogue import DatasetRef, is_keyed

@@ -20,7 +20,8 @@ from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.datasets.obtain import Obtained, by_cause, obtain_files, obtain_objects
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused, beyond
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
 from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
 from gitexp.history.read import Run

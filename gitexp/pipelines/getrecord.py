@@ -8,7 +8,8 @@ from pathlib import Path
 from gitexp.datasets.objects.placing import Below, refuse_repositories
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, Repo, output
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, output
 from gitexp.history.read import Run
 from gitexp.pipelines.get import Got, Wanted, require_own
 from gitexp.record.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest

@@ -19,7 +19,8 @@ from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused, beyond
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed

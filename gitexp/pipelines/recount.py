@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.history.datause import Hit, Wanted, find_bytes, uses, wanted_digest
 from gitexp.history.select import History
 from gitexp.history.versions import Version, versions_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitexp.git.append import recorded_here
-from gitexp.git.repo import ObjectReader
+from gitexp.git.objectreader import ObjectReader
 from gitexp.git.trailers import commits_with
 from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values

@@ -13,7 +13,8 @@ from gitexp import runfolder
 from gitexp.clone import FILE, Clone, configured, read_config
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
 from gitexp.git.worktree import Surveyed
 from gitexp.history.cache import Row
 from gitexp.history.inputs import data_state

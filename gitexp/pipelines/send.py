@@ -21,7 +21,8 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.branch import branch_tip
-from gitexp.git.repo import ObjectReader, Repo, ref_id
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, ref_id
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed

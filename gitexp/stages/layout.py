@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitexp import runfolder
+from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import Laid, is_whole
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.repo import Repo
 from gitexp.record.manifest import PART_LINES, SHA256, XXH128, split_parts
 from gitexp.regularfile import read_regular
 

@@ -24,7 +24,8 @@ from gitexp.cli.runpage import run_page
 from gitexp.cli.runtable import changes_in_words, summary_table
 from gitexp.cli.shapes import csv_table, diff_document, document, run_shape, unreadable_shape, whole_run_shape
 from gitexp.datasets.place import Place
-from gitexp.git.repo import ObjectReader, Repo, find_repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, find_repo
 from gitexp.history.compare import compare
 from gitexp.history.read import Run
 from gitexp.history.walk import _read_row

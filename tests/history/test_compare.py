@@ -9,7 +9,8 @@ import pytest
 from harness import Lab
 from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
-from gitexp.git.repo import ObjectReader, find_repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import find_repo
 from gitexp.history.codechange import CommitBetween, FileChange
 from gitexp.history.compare import (
     Comparison,

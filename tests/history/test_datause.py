@@ -11,7 +11,8 @@ from xxhash import xxh3_128_hexdigest
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
-from gitexp.git.repo import ObjectReader, Repo, find_repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo, find_repo
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit, find_bytes, manifest_at, manifest_of, uses, uses_of, wanted_digest
 from gitexp.history.versions import versions_of

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from harness import Lab
 
-from gitexp.git.repo import ObjectReader, Repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
 from gitexp.history.needed import DatasetNeed, FileNeed, from_code, is_in_code, needed, sampled_history
 from gitexp.record.manifest import Entry, parse_manifest
 

@@ -10,7 +10,8 @@ from records import RECIPE, write_run
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ObjectReader, find_repo
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import find_repo
 from gitexp.history.select import AmbiguousRun, History, UnknownRun
 from gitexp.spec.config import Config
 
