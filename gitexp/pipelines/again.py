@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gitexp.clone import Clone
+from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.history.read import Run
-from gitexp.pipelines.data import Watch
 from gitexp.pipelines.rehearse import rehearse
 from gitexp.record.run import RunRecord
 from gitexp.spec.config import Config

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,12 +21,10 @@ from gitexp.stages.provide import Provided, provide
 from gitexp.stages.submit import DataToRecord
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.progress import Progress, Watch
     from gitexp.stages.vet import Vetted
 
 LONG = 1 << 16  # bytes of a manifest from which a second name is cheaper than a second copy
-
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
 
 
 class Dataset(NamedTuple):

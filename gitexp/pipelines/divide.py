@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from gitexp.clone import Clone
@@ -15,10 +13,8 @@ from gitexp.stages.vet import draw_rows
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.progress import Watch
     from gitexp.tables.rows.splits import Drawn
-
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
 
 
 def rows_of(ref: DatasetRef, split: str, *, clone: Clone, watch: Watch) -> Drawn:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,9 +20,7 @@ from gitexp.tables.contracts.description import Description
 from gitexp.tables.rows.tables import header_doubt
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
-
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
+    from gitexp.datasets.progress import Watch
 
 
 class Checked(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,9 +32,8 @@ from gitexp.text.bounded import LARGEST
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.progress import Progress, Watch
 
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
 HISTORY = "history.csv"
 ARTIFACTS = "artifacts.xxh128"
 TOGETHER = 10_000  # files that are brought before the next are looked for; more artifacts go by one name

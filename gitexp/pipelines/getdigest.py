@@ -9,9 +9,10 @@ from pathlib import Path
 from gitexp.clone import Clone
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.obtain import obtain_files, obtain_objects
+from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError
 from gitexp.history.needed import KEYED
-from gitexp.pipelines.get import SHOWN, Got, Watch, bring_and_place, require_own, what_helps
+from gitexp.pipelines.get import SHOWN, Got, bring_and_place, require_own, what_helps
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS, Entry, parse_manifest
 
 FEWEST_DIGITS = 6  # of a digest, to be looked up

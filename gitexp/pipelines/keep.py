@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,10 +22,9 @@ from gitexp.stages.provide import Provided, provide
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.progress import Watch
 
 Held = Callable[[ObjectStore, str, int | None], bool]
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
 
 
 class Saved(NamedTuple):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
@@ -19,9 +18,7 @@ from gitexp.stages.pin import write_parent, write_pin
 from gitexp.stages.provide import provide
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
-
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
+    from gitexp.datasets.progress import Watch
 
 
 class Pinned(NamedTuple):

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.clone import Clone
+from gitexp.datasets.progress import Watch
 from gitexp.executors.beside import run_to_end
-from gitexp.pipelines.data import Dataset, Watch, data_paths, data_to_record, ready_data
+from gitexp.pipelines.data import Dataset, data_paths, data_to_record, ready_data
 from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitexp.datasets.progress import Watch
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.trailers import commits_with
@@ -16,7 +17,6 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
-from gitexp.pipelines.data import Watch
 from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.rehearse import rehearse_with
 from gitexp.pipelines.resume import changed_since, going_on, newest_attempt

@@ -34,7 +34,8 @@ from gitexp.stages.submit import Streams, Submitted
 from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
-    from gitexp.pipelines.data import Dataset, Watch
+    from gitexp.datasets.progress import Watch
+    from gitexp.pipelines.data import Dataset
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Ended, Recorded
 

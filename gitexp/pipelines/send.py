@@ -7,8 +7,7 @@ whatever name a run met it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,9 +34,8 @@ from gitexp.spec.trust import require_remotes
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:
-    from gitexp.datasets.progress import Progress
+    from gitexp.datasets.progress import Progress, Watch
 
-Watch = Callable[[str], "AbstractContextManager[Progress]"]
 SHOWN = 3
 EMPTY_FILE = "xxh128:99aa06d3014798d86001c324468d497f"
 
