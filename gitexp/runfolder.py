@@ -42,6 +42,7 @@ from __future__ import annotations
 import errno
 import os
 
+from gitexp import wholefile
 from gitexp.regularfile import read_regular
 
 # The worker starts in 8 ms because nothing it loads imports json, typing or re before the program runs.
@@ -188,23 +189,7 @@ def never_began(folder: str) -> bool:
 
 def write_whole(folder: str, name: str, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none of it, whenever the writer is killed."""
-    path = os.path.join(folder, name)
-    beside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
-        finally:
-            os.close(fd)
-        os.replace(beside, path)
-    except OSError:
-        try:
-            os.unlink(beside)
-        except OSError:
-            pass
-        raise
+    wholefile.write_whole(os.path.join(folder, name), content)
 
 
 def write_to(fd: int, content: bytes) -> None:

@@ -26,7 +26,7 @@ FLOORS = [
     {"record"},
     {"text"},
     {"redact"},
-    {"secretnames", "secretforms", "errors", "regularfile", "durable", "spool", "script", "__init__"},
+    {"secretnames", "secretforms", "errors", "regularfile", "durable", "wholefile", "spool", "script", "__init__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -88,13 +88,16 @@ def test_only_training_imports_torch(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(path)} & {"torch", "numpy"}
 
 
+BESIDE_THE_PROGRAM = {"worker", "runfolder", "regularfile", "wholefile"}
+
+
 @pytest.mark.parametrize(
-    "path", [p for p in MODULES if room_of(name_of(p)) in {"worker", "runfolder", "regularfile", "script"}], ids=name_of
+    "path", [p for p in MODULES if room_of(name_of(p)) in {*BESIDE_THE_PROGRAM, "script"}], ids=name_of
 )
 def test_what_runs_beside_the_program_needs_the_standard_library_only(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | {"gitexp"}
     assert {name.split(".")[0] for name in imports_of(path)} <= allowed
-    assert {room_of(name) for name in inside(path)} <= {"worker", "runfolder", "regularfile", "__init__"}
+    assert {room_of(name) for name in inside(path)} <= {*BESIDE_THE_PROGRAM, "__init__"}
 
 
 @pytest.mark.torch

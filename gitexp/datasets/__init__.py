@@ -7,7 +7,6 @@ sections.py  what is known of a folder's files, in columns; gather.py: that and 
 manifest.py  a file or folder → its manifest, and later what has changed since
 statcache.py what was hashed last time, on disk; the manifests, and the git objects that hold them
 progress.py  how far long work is, told to whoever watches
-wholefile.py a file written whole or not at all, for caches
 place.py     a clone → where its store, its caches and its key are
 obtain.py    a digest → its bytes in the store, from remotes if need be; pinned.py: a pin, which may be keyed, likewise
 

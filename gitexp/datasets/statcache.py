@@ -21,8 +21,8 @@ from typing import NamedTuple
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from gitexp.datasets.sections import STAT, Section, Span
-from gitexp.datasets.wholefile import write_note, write_whole
 from gitexp.record.manifest import ALGORITHM
+from gitexp.wholefile import WholeFile, write_note
 
 MAGIC = b"gitexp statcache 1 %b\n" % sys.byteorder.encode()
 CHECKSUM = 16
@@ -63,15 +63,19 @@ class StatCache:
         """Remember a build and keep its manifests. Raises nothing: what cannot be written is not there next time."""
         name, root = _name(path, sha256=sha256)
         try:
+            for folder in ("paths", "manifests"):
+                (self.folder / folder).mkdir(parents=True, exist_ok=True)
             for manifest in manifests:
                 target = self.folder / "manifests" / xxh3_128_hexdigest(manifest)
                 if not target.exists():
-                    write_whole(target, [manifest], mode=0o444)
+                    with WholeFile(target, mode=0o444) as file:
+                        file.write(manifest)
             columns = _columns(root, cached)
             checksum = xxh3_128()
             for column in columns:
                 checksum.update(column)
-            write_whole(self.folder / "paths" / name, [MAGIC, checksum.digest(), *columns])
+            with WholeFile(self.folder / "paths" / name) as file:
+                file.writelines([MAGIC, checksum.digest(), *columns])
             self._sweep()
         except OSError:
             pass

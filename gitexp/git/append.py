@@ -19,6 +19,7 @@ from gitexp.git.objects import Written, move_ref, sync_objects, sync_ref, write_
 from gitexp.git.repo import BranchHeld, GitFailed, Repo, is_ancestor, output, ref_id
 from gitexp.git.standing import SUSPECT_S, Look, branch_ref, move_failed, require_no_stale_lock
 from gitexp.regularfile import read_regular
+from gitexp.wholefile import write_whole
 
 RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
@@ -121,6 +122,4 @@ def _read(tried: Path) -> list[str]:
 
 def _note(tried: Path, ids: Sequence[str]) -> None:
     """Write the last of these ids, whole: half a file would forget what a killed attempt may have done."""
-    beside = tried.with_name(f"{tried.name}.{os.getpid()}.tmp")
-    beside.write_text("".join(f"{one}\n" for one in list(dict.fromkeys(ids))[-KEPT:]))
-    beside.replace(tried)
+    write_whole(tried, "".join(f"{one}\n" for one in list(dict.fromkeys(ids))[-KEPT:]).encode())

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo, start
+from gitexp.wholefile import WholeFile
 
 PRE_RUN = "gitexp-pre-run"
 GUARDS = ("pre-commit", "pre-push")  # git calls these itself
@@ -174,10 +175,9 @@ def _keep_beside(path: Path, name: str) -> str:
 
 
 def _write_program(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    beside.write_bytes(content)
-    beside.chmod(0o755)
-    beside.replace(path)
+    with WholeFile(path) as file:
+        os.fchmod(file.fileno(), 0o755)
+        file.write(content)
 
 
 def _missing_calls(repo: Repo, ours: Path) -> dict[Path, str]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitexp.git.repo import Repo
+from gitexp.wholefile import write_whole
 
 MOST = 1000  # files that are remembered, the newest
 
@@ -51,9 +52,7 @@ def _remember(repo: Repo, new: Mapping[str, _Identity], instead: Mapping[str, _I
         with file.open("ab", buffering=0) as appended:
             appended.write(b"".join(lines))
     else:
-        beside = file.with_name(f"{file.name}.{os.getpid()}")
-        beside.write_bytes(b"".join(lines[-MOST:]))
-        beside.replace(file)
+        write_whole(file, b"".join(lines[-MOST:]))
 
 
 def _list(repo: Repo) -> Path:

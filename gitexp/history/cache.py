@@ -215,7 +215,7 @@ def append_cache(repo: Repo, ref: str, added: bytes) -> None:
 
 def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
     """Replace the file of a ref, whole."""
-    from gitexp.datasets.wholefile import write_note
+    from gitexp.wholefile import write_note
 
     write_note(_path(repo, ref), rows.data[:])
 

@@ -11,6 +11,7 @@ from gitexp.spec.config import Config
 from gitexp.text.bounded import load_toml
 from gitexp.text.schema import KeyPath, dotted, quote_key
 from gitexp.text.tomledit import set_string
+from gitexp.wholefile import WholeFile
 
 
 def write_pin(root: Path, config: Config, name: str, digest: str) -> str:
@@ -48,13 +49,8 @@ def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
 def _replace(path: Path, content: bytes) -> None:
     """The whole new file or the whole old one, with its permissions, also where the path is a link."""
     target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.chmod(target.stat().st_mode & 0o7777)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with WholeFile(target) as file:
+        os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -45,6 +45,7 @@ from gitexp.secretnames import (
 )
 from gitexp.spec.trained import Learned
 from gitexp.text import toml
+from gitexp.wholefile import WholeFile
 from gitexp.worker.output import read_output
 
 SHOWS_LIFE = 1000  # after so many files
@@ -307,15 +308,14 @@ def _rename_whole(path: Path, header: bytes) -> str:
     """Give the file another first line; its digest."""
     from xxhash import xxh3_128
 
-    state, beside = xxh3_128(), path.with_name(f".{path.name}.{os.getpid()}")
-    with path.open("rb") as old, beside.open("wb") as new:
+    state = xxh3_128()
+    with path.open("rb") as old, WholeFile(path) as new:
         old.readline()
         piece = header + b"\n"
         while piece:
             state.update(piece)
             new.write(piece)
             piece = old.read(1 << 20)
-    beside.replace(path)
     digest: str = state.hexdigest()
     return digest
 

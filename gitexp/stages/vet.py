@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.clone import read_text
 from gitexp.datasets.place import Place
-from gitexp.datasets.wholefile import write_note
 from gitexp.errors import Refused, beyond, counted
 from gitexp.record.manifest import dataset_digest
 from gitexp.regularfile import read_regular
 from gitexp.spec.catalogue import DatasetRef, DrawRule
+from gitexp.wholefile import write_note
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitexp.datasets.sources.resolution import Resolution
-from gitexp.datasets.wholefile import write_note
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
+from gitexp.wholefile import write_note
 
 FORGET_FROM = 8  # times as many files as the last fetch had
 _LARGEST = 1 << 16

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gitexp.training.talk import say
+from gitexp.wholefile import WholeFile
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d{8,})\.pt")
@@ -63,13 +64,11 @@ def save_whole(state: dict[str, Any], path: Path, *, scratch: Path) -> None:
     """torch.save elsewhere, then renamed: a reader sees the whole of it or what was there before."""
     beside = scratch / ".half-written"  # one name: whoever is killed while writing leaves one file, however often
     try:
-        with beside.open("wb") as file:
+        with WholeFile(path, beside=beside) as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
     except BaseException as error:
-        beside.unlink(missing_ok=True)
         said = error if isinstance(error, OSError) else error.__context__  # torch's writer has only "unexpected pos"
         if isinstance(said, OSError) and said.errno is not None:
             raise OSError(said.errno, os.strerror(said.errno), str(path)) from error
