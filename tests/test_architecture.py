@@ -19,7 +19,7 @@ FLOORS = [
     {"cli"},
     {"pipelines"},
     {"stages"},
-    {"history", "executors", "worker", "training"},
+    {"attempt", "history", "executors", "worker", "training"},
     {"clone", "tables"},
     {"git", "datasets", "runfolder"},
     {"spec"},

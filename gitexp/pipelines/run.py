@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import Ended, read_ended
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
     from gitexp.pipelines.data import Dataset
     from gitexp.pipelines.settle import Settled
-    from gitexp.stages.record import Ended, Recorded
+    from gitexp.stages.record import Recorded
 
 
 class Request(NamedTuple):
@@ -226,8 +227,6 @@ def _changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
     """`outcome`: as the worker said it, where no disk took it."""
-    from gitexp.stages.record import read_ended
-
     try:
         changed = submitted.folder.exists() and runfolder.put_back(
             str(submitted.folder), runfolder.SUBMIT, submitted.content

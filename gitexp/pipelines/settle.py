@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import Ended, read_ended
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
 from gitexp.git.standing import Look, branch_ref
-from gitexp.record.written import load as written_before
 from gitexp.regularfile import read_regular
 from gitexp.spec.recipe import MetricRules
 from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
-from gitexp.stages.record import Ended, Recorded, Results, has_completed, read_ended, record
+from gitexp.stages.record import Recorded, record
 from gitexp.text import toml
 from gitexp.worker.life import program_lives, recorder_life, worker_life
 from gitexp.worker.program import group_lives, signal_group
@@ -42,35 +42,23 @@ def settle(
     patience_s: float = PATIENCE_S,
 ) -> Recorded:
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
-    rules = _metric_rules(ended.folder / runfolder.RECIPE)
+    submission = ended.submission
     collected = collect(
         folder=str(ended.folder),
-        cwd=Path(ended.submit["root"]) / ended.submit["cwd"],
-        rules=rules,
-        history_limit=ended.submit["history_limit"],
-        before=written_before(ended.submit["metric_files"]),
+        cwd=Path(submission.root) / submission.cwd,
+        rules=_metric_rules(ended.folder / runfolder.RECIPE),
+        history_limit=submission.history_limit,
+        before=submission.metric_files,
         rewritten=(ended.outcome or {}).get("rewritten", ()),
-        attempt=int(ended.submit["attempt"]),
-        completed=has_completed(ended.outcome),
-        named=ended.submit["metrics_named"],
+        attempt=submission.attempt,
+        completed=ended.status == "completed",
+        named=submission.metrics_named,
     )
-    results = Results(
-        summary=collected.summary,
-        judged=collected.judged,
-        goals=tuple(rules.goal),
-        history_csv=collected.history_csv,
-        history_whole=collected.whole,
-        history_digest=collected.digest,
-        rows=collected.rows_total,
-        kept=collected.rows_kept,
-        problems=collected.problems,
-        notes=collected.notes,
-    )
-    digests = ended.submit.get("manifests", {})
+    digests = submission.manifests
     cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
-    recorded = record(repo, ended, results, data=data, trained=trained, watch=watch, patience_s=patience_s)
+    recorded = record(repo, ended, collected, data=data, trained=trained, watch=watch, patience_s=patience_s)
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
@@ -180,7 +168,7 @@ def _settle_left_over(repo: Repo, folder: Path, stuck: dict[str, _Stuck]) -> lis
     if runfolder.never_began(str(folder)):
         runfolder.remove(str(folder))  # its components had not been checked yet: there was no run
         return []
-    branch = str(ended.submit["branch"])
+    branch = ended.submission.branch
     if branch in stuck:
         stuck[branch].folders.append(folder)
         return []
@@ -195,7 +183,7 @@ def _settle_left_over(repo: Repo, folder: Path, stuck: dict[str, _Stuck]) -> lis
 
 def _settle_here_or_there(repo: Repo, ended: Ended, *, patience_s: float) -> Recorded:
     """Record a run on its branch; where there can be no such branch, on the one that is configured by now."""
-    branch = str(ended.submit["branch"])
+    branch = ended.submission.branch
     try:
         Look(repo, branch_ref(branch)).tip()  # before all that it logged is read again
         return settle(repo, ended, patience_s=patience_s)
@@ -205,7 +193,7 @@ def _settle_here_or_there(repo: Repo, ended: Ended, *, patience_s: float) -> Rec
         other = read_config(repo).branch
         if other == branch:
             raise
-    ended = ended._replace(submit={**ended.submit, "branch": other})
+    ended = ended._replace(submission=ended.submission._replace(branch=other))
     return settle(repo, ended, patience_s=patience_s)
 
 
@@ -223,7 +211,7 @@ def _remove_unstarted(folder: Path) -> None:
 
 def stop_left_over(ended: Ended) -> None:
     """Ask a program whose worker was killed to stop, and see to it that it does: nobody watches over it any more."""
-    if ended.outcome is not None or not program_lives(dict(ended.started), str(ended.submit["id"])):
+    if ended.outcome is not None or not program_lives(dict(ended.started), ended.submission.id):
         return
     import signal
 

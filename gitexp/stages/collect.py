@@ -11,13 +11,13 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from gitexp import runfolder
+from gitexp.attempt import Collected
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
-from gitexp.record.metrics import Number
 from gitexp.record.run import Judged
 from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
@@ -33,20 +33,6 @@ HISTORY = "history.whole"  # on its way to the object store, in the recorder's o
 _SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the program's output"}
 _OF_ITS_OWN = "a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE), gitexp.log() or $GITEXP_METRICS"
 _DOUBT = f". If this run wrote them anew, they are missing: use {_OF_ITS_OWN}, or remove the file first"
-
-
-class Collected(NamedTuple):
-    """Everything that became known of a run's metrics."""
-
-    summary: dict[str, Number]
-    judged: Judged | None  # which row the summary is of
-    history_csv: bytes  # empty when nothing was logged
-    whole: Path | None  # where history_csv is a sample of it
-    digest: str  # of the whole, xxh128
-    rows_total: int
-    rows_kept: int
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 def collect(
@@ -289,7 +275,7 @@ def _finished(
 ) -> Collected:
     told.problems += _not_logged(history, rules, told, named)
     if not history.rows:
-        return Collected({}, None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
+        return Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
     from xxhash import xxh3_128
 
     state, spool = xxh3_128(), Spool(room)
@@ -306,6 +292,7 @@ def _finished(
     text, count = kept(history, lines, limit=limit, goals=rules.goal)
     return Collected(
         summary=summary,
+        goals=tuple(rules.goal),
         judged=judged,
         history_csv=text,
         whole=spool.keep(HISTORY) if count < history.rows else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import read_submission
 from gitexp.record.identity import RunId
 from gitexp.record.metricreader import Reader
 from gitexp.regularfile import open_regular
@@ -55,22 +56,25 @@ def _is_id(name: str) -> bool:
 
 
 def _look(folder: Path) -> InProgress | None:
-    submit = _json(folder, runfolder.SUBMIT)
-    if submit is None:
+    try:
+        submission = read_submission(folder)
+    except ValueError:
+        return None  # the recorder says so
+    if submission is None:
         return None
     state = _state(folder)
     if state == "crashed" and not (folder / runfolder.STARTED).exists():
         return None  # whoever submitted it was killed before there was a program: there is no run
-    started = (_json(folder, runfolder.STARTED) or {}).get("started", submit.get("submitted"))
+    started = (_json(folder, runfolder.STARTED) or {}).get("started", submission.submitted or None)
     step, metrics = _latest(folder)
     return InProgress(
         id=folder.name,
         state=state,
-        recipe=str(submit.get("recipe", "")),
-        message=submit.get("message"),
-        user=submit.get("user"),
-        host=submit.get("host"),
-        argv=tuple(map(str, submit.get("argv", ()))),
+        recipe=submission.recipe,
+        message=submission.message,
+        user=submission.user,
+        host=submission.host,
+        argv=submission.argv,
         started=started if isinstance(started, int | float) else None,
         last_sign=_modified(folder / runfolder.WORKER_LOCK),
         step=step,

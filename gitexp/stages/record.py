@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import Collected, Ended
 from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Watch
@@ -25,13 +26,13 @@ from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.record.environment import UNKNOWN, dump_environment, requirements
-from gitexp.record.identity import Code, Recorder, RunId
+from gitexp.record.identity import Recorder, RunId
 from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
 from gitexp.record.readme import RECORD_README
-from gitexp.record.run import History, Judged, Resources, RunRecord, Saved, dump_run
+from gitexp.record.run import History, Resources, RunRecord, Saved, dump_run
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import (
@@ -51,33 +52,6 @@ from gitexp.worker.output import read_output
 SHOWS_LIFE = 1000  # after so many files
 
 
-class Ended(NamedTuple):
-    """A run folder whose program has ended, read back. `outcome` is None when nobody saw the end."""
-
-    folder: Path
-    submit: Mapping[str, Any]
-    started: Mapping[str, Any]
-    outcome: Mapping[str, Any] | None
-    environment: Mapping[str, Any]
-    after: Mapping[str, Any] | None  # None: recorded later, when nobody could check any more
-    torn: tuple[str, ...] = ()  # sentences on files that a power cut has torn, or the program changed
-
-
-class Results(NamedTuple):
-    """What was collected from the program, ready to be written."""
-
-    summary: Mapping[str, float | int]
-    goals: tuple[str, ...]
-    judged: Judged | None  # which row the summary is of
-    history_csv: bytes  # what the record holds
-    history_whole: Path | None  # the whole file, where the record holds a sample
-    history_digest: str  # of the whole file, xxh128
-    rows: int
-    kept: int
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
 class Recorded(NamedTuple):
     """A run that is now a commit."""
 
@@ -86,40 +60,10 @@ class Recorded(NamedTuple):
     metrics: Mapping[str, float | int]
 
 
-def read_ended(folder: Path) -> Ended | None:
-    """The run in this folder; None where no program was ever started. The caller holds its record.lock.
-
-    What the program, or a power cut, made of the submitting side's files is named, and they are put back as far as
-    submit.json has them. Raises Torn where that itself is torn; of what the worker wrote, the rest is recorded.
-    """
-    runfolder.bring_back(str(folder))
-    torn: list[str] = []
-
-    def read(name: str) -> dict[str, Any] | None:
-        try:
-            return runfolder.read_json(str(folder), name)
-        except runfolder.Torn as error:
-            torn.append(str(error.strerror))
-            return {} if name == runfolder.STARTED else None
-
-    submit = runfolder.read_json(str(folder), runfolder.SUBMIT)
-    started, outcome = read(runfolder.STARTED), read(runfolder.OUTCOME)
-    if submit is None or (started is None and outcome is None):
-        return None
-    for name, text in submit.get("texts", {}).items():
-        if runfolder.put_back(str(folder), name, text.encode()):
-            torn.append(f"{name} was changed while the program ran, and is recorded as it was before")
-    for name, size in submit.get("sizes", {}).items():
-        if not runfolder.has_size(str(folder), name, size):
-            torn.append(f"{name} was changed or removed while the program ran, so that it is not recorded")
-    environment, after = read(runfolder.ENVIRONMENT), read(runfolder.AFTER)
-    return Ended(folder, submit, started or {}, outcome, environment or {}, after, tuple(torn))
-
-
 def record(
     repo: Repo,
     ended: Ended,
-    results: Results,
+    results: Collected,
     *,
     data: Laid,
     trained: Learned,
@@ -133,12 +77,12 @@ def record(
     """
     folder, asked = ended.folder, Asked()
     place = place_of(repo)
-    kept = _keep_artifacts(folder, place, watch, algorithms=ended.submit.get("digests", (ALGORITHM,)))
+    kept = _keep_artifacts(folder, place, watch, algorithms=ended.submission.digests)
     secrets = _secrets(ended)
     results, listings = _clean_names(results, kept.manifests, secrets=secrets)
     history = _keep_history(results, place)
     lost = [*trained.problems, *kept.problems]
-    tree, objects = str(ended.submit["code_tree"]), folder / runfolder.OBJECTS
+    tree, objects = ended.submission.code_tree, folder / runfolder.OBJECTS
     for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
         lost.append(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
@@ -158,14 +102,14 @@ def record(
 
     def write() -> Written:
         snapshot = release(repo, folder / runfolder.OBJECTS)
-        trees = {"code": ended.submit["code_tree"], **data.trees}
+        trees = {"code": ended.submission.code_tree, **data.trees}
         tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
         return Written(tree, (*snapshot, *objects))
 
-    sync_code(repo, str(ended.submit["code"]["commit"]).rpartition(":")[2])
+    sync_code(repo, (ended.submission.code.commit or "").rpartition(":")[2])
     commit = append(
         repo,
-        str(ended.submit["branch"]),
+        ended.submission.branch,
         Entry(write, message, run.finished),
         tried=folder / runfolder.TRIED,
         patience_s=patience_s,
@@ -174,7 +118,7 @@ def record(
 
 
 def _texts(
-    ended: Ended, results: Results, run: RunRecord, trained: Learned, *, secrets: Sequence[str]
+    ended: Ended, results: Collected, run: RunRecord, trained: Learned, *, secrets: Sequence[str]
 ) -> dict[str, bytes]:
     """The record's own files, without secrets: path in the tree → content."""
     folder, recipe = ended.folder, trained.recipe
@@ -198,8 +142,8 @@ def _secrets(ended: Ended) -> list[str]:
     try:
         noted = json.loads(read_regular(ended.folder / runfolder.SECRETS))
     except FileNotFoundError:  # there are none, or the program removed them: those that were typed are known
-        values, said = toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submit["message"]
-        noted = [*named_in_argv(ended.submit["argv"]), *named_in_values(values), *named_in_text(said or "")]
+        values, said = toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submission.message
+        noted = [*named_in_argv(ended.submission.argv), *named_in_values(values), *named_in_text(said or "")]
     return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)
 
 
@@ -265,8 +209,8 @@ def _described(kept: _Kept, strong: bytes | None) -> Saved:
 
 
 def _clean_names(
-    results: Results, artifacts: Mapping[str, bytes], *, secrets: Sequence[str]
-) -> tuple[Results, Mapping[str, bytes]]:
+    results: Collected, artifacts: Mapping[str, bytes], *, secrets: Sequence[str]
+) -> tuple[Collected, Mapping[str, bytes]]:
     """Metrics and artifacts under names without secrets. Two that would have one name are numbered.
 
     `artifacts`: a manifest for each algorithm.
@@ -293,14 +237,14 @@ def _clean_names(
     def renamed(entry: ManifestEntry) -> ManifestEntry:
         return entry._replace(path=os.fsencode(clean(os.fsdecode(entry.path))))
 
-    whole, text = results.history_whole, renamed_columns(results.history_csv, clean)
+    whole, text = results.whole, renamed_columns(results.history_csv, clean)
     judged = results.judged
     return results._replace(
         summary={clean(name): value for name, value in results.summary.items()},
         goals=tuple(map(clean, results.goals)),
         judged=judged._replace(by=clean(judged.by)) if judged is not None else None,
         history_csv=text,
-        history_digest=xxh3_128_hexdigest(text) if whole is None else _rename_whole(whole, text.partition(b"\n")[0]),
+        digest=xxh3_128_hexdigest(text) if whole is None else _rename_whole(whole, text.partition(b"\n")[0]),
     ), {name: dump_manifest(map(renamed, _entries(name, text))) for name, text in artifacts.items()}
 
 
@@ -320,40 +264,38 @@ def _rename_whole(path: Path, header: bytes) -> str:
     return digest
 
 
-def _keep_history(results: Results, place: Place) -> History | None:
-    if results.rows == 0:
+def _keep_history(results: Collected, place: Place) -> History | None:
+    if results.rows_total == 0:
         return None
-    if results.history_whole is not None:
-        place.store.take(results.history_whole, digest=results.history_digest)
-    return History(rows=results.rows, kept=results.kept, digest=f"xxh128:{results.history_digest}")
+    if results.whole is not None:
+        place.store.take(results.whole, digest=results.digest)
+    return History(rows=results.rows_total, kept=results.rows_kept, digest=f"xxh128:{results.digest}")
 
 
 def describe_run(
-    ended: Ended, results: Results, *, history: History | None, lost: Sequence[str], recorder: Recorder
+    ended: Ended, results: Collected, *, history: History | None, lost: Sequence[str], recorder: Recorder
 ) -> RunRecord:
     """run.toml of a run that has ended. `lost`: sentences on artifacts that could not be kept."""
-    submit, outcome = ended.submit, ended.outcome
-    started = _moment((outcome or ended.started).get("started") or submit["submitted"])
+    submission, outcome = ended.submission, ended.outcome
+    started = _moment((outcome or ended.started).get("started") or submission.submitted)
     # A file's time is the kernel's last tick, which may lie some milliseconds before the moment it was written.
     finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
-    code, after = dict(submit["code"]), ended.after
+    code, after = submission.code, ended.after
     defects = [*results.problems, *lost, *ended.torn]
     defects += (outcome or {}).get("problems", ())
-    if after is None and submit["data"]:
+    if after is None and submission.data:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:
-        code |= {"edited": after["edited"][:20], "edited_count": len(after["edited"])}
+        code = code._replace(edited=tuple(after["edited"][:20]), edited_count=len(after["edited"]))
         defects += after["data"]
-    host = str(ended.started.get("host") or submit["host"])
-    for key in ("changed", "edited", "submodules", "lfs"):
-        code[key] = tuple(code.get(key, ()))
+    host = str(ended.started.get("host") or submission.host or UNKNOWN)
     return RunRecord(
-        id=RunId(submit["id"]),
-        attempt=submit["attempt"],
-        kind=submit["kind"],
-        status=_status(outcome),
-        recipe=submit["recipe"],
-        recipe_path=submit["recipe_path"],
+        id=RunId(submission.id),
+        attempt=submission.attempt,
+        kind=submission.kind,
+        status=ended.status,
+        recipe=submission.recipe,
+        recipe_path=submission.recipe_path,
         started=started,
         finished=finished,
         finished_is_last_sign=outcome is None,
@@ -363,43 +305,28 @@ def describe_run(
         stopped_by=outcome["stop"] if outcome else None,
         error=outcome["error"] if outcome else None,
         peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
-        argv=redact_argv(submit["argv"]),
-        cwd=submit["cwd"],
-        seed=submit["seed"],
-        user=submit["user"],
+        argv=redact_argv(submission.argv),
+        cwd=submission.cwd,
+        seed=submission.seed,
+        user=submission.user,
         host=host,
-        message=printable(redact_text(submit["message"])) or None if submit["message"] else None,
-        job=submit.get("job"),
+        message=printable(redact_text(submission.message)) or None if submission.message else None,
+        job=submission.job,
         defects=tuple(defects),
         notes=results.notes,
         summary=results.judged,
-        code=Code(**code),
+        code=code,
         gitexp=recorder,
-        recorded_by=_recorded_by(submit["user"], host),
-        variables=submit.get("variables", {}),
-        resources=_resources(submit["resources"], ended.environment),
+        recorded_by=_recorded_by(submission.user, host),
+        variables=submission.variables,
+        resources=_resources(submission.resources, ended.environment),
         history=history,
     )
-
-
-def has_completed(outcome: Mapping[str, Any] | None) -> bool:
-    """Whether the program came to its end by itself, with exit code 0."""
-    return _status(outcome) == "completed"
 
 
 def _recorded_by(user: str | None, host: str) -> str | None:
     here = user_name(), os.uname().nodename
     return None if here == (user, host) else f"{here[0] or UNKNOWN}@{here[1]}"
-
-
-def _status(outcome: Mapping[str, Any] | None) -> str:
-    if outcome is None:
-        return "crashed"
-    if outcome["stop"] == "timeout":
-        return "timed-out"
-    if outcome["stop"]:
-        return "interrupted"
-    return "completed" if outcome["exit_code"] == 0 else "failed"
 
 
 def _resources(asked: Mapping[str, Any], environment: Mapping[str, Any]) -> Resources:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import Submission, dump_submission, read_submission
 from gitexp.git.recorder import user_name
 from gitexp.git.repo import users_umask
 from gitexp.record.datarecord import DatasetRecord, dump_data
@@ -90,62 +91,69 @@ def submit(
     datasets: Mapping[str, DataToRecord],
 ) -> Submitted:
     """Write recipe, data, job and, last, submit.json, which is kept in memory too."""
-    folder, recipe = str(submitted.folder), program.recipe
-    runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
+    folder, patterns = str(submitted.folder), program.recipe.metrics.files
+    runfolder.write_whole(folder, runfolder.RECIPE, program.recipe.text.encode())
     data_toml = write_data(submitted.folder, datasets)
-    noted, watched = _metric_files(submitted.folder, program.cwd, recipe.metrics.files)
-    shared = [str(program.cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)]
+    noted, watched = _metric_files(submitted.folder, program.cwd, patterns)
     job = _job(submitted, program, config, datasets) | {"metric_files": watched}
     runfolder.write_json(folder, runfolder.JOB, job)
-    relative = os.path.relpath(program.cwd, root)
-    document: dict[str, Any] = {
-        "format": runfolder.FORMAT,
-        "id": submitted.id,
-        "attempt": program.attempt,
-        "kind": program.kind,
-        "job": program.job,
-        "recipe": recipe.name,
-        "recipe_path": recipe.path,
-        "argv": as_plain(program.argv),
-        "cwd": as_plain(relative),
-        "seed": recipe.seed,
-        "user": user_name(),
-        "host": os.uname().nodename,
-        # -m "" says nothing: absent, as every key that was not recorded.
-        "message": as_plain(program.message) if program.message and program.message.strip() else None,
-        "variables": ({"GITEXP_SEED": str(recipe.seed)} if recipe.seed is not None else {})
-        | ({"GITEXP_SMOKE": "1"} if program.kind == "smoke" else {}),
-        "digests": list(config.policy.digests),
-        "branch": config.branch,
-        "code": as_plain(code),
-        "code_tree": code_tree,
-        "root": str(root),
-        "submitted": time.time(),
-        "history_limit": config.policy.history_limit_bytes,
-        "metric_files": noted,
-        "metric_patterns": shared,
-        "metrics_named": recipe.metrics.named,
-        "resources": recipe.values.get("resources", {}),
-        "manifests": {
-            f"{name}.{algorithm}": dataset_digest(manifest)
-            for name, data in datasets.items()
-            for algorithm, manifest in data.manifests.items()
-        },
-        "data": {name: str(data.path) for name, data in datasets.items()},
-        # Of the files that a record takes over, those that are short, and the sizes of those that may be long: torn, or
-        # changed by the program, they would pass for a recipe, or for data.
-        "texts": {runfolder.RECIPE: recipe.text, f"{runfolder.DATA}/data.toml": data_toml},
-        "sizes": {
-            f"{runfolder.DATA}/{name}.{algorithm}": len(manifest)
-            for name, data in datasets.items()
-            for algorithm, manifest in data.manifests.items()
-        },
-    }
-    content = json.dumps(document).encode()
+    submission = _submission(submitted.id, program, datasets, root=root, config=config, data_toml=data_toml)._replace(
+        code=code,
+        code_tree=code_tree,
+        metric_files=noted,
+        metric_patterns=tuple(str(program.cwd / pattern) for pattern in patterns if not pattern.startswith(OWN)),
+    )
+    content = dump_submission(submission)
     runfolder.write_whole(folder, runfolder.SUBMIT, content)
-    if shared:
-        _meet_others(folder, submitted.id, shared)
+    if submission.metric_patterns:
+        _meet_others(submitted, submission.metric_patterns)
     return submitted._replace(content=content)
+
+
+def _submission(
+    run_id: RunId,
+    program: Program,
+    datasets: Mapping[str, DataToRecord],
+    *,
+    root: Path,
+    config: Config,
+    data_toml: str,
+) -> Submission:
+    """What is known before anything is looked at: neither code nor metric files."""
+    recipe = program.recipe
+    manifests = {
+        f"{name}.{algorithm}": manifest
+        for name, data in datasets.items()
+        for algorithm, manifest in data.manifests.items()
+    }
+    return Submission(
+        id=run_id,
+        attempt=program.attempt,
+        kind=program.kind,
+        job=program.job,
+        recipe=recipe.name,
+        recipe_path=recipe.path,
+        argv=as_plain(program.argv),
+        cwd=as_plain(os.path.relpath(program.cwd, root)),
+        seed=recipe.seed,
+        user=user_name(),
+        host=os.uname().nodename,
+        # -m "" says nothing: absent, as every key that was not recorded.
+        message=as_plain(program.message) if program.message and program.message.strip() else None,
+        variables=({"GITEXP_SEED": str(recipe.seed)} if recipe.seed is not None else {})
+        | ({"GITEXP_SMOKE": "1"} if program.kind == "smoke" else {}),
+        digests=config.policy.digests,
+        branch=config.branch,
+        root=str(root),
+        submitted=time.time(),
+        history_limit=config.policy.history_limit_bytes,
+        metrics_named=recipe.metrics.named,
+        resources=recipe.values.get("resources", {}),
+        manifests={name: dataset_digest(manifest) for name, manifest in manifests.items()},
+        data={name: str(data.path) for name, data in datasets.items()},
+        texts={runfolder.RECIPE: recipe.text, f"{runfolder.DATA}/data.toml": data_toml},
+        sizes={f"{runfolder.DATA}/{name}": len(manifest) for name, manifest in manifests.items()},
+    )
 
 
 def keep_secrets(submitted: Submitted, program: Program) -> None:
@@ -189,27 +197,27 @@ def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dic
     return found, watched
 
 
-def _meet_others(folder: str, run_id: RunId, patterns: Sequence[str]) -> None:
+def _meet_others(submitted: Submitted, patterns: Sequence[str]) -> None:
     """Leave word of our metric files with each run here that is not recorded yet, and of its own with us if it lives.
 
     Each of two runs that start at once looks once its submit.json is there, so at least one of them sees the other.
     """
-    for other in Path(folder).parent.iterdir():
-        if other.name == run_id or other.name.startswith("."):
+    for other in submitted.folder.parent.iterdir():
+        if other == submitted.folder or other.name.startswith("."):
             continue
         from gitexp.worker.life import recorder_life, worker_life
 
         try:
-            theirs = (runfolder.read_json(str(other), runfolder.SUBMIT) or {}).get("metric_patterns", [])
+            theirs = (read_submission(other) or Submission()).metric_patterns
             ended, recording = (other / runfolder.OUTCOME).exists(), recorder_life(str(other))
             if not theirs or (ended and recording):
                 continue  # what it wrote is being read
             if not ended and (recording or worker_life(str(other))):
-                runfolder.write_json(folder, f"{runfolder.BESIDE}{other.name}.json", {"files": theirs})
-            word = f"{runfolder.BESIDE}{run_id}.json"
+                runfolder.write_json(str(submitted.folder), f"{runfolder.BESIDE}{other.name}.json", {"files": theirs})
+            word = f"{runfolder.BESIDE}{submitted.id}.json"
             runfolder.write_json(str(other), word, {"files": list(patterns)})
             os.utime(other / word, (0, 0))  # the times there are signs of its life
-        except OSError:
+        except (OSError, ValueError):
             continue  # recorded meanwhile, or another user's
 
 

@@ -1,0 +1,146 @@
+"""An attempt of a run until it is in a record: as it was submitted, how it ended, what it logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gitexp import runfolder
+from gitexp.record.identity import Code, as_plain
+from gitexp.record.manifest import ALGORITHM
+from gitexp.record.written import Written
+from gitexp.record.written import load as load_written
+from gitexp.spec.config import HISTORY_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from gitexp.record.metrics import Number
+    from gitexp.record.run import Judged
+
+
+class Submission(NamedTuple):
+    """submit.json: what whoever records the run must know. What one of another gitexp lacks has its default."""
+
+    id: str = ""
+    attempt: int = 1
+    kind: str = "run"
+    job: str | None = None
+    recipe: str = ""
+    recipe_path: str | None = None
+    argv: tuple[str, ...] = ()
+    cwd: str = "."  # relative to `root`
+    seed: int | None = None
+    user: str | None = None
+    host: str | None = None
+    message: str | None = None
+    variables: Mapping[str, str] = {}
+    digests: tuple[str, ...] = (ALGORITHM,)  # algorithms in which what is saved is listed
+    branch: str = ""
+    code: Code = Code(clean=False)
+    code_tree: str = ""
+    root: str = ""
+    submitted: float = 0.0  # seconds since 1970
+    history_limit: int = HISTORY_LIMIT_BYTES
+    metric_files: Mapping[str, Written] = {}  # those that were there already
+    metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
+    metrics_named: tuple[str, ...] | None = None  # by the recipe itself; None: all that it has rules for
+    resources: Mapping[str, Any] = {}
+    manifests: Mapping[str, str] = {}  # digests, by file name
+    data: Mapping[str, str] = {}  # where each dataset lies
+    # Of the files that a record takes over, those that are short, and the sizes of those that may be long: torn, or
+    # changed by the program, they would pass for a recipe, or for data.
+    texts: Mapping[str, str] = {}
+    sizes: Mapping[str, int] = {}
+
+
+class Ended(NamedTuple):
+    """A run folder whose program has ended, read back. `outcome` is None when nobody saw the end."""
+
+    folder: Path
+    submission: Submission
+    started: Mapping[str, Any]
+    outcome: Mapping[str, Any] | None
+    environment: Mapping[str, Any]
+    after: Mapping[str, Any] | None  # None: recorded later, when nobody could check any more
+    torn: tuple[str, ...] = ()  # sentences on files that a power cut has torn, or the program changed
+
+    @property
+    def status(self) -> str:
+        """As run.toml has it; `completed`: the program came to its end by itself, with exit code 0."""
+        if self.outcome is None:
+            return "crashed"
+        if self.outcome["stop"]:
+            return "timed-out" if self.outcome["stop"] == "timeout" else "interrupted"
+        return "completed" if self.outcome["exit_code"] == 0 else "failed"
+
+
+class Collected(NamedTuple):
+    """Everything that became known of a run's metrics."""
+
+    summary: Mapping[str, Number]
+    goals: tuple[str, ...]  # metrics
+    judged: Judged | None  # which row the summary is of
+    history_csv: bytes  # what the record holds; empty when nothing was logged
+    whole: Path | None  # where history_csv is a sample of it
+    digest: str  # of the whole, xxh128
+    rows_total: int
+    rows_kept: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def dump_submission(submission: Submission) -> bytes:
+    """The bytes of submit.json."""
+    document = {"format": runfolder.FORMAT, **submission._asdict(), "code": as_plain(submission.code)}
+    return json.dumps(document).encode()
+
+
+def read_submission(folder: Path) -> Submission | None:
+    """What was submitted; None where nothing was (yet). Raises OSError, Torn, ValueError for what is no submit.json."""
+    document = runfolder.read_json(str(folder), runfolder.SUBMIT)
+    if document is None:
+        return None
+    try:
+        code = Code(**{"clean": False, **_fields(Code, document.get("code", {}))})
+        written = load_written(document.get("metric_files", {}))
+        return Submission(**_fields(Submission, document) | {"code": code, "metric_files": written})
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{runfolder.SUBMIT} is not what gitexp writes") from error
+
+
+def _fields(kind: type[Submission | Code], table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key in kind._fields}
+
+
+def read_ended(folder: Path) -> Ended | None:
+    """The run in this folder; None where no program was ever started. The caller holds its record.lock.
+
+    What the program, or a power cut, made of the submitting side's files is named, and they are put back as far as
+    submit.json has them. Raises Torn where that itself is torn, ValueError where it says too little; of what the
+    worker wrote, the rest is recorded.
+    """
+    runfolder.bring_back(str(folder))
+    torn: list[str] = []
+
+    def read(name: str) -> dict[str, Any] | None:
+        try:
+            return runfolder.read_json(str(folder), name)
+        except runfolder.Torn as error:
+            torn.append(str(error.strerror))
+            return {} if name == runfolder.STARTED else None
+
+    submission = read_submission(folder)
+    started, outcome = read(runfolder.STARTED), read(runfolder.OUTCOME)
+    if submission is None or (started is None and outcome is None):
+        return None
+    if not (submission.submitted and submission.branch and submission.code_tree and submission.code.commit):
+        raise ValueError(f"{runfolder.SUBMIT} does not say what ran, when, or for which branch")
+    for name, text in submission.texts.items():
+        if runfolder.put_back(str(folder), name, text.encode()):
+            torn.append(f"{name} was changed while the program ran, and is recorded as it was before")
+    for name, size in submission.sizes.items():
+        if not runfolder.has_size(str(folder), name, size):
+            torn.append(f"{name} was changed or removed while the program ran, so that it is not recorded")
+    environment, after = read(runfolder.ENVIRONMENT), read(runfolder.AFTER)
+    return Ended(folder, submission, started or {}, outcome, environment or {}, after, tuple(torn))
