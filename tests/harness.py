@@ -175,13 +175,31 @@ def make_lab(path: Path, env: dict[str, str]) -> Lab:
     return lab
 
 
+def wait_for(condition: Callable[[], object], said: Callable[[], str] = lambda: "waited in vain") -> None:
+    """Until something is so; it always comes about soon, or the test fails with what is `said`."""
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit, said()
+        time.sleep(0.01)
+
+
 def written(path: Path) -> list[int]:
     """The process ids that a program writes into a file, on one line, once it is there."""
-    limit = time.monotonic() + 60
-    while not (path.exists() and path.read_text().endswith("\n")):
-        assert time.monotonic() < limit, f"{path} never came"
-        time.sleep(0.02)
+    wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
     return [int(pid) for pid in path.read_text().split()]
+
+
+def until_over(lab: Lab) -> None:
+    """Wait until no program and no worker of a run lives that is not recorded yet."""
+    marks = {f"GITEXP_RUN_ID={path.name}".encode() for path in (lab.path / ".git" / "gitexp" / "runs").glob("*")}
+    wait_for(lambda: not any(marks & set(_environ(path)) for path in Path("/proc").glob("[0-9]*/environ")))
+
+
+def _environ(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def lives(pid: int) -> bool:

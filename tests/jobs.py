@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +69,3 @@ def drive(folder: Path, **popen: Any) -> subprocess.CompletedProcess[bytes]:
 def environ(**more: str) -> dict[str, str]:
     path = os.pathsep.join([str(MAIN.parents[2]), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": path, "TERM": "xterm", **more}
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Until something is so; it always comes about soon, or the test fails."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -342,13 +341,6 @@ def _toml(values: dict[str, Any]) -> str:
 
     table("", values)
     return "\n".join(lines) + "\n"
-
-
-def wait_for(path: Path) -> None:
-    """Until a file is there."""
-    limit = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < limit, f"{path} never came"
 
 
 # ---- in this process

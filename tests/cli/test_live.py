@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from jobs import DRIVE, environ, job, outcome, wait_for
+from harness import wait_for
+from jobs import DRIVE, environ, job, outcome
 
 from gitexp.cli.live import Latest, LiveScreen
 from gitexp.worker.output import read_output

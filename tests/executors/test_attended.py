@@ -7,7 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
-from jobs import DRIVE, alive, drive, environ, job, outcome, wait_for
+from harness import lives, wait_for
+from jobs import DRIVE, drive, environ, job, outcome
 
 from gitexp.worker.output import read_output
 
@@ -159,7 +160,7 @@ def test_suspending_the_front_suspends_the_program(tmp_path: Path) -> None:
     wait_for(lambda: "\nState:\tT" not in Path(f"/proc/{program}/status").read_text())
     front.send_signal(signal.SIGTERM)
     assert front.wait(60) == 0
-    assert not alive(program)
+    assert not lives(program)
 
 
 def test_a_suspension_that_nobody_could_undo_is_none(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab, lives, written
+from harness import Lab, lives, until_over, wait_for, written
 
 import gitexp
 
@@ -94,9 +93,10 @@ def folders(lab: Lab) -> list[Path]:
 def waiting(lab: Lab) -> tuple[subprocess.Popen[str], int]:
     """A run whose interpreter has not begun, and the interpreter's process id."""
     process = lab.start("run", "line", "-s", "+run.python=bin/python")
-    while not (started := [*(lab.path / ".git" / "gitexp" / "runs").glob("[k-z]*/started.json")]):
-        time.sleep(0.02)
-    return process, int(started[0].read_text().partition('"pid":')[2].partition(",")[0].strip(" }"))
+    runs = lab.path / ".git" / "gitexp" / "runs"
+    wait_for(lambda: [*runs.glob("[k-z]*/started.json")])
+    [started] = runs.glob("[k-z]*/started.json")
+    return process, int(started.read_text().partition('"pid":')[2].partition(",")[0].strip(" }"))
 
 
 # ---- no training yet
@@ -194,7 +194,7 @@ def test_a_run_that_was_left_alone_before_training_began_is_no_run(lab: Lab) -> 
     process.kill()
     process.communicate()
     os.kill(pid, signal.SIGKILL)
-    time.sleep(1)
+    until_over(lab)
     assert lab.gitexp("log").exit_code == 1
     assert (lab.runs(), folders(lab)) == ([], [])
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import Lab
+from harness import Lab, until_over
 
 PROGRAM = 'echo out {0}; echo \'{{"n": {0}}}\' >> "$GITEXP_METRICS"; echo kept {0} > "$GITEXP_OUTPUT/a"'
 
@@ -79,7 +79,7 @@ def test_killed_at_any_moment_a_run_that_started_is_recorded_once_and_nothing_is
         process.kill()
         process.communicate()
         assert "warning" not in lab.gitexp("status").stderr
-    time.sleep(0.5)
+    until_over(lab)
     assert lab.gitexp("run", "--", *program).exit_code == 0  # a slow machine may have started none of those above
     assert lab.gitexp("status", "--json").json["runs"] == []
     recorded = lab.git("log", "--format=%(trailers:key=Gitexp-Run,valueonly,separator=)", "experiments").split()

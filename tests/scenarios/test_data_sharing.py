@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import Lab, world
+from harness import Lab, wait_for, world
 from servers import Bucket
 
 ONE, TWO = "".join(f"{n}\n" for n in range(100)), "".join(f"{n}\n" for n in range(100, 300))
@@ -339,10 +338,7 @@ def test_gc_keeps_what_a_run_reads_that_is_still_going_on(a: Lab) -> None:
     a.write("sum.py", "import pathlib, time\npathlib.Path('out').mkdir()\ntime.sleep(60)\n")
     a.commit("it takes long")
     run = a.start("run", "sum")
-    deadline = time.monotonic() + 20
-    while not (a.path / "out").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for((a.path / "out").exists)
     a.write("gitexp.toml", "")
     try:
         assert year_later(a, "--dry-run") == []

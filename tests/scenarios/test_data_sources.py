@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Lab, at_terminal, exit_code, have, world
+from harness import Lab, at_terminal, exit_code, have, until_over, wait_for, world
 from servers import Bucket, Server
 
 PETS = "label,size\n" + "cat,1\ndog,2\n" * 50
@@ -200,9 +199,9 @@ def test_ctrl_c_while_fetching_leaves_nothing_half_placed(a: Lab, tmp_path: Path
         "        self.end_headers()\n"
         "    def do_GET(self):\n"
         "        self.do_HEAD()\n"
-        "        open('asked', 'w').close()\n"
         "        for _ in range(1000):\n"
         "            self.wfile.write(b'x' * 1000)\n"
+        "            open('begun', 'w').close()\n"
         "            time.sleep(0.1)\n"
         "server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Slow)\n"
         "print(f'http://127.0.0.1:{server.server_address[1]}', flush=True)\n"
@@ -211,11 +210,7 @@ def test_ctrl_c_while_fetching_leaves_nothing_half_placed(a: Lab, tmp_path: Path
     with Server(["sh", "-c", f"cd {tmp_path} && exec {sys.executable} -u {slow} 2>&1"]) as address:
         catalogue(a, f'url = "{address}/pets.csv"')
         run = a.start("run", "count")
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "asked").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(0.3)
+        wait_for((tmp_path / "begun").exists)
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=20)
     assert run.returncode == 130
@@ -280,16 +275,11 @@ def test_a_run_that_another_command_records_has_its_manifest_too(a: Lab, xxhsum:
     a.write("count.py", PROGRAM + "pathlib.Path('data/started').touch()\nimport time; time.sleep(1)\n")
     a.commit()
     run = a.start("run", "count", start_new_session=True)
-    deadline = time.monotonic() + 20
-    while not (a.path / "data/started").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for((a.path / "data/started").exists)
     run.kill()
     run.communicate()
-    while not a.runs():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-        a.gitexp("status")
+    until_over(a)
+    a.gitexp("status")
     found = tomllib.loads(a.show("experiments:data.toml"))["animals"]
     assert (found["entry"], found["size_bytes"]) == ("pets", 611)
     manifest = a.show("experiments:data/animals.xxh128")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, until_over
 
 # git runs this when the branch is locked and about to move: what the run wrote is in no ref yet.
 PRUNE = """#!/bin/sh
@@ -63,7 +62,7 @@ def test_a_snapshot_waits_with_its_run_for_another_command(lab: Lab) -> None:
     process.communicate()
     lab.write("new.py", "precious = 2\n")
     lab.git("gc", "-q", "--prune=now")
-    time.sleep(1)
+    until_over(lab)
     assert "recorded sh" in lab.gitexp("status").stderr
     assert lab.show("experiments:code/new.py") == "precious = 1\n"
     assert "missing" not in lab.git("fsck", "--full")

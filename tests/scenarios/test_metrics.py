@@ -6,8 +6,7 @@ import os
 import tomllib
 
 import pytest
-from harness import Lab
-from jobs import wait_for
+from harness import Lab, wait_for
 
 RECIPE = """\
 [run]

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, until_over, wait_for
 
 
 def started(lab: Lab, script: str) -> tuple[subprocess.Popen[str], int]:
@@ -31,7 +31,7 @@ def test_a_run_whose_gitexp_and_worker_were_killed_is_recorded_when_its_program_
     assert [run["state"] for run in lab.gitexp("status", "--json").json["runs"]] == ["unattended"]
     assert lab.runs() == []
     wait.unlink()
-    time.sleep(0.5)
+    until_over(lab)
     assert "recorded sh" in lab.gitexp("status").stderr
     assert len(lab.runs()) == 1
     run = tomllib.loads(lab.show("experiments:run.toml"))
@@ -48,7 +48,7 @@ def test_secrets_stay_out_of_a_record_that_another_shell_makes(lab: Lab) -> None
     process.communicate()
     [noted] = (lab.path / ".git" / "gitexp" / "runs").glob("*/secrets.json")
     assert noted.stat().st_mode & 0o777 == 0o600
-    time.sleep(1)
+    until_over(lab)
     assert "recorded sh" in lab.gitexp("status").stderr
     assert lab.show("experiments:output.log") == "key [redacted:variable]\n"
     assert not noted.exists()
@@ -97,7 +97,7 @@ def test_a_lock_that_nobody_lets_go_costs_a_reading_command_one_short_wait(lab: 
         process, _ = started(lab, "exit 0")
         process.kill()
         process.communicate()
-    time.sleep(0.5)
+    until_over(lab)
     began = time.monotonic()
     [first, *_] = [lab.gitexp("status").stderr, lab.gitexp("log").stderr]
     assert time.monotonic() - began < 8
@@ -135,7 +135,7 @@ def test_a_branch_that_somebody_holds_keeps_only_its_own_runs_waiting(lab: Lab) 
         process.communicate()
     lock.touch()
     os.utime(lock, (1_700_000_000, 1_700_000_000))
-    time.sleep(0.5)
+    until_over(lab)
     said = lab.gitexp("status").stderr
     assert said.count("warning: ") == 1
     assert f"2 runs wait in {lab.path / '.git' / 'gitexp' / 'runs'} and could not be recorded: Unable to" in said
@@ -197,12 +197,8 @@ def left_over(lab: Lab) -> Path:
     process.kill()
     os.kill(worker, signal.SIGKILL)
     process.communicate()
+    until_over(lab)
     [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
-    logged, deadline = folder / "metrics.jsonl", time.monotonic() + 60
-    while not logged.exists() or logged.read_bytes().count(b"\n") < 200:
-        assert time.monotonic() < deadline, "the program does not come to its end"
-        time.sleep(0.05)
-    time.sleep(0.8)  # it has written its last line, and ends
     return folder
 
 
@@ -344,8 +340,7 @@ def torn(lab: Lab, *names: str) -> str:
     """A run that nobody recorded, some of whose files a power cut has emptied; its id."""
     process, worker = started(lab, "echo a word; sleep 60")
     [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
-    while not (folder / "output.head").exists():  # what the terminal has seen is written down a moment later
-        time.sleep(0.01)
+    wait_for((folder / "output.head").exists)  # what the terminal has seen is written down a moment later
     process.kill()
     process.communicate()
     os.kill(worker, signal.SIGKILL)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Lab, Result, at_terminal, exit_code, make_lab, world
+from harness import Lab, Result, at_terminal, exit_code, make_lab, wait_for, world
 
 pytest.importorskip("torch")
 
 from records import write_run
-from trainings import lay_out, wait_for
+from trainings import lay_out
 
 pytestmark = pytest.mark.torch
 
@@ -74,7 +74,7 @@ def held(lab: Lab, *args: str, at: int) -> Going:
     mark.unlink(missing_ok=True)
     there = Lab(lab.path, {**lab.env, "HOLD_AT": str(at), "HOLD_IN": str(mark)})
     process = there.start(*args)
-    wait_for(mark)
+    wait_for(mark.exists)
     program, worker = mark.read_text().split()
     return Going(process, int(program), int(worker))
 

@@ -7,12 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, until_over
 
 RECORD = {
     "FORMAT.md",
@@ -127,7 +126,7 @@ def test_a_killed_gitexp_leaves_a_run_that_the_next_command_records(lab: Lab) ->
     process.kill()
     process.communicate()
     assert lab.runs() == []
-    time.sleep(1.5)
+    until_over(lab)
     result = lab.gitexp("status")
     assert result.exit_code == 0, result.stderr
     [commit] = lab.runs()

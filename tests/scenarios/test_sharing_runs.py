@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab
+from harness import Lab, make_lab, until_over
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ def test_a_push_takes_along_a_run_that_was_still_to_be_recorded(ada: Lab, bob: L
     assert process.stdout.readline() == "started\n"
     process.kill()
     process.communicate()
-    time.sleep(1)
+    until_over(ada)
     pushed = ada.gitexp("push")
     assert "recorded sh" in pushed.stderr
     assert "pushed 1 run to origin" in pushed.stderr

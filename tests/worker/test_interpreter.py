@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import wait_for
+from harness import wait_for
 
 from gitexp.worker import interpreter
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from jobs import alive, environment, job, outcome, run_unattended, start_unattended, wait_for
+from harness import lives, wait_for
+from jobs import environment, job, outcome, run_unattended, start_unattended
 
 from gitexp import runfolder
 from gitexp.worker.output import read_output
@@ -274,7 +275,7 @@ def test_no_child_outlives_a_stop(tmp_path: Path) -> None:
     worker = started(folder)
     worker.terminate()
     worker.wait(60)
-    assert not alive(int((folder / "child").read_text()))
+    assert not lives(int((folder / "child").read_text()))
 
 
 # The probe

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import MAIN, job, start_unattended, wait_for
+from harness import wait_for
+from jobs import MAIN, job, start_unattended
 
 from gitexp import runfolder
 from gitexp.worker.output import read_output

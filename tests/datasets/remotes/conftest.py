@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness import wait_for
 from servers import Server, absent, needs
 
 from gitexp.datasets.objects.store import ObjectStore
@@ -147,7 +147,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
     with (home / "log").open("w") as log:
         server = subprocess.Popen([SSHD, "-f", str(home / "sshd_config"), "-D", "-e"], stderr=log)
     try:
-        _until(lambda: "listening" in (home / "log").read_text(), lambda: (home / "log").read_text())
+        wait_for(lambda: "listening" in (home / "log").read_text(), lambda: (home / "log").read_text())
         yield port, programs
     finally:
         server.terminate()
@@ -185,10 +185,3 @@ def _free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
-
-
-def _until(holds: Callable[[], bool], said: Callable[[], str]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, said()
-        time.sleep(0.02)

@@ -9,10 +9,10 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from harness import wait_for
 
 torch = pytest.importorskip("torch")
 
@@ -113,9 +113,7 @@ while True:
 
 def test_killed_while_writing_it_leaves_whole_ones_only(tmp_path: Path):
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])
-    limit = time.monotonic() + 60
-    while len(names(tmp_path)) < 2 or not (tmp_path / ".half-written").exists():
-        assert time.monotonic() < limit
+    wait_for(lambda: len(names(tmp_path)) >= 2 and (tmp_path / ".half-written").exists())
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     *_, before, newest = checkpoints(tmp_path / "kept")
