@@ -5,6 +5,6 @@ nothing here needs more than the standard library, torch and numpy, and of gitex
 
     slots.py          what each component must be and do
     data.py           rows in memory, and batches of them in an order that the seed alone decides
-    loop.py           the training itself
+    loop.py           the training itself: when what is due is in schedule.py, where it stands in state.py
     testing.py        substitutes and checks for tests of a component alone
 """
