@@ -1,7 +1,8 @@
-"""Append a commit to the experiments branch, by compare-and-swap, until it is there and whole.
+"""Move the experiments branch on, by compare-and-swap, until what is to be on it is there and whole.
 
-Each commit id is noted in a file before the ref moves, so that whoever is killed in between has appended once: the next
-try finds it in the branch.
+Runs, events and merges go this one way: each says what follows on a tip, and after a lost race it is asked again.
+Of an entry each commit id is noted in a file before the ref moves, so that whoever is killed in between has appended
+once: the next try finds it in the branch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,70 +27,43 @@ RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a 
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
 
-class Entry(NamedTuple):
-    """What is to be appended. `write` stores the tree; it may be called again."""
-
-    write: Callable[[], Written]
-    message: str
-    authored: datetime
+def _nothing() -> None:
+    pass
 
 
-class _Attempt(NamedTuple):
-    """The commit of an entry on one tip, at one time: written again, it is the same commit."""
+class Next(NamedTuple):
+    """The commit that follows a tip: stored, on the disk, and noted where somebody is to find it again."""
 
-    repo: Repo
-    entry: Entry
-    tip: str
-    recorded: datetime
-
-    def commit(self, tree: str) -> str:
-        # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
-        return write_commit(
-            self.repo,
-            tree=tree,
-            parents=[self.tip],
-            message=self.entry.message,
-            authored=self.entry.authored.astimezone(),
-            committed=self.recorded,
-        )
-
-    def again(self) -> str:
-        return self.commit(self.entry.write().tree)
+    tip: str | None  # None: there was no branch; the commit itself: the branch has it already
+    commit: str
+    objects: Sequence[str] = ()  # what was written for it
+    rewrite: Callable[[], object] = _nothing  # stores it again, where a gc took it away
+    since: str | None = None  # a commit with all that need not be stored again; None: its parents
 
 
-def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: float) -> str:
-    """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids.
+def advance(
+    repo: Repo,
+    branch: str,
+    follow: Callable[[str | None], Next],
+    *,
+    why: str,
+    patience_s: float,
+    look: Look | None = None,
+) -> Next:
+    """Move `branch` to what follows its tip (None: there is no such branch), and say what that was.
 
-    Raises BranchHeld when the branch cannot be moved for `patience_s`, BranchUnusable when it never will be, and
-    GitFailed when nothing can be stored.
+    `look` is a question about the tip that was asked earlier. Raises BranchHeld when the branch cannot be moved for
+    `patience_s`, BranchUnusable when it never will be, and GitFailed when nothing can be stored.
     """
     ref = branch_ref(branch)
-    look = Look(repo, ref)  # git answers while the files are stored
-    tree, objects = despite_gc(entry.write)
-    earlier, latest, unsynced = _read(tried), "", objects
     deadline = time.monotonic() + patience_s
     while True:
-        tip = look.tip() or take_up(repo, branch)[0]
-        for done in filter(None, (*earlier, latest)):
-            if ref_id(repo, done) and is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
-                Keeper(repo).keep(done, objects, rewrite=entry.write)
-                sync_objects(repo, (done, *objects))
-                sync_ref(repo, ref)
-                return done
-        attempt = _Attempt(repo, entry, tip, datetime.now().astimezone())
-        try:
-            latest = attempt.commit(tree)
-        except GitFailed:
-            latest = despite_gc(attempt.again)
-        _note(tried, [*earlier, latest])
-        # The note too: a branch that has a commit of which nobody knows would get the run once more.
-        sync_objects(repo, (latest, *unsynced), tried, tried.parent)
-        unsynced = ()
+        new = follow((look or Look(repo, ref)).tip())
         keeper = Keeper(repo)
-        words = move_ref(repo, ref, new=latest, old=tip, why=f"{RECORDED}{entry.message.splitlines()[0]}")
+        words = None if new.commit == new.tip else move_ref(repo, ref, new=new.commit, old=new.tip, why=why)
         if words is None:
-            keeper.keep(latest, objects, rewrite=attempt.again)
-            return latest
+            keeper.keep(new.commit, new.objects, rewrite=new.rewrite, since=new.since)
+            return new
         keeper.close()
         require_no_stale_lock(repo.common_dir / ref)
         if time.monotonic() > deadline:
@@ -96,7 +71,51 @@ def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: fl
             tried_s = f" for {patience_s:g} s" if patience_s else ""
             raise BranchHeld(f"{branch} could not be moved{tried_s}: {move_failed(words)}")
         time.sleep(0.002 + os.urandom(1)[0] / 5000)  # 2 to 53 ms: losers of a race must not march in step
-        look = Look(repo, ref)
+        look = None
+
+
+class Entry(NamedTuple):
+    """What is to be appended. `tree` stores the tree on a tip, `rewrite` stores again what a gc took of it."""
+
+    tree: Callable[[str], Written]
+    message: str
+    authored: datetime
+    rewrite: Callable[[], object] = _nothing
+
+
+def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: float, look: Look | None = None) -> str:
+    """Append `entry` to `branch` and return its commit. `tried` is the file of noted ids. Raises as `advance` does."""
+    earlier, latest, synced = _read(tried), list[str](), set[str]()
+
+    def follow(tip: str | None) -> Next:
+        tip = tip or take_up(repo, branch)[0]
+        tree, objects = entry.tree(tip)
+        for done in (*earlier, *latest):
+            if ref_id(repo, done) and is_ancestor(repo, done, tip):  # an earlier attempt got as far as moving the ref
+                sync_objects(repo, (done, *objects))
+                sync_ref(repo, branch_ref(branch))
+                return Next(done, done, objects, entry.rewrite)
+        # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
+        dated = partial(write_commit, authored=entry.authored.astimezone(), committed=datetime.now().astimezone())
+        write = partial(dated, repo, tree=tree, parents=[tip], message=entry.message)
+
+        def again() -> str:
+            entry.rewrite()
+            return write()
+
+        try:
+            latest[:] = [write()]
+        except GitFailed:
+            latest[:] = [despite_gc(again)]
+        _note(tried, [*earlier, *latest])
+        # The note too: a branch that has a commit of which nobody knows would get the run once more.
+        unsynced = {*latest, *objects} - synced
+        sync_objects(repo, unsynced, tried, tried.parent)
+        synced.update(unsynced)
+        return Next(tip, latest[0], objects, again)
+
+    why = f"{RECORDED}{entry.message.splitlines()[0]}"
+    return advance(repo, branch, follow, why=why, patience_s=patience_s, look=look).commit
 
 
 def recorded_here(repo: Repo, branch: str, commit: str) -> bool:

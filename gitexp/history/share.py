@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError, counted
+from gitexp.git.append import Next, advance
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
-from gitexp.git.gc import Keeper, gc_runs, pack_new
-from gitexp.git.objectreader import ObjectReader
-from gitexp.git.objects import move_ref, sync_objects, write_commit
-from gitexp.git.repo import BranchDamaged, GitFailed, Repo, is_ancestor, revision
-from gitexp.git.standing import ANOTHER, Look, branch_ref, move_failed, require_grown
+from gitexp.git.gc import gc_runs, pack_new
+from gitexp.git.objects import is_whole, sync_objects, write_commit
+from gitexp.git.repo import BranchDamaged, BranchHeld, Repo, is_ancestor, line, revision
+from gitexp.git.standing import ANOTHER, Look, branch_ref, require_grown
 from gitexp.git.transport import (
     Lost,
     Remote,
@@ -37,6 +40,7 @@ from gitexp.history.walk import count_runs
 _JOINING = "Joining it with the remote's moves it"
 REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost
 TRIES = 60  # some 20 labs that push at the same moment all get their turn
+PATIENCE_S = 3.0  # with a local branch that others move or hold
 PAUSES_S = (0.1, 1.0)  # the longest wait grows from one to the other: without a cap, the losers starve
 
 
@@ -85,7 +89,7 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             return Shared(remote, branch, sent=0, received=0, before=theirs, after=theirs, waiting=waiting)
         if not is_ancestor(repo, theirs, local):
             require_not_checked_out(repo, branch, why=_JOINING)
-            offer = _merge(repo, theirs, local).write()
+            offer = _stored(repo, _merge(repo, theirs, local))
     words = lost.words if lost else ()
     held = any("Unable to create" in text for text in words)
     raise GitexpError(
@@ -98,7 +102,7 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
     )
 
 
-def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None, tries: int = TRIES) -> Shared:
+def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None) -> Shared:
     """Take up the remote's runs. `before` and `after` are the local branch's. Raises as push_runs does.
 
     What is missing or damaged of the local branch comes back, where the remote has it.
@@ -128,47 +132,41 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             forget_cache(repo, one)  # it has runs as unreadable that no longer are
     elif failed:
         raise failed
-    shared = _take_up(repo, remote, theirs, branch=branch, tries=tries)
+    shared = _take_up(repo, remote, theirs, branch=branch)
     return shared._replace(healed=bool(broken) and not lacking, lacking=tuple(lacking))
 
 
-def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str, tries: int) -> Shared:
+def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> Shared:
     """Move the local branch so that it has `theirs`, by fast-forward or by a merge."""
     ref = branch_ref(branch)
-    local = Look(repo, ref).tip()
     if theirs is None:
+        local = Look(repo, ref).tip()
         if local is None:
             raise GitexpError(f"There is no branch {branch}, neither here nor on {remote.shown}", fix="gitexp init")
         return Shared(remote, branch, sent=0, received=0, before=local, after=local)
     require_grown(repo, ref, theirs, where=f"on {remote.shown}")
-    words: str | None = ""
-    for _ in range(tries):
-        if local is not None and is_ancestor(repo, theirs, local):
-            return Shared(remote, branch, sent=0, received=0, before=local, after=local)
+
+    def there() -> object:  # a gc may take what lay here unused, so that git had not fetched it
+        return is_whole(repo, theirs) or fetch_whole(repo, remote, branch=branch)
+
+    def follow(tip: str | None) -> Next:
+        if tip is not None and is_ancestor(repo, theirs, tip):
+            return Next(tip, tip)
         require_not_checked_out(repo, branch, why=_JOINING)
-        merge = None if local is None or is_ancestor(repo, local, theirs) else _merge(repo, theirs, local)
-        new = merge.write() if merge else theirs
-        keeper = Keeper(repo)
-        words = move_ref(repo, ref, new=new, old=local, why=f"gitexp pull {remote.shown}")
-        if words is None:
-            try:
-                keeper.keep(new, (), rewrite=merge.write if merge else _nothing, since=None if merge else local)
-            except GitFailed:  # a gc took what lay here unused, so that git had not fetched it
-                fetch_whole(repo, remote, branch=branch)
-            received = count_runs(repo, include=theirs, exclude=local)
-            return Shared(remote, branch, sent=0, received=received, before=local, after=new)
-        keeper.close()
-        time.sleep(random.uniform(0, PAUSES_S[0]))
-        local = Look(repo, ref).tip()
-    raise GitexpError(
-        f"The branch {branch} could not be moved: {move_failed(words or '')}",
-        why="Nothing was lost: what was fetched comes again with the next pull.",
-        fix="gitexp pull",
-    )
+        if tip is None or is_ancestor(repo, tip, theirs):
+            return Next(tip, theirs, rewrite=there, since=tip)
+        write = _merge(repo, theirs, tip)
+        return Next(tip, _stored(repo, write), rewrite=lambda: (there(), write()))
 
-
-def _nothing() -> None:
-    pass
+    try:
+        new = advance(repo, branch, follow, why=f"gitexp pull {remote.shown}", patience_s=PATIENCE_S)
+    except BranchHeld as error:
+        if error.fix:
+            raise
+        why = "Nothing was lost: what was fetched comes again with the next pull."
+        raise BranchHeld(error.what, why=why, fix="gitexp pull") from error
+    received = count_runs(repo, include=theirs, exclude=new.tip) if new.tip != new.commit else 0
+    return Shared(remote, branch, sent=0, received=received, before=new.tip, after=new.commit)
 
 
 def _local_tip(repo: Repo, branch: str) -> str:
@@ -199,46 +197,33 @@ def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
     """
     if new == old:
         return
-    keeper = Keeper(repo)
-    if move_ref(repo, branch_ref(branch), new=new, old=old, why="gitexp push: merge") is None:
-        keeper.keep(new, (), rewrite=_nothing)
-    else:
-        keeper.close()
+
+    def follow(tip: str | None) -> Next:
+        return Next(tip, new if tip in (old, None) else str(tip))
+
+    with suppress(BranchHeld):
+        advance(repo, branch, follow, why="gitexp push: merge", patience_s=0)
 
 
-class _Merge(NamedTuple):
-    """The commit in which two tips meet: written again, it is the same. No ref moves."""
-
-    repo: Repo
-    tree: str
-    parents: tuple[str, str]
-    message: str
-    moment: datetime
-
-    def write(self) -> str:
-        """Store it, where a gc that runs does not take it away, and return its id."""
-        commit = self._store()
-        if gc_runs(self.repo):
-            pack_new(self.repo, commit, rewrite=self._store)
-        return commit
-
-    def _store(self) -> str:
-        commit = write_commit(
-            self.repo,
-            tree=self.tree,
-            parents=self.parents,
-            message=self.message,
-            authored=self.moment,
-            committed=self.moment,
-        )
-        sync_objects(self.repo, (commit,))
-        return commit
+def _stored(repo: Repo, write: Callable[[], str]) -> str:
+    """The id of what `write` stores, on the disk and where a gc that runs does not take it before a ref holds it."""
+    commit = write()
+    sync_objects(repo, (commit,))
+    if gc_runs(repo):
+        pack_new(repo, commit, rewrite=write)
+    return commit
 
 
-def _merge(repo: Repo, theirs: str, mine: str) -> _Merge:
-    with ObjectReader(repo) as objects:
-        found = objects.find(f"{theirs}^{{tree}}")
-    assert found is not None, "the tip was fetched with its tree"
+def _merge(repo: Repo, theirs: str, mine: str) -> Callable[[], str]:
+    """What stores the commit in which two tips meet, and returns its id: written again, it is the same."""
     runs = counted(count_runs(repo, include=mine, exclude=theirs), "run")
-    message = f"merge: {runs} of another clone\n\nGitexp-Event: merge\n"
-    return _Merge(repo, found[0], (theirs, mine), message, datetime.now().astimezone())
+    now = datetime.now().astimezone()
+    return partial(
+        write_commit,
+        repo,
+        tree=line(repo, "rev-parse", f"{theirs}^{{tree}}"),
+        parents=(theirs, mine),
+        message=f"merge: {runs} of another clone\n\nGitexp-Event: merge\n",
+        authored=now,
+        committed=now,
+    )

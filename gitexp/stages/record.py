@@ -21,10 +21,12 @@ from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Watch
 from gitexp.git.append import Entry, append
+from gitexp.git.gc import despite_gc
 from gitexp.git.objects import Laid, Written, sync_code, write_files
 from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
+from gitexp.git.standing import Look, branch_ref
 from gitexp.record.environment import UNKNOWN, dump_environment, requirements
 from gitexp.record.identity import Recorder, RunId
 from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
@@ -107,13 +109,11 @@ def record(
         return Written(tree, (*snapshot, *objects))
 
     sync_code(repo, (ended.submission.code.commit or "").rpartition(":")[2])
-    commit = append(
-        repo,
-        ended.submission.branch,
-        Entry(write, message, run.finished),
-        tried=folder / runfolder.TRIED,
-        patience_s=patience_s,
-    )
+    branch = ended.submission.branch
+    look = Look(repo, branch_ref(branch))  # git answers while the files are stored
+    written = despite_gc(write)
+    entry = Entry(lambda tip: written, message, run.finished, write)
+    commit = append(repo, branch, entry, tried=folder / runfolder.TRIED, patience_s=patience_s, look=look)
     return Recorded(commit=commit, record=run, metrics=results.summary)
 
 
