@@ -23,8 +23,8 @@ from ratios import Row, pair
 from world import Bench
 
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes import open_remote
+from gitexp.datasets.remotes.transfer import fetch_objects, send_objects
 from gitexp.spec.config import RemoteSettings
 
 OBJECTS, OBJECT_BYTES, THREADS, ROUNDS = 1_000, 100_000, 32, 5

@@ -32,6 +32,7 @@ class ChangedWhileRead(OSError):
     """Somebody wrote to the file while it was hashed."""
 
 
+Update = Callable[[memoryview], object]
 Advance = Callable[[int], None]  # told the bytes of each block that was hashed, from any thread
 
 
@@ -54,31 +55,37 @@ def digest_file(path: str | bytes, *, dir_fd: int | None = None, advance: Advanc
 
 
 def digest_file_sha256(path: str | bytes, *, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:
-    """As digest_file, with the sha256 too: one pass over the bytes for both."""
+    """As digest_file, with the sha256 too."""
     from hashlib import sha256
 
+    strong = sha256()
+    seen = digest_with(path, strong.update, dir_fd=dir_fd, advance=advance)
+    return seen._replace(sha256=strong.hexdigest())
+
+
+def digest_with(path: str | bytes, *others: Update, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:
+    """As digest_file, and each block of BLOCK bytes goes to the others too: one pass over the bytes for all."""
     fd, before = open_regular(path, dir_fd=dir_fd)
     try:
-        fast, strong = xxh3_128(), sha256()
+        state = xxh3_128()
 
-        def both(block: memoryview) -> None:
-            fast.update(block)
-            strong.update(block)
+        def update(block: memoryview) -> None:
+            for one in (state.update, *others):
+                one(block)
 
         if before.st_size <= SMALL:
             content = os.read(fd, before.st_size + 1)
-            both(memoryview(content))
+            update(memoryview(content))
             count = len(content)
         else:
-            count = _feed(fd, before.st_size, both, advance)
+            count = _feed(fd, before.st_size, update, advance)
         _unchanged(fd, before, count)
     finally:
         os.close(fd)
-    times = (before.st_mtime_ns, before.st_ctime_ns)
-    return Seen(fast.hexdigest(), before.st_size, *times, before.st_ino, strong.hexdigest())
+    return Seen(state.hexdigest(), before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
 
 
-def _feed(fd: int, size: int, update: Callable[[memoryview], object], advance: Advance | None) -> int:
+def _feed(fd: int, size: int, update: Update, advance: Advance | None) -> int:
     from gitexp.datasets.blocks import feed
 
     return feed(fd, size, update=update, advance=advance)

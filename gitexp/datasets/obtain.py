@@ -112,8 +112,8 @@ def _brought(
     """The bytes that were fetched, and why which objects are still not there."""
     if not places:
         return 0, dict.fromkeys(digests, f"it is not in the object store {store.root}")
-    from gitexp.datasets.objects.transfer import fetch_objects
     from gitexp.datasets.remotes import open_remote
+    from gitexp.datasets.remotes.transfer import fetch_objects
     from gitexp.spec.trust import require_remotes
 
     require_remotes(places)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.clone import Clone
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.names import name_of
-from gitexp.datasets.objects.transfer import Failure, send_objects
 from gitexp.datasets.obtain import by_cause
 from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
+from gitexp.datasets.remotes.transfer import Failure, send_objects
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.branch import branch_tip
 from gitexp.git.objectreader import ObjectReader

@@ -2,6 +2,4 @@
 
 store.py      files → objects; names.py: a digest to its name; copies.py: the cheapest copy that is safe
 checkout.py   a dataset in the store → files in a folder
-transfer.py   objects to a remote, and from remotes; arrivals.py: one on its way in
-threads.py    many at once; watch.py: how far it is, and when to give up
 """

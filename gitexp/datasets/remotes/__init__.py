@@ -2,6 +2,8 @@
 
 The table of schemes is below: a remote's settings to the remote.
 
+transfer.py     objects to a remote, and from remotes; many at once: threads.py
+arrivals.py     bytes on their way into the store
 protocol.py     what a remote can do, and the ways in which it fails
 local.py        a folder
 objectstore.py  s3:// gs:// az:// https://, through obstore; buckets.py opens one, awsprofile.py finds its credentials,

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from gitexp.datasets.objects.copies import write_all
 from gitexp.datasets.objects.names import digest_at
-from gitexp.datasets.objects.threads import in_threads
 from gitexp.datasets.remotes.answers import is_about_the_range, trouble_of
 from gitexp.datasets.remotes.buckets import open_any
 from gitexp.datasets.remotes.protocol import (
@@ -31,6 +30,7 @@ from gitexp.datasets.remotes.protocol import (
     local_trouble,
     shown_url,
 )
+from gitexp.datasets.remotes.threads import Work
 from gitexp.record.manifest import ALGORITHM
 from gitexp.spec.config import RemoteSettings
 
@@ -79,7 +79,7 @@ class ObjectStoreRemote:
             return Present(frozenset(), dict.fromkeys(keys, listed))
         there = dict(listed.there)
         unknown = [key for key in keys if key not in there and key not in listed.absent]
-        for key, answer in in_threads(self._head, unknown, threads=self.at_once):
+        for key, answer in Work().each(self._head, unknown, threads=self.at_once):
             if isinstance(answer, Trouble):
                 unsure[key] = answer
             elif answer is not None:

@@ -7,7 +7,7 @@ s3.py https.py hub.py    one kind of address each: which files there are, and a 
 web.py         one HTTP request: redirects, secrets, time limits
 download.py    many files at once: continued, verified, stored
 holding.py     a dataset that the store holds
-partial.py     a file that is still arriving
+checksums.py   a file's bytes against what its source states
 known.py       versions that were fetched before, so that an unchanged one costs a request
 refusals.py    what went wrong, whom to ask, what to type
 looks.py       whether a path is worth opening by the next, asked by every run

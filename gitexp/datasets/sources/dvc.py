@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xxhash import xxh3_128
-
+from gitexp.datasets.digest import digest_with
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused, beyond
 from gitexp.record.manifest import display
-from gitexp.regularfile import open_regular, read_regular
+from gitexp.regularfile import read_regular
 
 SUFFIX = ".dvc"
 LARGEST_LIST = 1 << 30
 SHOWN = 20
-_CHUNK = 1 << 20  # as DVC reads, which decides what its old digests of text are
 _TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
 
 
@@ -178,15 +176,16 @@ def _absent(lies_at: Path, lines: list[str], cache: Cache) -> Refused:
 
 def _hash(path: Path, *, dos2unix: bool) -> tuple[str, str, int]:
     """md5 as DVC computes it, xxh128, and size. With `dos2unix` as it did before version 3: LF for CR LF in what looks
-    like text."""
-    md5, xxh128, size = hashlib.md5(usedforsecurity=False), xxh3_128(), 0
-    with open(open_regular(path)[0], "rb") as file:
-        while block := file.read(_CHUNK):
-            size += len(block)
-            xxh128.update(block)
-            md5.update(block.replace(b"\r\n", b"\n") if dos2unix and _looks_like_text(block[:512]) else block)
-    return md5.hexdigest(), xxh128.hexdigest(), size
+    like text; DVC reads blocks of 1 MiB as well, and each is looked at alone."""
+    md5 = hashlib.md5(usedforsecurity=False)
+
+    def update(block: memoryview) -> None:
+        is_text = dos2unix and _looks_like_text(bytes(block[:512]))
+        md5.update(bytes(block).replace(b"\r\n", b"\n") if is_text else block)
+
+    seen = digest_with(os.fsencode(path), update)
+    return md5.hexdigest(), seen.digest, seen.size
 
 
 def _looks_like_text(block: bytes) -> bool:
-    return b"\0" not in block and len(block.translate(None, _TEXT)) / len(block) <= 0.30
+    return b"\0" not in block and len(block.translate(None, _TEXT)) <= 0.30 * len(block)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gitexp.datasets.sources.checksums import digests_of
 from gitexp.datasets.sources.looks import pointer_text
-from gitexp.datasets.sources.partial import digests_of
 from gitexp.datasets.sources.resolution import SourceFile
 from gitexp.errors import Refused, beyond
 from gitexp.record.manifest import display

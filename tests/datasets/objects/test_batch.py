@@ -14,8 +14,8 @@ import pytest
 from gitexp import durable
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes.local import LocalRemote
+from gitexp.datasets.remotes.transfer import fetch_objects, send_objects
 from gitexp.errors import GitexpError
 
 DIGEST = "df3ce784d856334d65cd25028f98f158"  # of b"1"

@@ -8,8 +8,8 @@ import pytest
 
 from gitexp.datasets.objects.names import name_of
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.objects.transfer import FetchReport, SendReport, fetch_objects, send_objects
 from gitexp.datasets.remotes.protocol import Parcel
+from gitexp.datasets.remotes.transfer import FetchReport, SendReport, fetch_objects, send_objects
 
 ONE, ONE_KEY = "xxh128:df3ce784d856334d65cd25028f98f158", "xxh128/df/3ce784d856334d65cd25028f98f158"
 TWO, TWO_KEY = "xxh128:cb358fcee0dfde56fb95a7322f5da314", "xxh128/cb/358fcee0dfde56fb95a7322f5da314"

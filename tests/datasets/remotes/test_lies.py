@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.objects.transfer import fetch_objects, send_objects
 from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.protocol import Patience
+from gitexp.datasets.remotes.transfer import fetch_objects, send_objects
 from gitexp.errors import GitexpError
 from gitexp.spec.config import RemoteSettings
 

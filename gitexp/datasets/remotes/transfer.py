@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gitexp.datasets.digest import digest_file
-from gitexp.datasets.objects.arrivals import Arrival, WrongBytes
 from gitexp.datasets.objects.batch import Batch
 from gitexp.datasets.objects.names import Name, name_of
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.objects.threads import Item, in_threads
-from gitexp.datasets.objects.watch import Breaker, Watch
 from gitexp.datasets.progress import Progress
-from gitexp.datasets.remotes.protocol import Kind, Parcel, Remote, Sent, Trouble, Wanted, local_trouble
+from gitexp.datasets.remotes.arrivals import Arrival, WrongBytes
+from gitexp.datasets.remotes.protocol import WHOLE, Kind, Parcel, Remote, Trouble, Wanted, local_trouble
+from gitexp.datasets.remotes.threads import Item, Work
 from gitexp.errors import GitexpError
 
 Answer = TypeVar("Answer")
 
 TOGETHER_BYTES = 1 << 25  # objects that are sent by one call
+MOST_IN_A_ROW = 8  # failures of a remote that is slow or broken, before it is left alone
 MOST_OPEN = 256  # files that are on their way in at once: a process may have 1,024 open, or fewer
 
 
@@ -86,35 +86,16 @@ def send_objects(
             else:
                 parcels.append(Parcel(name, path))
         sizes = {parcel.name: _size(parcel.path) for parcel in parcels}
-        watch = Watch(progress)
-        watch.expect(len(parcels), sum(sizes.values()))
-        answers = _send(remote, _loads(parcels, sizes, remote), watch)
+        work = Work(progress)
+        work.expect(len(parcels), sum(sizes.values()))
+        loads = _loads(parcels, sizes, remote)
+        answers = _all_of(lambda some: remote.send(some, work.told), loads, remote=remote, work=work)
     finally:
         remote.close()
-    failures += [_failure(remote, name, answer) for name, answer in answers if isinstance(answer, Trouble)]
-    sent = [name for name, answer in answers if answer == "sent"]
+    failures += [_failure(remote, parcel.name, answer) for parcel, answer in answers if isinstance(answer, Trouble)]
+    sent = [parcel.name for parcel, answer in answers if answer == "sent"]
     existing = len(names) - len(sent) - len(failures)
     return SendReport(len(sent), existing, _in_order(failures, names), sum(sizes[name] for name in sent))
-
-
-def _send(remote: Remote, loads: Iterable[Sequence[Parcel]], watch: Watch) -> list[tuple[Name, Trouble | Sent]]:
-    breaker = Breaker()
-
-    def send(some: Sequence[Parcel]) -> list[tuple[Name, Trouble | Sent]]:
-        answers: list[Trouble | Sent] = []
-        if breaker.trouble is not None:
-            answers += [breaker.trouble] * len(some)
-        else:
-            try:
-                answers += remote.send(some, watch.told)
-            except OSError as error:
-                answers += [local_trouble(error)] * len(some)
-        for answer in answers:
-            breaker.note(answer if isinstance(answer, Trouble) else None)
-        watch.done(len(some))
-        return [(parcel.name, answer) for parcel, answer in zip(some, answers, strict=True)]
-
-    return _all_of(send, loads, remote, watch)
 
 
 def fetch_objects(
@@ -129,8 +110,8 @@ def fetch_objects(
     names = _names(digests, lab_key)
     missing = [name for name in names if not store.has(name.digest)]
     wanted = [name for name in missing if name.can_be_checked]
-    watch = Watch(progress)
-    watch.expect(len(wanted), 0)
+    work = Work(progress)
+    work.expect(len(wanted), 0)
     sizes: dict[Name, int] = {}
     met: dict[Name, list[tuple[Remote, Trouble]]] = {name: [] for name in wanted}
     for remote in remotes:
@@ -138,7 +119,7 @@ def fetch_objects(
         if not left:
             break
         try:
-            for name, answer in _fetch(remote, left, store, watch):
+            for name, answer in _fetch(remote, left, store, work):
                 if isinstance(answer, Trouble):
                     met[name].append((remote, answer))
                 else:
@@ -150,56 +131,37 @@ def fetch_objects(
     return FetchReport(len(sizes), len(names) - len(missing), _in_order(failures, names), sum(sizes.values()))
 
 
-def _fetch(remote: Remote, names: Sequence[Name], store: ObjectStore, watch: Watch) -> list[tuple[Name, Trouble | int]]:
-    breaker = Breaker()
-
-    def fetch(some: Sequence[Name]) -> list[tuple[Name, Trouble | int]]:
-        answers: list[Trouble | int] = []
-        if breaker.trouble is not None:
-            answers += [breaker.trouble] * len(some)
-        else:
-            try:
-                answers += _arrive(remote, some, store, batch, watch)
-            except OSError as error:  # the disk is full, or worse
-                breaker.trip(local_trouble(error))
-                answers += [local_trouble(error)] * len(some)
-        for answer in answers:
-            breaker.note(answer if isinstance(answer, Trouble) else None)
-        watch.done(sum(isinstance(answer, int) for answer in answers))
-        return list(zip(some, answers, strict=True))
-
+def _fetch(remote: Remote, names: Sequence[Name], store: ObjectStore, work: Work) -> list[tuple[Name, Trouble | int]]:
     with store.batch() as batch:
-        answers = _all_of(fetch, _batches(names, remote), remote, watch)
+        answers = _all_of(
+            lambda some: _arrive(remote, some, store, batch, work), _batches(names, remote), remote=remote, work=work
+        )
         lost = batch.settle()
-    if not lost:
-        return answers
     return [(name, local_trouble(lost[name.digest]) if name.digest in lost else answer) for name, answer in answers]
 
 
-def _arrive(
-    remote: Remote, names: Sequence[Name], store: ObjectStore, batch: Batch, watch: Watch
-) -> list[Trouble | int]:
+def _arrive(remote: Remote, names: Sequence[Name], store: ObjectStore, batch: Batch, work: Work) -> list[Trouble | int]:
     """Fetch, verify, keep; what was continued and turned out wrong is fetched once again, whole."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
         arrivals = [stack.enter_context(Arrival(store, batch, name)) for name in names]
         continued = {number for number, arrival in enumerate(arrivals) if arrival.size_bytes}
-        answers = _once(remote, arrivals, watch)
+        answers = _once(remote, arrivals, work)
         wrong = [number for number, answer in enumerate(answers) if _is_wrong(answer)]
         for number in wrong:
             arrivals[number].restart()
         again = [number for number in wrong if number in continued]
         if again:
-            for number, answer in zip(again, _once(remote, [arrivals[n] for n in again], watch), strict=True):
+            for number, answer in zip(again, _once(remote, [arrivals[n] for n in again], work), strict=True):
                 answers[number] = answer
                 if _is_wrong(answer):
                     arrivals[number].restart()
         return answers
 
 
-def _once(remote: Remote, arrivals: Sequence[Arrival], watch: Watch) -> list[Trouble | int]:
-    troubles = remote.fetch([Wanted(arrival.name.key, arrival.path) for arrival in arrivals], watch.told)
+def _once(remote: Remote, arrivals: Sequence[Arrival], work: Work) -> list[Trouble | int]:
+    troubles = remote.fetch([Wanted(arrival.name.key, arrival.path) for arrival in arrivals], work.told)
     answers: list[Trouble | int] = []
     for arrival, trouble in zip(arrivals, troubles, strict=True):
         try:
@@ -216,11 +178,49 @@ def _is_wrong(answer: Trouble | int) -> bool:
     return isinstance(answer, Trouble) and answer.kind == "wrong"
 
 
+class Breaker:
+    """Whether a remote is worth asking on: `trouble` is why not."""
+
+    def __init__(self) -> None:
+        self.trouble: Trouble | None = None
+        self._in_a_row = 0
+
+    def trip(self, trouble: Trouble) -> None:
+        self.trouble = self.trouble or trouble
+
+    def note(self, trouble: Trouble | None) -> None:
+        """How it went with an object."""
+        if trouble is None or trouble.kind not in (*WHOLE, "timeout", "server"):
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        if trouble.kind in WHOLE or self._in_a_row >= MOST_IN_A_ROW:
+            self.trip(trouble)
+
+
 def _all_of(
-    move: Callable[[Sequence[Item]], list[Answer]], batches: Iterable[Sequence[Item]], remote: Remote, watch: Watch
-) -> list[Answer]:
-    with watch:
-        return [answer for some in in_threads(move, batches, threads=remote.at_once) for answer in some]
+    move: Callable[[Sequence[Item]], list[Answer]],
+    loads: Iterable[Sequence[Item]],
+    *,
+    remote: Remote,
+    work: Work,
+) -> list[tuple[Item, Trouble | Answer]]:
+    """Move all loads, each item with its answer. After a trouble that is everybody's it answers for what is left."""
+    breaker = Breaker()
+
+    def one(some: Sequence[Item]) -> list[tuple[Item, Trouble | Answer]]:
+        answers: list[Trouble | Answer] = []
+        try:
+            answers += move(some) if breaker.trouble is None else [breaker.trouble] * len(some)
+        except OSError as error:  # the disk is full, or worse
+            breaker.trip(local_trouble(error))
+            answers += [local_trouble(error)] * len(some)
+        for answer in answers:
+            breaker.note(answer if isinstance(answer, Trouble) else None)
+        work.done(sum(not isinstance(answer, Trouble) for answer in answers))
+        return list(zip(some, answers, strict=True))
+
+    return [answer for some in work.each(one, loads, threads=remote.at_once) for answer in some]
 
 
 def _names(digests: Iterable[str], lab_key: bytes | None) -> list[Name]:
