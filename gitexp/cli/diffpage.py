@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gitexp.cli.deltas import delta_cells, metrics_shown, moved
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -21,8 +22,8 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runpage import delta_cells, heading, metrics_shown, moved, remarks, rest_of
 from gitexp.cli.runtable import STATUS_STYLE, key_in_words
+from gitexp.cli.sections import heading, remarks, rest_of
 from gitexp.errors import and_more
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gitexp.cli.folded import folded
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe, value
-from gitexp.cli.runpage import fact_table, heading
+from gitexp.cli.sections import fact_table, heading
 from gitexp.pipelines.cards import Fit, Index, RecipeCard
 from gitexp.spec.card import Card
 from gitexp.spec.catalogue import DatasetRef

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gitexp.cli.deltas import delta_cells, metrics_shown
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -23,9 +24,10 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
+from gitexp.cli.sections import LISTED, Fact, fact_table, heading, remarks, rest_of
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.history.cache import Row
-from gitexp.history.compare import MetricChange, goals_in_order, metric_changes, run_metric_changes, same_number
+from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
@@ -36,12 +38,9 @@ if TYPE_CHECKING:
     from gitexp.record.datarecord import DatasetRecord
 
 NAMED = 10  # changed files, artifacts
-LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 COMMAND_LIMIT = 4000  # characters of a command line
 LAST_LINES = 10  # of the output, where the run did not complete
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
-
-Fact = tuple[str, str, str]  # name, safe text, style
 
 
 def run_page(
@@ -84,25 +83,6 @@ def run_page(
         _more(run, on=on),
     ]
     return "\n".join(section for section in sections if section)
-
-
-def heading(text: str, note: str = "", *, on: Screen) -> str:
-    """A section's first line."""
-    return on.paint(text, "bold") + (f"  {on.paint(note, 'dim')}" if note else "") + "\n"
-
-
-def fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
-    """Names and what they stand for, in two columns; long text goes on below itself."""
-    room = None if on.width is None else on.width - max(len(name) for name, _, _ in facts) - 2
-    rows = []
-    for name, text, style in facts:
-        whole = room is None or name == "command"  # which is there to be copied
-        lines = [text] if whole else wrap(text, on=on._replace(width=room)).splitlines()
-        rows += [
-            [Cell(word, "dim"), Cell(part, style)]
-            for word, part in zip([name, *[""] * len(lines)], lines, strict=False)
-        ]
-    return table([Column(""), Column("")], rows, on=on)
 
 
 def _facts(run: Run, *, now: float) -> Iterator[Fact]:
@@ -230,69 +210,6 @@ def _judged(run: Run) -> str:
     return f"of {place}, the best by {safe(judged.by)}{but if others else ''}"
 
 
-def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
-    """The metrics that a page has room for, and lines that count the others, such as slices that are the same."""
-    slices = [c for c in changes if "[" in c.name]
-    if len(slices) == len(changes):
-        slices = []  # there is nothing else to show
-    same = {c.name for c in slices if same_number(c.a, c.b)}
-    alone = {c.name for c in slices if c.name not in same and (c.a is None or c.b is None)}
-    worth = [c for c in changes if c.name not in same and c.name not in alone]
-    lines = f"  {_slices(len(same))} the same on both sides\n" if same else ""
-    lines += f"  {_slices(len(alone))} on one side only\n" if alone else ""
-    return worth[:LISTED], lines + rest_of(len(worth) - LISTED)
-
-
-def _slices(count: int) -> str:
-    return f"{count} slice{'s are' if count > 1 else ' is'}"
-
-
-def rest_of(count: int, *, indent: str = "  ") -> str:
-    """The line that ends a list which is longer than a page should be."""
-    return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
-
-
-def delta_cells(change: MetricChange) -> list[Cell]:
-    """Δ, percent and the direction of a metric."""
-    style = {True: "green", False: "red", None: ""}[change.toward_goal]
-    if change.delta is None:
-        return [Cell(""), Cell(""), Cell("")]
-    if change.delta == 0:
-        return [Cell("="), Cell(""), Cell("same", "dim")]
-    sign = "+" if change.delta > 0 else ""
-    word = {True: "toward goal", False: "against goal", None: ""}[change.toward_goal]
-    return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent(change), style), Cell(word, style)]
-
-
-def percent(change: MetricChange) -> str:
-    """The change in percent of its beginning; empty where that says nothing."""
-    share = change.percent
-    return "" if share is None or abs(share) >= 1e6 else f"{share:+.2g}" if abs(share) < 0.1 else f"{share:+.1f}"
-
-
-def moved(change: MetricChange) -> str:
-    """By how much: of a share in points, of others in percent where that says something, else as a number."""
-    if change.delta is None:
-        return ""
-    if is_share(change):
-        return f"{change.delta * 100:+.3g} points"
-    share = percent(change)
-    return f"{share} %" if share else f"{'+' if change.delta > 0 else ''}{number(change.delta)}"
-
-
-def is_share(change: MetricChange) -> bool:
-    """Whether it is a part of a whole, such as an accuracy, by its name and its values."""
-    values = (change.a, change.b)
-    words = change.name.partition("[")[0].lower().replace("-", "_").replace("/", ".").replace("_", ".").split(".")
-    return not _SHARES.isdisjoint(words) and all(value is not None and 0 <= value <= 1 for value in values)
-
-
-_SHARES = frozenset((
-    "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
-    "dice", "sensitivity", "specificity", "error", "err", "wer", "cer", "eer", "fpr", "fnr", "tpr", "rate",
-))  # fmt: skip
-
-
 def _recipe(run: Run, before: Run | None, *, on: Screen) -> str:
     values = {k: v for k, v in run.recipe_values.items() if not k.startswith(_OWN_TABLES) and k != "seed"}
     if not values:
@@ -404,12 +321,6 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
     for name, found in (("defects", run.record.defects if run.record else ()), ("cannot be read", problems)):
         if found:
             yield on.paint(name, "bold red") + "\n" + remarks(found, on=on)
-
-
-def remarks(texts: Sequence[str], *, on: Screen) -> str:
-    """Sentences as paragraphs, the first few of them."""
-    lines = "".join(wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ") for text in texts[:LISTED])
-    return lines + rest_of(len(texts) - LISTED)
 
 
 def _last_lines(printed: str | None, *, on: Screen) -> str:

@@ -1,0 +1,66 @@
+"""How metrics moved, in words and cells: which a page has room for, by how much, and whether toward the goal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitexp.cli.render import Cell, number
+from gitexp.cli.sections import LISTED, rest_of
+from gitexp.history.compare import MetricChange, same_number
+
+_SHARES = frozenset((
+    "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
+    "dice", "sensitivity", "specificity", "error", "err", "wer", "cer", "eer", "fpr", "fnr", "tpr", "rate",
+))  # fmt: skip
+
+
+def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
+    """The metrics that a page has room for, and lines that count the others, such as slices that are the same."""
+    slices = [c for c in changes if "[" in c.name]
+    if len(slices) == len(changes):
+        slices = []  # there is nothing else to show
+    same = {c.name for c in slices if same_number(c.a, c.b)}
+    alone = {c.name for c in slices if c.name not in same and (c.a is None or c.b is None)}
+    worth = [c for c in changes if c.name not in same and c.name not in alone]
+    lines = f"  {_slices(len(same))} the same on both sides\n" if same else ""
+    lines += f"  {_slices(len(alone))} on one side only\n" if alone else ""
+    return worth[:LISTED], lines + rest_of(len(worth) - LISTED)
+
+
+def _slices(count: int) -> str:
+    return f"{count} slice{'s are' if count > 1 else ' is'}"
+
+
+def delta_cells(change: MetricChange) -> list[Cell]:
+    """Δ, percent and the direction of a metric."""
+    style = {True: "green", False: "red", None: ""}[change.toward_goal]
+    if change.delta is None:
+        return [Cell(""), Cell(""), Cell("")]
+    if change.delta == 0:
+        return [Cell("="), Cell(""), Cell("same", "dim")]
+    sign = "+" if change.delta > 0 else ""
+    word = {True: "toward goal", False: "against goal", None: ""}[change.toward_goal]
+    return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent(change), style), Cell(word, style)]
+
+
+def percent(change: MetricChange) -> str:
+    """The change in percent of its beginning; empty where that says nothing."""
+    share = change.percent
+    return "" if share is None or abs(share) >= 1e6 else f"{share:+.2g}" if abs(share) < 0.1 else f"{share:+.1f}"
+
+
+def moved(change: MetricChange) -> str:
+    """By how much: of a share in points, of others in percent where that says something, else as a number."""
+    if change.delta is None:
+        return ""
+    if is_share(change):
+        return f"{change.delta * 100:+.3g} points"
+    share = percent(change)
+    return f"{share} %" if share else f"{'+' if change.delta > 0 else ''}{number(change.delta)}"
+
+
+def is_share(change: MetricChange) -> bool:
+    """Whether it is a part of a whole, such as an accuracy, by its name and its values."""
+    values = (change.a, change.b)
+    words = change.name.partition("[")[0].lower().replace("-", "_").replace("/", ".").replace("_", ".").split(".")
+    return not _SHARES.isdisjoint(words) and all(value is not None and 0 <= value <= 1 for value in values)

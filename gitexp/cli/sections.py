@@ -1,0 +1,41 @@
+"""What pages are made of: headings, facts in two columns, paragraphs, the line that ends a list too long to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, safe, table, wrap
+
+LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
+
+Fact = tuple[str, str, str]  # name, safe text, style
+
+
+def heading(text: str, note: str = "", *, on: Screen) -> str:
+    """A section's first line."""
+    return on.paint(text, "bold") + (f"  {on.paint(note, 'dim')}" if note else "") + "\n"
+
+
+def fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
+    """Names and what they stand for, in two columns; long text goes on below itself."""
+    room = None if on.width is None else on.width - max(len(name) for name, _, _ in facts) - 2
+    rows = []
+    for name, text, style in facts:
+        whole = room is None or name == "command"  # which is there to be copied
+        lines = [text] if whole else wrap(text, on=on._replace(width=room)).splitlines()
+        rows += [
+            [Cell(word, "dim"), Cell(part, style)]
+            for word, part in zip([name, *[""] * len(lines)], lines, strict=False)
+        ]
+    return table([Column(""), Column("")], rows, on=on)
+
+
+def remarks(texts: Sequence[str], *, on: Screen) -> str:
+    """Sentences as paragraphs, the first few of them."""
+    lines = "".join(wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ") for text in texts[:LISTED])
+    return lines + rest_of(len(texts) - LISTED)
+
+
+def rest_of(count: int, *, indent: str = "  ") -> str:
+    """The line that ends a list which is longer than a page should be."""
+    return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
