@@ -7,13 +7,18 @@ from gitexp.git.repo import Repo, output
 _APART = "\x1f"
 
 
+def value_of(key: str) -> str:
+    """What in a format of git's stands for the values of a trailer, as a rule one."""
+    return f"%(trailers:key={key},valueonly,unfold,separator=%x2C)"
+
+
 def asked(key: str, value: str | None = None, *, tell: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Arguments for `git log`: commits that may have the trailer `key` (with this value), each with those of `tell`.
 
     git looks at every line of a message first, which is quick; `told` is what their trailers say.
     """
     literal = "" if value is None else "".join(f"\\{c}" if c in r"\.[]*^$" else c for c in value) + "$"
-    fields = (f"%x1f%(trailers:key={one},valueonly,unfold,separator=%x2C)" for one in (key, *tell))
+    fields = (f"%x1f{value_of(one)}" for one in (key, *tell))
     return (
         "--no-show-signature",
         f"--grep=^{key}: {literal}",

@@ -1,9 +1,9 @@
 """Keep the rows of a ref in one flat file, so that listing runs does not read every record again.
 
 A file under `<common dir>/gitexp/index/` for each ref: a version line, one JSON array for each run in the order of
-(finished, id), and a last line naming the commit the file is complete up to. It is a cache: a file that is missing,
-damaged, of another version or not writable changes nothing but the time a listing takes. Readers may add the same rows
-at the same time; a row that is there twice is read once.
+(finished, id) and for each event, and a last line naming the commit the file is complete up to. It is a cache: a file
+that is missing, damaged, of another version or not writable changes nothing but the time a listing takes. Readers may
+add the same rows at the same time; a row that is there twice is read once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, line, revision
 from gitexp.git.standing import ROOTS
 
-VERSION_LINE = b'["gitexp index", 4]\n'
+VERSION_LINE = b'["gitexp index", 5]\n'
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
-_TIP = b'["tip", "'
+_TIP, _EVENT = b'["tip", "', b'["event", "'  # how lines begin that are no rows
 
 
 class Row(NamedTuple):
@@ -53,6 +53,16 @@ class Row(NamedTuple):
         return (self.ordered, self.finished, self.id, self.attempt)
 
 
+class Event(NamedTuple):
+    """What a commit of the branch that is no run says by its trailers."""
+
+    kind: str  # merge, note, …
+    about: str  # the id of a run; empty where it is about none
+    said: float  # seconds since 1970, UTC
+    author: str
+    commit: str  # the last of its line, so that it is not taken for a row's
+
+
 class Rows:
     """The rows of a ref as bytes, complete up to the commit `tip`, oldest first. Parsed only as far as is asked."""
 
@@ -66,10 +76,17 @@ class Rows:
         lines = json.loads(b"[" + self.data[:].rstrip(b"\n").replace(b"\n", b",") + b"]")
         width = len(Row._fields)
         rows = {line[1]: Row._make(line) for line in lines if len(line) == width}
-        if len(lines) != 1 + sum(len(line) == width or line[:1] == ["tip"] for line in lines):
+        if len(lines) != 1 + sum(len(line) == width or line[0] in ("tip", "event") for line in lines):
             raise ValueError("not a file of rows")
         last = self._tomorrow
         return sorted(rows.values(), key=lambda row: (row[4] <= last, row[4], row[3], row[0], row[2]), reverse=True)
+
+    def events(self) -> list[Event]:
+        """Every event, the oldest first. Raises ValueError and TypeError where the bytes are damaged."""
+        found, at = set[Event](), 0
+        while (at := self.data.find(b"\n" + _EVENT, at) + 1) > 0:
+            found.add(Event._make(json.loads(self.data[at : self.data.find(b"\n", at)])[1:]))
+        return sorted(found, key=lambda event: (event.said, event.commit))
 
     def newest(self) -> Iterator[Row]:
         """Rows from the newest on, read only as far as they are taken. Whose times are yet to come is none of them."""
@@ -127,7 +144,7 @@ class Rows:
             end = start
             if start == 0:
                 return  # the version line
-            if self.data[start : start + len(_TIP)] == _TIP:
+            if self.data[start : start + len(_EVENT)].startswith((_TIP, _EVENT)):
                 continue
             row = self._line(start)
             if row.commit not in seen:
@@ -142,24 +159,24 @@ def _row(line: bytes) -> Row:
     return Row._make(fields)
 
 
-def dump_rows(rows: Iterable[Row]) -> bytes:
-    """Rows as lines, in the order given."""
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+def dump_rows(rows: Iterable[Row], events: Iterable[Event] = ()) -> bytes:
+    """Rows and events as lines, in the order given."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in (*rows, *(("event", *event) for event in events)))
 
 
-def fresh(rows: Iterable[Row], *, tip: str) -> Rows:
-    """Rows in any order, complete up to `tip`."""
+def fresh(rows: Iterable[Row], events: Iterable[Event] = (), *, tip: str) -> Rows:
+    """Rows and events in any order, complete up to `tip`."""
     ordered = sorted(rows, key=lambda row: row.order)
-    return Rows(VERSION_LINE + dump_rows(ordered) + _tip_line(tip), tip)
+    return Rows(VERSION_LINE + dump_rows(ordered, events) + _tip_line(tip), tip)
 
 
-def extended(old: Rows, new: Sequence[Row], *, tip: str) -> tuple[Rows, bytes | None]:
-    """`old` with new rows, and the bytes that make its file into this; None where the file must be rewritten."""
+def extended(old: Rows, new: Sequence[Row], events: Sequence[Event], *, tip: str) -> tuple[Rows, bytes | None]:
+    """`old` with new ones, and the bytes that make its file into this; None where the file must be rewritten."""
     ordered = sorted(new, key=lambda row: row.order)
     last = next(old.newest(), None)
-    if last is not None and ordered and ordered[0].order < last.order:
-        return fresh([*old.all(), *ordered], tip=tip), None  # a colleague's older runs came in
-    added = dump_rows(ordered) + _tip_line(tip)
+    if last is not None and ordered and ordered[0].order < last.order:  # a colleague's older runs came in
+        return fresh([*old.all(), *ordered], [*old.events(), *events], tip=tip), None
+    added = dump_rows(ordered, events) + _tip_line(tip)
     return Rows(old.data[:] + added, tip), added
 
 

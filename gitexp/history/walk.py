@@ -1,6 +1,6 @@
-"""List the runs of a ref: new commits from `git log`, the rest from the cache.
+"""List the runs of a ref, and what is said about them: new commits from `git log`, the rest from the cache.
 
-A commit is a run if and only if it has the trailer `Gitexp-Run`; the root, merges and events are skipped. A record that
+A commit is a run if and only if it has the trailer `Gitexp-Run`; others with `Gitexp-Event` are events. A record that
 is damaged or hostile never breaks a listing: its row says why it cannot be read.
 """
 
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, failure, is_ancestor, output, start
-from gitexp.history.cache import A_DAY_S, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
+from gitexp.git.trailers import value_of
+from gitexp.history.cache import A_DAY_S, Event, Row, Rows, append_cache, extended, fresh, read_cache, write_cache
 from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.identity import RunId
+from gitexp.record.message import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 from gitexp.record.metrics import load_metrics
 from gitexp.record.run import RunRecord
 from gitexp.text.bounded import LARGEST
@@ -28,7 +30,8 @@ T = TypeVar("T")
 _FILES = ("run.toml", "metrics.toml", "data.toml")  # of a record, that a row is made of
 METRICS_LIMIT = 1000  # metrics of one run that a row carries
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
-_FIELDS = ("%m", "%H", "%at", "%ct", "%an", "%(trailers:key=Gitexp-Run,valueonly,separator=%x2C)")
+_TRAILERS = (RUN_TRAILER, EVENT_TRAILER, ABOUT_TRAILER)
+_FIELDS = ("%m", "%H", "%at", "%ct", "%an", *map(value_of, _TRAILERS))
 _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 
 
@@ -60,6 +63,10 @@ class Runs:
         lost = self._asked(lambda rows: rows.lost())
         if lost and self._tell is not None:
             self._tell(unreadable(self._repo, lost))
+
+    def events(self) -> list[Event]:
+        """What commits of the branch that are no runs say, merges among them, the oldest first."""
+        return self._asked(lambda rows: rows.events())
 
     def first(self, wanted: Callable[[Row], bool], *, skip: int = 0) -> Row | None:
         """The newest run that is wanted, after skipping some; attempts of one run count once.
@@ -97,7 +104,7 @@ class Runs:
         if found is not None:
             return found
         read = _scan(self._repo, self._reader, "--no-walk", commit)
-        return read[1][0] if read is not None and read[1] else None
+        return read.rows[0] if read is not None and read.rows else None
 
     def cut_off(self) -> bool:
         """Whether older runs were not fetched: the clone is shallow, and so is this branch."""
@@ -126,10 +133,10 @@ class Runs:
         if old is not None and old.tip == self.tip.commit:
             return old
         read = _scan(self._repo, self._reader, "--left-right", f"{old.tip}...{self.tip.commit}") if old else None
-        if old is None or read is None or read[0] or any(row.lost for row in read[1]):
+        if old is None or read is None or read.gone or any(row.lost for row in read.rows):
             return self._rebuilt()  # never read before, something that is gone, or a branch that was set back
         try:
-            rows, added = extended(old, read[1], tip=self.tip.commit)
+            rows, added = extended(old, read.rows, read.events, tip=self.tip.commit)
         except (ValueError, TypeError, LookupError):
             return self._rebuilt()
         if added is None:
@@ -144,7 +151,7 @@ class Runs:
         read = _scan(self._repo, self._reader, self.tip.commit)
         if read is None:
             return self._salvaged(self.tip, ["commits between its newest and its first are missing or damaged"])
-        rows = fresh(read[1], tip=self.tip.commit)
+        rows = fresh(read.rows, read.events, tip=self.tip.commit)
         if not self.cut_off():  # else runs that come in below the same tip would never be looked for
             write_cache(self._repo, self.tip.ref, rows)
         return rows
@@ -159,17 +166,25 @@ class Runs:
         self._tell(error)
         commits = readable(self._repo, tip.ref, tip.commit)
         read = _scan(self._repo, self._reader, "--no-walk=unsorted", "--stdin", feed=commits) if commits else None
-        rows = {row.commit: row for row in read[1]} if read else {}
+        rows = {row.commit: row for row in read.rows} if read else {}
         try:
             old = read_cache(self._repo, tip.ref)
             rows = {row.commit: row for row in (old.all() if old else [])} | rows
         except (ValueError, TypeError, LookupError):
             pass  # the cache is damaged too
-        return fresh(rows.values(), tip=tip.commit)
+        return fresh(rows.values(), read.events if read else (), tip=tip.commit)
 
 
-def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str] = ()) -> tuple[bool, list[Row]] | None:
-    """Whether commits are on the left side only, and the runs among the others; None where git knows no such commit."""
+class _Scan(NamedTuple):
+    """Whether commits are on the left side only, and what the others are."""
+
+    gone: bool
+    rows: list[Row]
+    events: list[Event]
+
+
+def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str] = ()) -> _Scan | None:
+    """What these commits are; None where git knows no such commit."""
     stdin = subprocess.PIPE if feed else subprocess.DEVNULL
     asked = ("log", "--no-show-signature", "-s", "--encoding=UTF-8", _FORMAT, *revisions, "--")
     log = start(repo.root, *asked, stdin=stdin)
@@ -182,16 +197,18 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
     width = len(_FIELDS)
     commits = [fields[i : i + width] for i in range(0, len(fields) - width, width)]
     gone = any(mark.strip() == "<" for mark, *_ in commits)
-    runs = [
-        (oid, int(at or 0), int(ct or 0), author, trailer.strip())
-        for _, oid, at, ct, author, trailer in commits
-        if trailer.strip()
-    ]
+    runs, events = list[tuple[str, int, int, str, str]](), list[Event]()
+    for _, oid, at, ct, author, run, kind, about in commits:
+        if run.strip():
+            runs.append((oid, int(at or 0), int(ct or 0), author, run.strip()))
+        elif kind.strip():
+            said = float(min(int(at or 0), LAST_SECOND))
+            events.append(Event(kind.strip()[:200], about.strip()[:200], said, author[:200], oid))
     found = reader.find_many((f"{oid}:{file}" for oid, *_ in runs for file in _FILES), limit=LARGEST)
     rows, absent = list[Row](), dict[int, list[str]]()
-    for number, run in enumerate(runs):
+    for number, one in enumerate(runs):
         parts = [next(found) for _ in _FILES]
-        rows.append(_read_row(*run, *parts))
+        rows.append(_read_row(*one, *parts))
         if None in parts:
             absent[number] = [name for name, part in zip(_FILES, parts, strict=True) if part is None]
     todo = sorted(absent.items(), reverse=True)
@@ -207,7 +224,7 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
                 ended = max(row.finished, before.finished + 0.001)
                 row = row._replace(finished=ended, ordered=max(row.ordered, before.ordered))
             rows[number] = row._replace(status="unreadable", problem=what, lost=True)
-    return gone, rows
+    return _Scan(gone, rows, events)
 
 
 Found = tuple[str, bytes | None] | None
@@ -321,5 +338,5 @@ def _text(found: Found, name: str) -> str:
 def count_runs(repo: Repo, *, include: str, exclude: str | None) -> int:
     """How many runs one commit's history has that another's has not. Attempts of one run count once."""
     wanted = [include, f"^{exclude}"] if exclude else [include]
-    trailer = "--format=%(trailers:key=Gitexp-Run,valueonly)"
-    return len(set(output(repo, "rev-list", "--no-commit-header", trailer, *wanted, "--").split()))
+    asked = ("rev-list", "--no-commit-header", f"--format={value_of(RUN_TRAILER)}")
+    return len(set(output(repo, *asked, *wanted, "--").split()))

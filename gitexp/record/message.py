@@ -9,6 +9,7 @@ from gitexp.record.run import RunRecord
 
 SUBJECT_METRICS = 4
 RUN_TRAILER = "Gitexp-Run"
+EVENT_TRAILER, ABOUT_TRAILER = "Gitexp-Event", "Gitexp-About"  # of commits that are no runs
 JOB_TRAILER = "Gitexp-Job"
 
 

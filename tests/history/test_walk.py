@@ -71,6 +71,36 @@ def test_commits_without_the_trailer_are_not_runs(fresh: Lab, repo: Repo, reader
     assert ids(repo, reader) == [A]
 
 
+NOTE = f"a note\n\nGitexp-Event: note\nGitexp-About: {A}\n"
+SAID = [("note", A), ("merge", "")]
+LATER = "2026-11-21T10:00:00Z"
+
+
+def test_events_are_in_the_index_and_no_runs(
+    fresh: Lab, repo: Repo, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(fresh, A)
+    commit_files(fresh, {"README.md": "x"}, message=NOTE)
+    assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID[:1]
+    run = write_run(fresh, B)
+    merge = commit_files(fresh, {"README.md": "y"}, message="a merge\n\nGitexp-Event: merge\n", finished=LATER)
+    assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID  # appended to the file
+    write_run(fresh, C, finished="2020-11-20T11:00:00Z")  # before the others, so that the file is written anew
+    assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID
+    there = runs_of(repo, reader)
+    monkeypatch.setenv("PATH", "/nonexistent")  # nobody is asked but the file
+    assert there.events()[1].commit == merge
+    assert [row.id for row in there.all()][-1] == C
+    found = there.at_commit(run)
+    assert found is not None
+    assert found.id == B
+
+
+def test_the_last_paragraph_alone_says_what_a_commit_is(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    commit_files(fresh, {"README.md": "x"}, message="as he wrote:\n\nGitexp-Event: retract\n\nthe end\n")
+    assert runs_of(repo, reader).events() == []
+
+
 def test_new_runs_are_found_when_the_cache_is_there(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
     write_run(fresh, A, finished="2026-11-20T11:00:00Z")
     assert ids(repo, reader) == [A]
