@@ -37,7 +37,7 @@ $(VENV)/.torch: $(VENV)/.base
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow detect-secrets
+	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow pyyaml detect-secrets
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
