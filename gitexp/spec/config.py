@@ -61,9 +61,15 @@ class RemoteSettings(NamedTuple):
     approved: bool = False  # by a person, in git config (spec/trust.py)
 
     @property
+    def scheme(self) -> str:
+        """What the URL begins with; "file" where it is a folder."""
+        scheme, there, _ = self.url.partition("://")
+        return scheme.lower() if there else "file"
+
+    @property
     def is_folder(self) -> bool:
         """Whether nothing goes over a network."""
-        return "://" not in self.url or self.url.lower().startswith("file://")
+        return self.scheme == "file"
 
 
 class Policy(NamedTuple):

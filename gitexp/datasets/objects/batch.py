@@ -105,19 +105,24 @@ class Batch:
             if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and self._is_no_link(path.parent):
                 path.chmod(READ_ONLY)  # before the question, so that nobody opens it for writing after the answer
                 if nobody_writes(path):
-                    return self._link(path, name)
+                    return self.adopt(path, digest=digest)
                 path.chmod(found.st_mode & 0o7777)
         except OSError:
             pass
         self.put(path, digest=digest)
 
-    def _link(self, path: Path, name: Name) -> None:
-        found = digest_file(os.fsencode(path)).digest
-        if not name.fits(found):
-            raise changed(path, name, found)
-        unnamed = self.unnamed()
-        os.link(path, unnamed)
-        self._add(unnamed, name)
+    def adopt(self, path: Path, *, digest: str) -> None:
+        """As `take`, of a file that gitexp itself wrote and will not write to again."""
+        name = name_of(digest)
+        try:
+            found = digest_file(os.fsencode(path)).digest
+            if not name.fits(found):
+                raise changed(path, name, found)
+            unnamed = self.unnamed()
+            os.link(path, unnamed)
+            self._add(unnamed, name)
+        except OSError:  # another file system, or one without links
+            self.put(path, digest=digest)
 
     def _is_no_link(self, folder: Path) -> bool:
         """Whether what lies there lies in no other place: asked once for a folder."""
@@ -167,7 +172,7 @@ class Batch:
             with self._adding:
                 if self._disk is None:
                     self._disk = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        return unnamed(self._root)
+        return folder / f"{os.getpid()}-{os.urandom(8).hex()}"
 
     # ---- how
 
@@ -274,11 +279,6 @@ def has_size(path: Path, size_bytes: int) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes
-
-
-def unnamed(root: Path) -> Path:
-    """A path for a new file on its way into the store at `root`."""
-    return root / INCOMING / f"{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def make_folder(root: Path, folder: Path) -> None:

@@ -15,16 +15,11 @@ from typing import NamedTuple
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.batch import (
     INCOMING,
-    READ_ONLY,
     Batch,
     Healing,
-    changed,
     has_size,
-    make_folder,
-    unnamed,
 )
 from gitexp.datasets.objects.names import Name, digest_at, name_of
-from gitexp.durable import sync
 from gitexp.errors import GitexpError
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
 
@@ -151,31 +146,10 @@ class ObjectStore:
         with self.batch() as batch:
             batch.take(path, digest=digest)
 
-    def adopt(self, path: Path, *, digest: str, lab_key: bytes | None = None) -> None:
+    def adopt(self, path: Path, *, digest: str) -> None:
         """Store a file that gitexp itself wrote and will not write to again. `path` stays, as in Batch.take."""
-        name = name_of(digest, lab_key)
-        try:
-            sync(path)
-            found = digest_file(os.fsencode(path)).digest
-            if not name.fits(found):
-                raise changed(path, name, found)
-            path.chmod(READ_ONLY)
-            make_folder(self.root, (self.root / name.key).parent)
-            self._link(path, self.root / name.key)
-            sync((self.root / name.key).parent)
-        except OSError:  # another file system, or one without links
-            self.put(path, digest=digest, lab_key=lab_key)
-
-    def _link(self, path: Path, target: Path) -> None:
-        try:
-            os.link(path, target)
-        except FileExistsError:
-            if has_size(target, path.stat().st_size):
-                return  # another writer was first
-            second = unnamed(self.root)  # what is there is damaged
-            make_folder(self.root, second.parent)
-            os.link(path, second)
-            second.replace(target)
+        with self.batch() as batch:
+            batch.adopt(path, digest=digest)
 
     # ---- ways out
 

@@ -26,8 +26,7 @@ from gitexp.spec.config import RemoteSettings
 def open_remote(settings: RemoteSettings, *, root: Path, patience: Patience | None = None) -> Remote:
     """The remote of these settings; a relative folder is relative to `root`. Raises GitexpError: no such kind, no
     obstore, no such profile."""
-    scheme, there, _ = settings.url.partition("://")
-    opener = _SCHEMES.get(scheme.lower()) if there else _local
+    opener = _SCHEMES.get(settings.scheme)
     if opener is None or re.search(r"[\x00-\x1f\x7f]", settings.url):
         raise GitexpError(
             f"Remote {settings.name}: {shown_url(settings.url)!r} is no kind of remote that gitexp knows",

@@ -31,10 +31,8 @@ def require_obstore() -> None:
     try:
         import obstore  # noqa: F401
     except ImportError as error:
-        raise GitexpError(
-            "s3://, gs://, az:// and remotes on https:// need obstore, which is not installed",
-            fix="pip install obstore",
-        ) from error
+        what = "s3://, gs://, az:// and remotes on https:// need obstore, which is not installed"
+        raise GitexpError(what, fix="pip install obstore") from error
 
 
 def open_bucket(settings: RemoteSettings, patience: Patience | None = None) -> S3Store:
@@ -77,7 +75,7 @@ def open_any(settings: RemoteSettings, patience: Patience) -> Bucket:
 def _open_any(settings: RemoteSettings, patience: Patience) -> Bucket:
     from obstore import store as stores
 
-    scheme = settings.url.partition("://")[0].lower()
+    scheme = settings.scheme
     if scheme == "s3":
         return open_bucket(settings, patience)
     if settings.auth is not None:

@@ -66,7 +66,7 @@ class ObjectStoreRemote:
     def __init__(self, settings: RemoteSettings, patience: Patience) -> None:
         self.name = settings.name
         self.shown = shown_url(settings.url)
-        self.writable = not settings.url.lower().startswith("http")
+        self.writable = settings.scheme not in ("http", "https")
         self._settings = settings
         self._bucket = open_any(settings, patience)
         self._sending = open_any(settings, patience._replace(silence_s=patience.sent_silence_s))
