@@ -14,7 +14,7 @@ from gitexp.record.headline import summarise as summary_of
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricfiles import read_metric_file
 from gitexp.record.metricreader import Reader
-from gitexp.record.metrics import Number, Row
+from gitexp.record.metrics import MetricRules, Number, Row
 from gitexp.record.pasthistory import past_blocks
 from gitexp.spool import Room, Spool
 
@@ -63,8 +63,8 @@ def summarise(
 ) -> dict[str, Number]:
     with Room(Path(tempfile.gettempdir())) as room:
         history, lines = _written(rows, room, None, 4096)
-        headline = judged_by(history.tallies, goal=goal, summary=summary, monitor=monitor)
-        return summary_of(history, lines, headline, goal=goal, summary=summary)
+        rules = MetricRules(goal=goal, summary=summary, monitor=monitor)
+        return summary_of(history, lines, judged_by(history.tallies, rules), rules)
 
 
 def _written(

@@ -18,9 +18,8 @@ from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.expected import Bound
 from gitexp.spec.fields import Fields
 from gitexp.spec.fitting import Part
-from gitexp.spec.recipe import leaves
 from gitexp.spec.recipe_shape import ABOUT
-from gitexp.text.schema import dotted, inline, split_key
+from gitexp.text.schema import dotted, inline, leaves, split_key
 
 TEXT_LIMIT = 4000  # characters of one text
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~$]|:(?=//)|^[-+#=])")  # what Markdown gives a meaning to, or GitHub

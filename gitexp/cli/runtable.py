@@ -11,9 +11,9 @@ from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order
 from gitexp.history.inputs import Inputs, KeyChange, argument_changes
-from gitexp.history.read import INPUTS, Run, goal_of, read_run
+from gitexp.history.read import INPUTS, Run, read_run
 from gitexp.history.select import SHOWN
-from gitexp.record.metrics import foremost
+from gitexp.record.metrics import foremost, goal_of
 
 STATUS_STYLE = {
     "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",

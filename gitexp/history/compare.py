@@ -14,8 +14,8 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, seed_of
-from gitexp.history.read import Run, goal_of, manifest_parts
-from gitexp.record.metrics import is_setting
+from gitexp.history.read import Run, manifest_parts
+from gitexp.record.metrics import goal_of, is_setting
 from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:

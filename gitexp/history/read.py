@@ -197,11 +197,6 @@ def load_record(text: str) -> RunRecord:
     return record._replace(started=record.started.astimezone(UTC), finished=record.finished.astimezone(UTC))
 
 
-def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:
-    """`max`, `min` or None; a slice like `val.acc[digit=3]` has the goal of its metric unless it has one itself."""
-    return goals.get(metric) or goals.get(metric.partition("[")[0])
-
-
 def read_run(reader: ObjectReader, commit: str, *, parts: Sequence[str] = _PARTS) -> Run:
     """Read the run that a commit is, or only those parts of it that will be asked for. Raises NewerFormat."""
     names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)]

@@ -19,12 +19,12 @@ from gitexp.history.read import Run
 from gitexp.pipelines.rehearse import rehearse
 from gitexp.record.run import RunRecord
 from gitexp.spec.config import Config
-from gitexp.spec.recipe import Recipe, dump_recipe, leaves, ordered
+from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_shape import REMARKS
 from gitexp.stages.check import check_program
 from gitexp.stages.resolve import resolve, resolve_command
 from gitexp.stages.train import training_argv
-from gitexp.text.schema import KeyPath, dotted, escaped, inline
+from gitexp.text.schema import KeyPath, dotted, escaped, inline, leaves
 
 Allow = Callable[[Refused], None]  # returns where somebody said yes to what is told; raises it otherwise
 FLAGS = {("seed",): "--seed", ("run", "timeout"): "--timeout"}

@@ -18,8 +18,8 @@ from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
 from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
 from gitexp.git.standing import Look, branch_ref
+from gitexp.record.metrics import metric_rules
 from gitexp.regularfile import read_regular
-from gitexp.spec.recipe import MetricRules
 from gitexp.stages.collect import collect
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
@@ -46,7 +46,7 @@ def settle(
     collected = collect(
         folder=str(ended.folder),
         cwd=Path(submission.root) / submission.cwd,
-        rules=_metric_rules(ended.folder / runfolder.RECIPE),
+        rules=metric_rules(toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())),
         history_limit=submission.history_limit,
         before=submission.metric_files,
         rewritten=(ended.outcome or {}).get("rewritten", ()),
@@ -62,18 +62,6 @@ def settle(
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
-
-
-def _metric_rules(recipe: Path) -> MetricRules:
-    """The [metrics] table of a resolved recipe, which was checked when it was resolved."""
-    rules = toml.loads(read_regular(recipe).decode()).get("metrics", {})
-    return MetricRules(
-        files=tuple(rules.get("files", ())),
-        output=rules.get("output", {}),
-        goal=rules.get("goal", {}),
-        summary=rules.get("summary", {}),
-        monitor=rules.get("monitor"),
-    )
 
 
 class Settled(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitexp.record.history import HistoryWriter, Lines, Source
-from gitexp.record.metrics import Number
+from gitexp.record.metrics import MetricRules, Number, goal_of
 from gitexp.record.pasthistory import load_cell
 from gitexp.record.tally import Extreme, Tally
 
@@ -23,29 +23,21 @@ class Headline(NamedTuple):
     best: Extreme
 
 
-def judged_by(
-    tallies: Mapping[str, Tally], *, goal: Mapping[str, str], summary: Mapping[str, str], monitor: str | None
-) -> Headline | None:
+def judged_by(tallies: Mapping[str, Tally], rules: MetricRules) -> Headline | None:
     """By `monitor`, else by the first goal whose metric has a value but NaN. None: by nothing.
 
     A metric whose last value is asked for, say, is judged by no best row.
     """
-    own = [name for name, way in goal.items() if summary.get(name, "best") in ("best", way)]
-    for name in [monitor] if monitor is not None else own:
+    goal = rules.goal
+    own = [name for name, way in goal.items() if rules.summary.get(name, "best") in ("best", way)]
+    for name in [rules.monitor] if rules.monitor is not None else own:
         best = tallies[name].best(goal.get(name, "")) if name in tallies else None
         if best is not None:
             return Headline(name, goal[name], best)
     return None
 
 
-def summarise(
-    history: HistoryWriter,
-    lines: Lines,
-    headline: Headline | None,
-    *,
-    goal: Mapping[str, str],
-    summary: Mapping[str, str],
-) -> dict[str, Number]:
+def summarise(history: HistoryWriter, lines: Lines, headline: Headline | None, rules: MetricRules) -> dict[str, Number]:
     """One value for each metric, in first-logged order.
 
     A slice (`val.acc[digit=3]`) goes by what is said of itself, else by what is said of its metric.
@@ -53,9 +45,8 @@ def summarise(
     tallies = history.tallies
     ways: dict[str, str] = {}
     for name in tallies:
-        whole = name.partition("[")[0]
-        said = summary.get(name) or summary.get(whole)
-        way = (goal.get(name) or goal.get(whole, "last")) if said == "best" else said
+        said = goal_of(name, rules.summary)
+        way = goal_of(name, rules.goal) or "last" if said == "best" else said
         if way is not None:
             ways[name] = way
     asked = [name for name in tallies if name not in ways]

@@ -7,7 +7,8 @@ that gives back the same float, so what a program logged as 0.1 is 0.1 in every 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from unicodedata import is_normalized, normalize
 
 from gitexp.text.bounded import load_tables
@@ -25,6 +26,29 @@ class Row(NamedTuple):
     step: int | None
     time_s: float | None  # seconds since the run started
     values: dict[str, Number]
+
+
+class MetricRules(NamedTuple):
+    """How metrics are found and judged, as [metrics] of a recipe says. The keys are metrics' names."""
+
+    files: tuple[str, ...] = ()
+    output: Mapping[str, str] = MappingProxyType({})  # regular expression with a group
+    goal: Mapping[str, str] = MappingProxyType({})  # max | min
+    summary: Mapping[str, str] = MappingProxyType({})  # last | best | min | max
+    monitor: str | None = None  # which of them says what the best row is; None: the first goal
+    named: tuple[str, ...] = ()  # by the recipe itself, not by its lab's gitexp.toml
+
+
+def metric_rules(recipe: Mapping[str, Any], *, named: tuple[str, ...] = ()) -> MetricRules:
+    """The rules of a recipe that was found to be right."""
+    table = recipe.get("metrics", {})
+    known = {key: table[key] for key in ("output", "goal", "summary", "monitor") if key in table}
+    return MetricRules(tuple(table.get("files", ())), named=named, **known)
+
+
+def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:
+    """`max`, `min` or None; a slice like `val.acc[digit=3]` has the goal of its metric unless it has one itself."""
+    return goals.get(metric) or goals.get(metric.partition("[")[0])
 
 
 _EXECUTED = "=+-@"

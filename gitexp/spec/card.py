@@ -6,19 +6,17 @@ with file and line. `source` is the file it stands in; texts are as written, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused, counted
+from gitexp.errors import Refused
 from gitexp.spec.assembly import files_of
 from gitexp.spec.fields import Fields, dimension_problems, from_data
-from gitexp.spec.recipe_shape import SLOTS
-from gitexp.text import toml
-from gitexp.text.bounded import OutOfBounds, load_toml
+from gitexp.spec.recipe_shape import SLOTS, oversized
+from gitexp.text.bounded import load_checked
 from gitexp.text.schema import (
     Each,
-    KeyPath,
     Problem,
     Shape,
     expected,
@@ -36,7 +34,6 @@ KINDS = ("outliers", "imputation", "scaling", "encoding", "sampling", "augmentat
 _LIMIT = 256 * 1024  # characters of a file of cards; a docstring's module may have four times as many
 _LONGEST_NAME = 200
 _SHOWN = 50  # problems of one file; more help nobody
-_INTEGER_LIMIT = 2**63
 
 
 class Allowed(NamedTuple):
@@ -77,21 +74,7 @@ def load_cards(content: str, *, where: str) -> dict[str, Card]:
     """The cards of a file `X.toml`, by component. Raises Refused with each problem as a `file:line: key: what` line."""
     if len(content) > _LIMIT:
         raise Refused(f"{where} is too long for a file of cards", why=f"It may have {_LIMIT:,} characters.")
-    try:
-        table = load_toml(content)
-        problems = list(_oversized(table)) or [*problems_in(table, Each(_CARD)), *_without_slot(table)]
-    except toml.TOMLDecodeError as error:
-        from gitexp.text.keylines import syntax_error
-
-        line, what = syntax_error(content, error)
-        raise Refused("1 error in the cards", details=[f"{where}:{line}: {what}"]) from error
-    except OutOfBounds as error:
-        raise Refused("1 error in the cards", details=[f"{where}: cannot be read: {error}"]) from error
-    if problems:
-        from gitexp.text.keylines import located
-
-        count = counted(len(problems), "error")
-        raise Refused(f"{count} in the cards", details=located(problems[:_SHOWN], content, where))
+    table = load_checked(content, where=where, check=_problems, what="{count} in the cards")
     return {name: _card(name, values, where) for name, values in table.items()}
 
 
@@ -198,21 +181,15 @@ _CARD: Shape = {
 }
 
 
+def _problems(table: Mapping[str, Any]) -> Sequence[Problem]:
+    problems = list(oversized(table)) or [*problems_in(table, Each(_CARD)), *_without_slot(table)]
+    return problems[:_SHOWN]
+
+
 def _without_slot(table: Mapping[str, Any]) -> Iterator[Problem]:
     for name, values in table.items():
         if isinstance(values, dict) and "slot" not in values:
             yield (name,), f"slot is missing; it is one of {', '.join(SLOTS)}"
-
-
-def _oversized(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _oversized(inner, (*path, key))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _oversized(inner, path)
-    elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
-        yield path, "a number beyond 64 bits"
 
 
 def _card(name: str, values: Mapping[str, Any], where: str) -> Card:

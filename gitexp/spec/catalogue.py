@@ -11,7 +11,21 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.text.schema import Each, Either, Problem, Shape, expected, near, one_of, spell, text, texts
+from gitexp.text.schema import (
+    Each,
+    Either,
+    Problem,
+    Shape,
+    anything,
+    at_least,
+    expected,
+    near,
+    one_of,
+    spell,
+    text,
+    texts,
+    yes_or_no,
+)
 
 KINDS = ("data", "model", "binary")
 ACCESS = ("open", "restricted")
@@ -127,20 +141,12 @@ def _fraction(value: Any) -> str | None:
     return None if right else expected("a fraction above 0, up to 1", value)
 
 
-def _count(value: Any) -> str | None:
-    return None if type(value) is int and value >= 1 else expected("an integer from 1", value)
-
-
 def _seed(value: Any) -> str | None:
     return None if type(value) is int and 0 <= value < 2**63 else expected("an integer from 0", value)
 
 
 def _yes(value: Any) -> str | None:
     return None if value is True else expected("true", value)
-
-
-def yes_or_no(value: Any) -> str | None:
-    return None if isinstance(value, bool) else expected("true or false", value)
 
 
 def region(value: Any) -> str | None:
@@ -160,7 +166,7 @@ def _argv(value: Any) -> str | None:
 def _shape() -> Shape:
     draw = {
         "fraction": _fraction,
-        "count": _count,
+        "count": at_least(1),
         "rest": _yes,
         "indices": location,
         "stratify": text,
@@ -183,7 +189,7 @@ def _shape() -> Shape:
             "region": region,
             "anonymous": yes_or_no,
             "remotes": texts,
-            "contract": Either(location, _ANY),
+            "contract": Either(location, Each(anything)),
             "splits": Each(draw, name=dataset_name),
             "samples": Each({**draw, "of": text}, name=dataset_name),
             "derived": {
@@ -195,20 +201,6 @@ def _shape() -> Shape:
         },
         name=dataset_name,
     )
-
-
-class _Anything(dict[str, Any]):
-    """A table whose keys are checked elsewhere."""
-
-    def get(self, _key: str, _default: Any = None) -> Any:
-        return _accept
-
-
-def _accept(_value: Any) -> None:
-    return None
-
-
-_ANY: Mapping[str, Any] = _Anything()
 
 
 def catalogue_problems(tables: Any) -> Iterator[Problem]:

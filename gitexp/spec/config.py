@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused, counted
 from gitexp.spec.catalogue import (
     DatasetRef,
     catalogue_problems,
@@ -15,13 +14,10 @@ from gitexp.spec.catalogue import (
     load_catalogue,
     location,
     region,
-    yes_or_no,
 )
-from gitexp.text import toml
-from gitexp.text.bounded import OutOfBounds, load_toml
+from gitexp.text.bounded import load_checked
 from gitexp.text.schema import (
     Each,
-    KeyPath,
     Problem,
     Shape,
     anything,
@@ -32,6 +28,7 @@ from gitexp.text.schema import (
     spell,
     text,
     texts,
+    yes_or_no,
 )
 
 BRANCH = "experiments"
@@ -99,12 +96,7 @@ class Config(NamedTuple):
 
 def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
     """Parse gitexp.toml. Raises Refused with every problem as a `file:line: key: what` line."""
-    table = _parse(text, where)
-    problems = list(problems_in(table, _SHAPE))
-    if "datasets" in table:
-        problems += catalogue_problems(table["datasets"])
-    if problems:
-        raise _wrong(_located([_below_a_table(*problem) for problem in problems], text, where), where)
+    table = load_checked(text, where=where, check=_problems)
     policy = table.get("policy", {})
     return Config(
         branch=table.get("branch", BRANCH),
@@ -128,24 +120,8 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
 
 def load_catalogue_file(text: str, *, where: str) -> dict[str, DatasetRef]:
     """Parse a file that holds [datasets.NAME] tables and nothing else. Raises Refused as load_config does."""
-    table = _parse(text, where)
-    problems = list(problems_in(table, {"datasets": anything}))
-    problems += catalogue_problems(table.get("datasets", {}))
-    if problems:
-        raise _wrong(_located(problems, text, where), where)
+    table = load_checked(text, where=where, check=_catalogue_problems)
     return load_catalogue(table.get("datasets", {}))
-
-
-def _parse(text: str, where: str) -> dict[str, Any]:
-    try:
-        return load_toml(text)
-    except toml.TOMLDecodeError as error:
-        from gitexp.text.keylines import syntax_error
-
-        line, words = syntax_error(text, error)
-        raise _wrong([f"{where}:{line}: {words}"], where) from error
-    except OutOfBounds as error:
-        raise _wrong([f"{where}: {error}"], where) from error
 
 
 def parse_size(size: str | int) -> int:
@@ -271,20 +247,15 @@ _SHAPE: Shape = {
 }
 
 
-def _below_a_table(path: KeyPath, what: str) -> Problem:
-    """In TOML, what is written below a table belongs to it."""
-    is_lost = len(path) > 1 and path[-1] in ("branch", "catalogue")
-    if is_lost and what.startswith(("unknown key", "expected a table")):
-        return path, f"unknown key; {path[-1]} stands before the first [table]"
-    return path, what
+def _problems(table: Mapping[str, Any]) -> Iterator[Problem]:
+    found = [*problems_in(table, _SHAPE), *(catalogue_problems(table["datasets"]) if "datasets" in table else ())]
+    for path, what in found:
+        # In TOML, what is written below a table belongs to it.
+        is_lost = len(path) > 1 and path[-1] in ("branch", "catalogue")
+        lost = is_lost and what.startswith(("unknown key", "expected a table"))
+        yield path, f"unknown key; {path[-1]} stands before the first [table]" if lost else what
 
 
-def _located(problems: list[Problem], text: str, where: str) -> list[str]:
-    from gitexp.text.keylines import located
-
-    return located(problems, text, where)
-
-
-def _wrong(problems: list[str], where: str) -> Refused:
-    count = counted(len(problems), "error")
-    return Refused(f"{where} is wrong: {count}", details=problems)
+def _catalogue_problems(table: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from problems_in(table, {"datasets": anything})
+    yield from catalogue_problems(table.get("datasets", {}))

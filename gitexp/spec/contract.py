@@ -12,7 +12,20 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.text.schema import Check, Each, Problem, Shape, expected, kind, near, one_of, problems_in, spell, text
+from gitexp.text.schema import (
+    Check,
+    Each,
+    Problem,
+    Shape,
+    expected,
+    kind,
+    near,
+    one_of,
+    problems_in,
+    spell,
+    text,
+    yes_or_no,
+)
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "npy", "images")
 INTEGER_RANGES = {
@@ -139,10 +152,6 @@ def _share(value: Any) -> str | None:
     return None if right else expected("a share from 0 to 1", value)
 
 
-def _yes_or_no(value: Any) -> str | None:
-    return None if isinstance(value, bool) else expected("true or false", value)
-
-
 def _count(value: Any) -> str | None:
     return None if type(value) is int and value >= 0 else expected("a number of rows", value)
 
@@ -203,13 +212,13 @@ _FIELD: Mapping[str, Shape | Check] = {
     "values": _labels,
     "shares": Each(_shares),
     "quantiles": Each(_pair, name=_probability),
-    "unique": _yes_or_no,
+    "unique": yes_or_no,
     "pattern": _pattern,
-    "count": _yes_or_no,
+    "count": yes_or_no,
 }
 _SHAPE: Mapping[str, Shape | Check] = {
     "format": one_of(*FORMATS),
-    "header": _yes_or_no,
+    "header": yes_or_no,
     "rows": {"min": _count, "max": _count},
     "extra_fields": one_of("refuse", "allow"),
     "fields": Each(_FIELD),

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitexp.errors import Refused, counted
-from gitexp.text.bounded import load_toml
-from gitexp.text.schema import Each, Either, Shape, expected, problems_in, texts
+from gitexp.spec.config import metric_name
+from gitexp.text.bounded import load_checked
+from gitexp.text.schema import Each, Either, Problem, Shape, expected, problems_in, texts
 
 FILE = "expected.toml"
 RELATIVE = 1e-6  # how far a metric without a tolerance may be off; 0 where the value is 0
@@ -56,25 +56,20 @@ class Expected(NamedTuple):
 
 def load_expected(text: str, *, where: str) -> Expected:
     """Parse expected.toml. Raises Refused with every problem as a `file:line: key: what` line."""
-    try:
-        table = load_toml(text)
-    except ValueError as error:
-        raise Refused(f"{where} is no TOML: {error}") from error
-    problems = list(problems_in(table, _SHAPE))
-    problems += [(path, "lacks value") for path in _valueless(table)]
-    if not problems and "golden" in table and not table["golden"].get("metrics"):
-        problems.append((("golden",), 'says no metrics: [golden.metrics]  "val.loss" = { value = 1.5 }'))
-    if problems:
-        from gitexp.text.keylines import located
-
-        count = counted(len(problems), "error")
-        raise Refused(f"{where} is wrong: {count}", details=located(problems, text, where))
+    table = load_checked(text, where=where, check=_problems)
     golden = table.get("golden")
     return Expected(
         time_s=table.get("time_s"),
         metrics=_bounds(table.get("expected", {})),
         golden=None if golden is None else Golden(tuple(golden.get("set", ())), _bounds(golden["metrics"])),
     )
+
+
+def _problems(table: Mapping[str, Any]) -> list[Problem]:
+    problems = [*problems_in(table, _SHAPE), *((path, "lacks value") for path in _valueless(table))]
+    if not problems and "golden" in table and not table["golden"].get("metrics"):
+        problems.append((("golden",), 'says no metrics: [golden.metrics]  "val.loss" = { value = 1.5 }'))
+    return problems
 
 
 def _valueless(table: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -110,13 +105,7 @@ def _plain(value: Any) -> str | None:
     return None if _number(value) is None else expected("a number, or { value = …, tolerance = … }", value)
 
 
-def _metric(name: str) -> str | None:
-    from gitexp.spec.config import metric_name
-
-    return metric_name(name)
-
-
-_METRICS = Each(Either(_plain, {"value": _number, "tolerance": _not_negative}), name=_metric)
+_METRICS = Each(Either(_plain, {"value": _number, "tolerance": _not_negative}), name=metric_name)
 _SHAPE: Shape = {
     "time_s": _not_negative,
     "expected": _METRICS,

@@ -6,10 +6,10 @@ What a value holds is never looked at for placeholders again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitexp.text.schema import KeyPath, dotted, near, quoted, scalar, split_key
+from gitexp.text.schema import KeyPath, dotted, leaves, near, quoted, scalar, split_key
 
 Part = str | KeyPath
 
@@ -115,7 +115,8 @@ def _value(path: KeyPath, values: Mapping[str, Any], seed: int | None, data_path
     value: Any = values
     for part in path:
         if not isinstance(value, dict) or part not in value:
-            hint = near(dotted(path), _keys(values)) or "; literal braces are written {{ and }}"
+            known = [dotted(at) for at, _ in leaves(dict(values))]
+            hint = near(dotted(path), known) or "; literal braces are written {{ and }}"
             raise Misplaced(f"{{{dotted(path)}}} is no key of this recipe{hint}")
         value = value[part]
     if isinstance(value, dict):
@@ -123,11 +124,3 @@ def _value(path: KeyPath, values: Mapping[str, Any], seed: int | None, data_path
     if not isinstance(value, list):
         _argument(value, path)
     return value
-
-
-def _keys(table: Mapping[str, Any], path: KeyPath = ()) -> Iterable[str]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _keys(value, (*path, key))
-        else:
-            yield dotted((*path, key))

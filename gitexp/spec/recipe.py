@@ -5,42 +5,29 @@ The text keeps its placeholders and is itself a recipe that resolves to the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gitexp.record.metrics import MetricRules, metric_rules
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import parse_duration
 from gitexp.spec.placeholders import Misplaced, fill
 from gitexp.spec.recipe_merge import SOURCES, Merged, Origin, nearest
 from gitexp.spec.recipe_shape import OWN, REMARKS
-from gitexp.text.schema import KeyPath, dotted, escaped, near, spell, split_key
+from gitexp.text.schema import KeyPath, dotted, escaped, leaves, near, spell, split_key
 
 __all__ = [
     "DatasetRef",
-    "MetricRules",
     "Origin",
     "Recipe",
     "dump_recipe",
     "finish",
     "flatten",
-    "leaves",
     "ordered",
     "program_argv",
 ]
 
 EXAMPLE = 'command = ["python", "train.py"]'
-
-
-class MetricRules(NamedTuple):
-    """How metrics are found and judged. The keys are metrics' names."""
-
-    files: tuple[str, ...] = ()
-    output: Mapping[str, str] = MappingProxyType({})  # regular expression with a group
-    goal: Mapping[str, str] = MappingProxyType({})  # max | min
-    summary: Mapping[str, str] = MappingProxyType({})  # last | best | min | max
-    monitor: str | None = None  # which of them says what the best row is; None: the first goal
-    named: tuple[str, ...] = ()  # by the recipe itself, not by its lab's gitexp.toml
 
 
 class Recipe(NamedTuple):
@@ -87,7 +74,6 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
         return None
     _compact_data(merged)
     in_order = ordered(values)
-    rules = values.get("metrics", {})
     timeout = values.get("run", {}).get("timeout")
     return Recipe(
         name=name,
@@ -99,14 +85,7 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
         command=tuple(command or ()),
         timeout_s=None if timeout is None else parse_duration(timeout),
         data=found,
-        metrics=MetricRules(
-            files=tuple(rules.get("files", ())),
-            output=rules.get("output", {}),
-            goal=rules.get("goal", {}),
-            summary=rules.get("summary", {}),
-            monitor=rules.get("monitor"),
-            named=_named(own, values, made_of_components=not command),
-        ),
+        metrics=metric_rules(values, named=_named(own, values, made_of_components=not command)),
     )
 
 
@@ -124,15 +103,6 @@ def program_argv(recipe: Recipe, *, data_paths: Mapping[str, str]) -> tuple[str,
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     """Every value under its dotted key, without about and why: what diff and log compare. Arrays are values."""
     return {dotted(path): value for path, value in leaves(values) if path[0] not in REMARKS}
-
-
-def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value with its key path. Arrays are values, and so are empty tables."""
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
 
 
 def dump_recipe(values: Mapping[str, Any]) -> str:
@@ -278,14 +248,12 @@ def _named(own_goals: Sequence[str], values: Mapping[str, Any], *, made_of_compo
 
 def _check_summary(merged: Merged) -> None:
     metrics = merged.values.get("metrics", {})
-    monitor = metrics.get("monitor")
-    if monitor is not None and monitor not in metrics.get("goal", {}):
-        goal = dotted(("metrics", "goal", monitor))
-        merged.complain_at(("metrics", "monitor"), f'what is best needs to know which way: {goal} = "max" or "min"')
-    for name, how in metrics.get("summary", {}).items():
-        if how == "best" and name not in metrics.get("goal", {}):
+    asked = [(("metrics", "monitor"), metrics["monitor"], "what is best")] if "monitor" in metrics else []
+    best = (name for name, how in metrics.get("summary", {}).items() if how == "best")
+    for at, name, what in [*asked, *((("metrics", "summary", name), name, '"best"') for name in best)]:
+        if name not in metrics.get("goal", {}):
             goal = dotted(("metrics", "goal", name))
-            merged.complain_at(("metrics", "summary", name), f'"best" needs to know which way: {goal} = "max" or "min"')
+            merged.complain_at(at, f'{what} needs to know which way: {goal} = "max" or "min"')
 
 
 def _check_command(merged: Merged, command: list[str]) -> None:

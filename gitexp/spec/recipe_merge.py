@@ -17,6 +17,7 @@ from gitexp.text.schema import (
     expected,
     has_key,
     kind,
+    leaves,
     near,
     problems_in,
     quoted,
@@ -133,7 +134,7 @@ class Merged:
             return
         layer: Any = text if value is None else value
         is_new = not (typed.startswith("+") or not known_keys)
-        new = [at for at in _leaves(layer, path) if not self.has(at)] if is_new else []
+        new = [at for at, _ in leaves(layer, path) if not self.has(at)] if is_new else []
         for part in reversed(path):
             layer = {part: layer}
         new = [at for at in new if not self._is_argument(at, layer)]
@@ -240,7 +241,7 @@ class Merged:
             if self.lab is not None and self.origins.get(at) is self.lab:
                 del into[key]  # from here on it is the recipe's own, in its order
             into[key] = value
-            for leaf in _leaves(value, at):
+            for leaf, _ in leaves(value, at):
                 self.origins[leaf] = origin
 
     def _replaces(self, value: Mapping[str, Any], base: Mapping[str, Any], at: KeyPath) -> bool:
@@ -269,10 +270,10 @@ class Merged:
                     self.complain(origin, leaf, f"set before -s {use}=…, which drops it; write it after that")
         for table in ("space", "why"):  # what was said of the old one does not hold for the new
             for key in [key for key in self.values.get(table, {}) if (split_key(key) or ())[: len(at)] == at]:
-                leaves = [leaf for leaf in self.origins if leaf[:2] == (table, key)]
-                if not any(self.origins[leaf] is origin for leaf in leaves):
+                below = [leaf for leaf in self.origins if leaf[:2] == (table, key)]
+                if not any(self.origins[leaf] is origin for leaf in below):
                     del self.values[table][key]
-                    for leaf in leaves:
+                    for leaf in below:
                         del self.origins[leaf]
 
     def _kept(self, base: Any, value: Any, path: KeyPath) -> str | None:
@@ -316,14 +317,6 @@ def _as_base(base: Any, value: Any) -> Any:
 
 def _copy(value: Any) -> Any:
     return {key: _copy(inner) for key, inner in value.items()} if isinstance(value, Mapping) else value
-
-
-def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path
 
 
 def _leave_out(table: Any, path: KeyPath) -> None:

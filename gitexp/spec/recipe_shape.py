@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url, yes_or_no
+from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
 from gitexp.spec.config import GOALS, duration, metric_name, size
 from gitexp.text.schema import (
     Each,
@@ -22,6 +22,7 @@ from gitexp.text.schema import (
     split_key,
     text,
     texts,
+    yes_or_no,
 )
 
 

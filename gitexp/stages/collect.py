@@ -26,7 +26,7 @@ from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
     from gitexp.record.blocks import Block
-    from gitexp.spec.recipe import MetricRules
+    from gitexp.record.metrics import MetricRules
 
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
@@ -283,8 +283,8 @@ def _finished(
     for piece in history.pieces():
         state.update(piece)
         lines.write(piece)
-    headline = judged_by(history.tallies, goal=rules.goal, summary=rules.summary, monitor=rules.monitor)
-    summary = summarise(history, lines, headline, goal=rules.goal, summary=rules.summary)
+    headline = judged_by(history.tallies, rules)
+    summary = summarise(history, lines, headline, rules)
     judged = None
     if headline is not None:
         step = lines.line(headline.best.row).partition(b",")[0]

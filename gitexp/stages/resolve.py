@@ -16,8 +16,7 @@ from gitexp.spec.config import Config
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe, finish
 from gitexp.spec.recipe_merge import Merged, Origin
-from gitexp.text import toml
-from gitexp.text.bounded import OutOfBounds, load_toml
+from gitexp.text.bounded import load_toml, misread
 from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, spell
 
 FOLDER = "recipes"
@@ -147,14 +146,8 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     origin = Origin(shown, text)
     try:
         table = load_toml(text)
-    except toml.TOMLDecodeError as error:
-        from gitexp.text.keylines import syntax_error
-
-        line, words = syntax_error(text, error)
-        merged.problems.append(f"{escaped(shown)}:{line}: {words}")
-        return False
-    except OutOfBounds as error:
-        merged.problems.append(f"{escaped(shown)}: {error}")
+    except ValueError as error:
+        merged.problems.append(misread(text, error, where=escaped(shown)))
         return False
     names = _bases(merged, table.pop("extends", []), origin)
     complete = names is not None

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from gitexp import runfolder
 from gitexp.errors import GitexpError, RecipeErrors, Refused, Stopped
 from gitexp.spec.assembly import with_defaults
-from gitexp.spec.recipe import Recipe, dump_recipe, leaves, ordered
+from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_merge import Origin
-from gitexp.text.schema import dotted, escaped
+from gitexp.text.schema import dotted, escaped, leaves
 
 FORMAT = 1
 MODULE = "gitexp.training"

@@ -85,9 +85,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
     if ref.contract_file is None:
         return ref.contract
     from gitexp.spec.contract import contract_problems
-    from gitexp.text import toml
-    from gitexp.text.bounded import load_toml
-    from gitexp.text.keylines import located, syntax_error
+    from gitexp.text.bounded import load_checked
 
     name = ref.contract_file
     text = read_text(place.root, name)
@@ -98,20 +96,7 @@ def contract_table(ref: DatasetRef, place: Place) -> Mapping[str, Any] | None:
             f"The contract of {ref.name}, {name}, does not exist",
             fix=f"gitexp data describe {ref.entry or ref.name} --output {shlex.quote(str(place.root / name))}",
         )
-    try:
-        table = load_toml(text)
-    except toml.TOMLDecodeError as error:
-        line, words = syntax_error(text, error)
-        raise Refused(f"{name} is wrong: {name}:{line}: {words}") from error
-    except ValueError as error:
-        raise Refused(f"{name} is wrong: {error}") from error
-    problems = list(contract_problems(table))
-    if problems:
-        raise Refused(
-            f"{name} is wrong: {len(problems)} {'error' if len(problems) == 1 else 'errors'}",
-            details=located(problems, text, name),
-        )
-    return table
+    return load_checked(text, where=name, check=contract_problems)
 
 
 def _keep_contract(

@@ -8,10 +8,11 @@ value is nested so deeply that whoever walks through it comes to an end of the s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, Refused, counted
 from gitexp.text import toml
 from gitexp.text.encoding import LARGEST as LARGEST
 from gitexp.text.encoding import MARK
@@ -58,6 +59,41 @@ def load_recorded(text: str) -> dict[str, Any]:
     if not within:
         raise OutOfBounds("a number has too many digits: integers lie within ±2⁶³")
     return table
+
+
+def load_checked(
+    text: str,
+    *,
+    where: str,
+    check: Callable[[dict[str, Any]], Iterable[tuple[tuple[str, ...], str]]],
+    what: str = "{where} is wrong: {count}",
+) -> dict[str, Any]:
+    """A table that `check` finds no problems in. Raises Refused, each problem a line `file:line: key: what`.
+
+    `what` says it in a sentence, with the file and how many errors there are.
+    """
+    try:
+        table = load_toml(text)
+    except ValueError as error:
+        details = [misread(text, error, where=where)]
+    else:
+        problems = list(check(table))
+        if not problems:
+            return table
+        from gitexp.text.keylines import located
+
+        details = located(problems, text, where)
+    raise Refused(what.format(where=where, count=counted(len(details), "error")), details=details)
+
+
+def misread(text: str, error: ValueError, *, where: str) -> str:
+    """What `load_toml` raised, as a line `file:line: what`."""
+    if not isinstance(error, toml.TOMLDecodeError):
+        return f"{where}: {error}"
+    from gitexp.text.keylines import syntax_error
+
+    line, words = syntax_error(text, error)
+    return f"{where}:{line}: {words}"
 
 
 def _parsed(text: str) -> tuple[dict[str, Any], bool]:

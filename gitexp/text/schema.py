@@ -29,7 +29,7 @@ class Each:
 class Either:
     """A plain value or a table."""
 
-    def __init__(self, plain: Check, table: Mapping[str, Shape | Check]) -> None:
+    def __init__(self, plain: Check, table: Mapping[str, Shape | Check] | Each) -> None:
         self.plain = plain
         self.table = table
 
@@ -39,6 +39,7 @@ Shape = Mapping[str, "Shape | Check"] | Each | Either
 
 def problems_in(table: Mapping[str, Any], shape: Shape, path: KeyPath = ()) -> Iterator[Problem]:
     """Unknown keys and wrong types, each with its key path."""
+    shape = shape.table if isinstance(shape, Either) else shape
     for key, value in table.items():
         at = (*path, key)
         part: Shape | Check | None
@@ -48,10 +49,9 @@ def problems_in(table: Mapping[str, Any], shape: Shape, path: KeyPath = ()) -> I
             if complaint:
                 yield at, complaint
         else:
-            known = shape.table if isinstance(shape, Either) else shape
-            part = known.get(key)
+            part = shape.get(key)
             if part is None:
-                yield at, "unknown key" + (near(key, known) or f"; known here: {', '.join(known)}")
+                yield at, "unknown key" + (near(key, shape) or f"; known here: {', '.join(shape)}")
                 continue
         yield from _problems_at(at, value, part)
 
@@ -77,17 +77,26 @@ def has_key(shape: Shape, path: KeyPath, values: Any) -> bool:
     for key in path:
         if callable(part):
             return False
+        part = part.table if isinstance(part, Either) else part
         if isinstance(part, Each):
             if not isinstance(values, dict) or key not in values:
                 return False
             part = part.value
         else:
-            known = part.table if isinstance(part, Either) else part
-            if key not in known:
+            if key not in part:
                 return False
-            part = known[key]
+            part = part[key]
         values = values.get(key) if isinstance(values, dict) else None
     return True
+
+
+def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Every value in a table with its key path. Arrays are values, and so are empty tables."""
+    if isinstance(value, dict) and (value or not path):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path, value
 
 
 # ---- checks
@@ -115,6 +124,10 @@ def version(value: Any) -> str | None:
     major, _, minor = value.partition(".") if isinstance(value, str) else ("", "", "")
     right = all(part.isdecimal() and part.isascii() and len(part) <= 6 for part in (major, minor))
     return None if right else expected('a version such as "1.0"', value)
+
+
+def yes_or_no(value: Any) -> str | None:
+    return None if isinstance(value, bool) else expected("true or false", value)
 
 
 def integer(value: Any) -> str | None:

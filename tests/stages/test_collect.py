@@ -9,8 +9,8 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from gitexp.attempt import Collected
+from gitexp.record.metrics import MetricRules
 from gitexp.record.written import Written, note
-from gitexp.spec.recipe import MetricRules
 from gitexp.stages.collect import collect
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from gitexp.errors import GitexpError, RecipeErrors, Refused
+from gitexp.record.metrics import MetricRules
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config, load_config
-from gitexp.spec.recipe import MetricRules, Recipe, flatten, program_argv
+from gitexp.spec.recipe import Recipe, flatten, program_argv
 from gitexp.stages.resolve import command_name, resolve, resolve_command
 
 DIGEST = "xxh128:00112233445566778899aabbccddeeff"

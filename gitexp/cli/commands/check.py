@@ -12,10 +12,10 @@ from gitexp.cli.page import show
 from gitexp.cli.render import Cell, Column, Screen, safe, screen
 from gitexp.cli.table import RecipeCommand, completing
 from gitexp.clone import Clone, open_clone
-from gitexp.spec.recipe import Recipe, leaves
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import tables_that_may_be_meant
 from gitexp.stages.resolve import resolve
-from gitexp.text.schema import dotted, inline, split_key
+from gitexp.text.schema import dotted, inline, leaves, split_key
 
 NARROWEST = 12  # columns of a key or a value, however narrow the terminal
 WIDEST = 120  # longer lines are hard to read
