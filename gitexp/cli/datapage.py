@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from gitexp.cli.pageparts import Fact, fact_table, heading
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table, text_width
 from gitexp.cli.runtable import STATUS_STYLE, id_letters
-from gitexp.cli.sections import Fact, fact_table, heading
 from gitexp.errors import counted
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gitexp.cli.pageparts import LISTED, rest_of
 from gitexp.cli.render import Cell, number
-from gitexp.cli.sections import LISTED, rest_of
 from gitexp.history.compare import MetricChange, same_number
 
 _SHARES = frozenset((

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitexp.cli.deltas import delta_cells, metrics_shown, moved
+from gitexp.cli.pageparts import heading, remarks, rest_of
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -23,7 +24,6 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, key_in_words
-from gitexp.cli.sections import heading, remarks, rest_of
 from gitexp.errors import and_more
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange

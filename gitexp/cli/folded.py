@@ -1,4 +1,4 @@
-"""Rows as a table whose long cells are folded at blanks, by rich: for pages that people read at leisure.
+"""Tables whose long cells are folded at blanks, and TOML in colours, by rich: for pages that people read at leisure.
 
 What is read often and fast (`log`, `show`, `diff`) has `render.table`, which cuts instead and takes no 60 ms to import.
 """
@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from gitexp.cli.render import Cell, Column, Screen
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 UNBOUNDED = 10_000  # columns, where nothing says how wide a line may be
 
@@ -18,7 +22,6 @@ def folded(columns: Sequence[Column], rows: Iterable[Sequence[Cell | Sequence[Ce
 
     A column with a `least` is folded where there is no room; others are whole.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -30,14 +33,31 @@ def folded(columns: Sequence[Column], rows: Iterable[Sequence[Cell | Sequence[Ce
     for row in rows:
         parts = ([cell] if isinstance(cell, Cell) else cell for cell in row)
         grid.add_row(*(Text.assemble(*((one.text, one.style) for one in cells)) for cells in parts))
-    page = StringIO()
+    return _printed(grid, on=on)
+
+
+def coloured_toml(text: str, *, on: Screen) -> str:
+    """TOML as it is, its comments dim and its keys and values in colours where the screen has them."""
+    if not on.colour:
+        return text
+    from rich.syntax import Syntax
+
+    page = Syntax("", "toml", theme="ansi_dark").highlight(text)
+    page.rstrip()
+    return _printed(page, on=on._replace(width=None))
+
+
+def _printed(page: RenderableType, *, on: Screen) -> str:
+    from rich.console import Console
+
+    file = StringIO()
     Console(
-        file=page,
+        file=file,
         width=on.width or UNBOUNDED,
         color_system="standard" if on.colour else None,
         force_terminal=on.colour,
         no_color=not on.colour,
         highlight=False,
         legacy_windows=False,
-    ).print(grid)
-    return "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
+    ).print(page)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())

@@ -1,6 +1,6 @@
-"""One line on the terminal for work on bytes that takes long: how much is done, how fast, and how long it will take.
+"""One line on the terminal for work on bytes that takes long, by rich: how much is done, how fast, how long to go.
 
-Appears after half a second, redraws itself ten times a second, and leaves nothing behind. Not a terminal: silent.
+Appears after half a second, which is also when rich is imported, and leaves nothing behind. Not a terminal: silent.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
-from gitexp.cli.render import cut, duration, safe, size
+from gitexp.cli.render import safe
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PATIENCE_S = 0.5
-FRAME_S = 0.1
-_ERASE = "\r\x1b[2K"
 
 
 class ProgressBar:
@@ -26,9 +28,9 @@ class ProgressBar:
         self.what = what
         self._lock = threading.Lock()
         self._wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._began = self._drawn = time.monotonic()
+        self._began = time.monotonic()
         self._files = self._bytes = self._all_files = self._all_bytes = 0
-        self._shown = False
+        self._drawn: Progress | None = None
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -36,8 +38,8 @@ class ProgressBar:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._wanted = False
-            if self._shown:
-                print(_ERASE, end="", file=sys.stderr, flush=True)
+            if self._drawn is not None:
+                self._drawn.stop()
 
     def expect(self, *, files: int, size_bytes: int) -> None:
         """So much there is to do in all; 0: not known."""
@@ -49,26 +51,16 @@ class ProgressBar:
         with self._lock:
             self._files += files
             self._bytes += size_bytes
-            now = time.monotonic()
-            if self._wanted and now - self._began >= PATIENCE_S and now - self._drawn >= FRAME_S:
-                self._drawn, self._shown = now, True
-                columns = os.get_terminal_size(sys.stderr.fileno()).columns
-                line = cut(self._line(now - self._began), max(columns - 1, 1))
-                print(f"{_ERASE}{line}", end="", file=sys.stderr, flush=True)
-
-    def _line(self, elapsed_s: float) -> str:
-        parts = [safe(self.what)]
-        if self._all_bytes:
-            parts.append(f"{min(100, 100 * self._bytes // self._all_bytes):3d} %")
-        elif self._all_files > 1:
-            parts.append(f"{min(100, 100 * self._files // self._all_files):3d} %")
-        parts.append(self._count())
-        if self._bytes:
-            parts.append(f"{size(self._bytes)}  {size(int(self._bytes / elapsed_s))}/s")
-        left_s = self._left(elapsed_s)
-        if left_s is not None:
-            parts.append(f"{duration(left_s)} left")
-        return "  ".join(parts)
+            if not self._wanted or time.monotonic() - self._began < PATIENCE_S:
+                return
+            done, whole = (self._bytes, self._all_bytes) if self._all_bytes else (self._files, self._all_files)
+            state: dict[str, Any] = {"completed": done, "total": whole or None, "count": self._count()}
+            if self._drawn is None:
+                self._drawn = _drawn(in_bytes=bool(self._bytes))
+                self._drawn.add_task(safe(self.what), **state)
+                self._drawn.start()
+                self._drawn.console.show_cursor()  # rich hides it, and Ctrl-Z or a kill would leave it hidden
+            self._drawn.update(self._drawn.task_ids[0], **state)
 
     def _count(self) -> str:
         if self._all_files == 1 or (not self._all_files and self._files == 1):
@@ -76,13 +68,25 @@ class ProgressBar:
         of_all = f" of {self._all_files:,}" if self._all_files >= self._files else ""
         return f"{self._files:,}{of_all} {self.unit}s"
 
-    def _left(self, elapsed_s: float) -> float | None:
-        """Seconds that the rest will take at the rate so far; None where the whole is not known."""
-        done, whole = (self._bytes, self._all_bytes) if self._all_bytes else (self._files, self._all_files)
-        return elapsed_s * (whole - done) / done if 0 < done < whole else None
-
 
 class ObjectsBar(ProgressBar):
     """The same for what has no file's name any more."""
 
     unit = "object"
+
+
+def _drawn(*, in_bytes: bool) -> Progress:
+    from rich import progress
+    from rich.console import Console
+
+    columns: list[progress.ProgressColumn] = [
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(20),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[count]}", markup=False),
+    ]
+    if in_bytes:
+        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+    columns.append(progress.TimeRemainingColumn(compact=True))
+    terminal = Console(stderr=True, highlight=False)
+    return progress.Progress(*columns, console=terminal, transient=True, redirect_stdout=False, redirect_stderr=False)

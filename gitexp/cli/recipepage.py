@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitexp.cli.folded import folded
+from gitexp.cli.pageparts import fact_table, heading
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe, value
-from gitexp.cli.sections import fact_table, heading
 from gitexp.pipelines.cards import Fit, Index, RecipeCard
 from gitexp.spec.card import Card
 from gitexp.spec.catalogue import DatasetRef

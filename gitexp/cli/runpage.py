@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import delta_cells, metrics_shown
+from gitexp.cli.pageparts import LISTED, Fact, fact_table, heading, remarks, rest_of
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -24,7 +25,6 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
-from gitexp.cli.sections import LISTED, Fact, fact_table, heading, remarks, rest_of
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pexpect
 import pytest
 from harness import GITEXP, Lab
@@ -31,3 +33,13 @@ def test_what_goes_into_a_file_has_no_colour(lab: Lab) -> None:
     for args in (("log",), ("show",), ("status",), ("show", "nonsense")):
         result = lab.gitexp(*args, TERM="xterm")
         assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_a_described_contract_in_colours_is_the_contract(lab: Lab) -> None:
+    lab.write("data/pets.csv", "name,weight\n" + "".join(f"{'tom, ' * n}tom,{n}\n" for n in range(5)))
+    lab.write("gitexp.toml", '[datasets.pets]\npath = "data"\n')
+    plain = lab.gitexp("data", "describe", "pets").stdout
+    coloured = on_a_terminal(lab, "data", "describe", "pets")
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).replace("\r\n", "\n") == plain
+    assert "\x1b[2m#" in coloured
+    assert "\x1b" not in on_a_terminal(lab, "data", "describe", "pets", NO_COLOR="1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitexp.cli.render import safe
+from gitexp.cli.render import safe, screen
 from gitexp.cli.table import completing
 
 
@@ -48,7 +48,9 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
         _write_new(Path(output), contract_toml(found.description))
         click.echo(f'wrote {safe(output)}; in [datasets.{name}] say: contract = "{safe(output)}"', err=True)
     elif not as_json:
-        write(safe(contract_toml(found.description, name), lines="kept"))
+        from gitexp.cli.folded import coloured_toml
+
+        write(coloured_toml(safe(contract_toml(found.description, name), lines="kept"), on=screen(clone.repo.settings)))
     return 0
 
 
