@@ -89,13 +89,21 @@ def test_numpy_scalars_print_as_the_shortest_decimal_of_their_own_type(tmp_path)
     assert text == '{"step":5,"f64":0.1,"f32":0.1,"f16":0.1,"i":7,"b":true,"z":0.3,"one":1.0}\n'
 
 
-def test_every_kind_of_float32_and_float16_prints_so_that_it_reads_back():
+def test_every_kind_of_float32_and_float16_is_logged_so_that_it_reads_back(tmp_path):
     np = pytest.importorskip("numpy")
     mixed = np.random.default_rng(0).integers(0, 0x7F800000, 20_000, dtype=np.uint32).view(np.float32)
     powers = np.exp2(np.arange(-149, 128, dtype=np.float64)).astype(np.float32)
     halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16)
-    for value in [*mixed, *powers, *-powers, *halves]:
-        text = script._spelled(value)
+    values = [np.concatenate([mixed, powers, -powers]), halves]
+    np.savez(tmp_path / "values.npz", *values)
+    lines = logged(
+        tmp_path,
+        "import numpy as np\n"
+        f"for part in np.load({str(tmp_path / 'values.npz')!r}).values():\n"
+        "    for value in part: log(x=value)\n",
+    ).splitlines()
+    for value, line in zip([one for part in values for one in part], lines, strict=True):
+        text = line.removeprefix('{"x":').removesuffix("}")
         assert type(value)(text) == value
         # numpy prints the shortest too; a power of two, where the steps change, may take a digit more here.
         assert float(text) == float(str(value)) or abs(np.frexp(value)[0]) == 0.5

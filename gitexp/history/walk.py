@@ -208,7 +208,7 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
     rows, absent = list[Row](), dict[int, list[str]]()
     for number, one in enumerate(runs):
         parts = [next(found) for _ in _FILES]
-        rows.append(_read_row(*one, *parts))
+        rows.append(read_row(*one, *parts))
         if None in parts:
             absent[number] = [name for name, part in zip(_FILES, parts, strict=True) if part is None]
     todo = sorted(absent.items(), reverse=True)
@@ -242,7 +242,7 @@ def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:
     )
 
 
-def _read_row(
+def read_row(
     commit: str,
     authored: int,
     committed: int,

@@ -20,7 +20,7 @@ NAN = math.nan
 )
 def test_a_good_name_has_no_problem_here_nor_in_a_script(name):
     assert metric_name_problem(name) is None
-    script._key(name)
+    script.log({name: 1.0})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_good_name_has_no_problem_here_nor_in_a_script(name):
 def test_a_bad_name_is_refused_here_and_in_a_script_with_the_same_words(name, problem):
     assert metric_name_problem(name) == problem
     with pytest.raises(ValueError, match="choose another name") as refusal:
-        script._key(name)
+        script.log({name: 1.0})
     assert problem in str(refusal.value)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gitexp.datasets.remotes import _SCHEMES
+from gitexp.datasets.remotes import OPENERS
 from gitexp.errors import Refused
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import REMOTE_SCHEMES, Config, Policy, load_config, parse_duration, parse_size
@@ -178,7 +178,7 @@ def test_slips_in_remotes_and_below_tables_are_found_where_they_stand(text: str,
 
 
 def test_the_kinds_of_remotes_that_gitexp_toml_may_name_are_those_that_there_are() -> None:
-    assert tuple(_SCHEMES) == REMOTE_SCHEMES
+    assert tuple(OPENERS) == REMOTE_SCHEMES
 
 
 def test_components_may_come_from_torch_and_gitexp_unless_the_policy_says_more() -> None:

@@ -26,11 +26,11 @@ from gitexp.spec.config import RemoteSettings
 def open_remote(settings: RemoteSettings, *, root: Path, patience: Patience | None = None) -> Remote:
     """The remote of these settings; a relative folder is relative to `root`. Raises GitexpError: no such kind, no
     obstore, no such profile."""
-    opener = _SCHEMES.get(settings.scheme)
+    opener = OPENERS.get(settings.scheme)
     if opener is None or re.search(r"[\x00-\x1f\x7f]", settings.url):
         raise GitexpError(
             f"Remote {settings.name}: {shown_url(settings.url)!r} is no kind of remote that gitexp knows",
-            why=f"It knows folders, and {', '.join(f'{known}://' for known in _SCHEMES)}",
+            why=f"It knows folders, and {', '.join(f'{known}://' for known in OPENERS)}",
         )
     return opener(settings, root, patience or Patience())
 
@@ -54,7 +54,7 @@ def _sftp(settings: RemoteSettings, _root: Path, patience: Patience) -> Remote:
     return SftpRemote(settings, patience)
 
 
-_SCHEMES: dict[str, Callable[[RemoteSettings, Path, Patience], Remote]] = {
+OPENERS: dict[str, Callable[[RemoteSettings, Path, Patience], Remote]] = {
     "file": _local,
     "s3": _object_store,
     "gs": _object_store,
