@@ -92,7 +92,7 @@ def _keys(name: str) -> dict[str, Any] | None:
     from gitexp.git.repo import find_repo
     from gitexp.spec.recipe import flatten
     from gitexp.spec.recipe_shape import OWN
-    from gitexp.stages.resolve import find_recipe, resolve
+    from gitexp.stages.resolve import Request, find_recipe, resolve
 
     cwd = Path.cwd()
     repo = find_repo(cwd)
@@ -102,9 +102,7 @@ def _keys(name: str) -> dict[str, Any] | None:
         if shutil.which(name) or (cwd / name).is_file() or meant([name], cwd=cwd):
             return None
         raise
-    found = resolve(
-        root=repo.root, cwd=cwd, recipe=name, overrides=(), seed=None, timeout=None, config=read_config(repo)
-    )
+    found = resolve(Request(cwd, name), root=repo.root, config=read_config(repo))
     own = [f"{table}.{key}" for table, part in OWN.items() if isinstance(part, dict) for key in part]
     return {**dict.fromkeys([*(table for table, part in OWN.items() if callable(part)), *own]), **flatten(found.values)}
 

@@ -22,7 +22,7 @@ from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_shape import REMARKS
 from gitexp.stages.check import check_program
-from gitexp.stages.resolve import resolve, resolve_command
+from gitexp.stages.resolve import Request, resolve
 from gitexp.stages.train import training_argv
 from gitexp.text.schema import KeyPath, dotted, escaped, inline, leaves
 
@@ -52,13 +52,11 @@ def recipe_here(record: RunRecord, *, surveyed: Surveyed, config: Config) -> Rec
     """What the recipe file, or the command, of a run resolves to here and now. Raises Refused."""
     root = surveyed.repo.root
     if record.recipe_path is None:
-        return resolve_command(
-            root=root, cwd=root / record.cwd, argv=record.argv, overrides=(), seed=None, timeout=None, config=config
-        )
+        return resolve(Request(root / record.cwd, command=record.argv), root=root, config=config)
     parts = record.recipe_path.split("/")
     if ".." in parts or "" in parts or not (root / record.recipe_path).is_file():
         raise Refused(f"The code here has no recipe {escaped(record.recipe_path)}")
-    return resolve(root=root, cwd=root, recipe=record.recipe_path, overrides=(), seed=None, timeout=None, config=config)
+    return resolve(Request(root, record.recipe_path), root=root, config=config)
 
 
 # ---- what somebody else recorded

@@ -20,7 +20,7 @@ from gitexp.spec.fitting import Part, problems_with
 from gitexp.spec.recipe import Recipe
 from gitexp.spec.recipe_shape import SLOTS
 from gitexp.stages.index import Component, Listed, index_components, index_recipes, parts_of
-from gitexp.stages.resolve import resolve
+from gitexp.stages.resolve import Request, resolve
 from gitexp.text.schema import escaped
 
 NOTICE = "ATTRIBUTION.md"  # as the recipes that ship with gitexp have one beside their data
@@ -102,4 +102,4 @@ def _candidate(one: Component) -> Part:
 
 
 def _resolved(name: str, repo: Repo, cwd: Path, config: Config) -> Recipe:
-    return resolve(root=repo.root, cwd=cwd, recipe=name, overrides=(), seed=None, timeout=None, config=config)
+    return resolve(Request(cwd, name), root=repo.root, config=config)

@@ -29,7 +29,7 @@ from gitexp.stages.check import (
     tables_that_may_be_meant,
 )
 from gitexp.stages.execute import Screen, Terminal, execute
-from gitexp.stages.resolve import resolve, resolve_command
+from gitexp.stages.resolve import Request, resolve
 from gitexp.stages.snapshot import check_snapshot
 from gitexp.stages.submit import Streams, Submitted
 from gitexp.text.schema import escaped
@@ -39,18 +39,6 @@ if TYPE_CHECKING:
     from gitexp.pipelines.data import Dataset
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
-
-
-class Request(NamedTuple):
-    """What the user asked for: a recipe, or a command as it stands."""
-
-    cwd: Path
-    recipe: str | None
-    command: tuple[str, ...]  # of `gitexp run -- CMD…`; empty for a recipe
-    overrides: tuple[str, ...]
-    seed: int | None
-    timeout: str | None
-    smoke: bool = False  # on a few samples, of a recipe that is made of components
 
 
 class Done(NamedTuple):
@@ -74,28 +62,8 @@ def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Ch
     surveyed = survey.finish()
     config = read_config(surveyed.repo)
     root = surveyed.repo.root
-    if request.recipe is not None:
-        cwd = root
-        recipe = resolve(
-            root=root,
-            cwd=request.cwd,
-            recipe=request.recipe,
-            overrides=request.overrides,
-            seed=request.seed,
-            timeout=request.timeout,
-            config=config,
-        )
-    else:
-        cwd = request.cwd
-        recipe = resolve_command(
-            root=root,
-            cwd=cwd,
-            argv=request.command,
-            overrides=request.overrides,
-            seed=request.seed,
-            timeout=request.timeout,
-            config=config,
-        )
+    recipe = resolve(request, root=root, config=config)
+    cwd = request.cwd if request.recipe is None else root
     if request.smoke and not recipe.made_of_components:
         raise _no_smoke(recipe)
     checked = check_resolved(recipe, surveyed, config, cwd=cwd, verify=verify, watch=watch)

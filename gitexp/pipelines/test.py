@@ -27,7 +27,7 @@ from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.collect import collect
 from gitexp.stages.cover import TESTS, Own, folders_with_tests, own_components, untested
-from gitexp.stages.resolve import FILE, resolve
+from gitexp.stages.resolve import FILE, Request, resolve
 from gitexp.stages.train import importable, training_argv, why_not_begun
 from gitexp.text.schema import escaped
 
@@ -35,14 +35,6 @@ LAST_LINES = 15
 REPORT = "pytest.xml"
 NO_TESTS_COLLECTED = 5  # pytest's exit code
 Tell = Callable[[Case], None]
-
-
-class Request(NamedTuple):
-    """What to test, where."""
-
-    recipe: str
-    cwd: Path
-    clone: Clone
 
 
 class Tested(NamedTuple):
@@ -58,14 +50,14 @@ class Tested(NamedTuple):
         return all(case.passed is not False for case in self.cases)
 
 
-def test(request: Request, *, tell: Tell, watch: Watch) -> Tested:
+def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
     """Test all of a recipe. `tell` hears of each case when it is known; pytest itself writes to our stdout.
 
     Nothing is recorded, and nothing is written to the working tree. Raises GitexpError where testing is not possible:
     the recipe does not resolve, its interpreter or pytest is missing.
     """
-    root = request.clone.repo.root
-    recipe = _resolved(request, ())
+    root = clone.repo.root
+    recipe = resolve(request, root=root, config=clone.config)
     golden = read_expected(recipe, root=root).golden
     cases: list[Case] = []
 
@@ -78,24 +70,12 @@ def test(request: Request, *, tell: Tell, watch: Watch) -> Tested:
     try:
         add(_components(recipe, root))
         add(_tests(recipe, root, folder))
-        add(_golden(request, recipe, golden, folder, watch))
+        add(_golden(request, clone, recipe, golden, folder, watch))
         report = folder / REPORT
         junit = dump_junit(recipe.name, cases, pytest=report.read_bytes() if report.is_file() else None)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Tested(recipe, tuple(cases), junit)
-
-
-def _resolved(request: Request, overrides: tuple[str, ...]) -> Recipe:
-    return resolve(
-        root=request.clone.repo.root,
-        cwd=request.cwd,
-        recipe=request.recipe,
-        overrides=overrides,
-        seed=None,
-        timeout=None,
-        config=request.clone.config,
-    )
 
 
 # ---- has each component a test
@@ -174,7 +154,9 @@ def _require_pytest(python: str, root: Path, env: Mapping[str, str]) -> None:
 # ---- does a short run give the recorded metrics
 
 
-def _golden(request: Request, recipe: Recipe, golden: Golden | None, folder: Path, watch: Watch) -> Iterator[Case]:
+def _golden(
+    request: Request, clone: Clone, recipe: Recipe, golden: Golden | None, folder: Path, watch: Watch
+) -> Iterator[Case]:
     if golden is None:
         yield Case("golden", "golden run", None, f"no {EXPECTED} with [golden] beside the recipe, so no short run")
         return
@@ -187,7 +169,7 @@ def _golden(request: Request, recipe: Recipe, golden: Golden | None, folder: Pat
     scratch = folder / "golden"
     scratch.mkdir()
     try:
-        failure, summary = _short_run(request, golden, scratch, watch)
+        failure, summary = _short_run(request._replace(overrides=golden.overrides), clone, scratch, watch)
     except GitexpError as error:  # the tests before it stand in the report all the same
         failure, summary = "\n".join([error.what, *error.details]), {}
     took = time.monotonic() - began
@@ -204,11 +186,11 @@ def _golden(request: Request, recipe: Recipe, golden: Golden | None, folder: Pat
         took = 0.0  # one run, counted once
 
 
-def _short_run(request: Request, golden: Golden, folder: Path, watch: Watch) -> tuple[str, Mapping[str, float | int]]:
+def _short_run(request: Request, clone: Clone, folder: Path, watch: Watch) -> tuple[str, Mapping[str, float | int]]:
     """Train in a folder that passes: what went wrong, in words, or nothing; and the metrics. Raises GitexpError."""
-    short = _resolved(request, golden.overrides)
-    root, config = request.clone.repo.root, request.clone.config
-    datasets = ready_data(short.data, clone=request.clone, watch=watch)
+    root, config = clone.repo.root, clone.config
+    short = resolve(request, root=root, config=config)
+    datasets = ready_data(short.data, clone=clone, watch=watch)
     env = lay_out_scratch(folder, short, datasets, root=root, config=config, mode="run", smoke=False)
     check_program(training_argv(short), cwd=root)
     failure = _train(short, root, {**_outside(), **env}, folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
@@ -34,43 +34,41 @@ LAUNCHERS = frozenset((
 # fmt: on
 
 
-def resolve(
-    *,
-    root: Path,
-    cwd: Path,
-    recipe: str,
-    overrides: Sequence[str],
-    seed: int | None,
-    timeout: str | None,
-    config: Config,
-) -> Recipe:
-    """The recipe that RECIPE means. `root` and `cwd` are absolute. Raises Refused; RecipeErrors has all problems."""
-    path = find_recipe(recipe, root=root, cwd=cwd)
+class Request(NamedTuple):
+    """What the user asked for: a recipe, or a command as it stands."""
+
+    cwd: Path  # absolute
+    recipe: str | None = None
+    command: tuple[str, ...] = ()  # of `gitexp run -- CMD…`, where there is no recipe
+    overrides: Sequence[str] = ()
+    seed: int | None = None
+    timeout: str | None = None
+    smoke: bool = False  # on a few samples, of a recipe that is made of components
+
+
+def resolve(request: Request, *, root: Path, config: Config) -> Recipe:
+    """The recipe that is meant. `root` is absolute. Raises Refused; RecipeErrors has all problems.
+
+    Of a command: one that means its argv, whose bytes that are not UTF-8 are shown escaped.
+    """
+    merged = _with_goals(config)
+    if request.recipe is None:
+        return _command(request, merged, config)
+    path = find_recipe(request.recipe, root=root, cwd=request.cwd)
     shown = path.relative_to(root).as_posix()
     name = (path.parent.name if path.name == FILE else path.stem) or root.name
     if not name.isprintable() or name != name.strip():
         raise Refused(f"{escaped(shown)}: a recipe's name is shown in every log; this one has unprintable characters")
-    merged = _with_goals(config)
     complete = _add_file(merged, path, root=root, above=())
-    return _resolved(merged, name, shown, overrides, seed, timeout, config, complete=complete)
+    return _resolved(merged, name, shown, request, config, complete=complete)
 
 
-def resolve_command(
-    *,
-    root: Path,
-    cwd: Path,
-    argv: Sequence[str],
-    overrides: Sequence[str],
-    seed: int | None,
-    timeout: str | None,
-    config: Config,
-) -> Recipe:
-    """The recipe of `gitexp run -- CMD…`: a command that means `argv`, its bytes that are not UTF-8 shown escaped."""
-    merged = _with_goals(config)
+def _command(request: Request, merged: Merged, config: Config) -> Recipe:
+    argv = request.command
     recorded = [escape(arg.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")) for arg in argv]
     merged.add({"run": {"command": recorded}}, Origin("command line"))
-    found = _resolved(merged, command_name(argv, cwd=cwd), None, overrides, seed, timeout, config, complete=True)
-    return found._replace(argv=tuple(argv)) if found.command == tuple(recorded) else found
+    found = _resolved(merged, command_name(argv, cwd=request.cwd), None, request, config, complete=True)
+    return found._replace(argv=argv) if found.command == tuple(recorded) else found
 
 
 def resolve_recorded(text: str, *, name: str, path: str | None, where: str, config: Config) -> Recipe:
@@ -106,18 +104,16 @@ def _resolved(
     merged: Merged,
     name: str,
     path: str | None,
-    overrides: Sequence[str],
-    seed: int | None,
-    timeout: str | None,
+    request: Request,
     config: Config,
     *,
     complete: bool,
 ) -> Recipe:
     """Lay the flags over the files and check the whole. `complete`: all were read, so a missing key is missing."""
-    for typed in overrides:
+    for typed in request.overrides:
         merged.override(typed, known_keys=complete)
-    _flag(merged, ("seed",), seed)
-    _flag(merged, ("run", "timeout"), timeout)
+    _flag(merged, ("seed",), request.seed)
+    _flag(merged, ("run", "timeout"), request.timeout)
     recipe = finish(merged, name=name, path=path, datasets=config.datasets) if complete else None
     if recipe is None:
         raise RecipeErrors(list(dict.fromkeys(merged.problems)))

@@ -11,7 +11,7 @@ from gitexp.cli.commands.check import explained
 from gitexp.cli.render import Screen
 from gitexp.spec.config import load_config
 from gitexp.spec.recipe import Recipe
-from gitexp.stages.resolve import resolve
+from gitexp.stages.resolve import Request, resolve
 
 BASE = """\
 [run]
@@ -38,7 +38,7 @@ def small(tmp_path: Path, *overrides: str) -> Recipe:
     (tmp_path / "recipes/base.toml").write_text(BASE)
     (tmp_path / "recipes/x.toml").write_text(CHILD)
     config = load_config("[metrics]\ngoal = { loss = 'min' }\n")
-    return resolve(root=tmp_path, cwd=tmp_path, recipe="x", overrides=overrides, seed=7, timeout=None, config=config)
+    return resolve(Request(tmp_path, "x", overrides=overrides, seed=7), root=tmp_path, config=config)
 
 
 def test_each_value_is_explained_in_80_columns(tmp_path: Path) -> None:

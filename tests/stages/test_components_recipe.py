@@ -10,7 +10,7 @@ from gitexp.errors import RecipeErrors
 from gitexp.spec.assembly import components_in, filled, with_defaults
 from gitexp.spec.config import load_config
 from gitexp.spec.recipe import Recipe
-from gitexp.stages.resolve import resolve
+from gitexp.stages.resolve import Request, resolve
 
 PARTS = """\
 seed = 1
@@ -51,9 +51,7 @@ def resolved(root: Path, text: str = PARTS, *overrides: str, more: dict[str, str
     for name, content in {"x.toml": text, **(more or {})}.items():
         (root / "recipes").mkdir(exist_ok=True)
         (root / "recipes" / name).write_text(content)
-    return resolve(
-        root=root, cwd=root, recipe="x", overrides=overrides, seed=None, timeout=None, config=load_config("")
-    )
+    return resolve(Request(root, "x", overrides=overrides), root=root, config=load_config(""))
 
 
 def problems(root: Path, text: str = PARTS, *overrides: str, more: dict[str, str] | None = None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gitexp.record.metrics import MetricRules
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config, load_config
 from gitexp.spec.recipe import Recipe, flatten, program_argv
-from gitexp.stages.resolve import command_name, resolve, resolve_command
+from gitexp.stages.resolve import Request, command_name, resolve
 
 DIGEST = "xxh128:00112233445566778899aabbccddeeff"
 RUN = '[run]\ncommand = ["python", "train.py"]\n'
@@ -34,15 +34,8 @@ def resolved(
     timeout: str | None = None,
     config: str = "",
 ) -> Recipe:
-    return resolve(
-        root=root,
-        cwd=cwd or root,
-        recipe=recipe,
-        overrides=overrides,
-        seed=seed,
-        timeout=timeout,
-        config=load_config(config),
-    )
+    request = Request(cwd or root, recipe, overrides=overrides, seed=seed, timeout=timeout)
+    return resolve(request, root=root, config=load_config(config))
 
 
 def problems(
@@ -62,9 +55,7 @@ def refusal(root: Path, recipe: str, *, cwd: Path | None = None) -> Refused:
 
 
 def wrapped(root: Path, *argv: str, overrides: Sequence[str] = (), cwd: Path | None = None) -> Recipe:
-    return resolve_command(
-        root=root, cwd=cwd or root, argv=argv, overrides=overrides, seed=None, timeout=None, config=Config()
-    )
+    return resolve(Request(cwd or root, command=argv, overrides=overrides), root=root, config=Config())
 
 
 # ---- finding a recipe

@@ -14,7 +14,7 @@ from gitexp.cli.table import RecipeCommand, completing
 from gitexp.clone import Clone, open_clone
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import tables_that_may_be_meant
-from gitexp.stages.resolve import resolve
+from gitexp.stages.resolve import Request, resolve
 from gitexp.text.schema import dotted, inline, leaves, split_key
 
 NARROWEST = 12  # columns of a key or a value, however narrow the terminal
@@ -39,15 +39,8 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
     """
     cwd = Path.cwd()
     clone = open_clone(cwd)
-    resolved = resolve(
-        root=clone.repo.root,
-        cwd=cwd,
-        recipe=recipe,
-        overrides=overrides,
-        seed=seed,
-        timeout=None,
-        config=clone.config,
-    )
+    request = Request(cwd, recipe, overrides=overrides, seed=seed)
+    resolved = resolve(request, root=clone.repo.root, config=clone.config)
     for words in tables_that_may_be_meant(resolved):
         click.echo(f"warning: {safe(words)}", err=True)
     if resolved.made_of_components:

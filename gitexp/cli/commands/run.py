@@ -60,7 +60,8 @@ def command(
         ctx.fail("One recipe at a time, or a command behind `--` and no recipe.")
     survey = Survey(Path.cwd(), records=not dry_run)  # git looks at the tree while Python loads what comes next
     from gitexp.errors import before_anything_runs
-    from gitexp.pipelines.run import Request, check
+    from gitexp.pipelines.run import check
+    from gitexp.stages.resolve import Request
 
     request = Request(
         cwd=Path.cwd(),

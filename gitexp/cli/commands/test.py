@@ -32,14 +32,14 @@ def command(recipe: str, junit: Path | None) -> int:
     from gitexp.cli.execution import watch
     from gitexp.cli.stopping import exit_when_told
     from gitexp.clone import open_clone
-    from gitexp.pipelines.test import Request, test
+    from gitexp.pipelines.test import test
+    from gitexp.stages.resolve import Request
 
-    cwd = Path.cwd()
-    request = Request(recipe, cwd, open_clone(cwd))
+    clone = open_clone()
     if junit is not None:
         _require_place(junit)
     exit_when_told()
-    done = test(request, tell=_tell, watch=watch)
+    done = test(Request(Path.cwd(), recipe), clone, tell=_tell, watch=watch)
     if junit is not None:
         try:
             junit.write_bytes(done.junit)
