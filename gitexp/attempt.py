@@ -1,22 +1,55 @@
-"""An attempt of a run until it is in a record: as it was submitted, how it ended, what it logged."""
+"""An attempt of a run until it is in a record: what was checked and submitted, how it ended, what it logged."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.record.identity import Code, as_plain
+from gitexp.clone import Clone
+from gitexp.record.identity import Code, RunId, as_plain
 from gitexp.record.manifest import ALGORITHM
 from gitexp.record.written import Written
 from gitexp.record.written import load as load_written
-from gitexp.spec.config import HISTORY_LIMIT_BYTES
+from gitexp.spec.config import HISTORY_LIMIT_BYTES, Config
 
 if TYPE_CHECKING:
+    from gitexp.datasets.ready import Dataset
+    from gitexp.git.worktree import Surveyed
     from gitexp.record.metrics import Number
     from gitexp.record.run import Judged
+    from gitexp.spec.recipe import Recipe
+
+
+class Again(NamedTuple):
+    """A recorded run that goes on."""
+
+    id: RunId
+    attempt: int  # the next one
+    code_tree: str  # which has to be what runs now
+    code_commit: str | None  # the commit that has it, where there is one
+    restore: Callable[[Path], None]  # puts what earlier attempts left into the run's folder
+
+
+class Checked(NamedTuple):
+    """A run that may start."""
+
+    surveyed: Surveyed
+    config: Config
+    recipe: Recipe
+    datasets: Mapping[str, Dataset]
+    argv: tuple[str, ...]
+    cwd: Path
+    said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
+    smoke: bool = False
+    again: Again | None = None
+
+    @property
+    def clone(self) -> Clone:
+        """Where it will run."""
+        return Clone(self.surveyed.repo, self.config)
 
 
 class Submission(NamedTuple):

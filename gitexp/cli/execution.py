@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from gitexp.attempt import Checked
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.pipelines.prepare import Checked
     from gitexp.pipelines.run import Done
     from gitexp.stages.execute import Screen
     from gitexp.stages.submit import Submitted

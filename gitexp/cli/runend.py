@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gitexp.attempt import Checked
 from gitexp.cli.render import coloured, safe
 from gitexp.errors import counted
 from gitexp.git.repo import algorithm
-from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.run import Done
 from gitexp.record.identity import visible
 from gitexp.record.message import ending, short

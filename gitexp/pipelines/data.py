@@ -5,38 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gitexp.clone import Clone
-from gitexp.datasets.manifest import Built, changed_since, manifests_of, strong_digest
+from gitexp.datasets.manifest import strong_digest
 from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
+from gitexp.datasets.ready import Dataset
 from gitexp.errors import Refused
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord
-from gitexp.record.manifest import dataset_digest
 from gitexp.spec.catalogue import DatasetRef, is_keyed
 from gitexp.spec.config import Config
 from gitexp.stages.provide import Provided, provide
-from gitexp.stages.submit import DataToRecord
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress, Watch
     from gitexp.stages.vet import Vetted
-
-LONG = 1 << 16  # bytes of a manifest from which a second name is cheaper than a second copy
-
-
-class Dataset(NamedTuple):
-    """A dataset that a run may read. `indices`: the row numbers of its splits and samples, as lines."""
-
-    record: DatasetRecord
-    path: Path  # absolute
-    built: Built
-    indices: Mapping[str, bytes] = {}
-    hidden: bool = False  # restricted: its manifest stays out of the record
-    warnings: tuple[str, ...] = ()
-    place: Place | None = None
 
 
 def ready_data(refs: Mapping[str, DatasetRef], *, clone: Clone, watch: Watch) -> dict[str, Dataset]:
@@ -144,11 +129,11 @@ def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config)
         )
         record = record._replace(version=one.resolution.version if one.resolution is not None else None)
     if vetted is None:
-        return Dataset(record, one.path, built, hidden=hidden, place=place)
+        return Dataset(record, one.path, built, place, hidden=hidden)
     record = record._replace(contract=vetted.contract, lineage=_keyed_parents(vetted.lineage, place, config))
     if not hidden:
         record = record._replace(counts=vetted.counts, split=vetted.splits, sampling=vetted.samples)
-    return Dataset(record, one.path, built, vetted.indices, hidden, vetted.warnings, place)
+    return Dataset(record, one.path, built, place, vetted.indices, hidden, vetted.warnings)
 
 
 def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> Mapping[str, Any]:
@@ -160,39 +145,3 @@ def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> 
         for name, digest in lineage["parents"].items()
     }
     return {**lineage, "parents": parents}
-
-
-def data_to_record(dataset: Dataset) -> DataToRecord:
-    """What the run folder gets of a dataset."""
-    built, place = dataset.built, dataset.place
-    if dataset.hidden and place is not None and dataset.record.digest is not None:
-        # No record will hold it: without this, nobody could bring the data back by what is recorded.
-        place.store.put_keyed(built.manifest, digest=dataset.record.digest)
-    manifests = {} if dataset.hidden else manifests_of(built)
-    cache = place.cache if place is not None else None
-    kept = {}
-    for algorithm, manifest in manifests.items():
-        file = cache.manifest_file(dataset_digest(manifest)) if cache and len(manifest) > LONG else None
-        if file is not None:
-            kept[algorithm] = file
-    return DataToRecord(dataset.record, dataset.path, manifests, kept, dataset.indices)
-
-
-def data_paths(datasets: Mapping[str, Dataset], *, root: Path) -> dict[str, str]:
-    """What `{data.NAME}` stands for: relative to the root when inside it, else absolute."""
-    paths = {}
-    for name, dataset in datasets.items():
-        inside = dataset.path.is_relative_to(root)
-        paths[name] = str(dataset.path.relative_to(root)) if inside else str(dataset.path)
-    return paths
-
-
-def changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
-    """A sentence for each dataset that is no longer what it was before the run."""
-    sentences = []
-    for name, dataset in datasets.items():
-        differing = changed_since(dataset.built)
-        if differing:
-            shown = ", ".join(str(path) for path in differing[:3]) + (", …" if len(differing) > 3 else "")
-            sentences.append(f"dataset {name} changed while the program ran: {shown}")
-    return tuple(sentences)

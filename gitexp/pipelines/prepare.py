@@ -3,53 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
 
 from gitexp import runfolder
-from gitexp.clone import Clone
+from gitexp.attempt import Again, Checked
 from gitexp.errors import Refused
-from gitexp.git.worktree import Surveyed
-from gitexp.record.batchjob import batch_job
 from gitexp.record.identity import RunId
-from gitexp.spec.config import Config
-from gitexp.spec.recipe import Recipe
 from gitexp.stages.snapshot import Snapshot, snapshot
-from gitexp.stages.submit import DataToRecord, Program, Streams, Submitted, keep_secrets, make_folder, submit
-
-if TYPE_CHECKING:
-    from gitexp.pipelines.data import Dataset
-
-
-class Again(NamedTuple):
-    """A recorded run that goes on."""
-
-    id: RunId
-    attempt: int  # the next one
-    code_tree: str  # which has to be what runs now
-    code_commit: str | None  # the commit that has it, where there is one
-    restore: Callable[[Path], None]  # puts what earlier attempts left into the run's folder
-
-
-class Checked(NamedTuple):
-    """A run that may start."""
-
-    surveyed: Surveyed
-    config: Config
-    recipe: Recipe
-    datasets: Mapping[str, Dataset]
-    argv: tuple[str, ...]
-    cwd: Path
-    said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
-    smoke: bool = False
-    again: Again | None = None
-
-    @property
-    def clone(self) -> Clone:
-        """Where it will run."""
-        return Clone(self.surveyed.repo, self.config)
+from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, submit
 
 
 def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
@@ -116,37 +77,11 @@ def other_code(run_id: RunId, *, tree: str, commit: str | None) -> Refused:
 def _submit(
     submitted: Submitted, checked: Checked, code: Snapshot, *, message: str | None, streams: Streams
 ) -> Submitted:
-    job = batch_job(os.environ)
-    program = Program(checked.argv, checked.cwd, checked.recipe, message, streams, job=job.name if job else None)
+    env: Mapping[str, str] = {}
     if checked.recipe.made_of_components:
-        from gitexp.pipelines.rehearse import lay_out
+        from gitexp.stages.train import lay_out_training
 
-        attempt = checked.again.attempt if checked.again else 1
-        env = lay_out(
-            submitted.folder,
-            checked.recipe,
-            checked.datasets,
-            root=checked.surveyed.repo.root,
-            config=checked.config,
-            mode="run",
-            smoke=checked.smoke,
-        )
-        program = program._replace(kind="smoke" if checked.smoke else "run", env=env, attempt=attempt)
-    keep_secrets(submitted, program)
-    return submit(
-        submitted,
-        program,
-        root=checked.surveyed.repo.root,
-        config=checked.config,
-        code=code.code,
-        code_tree=code.tree,
-        datasets=_to_record(checked.datasets),
-    )
-
-
-def _to_record(datasets: Mapping[str, Dataset]) -> dict[str, DataToRecord]:
-    if not datasets:
-        return {}
-    from gitexp.pipelines.data import data_to_record
-
-    return {name: data_to_record(dataset) for name, dataset in datasets.items()}
+        folder, recipe, datasets = submitted.folder, checked.recipe, checked.datasets
+        env = lay_out_training(folder, recipe, datasets, clone=checked.clone, mode="run", smoke=checked.smoke)
+    keep_secrets(submitted, checked, message)
+    return submit(submitted, checked, code=code.code, code_tree=code.tree, message=message, streams=streams, env=env)

@@ -16,13 +16,13 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.clone import Clone
 from gitexp.datasets.progress import Watch
+from gitexp.datasets.ready import Dataset
 from gitexp.executors.beside import run_to_end
-from gitexp.pipelines.data import Dataset, data_paths, data_to_record, ready_data
-from gitexp.spec.config import Config
+from gitexp.pipelines.data import ready_data
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.submit import program_env, write_data
-from gitexp.stages.train import Task, completed, flow_lines, lay_out_training, training_argv, why_not_begun
+from gitexp.stages.train import completed, flow_lines, lay_out_training, training_argv, why_not_begun
 
 NO_RUN = "k" * 16  # an id for a program that asks; no run has it
 OUTPUT = "output"
@@ -41,18 +41,16 @@ def rehearse(recipe: Recipe, *, clone: Clone, watch: Watch) -> tuple[Rehearsed, 
     datasets = ready_data(recipe.data, clone=clone, watch=watch)
     warnings = tuple(warning for dataset in datasets.values() for warning in dataset.warnings)
     check_program(training_argv(recipe), cwd=clone.repo.root)
-    return rehearse_with(recipe, datasets, root=clone.repo.root, config=clone.config, smoke=False), warnings
+    return rehearse_with(recipe, datasets, clone=clone, smoke=False), warnings
 
 
-def rehearse_with(
-    recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path, config: Config, smoke: bool
-) -> Rehearsed:
+def rehearse_with(recipe: Recipe, datasets: Mapping[str, Dataset], *, clone: Clone, smoke: bool) -> Rehearsed:
     """The same with data that is ready."""
     folder = Path(tempfile.mkdtemp(prefix="gitexp-check-"))
     try:
-        env = lay_out_scratch(folder, recipe, datasets, root=root, config=config, mode="check", smoke=smoke)
+        env = lay_out_scratch(folder, recipe, datasets, clone=clone, mode="check", smoke=smoke)
         argv = training_argv(recipe)
-        outcome = _execute(argv, root, env, folder / OUTPUT)
+        outcome = _execute(argv, clone.repo.root, env, folder / OUTPUT)
         if runfolder.never_began(str(folder)) or outcome["exit_code"] != 0:
             printed = _tail(folder / OUTPUT)
             raise why_not_begun(folder, recipe, outcome=outcome, printed=printed, argv=argv)
@@ -61,45 +59,16 @@ def rehearse_with(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay_out(
-    folder: Path,
-    recipe: Recipe,
-    datasets: Mapping[str, Dataset],
-    *,
-    root: Path,
-    config: Config,
-    mode: str,
-    smoke: bool,
-) -> dict[str, str]:
-    """What the training program reads in a run's folder; returns what its environment must say."""
-    task = Task(
-        mode=mode,
-        smoke=smoke,
-        data=data_paths(datasets, root=root),
-        kinds={name: dataset.record.kind for name, dataset in datasets.items()},
-        imports=config.policy.imports,
-    )
-    return lay_out_training(folder, recipe, task)
-
-
 def lay_out_scratch(
-    folder: Path,
-    recipe: Recipe,
-    datasets: Mapping[str, Dataset],
-    *,
-    root: Path,
-    config: Config,
-    mode: str,
-    smoke: bool,
+    folder: Path, recipe: Recipe, datasets: Mapping[str, Dataset], *, clone: Clone, mode: str, smoke: bool
 ) -> dict[str, str]:
     """All of a run's folder that the training program sees, where no run is to be recorded; returns its environment."""
-    recorded = {name: data_to_record(dataset) for name, dataset in datasets.items()}
     for part in (runfolder.SAVED, runfolder.DATA):
         (folder / part).mkdir()
-    write_data(folder, recorded)
+    write_data(folder, datasets)
     runfolder.write_whole(str(folder), runfolder.RECIPE, recipe.text.encode())
-    env = lay_out(folder, recipe, datasets, root=root, config=config, mode=mode, smoke=smoke)
-    return program_env(folder, NO_RUN, recipe, recorded) | env
+    env = lay_out_training(folder, recipe, datasets, clone=clone, mode=mode, smoke=smoke)
+    return program_env(folder, NO_RUN, recipe, datasets) | env
 
 
 def _execute(argv: tuple[str, ...], root: Path, env: Mapping[str, str], output: Path) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitexp.attempt import Checked
 from gitexp.datasets.progress import Watch
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
@@ -17,7 +18,6 @@ from gitexp.history.cache import Row
 from gitexp.history.inputs import other_values
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
-from gitexp.pipelines.prepare import Checked
 from gitexp.pipelines.rehearse import rehearse_with
 from gitexp.pipelines.resume import changed_since, going_on, newest_attempt
 from gitexp.record.message import JOB_TRAILER
@@ -50,8 +50,7 @@ def _alike(checked: Checked, job: str, history: History, reader: ObjectReader) -
         if not recorded_here(history.repo, history.branch, run.commit):
             continue
         if expected is None:  # torch takes its seconds: only now is it worth knowing what all the defaults are
-            root, config = checked.surveyed.repo.root, checked.config
-            known = rehearse_with(checked.recipe, checked.datasets, root=root, config=config, smoke=checked.smoke)
+            known = rehearse_with(checked.recipe, checked.datasets, clone=checked.clone, smoke=checked.smoke)
             expected = flatten(load_tables(known.recipe.text, where="recipe.toml"))
         if not other_values(run.recipe_values, expected):
             yield run, run.record

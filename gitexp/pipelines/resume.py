@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitexp import runfolder
+from gitexp.attempt import Again, Checked
 from gitexp.clone import FILE, Clone, configured, read_config
 from gitexp.datasets.progress import Watch
+from gitexp.datasets.ready import Dataset
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
@@ -22,9 +24,8 @@ from gitexp.history.inputs import data_state
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.pipelines.again import Allow, allowed, command_again
-from gitexp.pipelines.data import Dataset
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
-from gitexp.pipelines.prepare import Again, Checked, in_progress, other_code
+from gitexp.pipelines.prepare import in_progress, other_code
 from gitexp.pipelines.run import check_resolved
 from gitexp.record.identity import RunId
 from gitexp.record.run import RunRecord

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Ended, read_ended
+from gitexp.attempt import Checked, Ended, read_ended
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
-from gitexp.pipelines.prepare import Checked, prepare
+from gitexp.pipelines.prepare import prepare
 from gitexp.regularfile import read_regular
 from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe, program_argv
@@ -36,7 +36,7 @@ from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
-    from gitexp.pipelines.data import Dataset
+    from gitexp.datasets.ready import Dataset
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
 
@@ -118,12 +118,7 @@ def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tup
         from gitexp.stages.train import training_argv
 
         return training_argv(recipe)
-    paths: Mapping[str, str] = {}
-    if datasets:
-        from gitexp.pipelines.data import data_paths
-
-        paths = data_paths(datasets, root=root)
-    return program_argv(recipe, data_paths=paths)
+    return program_argv(recipe, data_paths={name: one.path_from(root) for name, one in datasets.items()})
 
 
 def _no_smoke(recipe: Recipe) -> Refused:
@@ -168,9 +163,9 @@ def run(
         previous.read()
         stop_left_over(ended)
         looking = EditWatch(repo, tree=code.tree, env=code.env)
-        data = _changed_data(checked.datasets)
+        data = [said for one in checked.datasets.values() if (said := one.changed())]
         edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
-        after = {"data": list(data), "edited": list(edited)}
+        after = {"data": data, "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
         recorded = settle(repo, ended, watch=watch)
@@ -183,14 +178,6 @@ def run(
     before = previous.metrics(recorded.record.splits, described)
     told = previous.other_held_out
     return Done(repo, recorded, checked.recipe, before, edited, others, previous.count, told)
-
-
-def _changed_data(datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
-    if not datasets:
-        return ()
-    from gitexp.pipelines.data import changed_data
-
-    return changed_data(datasets)
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:

@@ -188,10 +188,10 @@ def _golden(
 
 def _short_run(request: Request, clone: Clone, folder: Path, watch: Watch) -> tuple[str, Mapping[str, float | int]]:
     """Train in a folder that passes: what went wrong, in words, or nothing; and the metrics. Raises GitexpError."""
-    root, config = clone.repo.root, clone.config
-    short = resolve(request, root=root, config=config)
+    root = clone.repo.root
+    short = resolve(request, root=root, config=clone.config)
     datasets = ready_data(short.data, clone=clone, watch=watch)
-    env = lay_out_scratch(folder, short, datasets, root=root, config=config, mode="run", smoke=False)
+    env = lay_out_scratch(folder, short, datasets, clone=clone, mode="run", smoke=False)
     check_program(training_argv(short), cwd=root)
     failure = _train(short, root, {**_outside(), **env}, folder)
     logged = collect(folder=str(folder), cwd=root, rules=short.metrics, history_limit=0)

@@ -7,19 +7,22 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Submission, dump_submission, read_submission
+from gitexp.attempt import Checked, Submission, dump_submission, read_submission
 from gitexp.git.recorder import user_name
 from gitexp.git.repo import users_umask
-from gitexp.record.datarecord import DatasetRecord, dump_data
+from gitexp.record.batchjob import batch_job
+from gitexp.record.datarecord import dump_data
 from gitexp.record.identity import Code, RunId, as_plain, new_run_id
 from gitexp.record.manifest import dataset_digest
 from gitexp.record.written import OWN, Written, matches, note, path_of
 from gitexp.regularfile import open_regular
-from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gitexp.datasets.ready import Dataset
 
 WATCHED = 64  # metric files at which the worker looks now and then
 
@@ -35,30 +38,6 @@ class Streams(NamedTuple):
     stderr: str
     rows: int = 24
     columns: int = 80
-
-
-class Program(NamedTuple):
-    """What is to be executed."""
-
-    argv: tuple[str, ...]
-    cwd: Path
-    recipe: Recipe
-    message: str | None
-    streams: Streams
-    kind: str = "run"  # or "smoke"
-    attempt: int = 1  # of this run
-    env: Mapping[str, str] = {}  # besides what every program gets
-    job: str | None = None  # the batch job that this is part of
-
-
-class DataToRecord(NamedTuple):
-    """A dataset that the program will read. `manifests`: by algorithm, none where they stay out of the record."""
-
-    record: DatasetRecord
-    path: Path  # absolute
-    manifests: Mapping[str, bytes]
-    kept: Mapping[str, Path]  # files with the same content that nobody writes to, as far as there are any
-    indices: Mapping[str, bytes]  # the row numbers of each split and sample, as lines
 
 
 class Submitted(NamedTuple):
@@ -82,26 +61,29 @@ def make_folder(common_dir: Path, run_id: RunId | None = None) -> Submitted:
 
 def submit(
     submitted: Submitted,
-    program: Program,
+    checked: Checked,
     *,
-    root: Path,
-    config: Config,
     code: Code,
     code_tree: str,
-    datasets: Mapping[str, DataToRecord],
+    message: str | None,
+    streams: Streams,
+    env: Mapping[str, str],
 ) -> Submitted:
-    """Write recipe, data, job and, last, submit.json, which is kept in memory too."""
-    folder, patterns = str(submitted.folder), program.recipe.metrics.files
-    runfolder.write_whole(folder, runfolder.RECIPE, program.recipe.text.encode())
-    data_toml = write_data(submitted.folder, datasets)
-    noted, watched = _metric_files(submitted.folder, program.cwd, patterns)
-    job = _job(submitted, program, config, datasets) | {"metric_files": watched}
+    """Write recipe, data, job and, last, submit.json, which is kept in memory too.
+
+    `env`: what the program's environment says besides what every program's does.
+    """
+    folder, recipe, cwd = str(submitted.folder), checked.recipe, checked.cwd
+    runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
+    data_toml = write_data(submitted.folder, checked.datasets)
+    noted, watched = _metric_files(submitted.folder, cwd, recipe.metrics.files)
+    job = _job(submitted, checked, streams=streams, env=env) | {"metric_files": watched}
     runfolder.write_json(folder, runfolder.JOB, job)
-    submission = _submission(submitted.id, program, datasets, root=root, config=config, data_toml=data_toml)._replace(
+    submission = _submission(submitted.id, checked, message=message, data_toml=data_toml)._replace(
         code=code,
         code_tree=code_tree,
         metric_files=noted,
-        metric_patterns=tuple(str(program.cwd / pattern) for pattern in patterns if not pattern.startswith(OWN)),
+        metric_patterns=tuple(str(cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)
     runfolder.write_whole(folder, runfolder.SUBMIT, content)
@@ -110,38 +92,30 @@ def submit(
     return submitted._replace(content=content)
 
 
-def _submission(
-    run_id: RunId,
-    program: Program,
-    datasets: Mapping[str, DataToRecord],
-    *,
-    root: Path,
-    config: Config,
-    data_toml: str,
-) -> Submission:
+def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_toml: str) -> Submission:
     """What is known before anything is looked at: neither code nor metric files."""
-    recipe = program.recipe
+    recipe, config, root, job = checked.recipe, checked.config, checked.surveyed.repo.root, batch_job(os.environ)
     manifests = {
         f"{name}.{algorithm}": manifest
-        for name, data in datasets.items()
+        for name, data in checked.datasets.items()
         for algorithm, manifest in data.manifests.items()
     }
     return Submission(
         id=run_id,
-        attempt=program.attempt,
-        kind=program.kind,
-        job=program.job,
+        attempt=checked.again.attempt if checked.again else 1,
+        kind="smoke" if checked.smoke else "run",
+        job=job.name if job else None,
         recipe=recipe.name,
         recipe_path=recipe.path,
-        argv=as_plain(program.argv),
-        cwd=as_plain(os.path.relpath(program.cwd, root)),
+        argv=as_plain(checked.argv),
+        cwd=as_plain(os.path.relpath(checked.cwd, root)),
         seed=recipe.seed,
         user=user_name(),
         host=os.uname().nodename,
         # -m "" says nothing: absent, as every key that was not recorded.
-        message=as_plain(program.message) if program.message and program.message.strip() else None,
+        message=as_plain(message) if message and message.strip() else None,
         variables=({"GITEXP_SEED": str(recipe.seed)} if recipe.seed is not None else {})
-        | ({"GITEXP_SMOKE": "1"} if program.kind == "smoke" else {}),
+        | ({"GITEXP_SMOKE": "1"} if checked.smoke else {}),
         digests=config.policy.digests,
         branch=config.branch,
         root=str(root),
@@ -150,21 +124,17 @@ def _submission(
         metrics_named=recipe.metrics.named,
         resources=recipe.values.get("resources", {}),
         manifests={name: dataset_digest(manifest) for name, manifest in manifests.items()},
-        data={name: str(data.path) for name, data in datasets.items()},
+        data={name: str(data.path) for name, data in checked.datasets.items()},
         texts={runfolder.RECIPE: recipe.text, f"{runfolder.DATA}/data.toml": data_toml},
         sizes={f"{runfolder.DATA}/{name}": len(manifest) for name, manifest in manifests.items()},
     )
 
 
-def keep_secrets(submitted: Submitted, program: Program) -> None:
+def keep_secrets(submitted: Submitted, checked: Checked, message: str | None) -> None:
     """Note the run's secrets, for us alone: whoever records the run may do so from another shell."""
     from gitexp.secretnames import named_in_argv, named_in_text, named_in_values, secret_values
 
-    named = [
-        *named_in_argv(program.argv),
-        *named_in_values(program.recipe.values),
-        *named_in_text(program.message or ""),
-    ]
+    named = [*named_in_argv(checked.argv), *named_in_values(checked.recipe.values), *named_in_text(message or "")]
     secrets = list(dict.fromkeys([*secret_values(os.environ), *named]))
     if not secrets:
         return
@@ -221,33 +191,23 @@ def _meet_others(submitted: Submitted, patterns: Sequence[str]) -> None:
             continue  # recorded meanwhile, or another user's
 
 
-def _job(
-    submitted: Submitted,
-    program: Program,
-    config: Config,
-    datasets: Mapping[str, DataToRecord],
-) -> dict[str, Any]:
-    recipe = program.recipe
-    env = program_env(submitted.folder, submitted.id, recipe, datasets) | dict(program.env)
+def _job(submitted: Submitted, checked: Checked, *, streams: Streams, env: Mapping[str, str]) -> dict[str, Any]:
+    recipe = checked.recipe
     return {
         "format": runfolder.FORMAT,
         "id": submitted.id,
-        "argv": list(program.argv),
-        "cwd": str(program.cwd),
-        "env": env,
+        "argv": list(checked.argv),
+        "cwd": str(checked.cwd),
+        "env": program_env(submitted.folder, submitted.id, recipe, checked.datasets) | dict(env),
         "timeout_s": recipe.timeout_s,
         "patterns": dict(recipe.metrics.output),
-        "stdin": program.streams.stdin,
-        "stdout": program.streams.stdout,
-        "stderr": program.streams.stderr,
-        "rows": program.streams.rows,
-        "columns": program.streams.columns,
+        **streams._asdict(),
         "umask": users_umask(),
-        "probe": {"variables": list(config.policy.variables)},
+        "probe": {"variables": list(checked.config.policy.variables)},
     }
 
 
-def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str, DataToRecord]) -> dict[str, str]:
+def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str, Dataset]) -> dict[str, str]:
     """What a program's environment says of its run."""
     env = {
         "GITEXP_RUN_ID": run_id,
@@ -264,13 +224,14 @@ def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str
     return env
 
 
-def write_data(folder: Path, datasets: Mapping[str, DataToRecord]) -> str:
+def write_data(folder: Path, datasets: Mapping[str, Dataset]) -> str:
     """data.toml, which is returned, the manifests and, for the program, the row numbers of splits and samples."""
     data_toml = dump_data([data.record for data in datasets.values()])
     (folder / runfolder.DATA / "data.toml").write_text(data_toml, encoding="utf-8")
     for name, data in datasets.items():
+        data.keep_hidden()
         for algorithm, manifest in data.manifests.items():
-            _write_manifest(folder / runfolder.DATA / f"{name}.{algorithm}", manifest, data.kept.get(algorithm))
+            _write_manifest(folder / runfolder.DATA / f"{name}.{algorithm}", manifest, data.file_of(manifest))
         for part, lines in data.indices.items():
             (folder / runfolder.SPLITS / name).mkdir(parents=True, exist_ok=True)
             (folder / runfolder.SPLITS / name / part).write_bytes(lines)

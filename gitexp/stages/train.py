@@ -8,30 +8,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gitexp import runfolder
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError, RecipeErrors, Refused, Stopped
 from gitexp.spec.assembly import with_defaults
 from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_merge import Origin
 from gitexp.text.schema import dotted, escaped, leaves
 
+if TYPE_CHECKING:
+    from gitexp.datasets.ready import Dataset
+
 FORMAT = 1
 MODULE = "gitexp.training"
 SHOWN_LINES = 15
 SHOWN_PROBLEMS = 100
 EXIT_INTERRUPTED = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
-
-
-class Task(NamedTuple):
-    """What the training program is to do, beside what recipe.toml says."""
-
-    mode: str  # "run", or "check": all checks, no training
-    smoke: bool  # on a few samples
-    data: Mapping[str, str]  # what {data.NAME} stands for
-    kinds: Mapping[str, str]  # data, model or binary
-    imports: tuple[str, ...]  # modules that components may come from
 
 
 def training_argv(recipe: Recipe) -> tuple[str, ...]:
@@ -48,18 +42,23 @@ def _is_program(folder: str, name: str) -> bool:
     return os.access(os.path.join(folder, name), os.X_OK)  # noqa: PTH118 -- cheaper than Path's
 
 
-def lay_out_training(folder: Path, recipe: Recipe, task: Task) -> dict[str, str]:
-    """Write what the training program reads beside recipe.toml, and return what its environment must say."""
+def lay_out_training(
+    folder: Path, recipe: Recipe, datasets: Mapping[str, Dataset], *, clone: Clone, mode: str, smoke: bool
+) -> dict[str, str]:
+    """Write what the training program reads beside recipe.toml, and return what its environment must say.
+
+    `mode`: "run", or "check": all checks, no training. `smoke`: on a few samples.
+    """
     parent, _, file = (recipe.path or "").rpartition("/")
     document: dict[str, Any] = {
         "format": FORMAT,
-        "mode": task.mode,
-        "smoke": task.smoke,
+        "mode": mode,
+        "smoke": smoke,
         "name": recipe.name,
         "folder": parent or None if file == "recipe.toml" else None,
-        "imports": list(task.imports),
-        "data": dict(task.data),
-        "datasets": {name: {"kind": kind} for name, kind in task.kinds.items()},
+        "imports": list(clone.config.policy.imports),
+        "data": {name: one.path_from(clone.repo.root) for name, one in datasets.items()},
+        "datasets": {name: {"kind": one.record.kind} for name, one in datasets.items()},
     }
     runfolder.write_json(str(folder), runfolder.TRAINING, document)
     return {"GITEXP_FOLDER": str(folder), **importable(folder)}

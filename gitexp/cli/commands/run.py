@@ -14,7 +14,7 @@ from gitexp.cli.table import RecipeCommand, completing
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
-    from gitexp.pipelines.prepare import Checked
+    from gitexp.attempt import Checked
 
 
 @click.command("run", cls=RecipeCommand)
@@ -117,8 +117,7 @@ def _tell_dry_run(checked: Checked, *, as_json: bool) -> int:
         from gitexp.pipelines.rehearse import rehearse_with
 
         exit_when_told()
-        root, config = checked.surveyed.repo.root, checked.config
-        flow = rehearse_with(checked.recipe, checked.datasets, root=root, config=config, smoke=checked.smoke).flow
+        flow = rehearse_with(checked.recipe, checked.datasets, clone=checked.clone, smoke=checked.smoke).flow
     if not as_json:
         tell_dry_run(checked, flow)
         return 0
