@@ -10,6 +10,7 @@ from pathlib import Path
 from gitexp.cli.live import LiveScreen, PlainScreen
 from gitexp.cli.main import hold_standard_streams
 from gitexp.cli.streams import terminal_of
+from gitexp.executors import local
 from gitexp.stages.execute import execute
 
 
@@ -24,7 +25,7 @@ def main(folder: Path) -> None:
     if os.isatty(1) and os.isatty(2):
         screen = LiveScreen(folder=str(folder), name="digits", stdout_fd=1)
     terminal = terminal_of(stdin=job["stdin"], stdout=job["stdout"], stdout_fd=1)
-    with execute(str(folder), terminal=terminal, stdin=0) as running:
+    with execute(str(folder), start=local.start, terminal=terminal, stdin=0) as running:
         running.attend(screen)
     if os.isatty(2):
         outcome = folder / "outcome.json"

@@ -13,15 +13,26 @@ from typing import NamedTuple
 HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 
 
-class Started(NamedTuple):
-    """A worker and both ends of the talk with it (see gitexp.worker.frames)."""
+class LocalWorker(NamedTuple):
+    """A process beside us, and both ends of the talk with it: a Worker (see protocol.py)."""
 
     process: subprocess.Popen[bytes]
     reader: int
     writer: int
 
+    def tell(self, number: int) -> None:
+        """Pass on a signal."""
+        try:
+            os.kill(self.process.pid, number)  # not waited for yet, so the id is nobody else's
+        except ProcessLookupError:
+            pass
 
-def start(folder: str, *, stdin: int | None) -> Started:
+    def wait(self) -> None:
+        """Return once it has ended."""
+        self.process.wait()
+
+
+def start(folder: str, *, stdin: int | None) -> LocalWorker:
     """Start the worker of a run folder whose job.json is there. `stdin` is what the program inherits; None: nothing."""
     main = str(Path(__file__).parent.parent / "worker" / "main.py")
     reader, worker_writes = os.pipe()
@@ -46,4 +57,4 @@ def start(folder: str, *, stdin: int | None) -> Started:
         os.close(worker_reads)
         os.close(worker_writes)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Started(process, reader, writer)
+    return LocalWorker(process, reader, writer)

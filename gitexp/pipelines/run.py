@@ -11,6 +11,7 @@ from gitexp import runfolder
 from gitexp.attempt import Checked, Ended, read_ended
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
+from gitexp.executors import local
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
@@ -142,7 +143,7 @@ def run(
     surveyed, repo = checked.surveyed, checked.surveyed.repo
     submitted, code = prepare(checked, message=message, streams=streams)
     stdin = 0 if streams.stdin == "inherit" else None
-    with execute(str(submitted.folder), terminal=terminal, stdin=stdin) as running:
+    with execute(str(submitted.folder), start=local.start, terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
         from gitexp.git.quarantine import EditWatch
         from gitexp.history.previous import PreviousRun

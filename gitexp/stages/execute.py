@@ -10,10 +10,12 @@ import os
 import select
 import signal
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from gitexp.executors import local
 from gitexp.worker import frames
+
+if TYPE_CHECKING:
+    from gitexp.executors.protocol import Start, Worker
 
 TICK_S = 1.0
 _STREAMS = {frames.STDOUT: 1, frames.STDERR: 2}
@@ -41,22 +43,22 @@ class Terminal(NamedTuple):
     shared: bool = False  # others (a pipeline's next program) write to it too: raw mode keeps turning LF into CR LF
 
 
-def execute(folder: str, *, terminal: Terminal, stdin: int | None = None) -> Running:
-    """Start the job in `folder`. `stdin`: what the program inherits where its job says so; None: an empty stream.
+def execute(folder: str, *, start: Start, terminal: Terminal, stdin: int | None = None) -> Running:
+    """Have the job in `folder` started. `stdin`: what the program inherits where its job says so; None: an empty one.
 
-        with execute(folder, terminal=terminal) as running:
+        with execute(folder, start=local.start, terminal=terminal) as running:
             …                                               # the program runs; signals reach it; its output waits
             running.attend(screen)                          # returns when its outcome is there, or its worker dead
 
     Left by an exception, the run goes on without us.
     """
-    return Running(folder, terminal, stdin)
+    return Running(folder, start, terminal, stdin)
 
 
 class Running:
     """The user's side of a run: their signals, their terminal's modes and size. Everything is put back on exit."""
 
-    def __init__(self, folder: str, terminal: Terminal, stdin: int | None) -> None:
+    def __init__(self, folder: str, start: Start, terminal: Terminal, stdin: int | None) -> None:
         self.keyboard = terminal.keyboard
         self.terminal = terminal
         self.screen: Screen | None = None
@@ -69,14 +71,14 @@ class Running:
         self.outgoing = bytearray()
         self.received = bytearray()
         self.size = (0, 0)
-        self.started: local.Started | None = None
+        self.worker: Worker | None = None
         self.catch_signals()
         try:
-            self.started = local.start(folder, stdin=stdin)
+            self.worker = start(folder, stdin=stdin)
         except BaseException:
             self.let_go()
             raise
-        self.process, self.reader, self.writer = self.started.process, self.started.reader, self.started.writer
+        self.reader, self.writer, self.wait = self.worker.reader, self.worker.writer, self.worker.wait
         for number in self.missed:
             self.tell(number)
 
@@ -89,7 +91,7 @@ class Running:
         os.close(self.reader)
         os.close(self.writer)
         if self.finished:
-            self.process.wait()
+            self.wait()
 
     # Signals. They are passed on as signals and at once, for the loop may be waiting for a slow reader.
 
@@ -115,13 +117,10 @@ class Running:
             self.tell(number)
 
     def tell(self, number: int) -> None:
-        if self.started is None:
+        if self.worker is None:
             self.missed.append(number)
-            return
-        try:
-            os.kill(self.started.process.pid, number)  # not waited for yet, so the id is nobody else's
-        except ProcessLookupError:
-            pass
+        else:
+            self.worker.tell(number)
 
     def suspend(self, target: int) -> None:
         """Stop as Ctrl-Z stops (`target`: a process, 0 for our whole job), and go on when continued."""
