@@ -18,6 +18,7 @@ from gitexp.spec.config import HISTORY_LIMIT_BYTES, Config
 if TYPE_CHECKING:
     from gitexp.datasets.ready import Dataset
     from gitexp.git.worktree import Surveyed
+    from gitexp.record.datarecord import DatasetRecord
     from gitexp.record.metrics import Number
     from gitexp.record.run import Judged
     from gitexp.spec.recipe import Recipe
@@ -50,6 +51,16 @@ class Checked(NamedTuple):
     def clone(self) -> Clone:
         """Where it will run."""
         return Clone(self.surveyed.repo, self.config)
+
+    @property
+    def kind(self) -> str:
+        """As run.toml has it."""
+        return "smoke" if self.smoke else "run"
+
+    @property
+    def described(self) -> Mapping[str, DatasetRecord]:
+        """Its datasets, as the record will have them."""
+        return {name: dataset.record for name, dataset in self.datasets.items()}
 
 
 class Submission(NamedTuple):

@@ -46,7 +46,7 @@ def tell_dry_run(checked: Checked, flow: tuple[str, ...]) -> None:
 def dry_run_shape(checked: Checked, flow: tuple[str, ...]) -> dict[str, Any]:
     """The same for programs."""
     head = checked.surveyed.head
-    components = {"kind": "smoke" if checked.smoke else "run", "flow": list(flow)}
+    components = {"kind": checked.kind, "flow": list(flow)}
     return {
         "recipe": checked.recipe.name,
         "argv": [visible(arg) for arg in checked.argv],

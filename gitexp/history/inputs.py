@@ -59,7 +59,7 @@ class Inputs:
         a, b = self.a, self.b
         if a.tree.get("data.toml") == b.tree.get("data.toml"):
             return dict.fromkeys(sorted(b.data), "identical")
-        return {name: data_state(a.data.get(name), b.data.get(name)) for name in sorted({*a.data, *b.data})}
+        return _data_states(a.data, b.data)
 
     @property
     def same_seed(self) -> bool:
@@ -103,6 +103,19 @@ class Inputs:
         return environment_changes(self.a, self.b)
 
 
+def same_inputs(
+    run: Run, values: Mapping[str, Any], *, code: str, data: Mapping[str, DatasetRecord], kind: str
+) -> bool:
+    """Whether a run that is to start takes in what a recorded one did. `values`: its recipe's, by dotted key."""
+    same_recipe = not other_values(run.recipe_values, values)
+    return (run.code, kind_of(run)) == (code, kind) and same_recipe and not other_data(run, data)
+
+
+def other_data(run: Run, data: Mapping[str, DatasetRecord]) -> list[str]:
+    """The datasets that are not what a recorded run read, or of which other rows would be read."""
+    return [name for name, state in _data_states(run.data, data).items() if state != "identical"]
+
+
 def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
     """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
     if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
@@ -144,6 +157,10 @@ def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any,
 
 def _option(argument: Any) -> str:
     return argument if isinstance(argument, str) and argument.startswith("-") and "=" not in argument else ""
+
+
+def _data_states(a: Mapping[str, DatasetRecord], b: Mapping[str, DatasetRecord]) -> dict[str, str]:
+    return {name: data_state(a.get(name), b.get(name)) for name in sorted({*a, *b})}
 
 
 def data_state(a: Any, b: Any) -> str:

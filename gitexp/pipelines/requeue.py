@@ -8,6 +8,7 @@ not recorded are left alone: their job's name is whatever their author wrote, an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gitexp.attempt import Checked
 from gitexp.datasets.progress import Watch
@@ -15,11 +16,11 @@ from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.trailers import commits_with
 from gitexp.history.cache import Row
-from gitexp.history.inputs import other_values
+from gitexp.history.inputs import same_inputs
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
 from gitexp.pipelines.rehearse import rehearse_with
-from gitexp.pipelines.resume import changed_since, going_on, newest_attempt
+from gitexp.pipelines.resume import going_on, newest_attempt
 from gitexp.record.message import JOB_TRAILER
 from gitexp.record.run import RunRecord
 from gitexp.spec.recipe import flatten
@@ -42,17 +43,22 @@ def take_up(checked: Checked, job: str, *, history: History, reader: ObjectReade
 
 def _alike(checked: Checked, job: str, history: History, reader: ObjectReader) -> Iterator[tuple[Run, RunRecord]]:
     """What this job did before that is the same run, the newest first."""
-    expected = None
+    if not checked.surveyed.clean:
+        return
+    same = partial(same_inputs, code=checked.surveyed.head.tree, data=checked.described, kind=checked.kind)
+    asked, expected = flatten(checked.recipe.values), None
     for row in _rows_of(job, history):
         run = read_run(reader, row.commit)
-        if run.record is None or run.problems or not _may_be_alike(checked, run, row):
+        if run.record is None or run.problems or row.recipe != checked.recipe.name:
+            continue
+        if not same(run, {**run.recipe_values, **asked}):  # as far as can be seen without the components' own defaults
             continue
         if not recorded_here(history.repo, history.branch, run.commit):
             continue
         if expected is None:  # torch takes its seconds: only now is it worth knowing what all the defaults are
             known = rehearse_with(checked.recipe, checked.datasets, clone=checked.clone, smoke=checked.smoke)
             expected = flatten(load_tables(known.recipe.text, where="recipe.toml"))
-        if not other_values(run.recipe_values, expected):
+        if same(run, expected):
             yield run, run.record
 
 
@@ -64,15 +70,3 @@ def _rows_of(job: str, history: History) -> list[Row]:
     rows = [history.runs.at_commit(commit) for commit in found]
     newest = {row.id: newest_attempt(history, row.commit) for row in rows if row is not None and row.problem is None}
     return sorted(newest.values(), key=lambda row: row.order, reverse=True)
-
-
-def _may_be_alike(checked: Checked, run: Run, row: Row) -> bool:
-    """As far as can be seen without the components' own defaults."""
-    surveyed, recorded, asked = checked.surveyed, run.recipe_values, flatten(checked.recipe.values)
-    return (
-        (row.recipe, row.kind) == (checked.recipe.name, "smoke" if checked.smoke else "run")
-        and surveyed.clean
-        and run.code == surveyed.head.tree
-        and not other_values({key: recorded.get(key) for key in asked}, asked)
-        and not changed_since(run, checked.datasets)
-    )

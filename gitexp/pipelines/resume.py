@@ -6,21 +6,20 @@ Code, recipe and data must be what they were; the training itself finds its newe
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitexp import runfolder
 from gitexp.attempt import Again, Checked
 from gitexp.clone import FILE, Clone, configured, read_config
 from gitexp.datasets.progress import Watch
-from gitexp.datasets.ready import Dataset
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Surveyed
 from gitexp.history.cache import Row
-from gitexp.history.inputs import data_state
+from gitexp.history.inputs import other_data
 from gitexp.history.read import Run, read_run
 from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.pipelines.again import Allow, allowed, command_again
@@ -66,7 +65,7 @@ def check_resume(
         _require_same_tree(run, record, surveyed)
         recipe = allowed(recipe, run, record, surveyed=surveyed, config=config, allow=allow)
     checked = check_resolved(recipe, surveyed, config, cwd=repo.root, verify=verify, watch=watch)
-    changed = changed_since(run, checked.datasets)
+    changed = other_data(run, checked.described)
     if changed:
         raise Refused(
             f"The data here is not that of run {record.id}",
@@ -82,11 +81,6 @@ def newest_attempt(history: History, text: str) -> Row:
     row = history.select(text)
     highest = max((other.attempt for other in history.runs.with_id(row.id)), default=row.attempt)
     return row if row.attempt >= highest else history.select(row.id)
-
-
-def changed_since(run: Run, datasets: Mapping[str, Dataset]) -> list[str]:
-    """The datasets that are not what the run read, or of which other rows would be read."""
-    return [name for name, one in datasets.items() if data_state(run.data.get(name), one.record) != "identical"]
 
 
 def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectReader, watch: Watch) -> Checked:

@@ -175,8 +175,7 @@ def run(
     os.close(submitted.lock)
     others = settle_all(repo)
     maintain(repo)
-    described = {name: dataset.record for name, dataset in checked.datasets.items()}
-    before = previous.metrics(recorded.record.splits, described)
+    before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
     return Done(repo, recorded, checked.recipe, before, edited, others, previous.count, told)
 

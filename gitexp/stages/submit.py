@@ -103,7 +103,7 @@ def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_to
     return Submission(
         id=run_id,
         attempt=checked.again.attempt if checked.again else 1,
-        kind="smoke" if checked.smoke else "run",
+        kind=checked.kind,
         job=job.name if job else None,
         recipe=recipe.name,
         recipe_path=recipe.path,
