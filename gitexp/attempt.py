@@ -88,7 +88,7 @@ class Submission(NamedTuple):
     history_limit: int = HISTORY_LIMIT_BYTES
     metric_files: Mapping[str, Written] = {}  # those that were there already
     metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
-    metrics_named: tuple[str, ...] | None = None  # by the recipe itself; None: all that it has rules for
+    metrics_named: tuple[str, ...] = ()  # by the recipe itself
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name
     data: Mapping[str, str] = {}  # where each dataset lies

@@ -20,7 +20,6 @@ WHOLE = Submission(
     code_tree="b" * 40,
     submitted=1.0,
     metric_files={"log.csv": Written(1, 2, 3, 4, "d")},
-    metrics_named=(),
 )
 
 

@@ -42,17 +42,16 @@ def settle(
     patience_s: float = PATIENCE_S,
 ) -> Recorded:
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
-    submission = ended.submission
+    submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     collected = collect(
         folder=str(ended.folder),
         cwd=Path(submission.root) / submission.cwd,
-        rules=metric_rules(toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())),
+        rules=metric_rules(recipe, named=submission.metrics_named),
         history_limit=submission.history_limit,
         before=submission.metric_files,
         rewritten=(ended.outcome or {}).get("rewritten", ()),
         attempt=submission.attempt,
         completed=ended.status == "completed",
-        named=submission.metrics_named,
     )
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None

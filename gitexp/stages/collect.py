@@ -45,13 +45,11 @@ def collect(
     rewritten: Iterable[str] = (),
     attempt: int = 1,
     completed: bool = True,
-    named: Iterable[str] | None = None,
 ) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd`.
 
     `before`: the metric files that were there when it started, as submit noted them. `rewritten`: those that the worker
-    saw shorter. `named`: the metrics that the recipe itself names; None: all of `rules`. From the second attempt on,
-    the rows of those before come first.
+    saw shorter. From the second attempt on, the rows of those before come first.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
@@ -66,7 +64,7 @@ def collect(
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
-        return _finished(history, rules, told, room, limit=history_limit, named=named)
+        return _finished(history, rules, told, room, limit=history_limit)
 
 
 class _Told:
@@ -271,9 +269,8 @@ def _finished(
     room: Room,
     *,
     limit: int,
-    named: Iterable[str] | None,
 ) -> Collected:
-    told.problems += _not_logged(history, rules, told, named)
+    told.problems += _not_logged(history, rules, told)
     if not history.rows:
         return Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
     from xxhash import xxh3_128
@@ -311,12 +308,12 @@ def _not_finite(history: HistoryWriter, rules: MetricRules) -> Iterator[str]:
             yield f"{name}, which has a goal, ended as {history.tallies[name].last}"
 
 
-def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told, named: Iterable[str] | None) -> Iterator[str]:
+def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told) -> Iterator[str]:
     """What the recipe names and the run did not log: what was looked for, and where."""
     if not told.completed and not history.rows:
         return  # it did not come so far
     where = ", ".join(told.looked_in)
-    for name in dict.fromkeys(rules.named if named is None else named):
+    for name in dict.fromkeys(rules.named):
         if name in history.tallies or name in told.said_of:
             continue
         if name in told.texts:
