@@ -37,7 +37,7 @@ $(VENV)/.torch: $(VENV)/.base
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow pyyaml detect-secrets
+	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow pyyaml detect-secrets pygit2
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base

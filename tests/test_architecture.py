@@ -100,6 +100,11 @@ def test_what_runs_beside_the_program_needs_the_standard_library_only(path: Path
     assert {room_of(name) for name in inside(path)} <= {*BESIDE_THE_PROGRAM, "__init__"}
 
 
+def test_nothing_imports_libgit2() -> None:
+    """Its import costs more than writing a run by git's programs; only the tests have it, as a second reader."""
+    assert not [path for path in MODULES if any(name.startswith("pygit2") for name in imports_of(path))]
+
+
 @pytest.mark.torch
 def test_training_needs_nothing_that_gitexp_needs() -> None:
     """It runs in the project's interpreter, where gitexp may not be installed."""
