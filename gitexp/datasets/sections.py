@@ -15,11 +15,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from gitexp.datasets.walk import File
-from gitexp.record.manifest import Algorithm, dump_lines, path_at
+from gitexp.record.manifest import Algorithm, dump_lines
 
 STAT = 32  # bytes of a file's stat: size, mtime_ns, ctime_ns, inode, eight bytes each
 GONE = b"\xff" * STAT  # the stat of what could not be looked at; like no other
-MANY = 4096  # above this many changed files, a folder's lines are written anew instead of being patched
+MANY = 128  # above this many changed files, a folder's lines are written anew: each is looked for from the first on
 
 _four = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 
@@ -114,29 +114,14 @@ def patched(groups: list[tuple[bytes, bytes]], old: Section, new: Section) -> li
     names, keys = old.names.split(b"\0"), [key for key, _ in groups]
     fresh = [bytearray(lines) for _, lines in groups]
     for number in changed:
-        path = old.prefix + names[number]
-        lines = fresh[bisect_right(keys, path) - 1]
-        at = _line_of(lines, path)
-        if at is None:
+        name, row = names[number], slice(16 * number, 16 * number + 16)
+        was, now = (dump_lines(old.prefix, [name], [one.digests[row].hex().encode()])[0] for one in (old, new))
+        lines = fresh[bisect_right(keys, old.prefix + name) - 1]
+        at = lines.find(was)
+        if at < 0 or (at and lines[at - 1] != ord("\n")):
             return None
-        at += lines[at] == ord("\\")
-        lines[at : at + 32] = new.digests[16 * number : 16 * number + 16].hex().encode()
+        lines[at : at + len(was)] = now
     return [(key, bytes(lines)) for key, lines in zip(keys, fresh, strict=True)]
-
-
-def _line_of(lines: bytearray, path: bytes) -> int | None:
-    """Where the line of `path` begins, found by halving: they are sorted. None: it is not there."""
-    low, high = 0, len(lines)  # it begins at `low` or later, and before `high`
-    while low < high:
-        middle = lines.rfind(b"\n", low, (low + high) // 2) + 1 or low
-        found = path_at(lines, middle)
-        if found == path:
-            return middle
-        if found < path:
-            low = lines.index(b"\n", middle) + 1
-        else:
-            high = middle
-    return None
 
 
 def differing(a: bytes, b: bytes, *, width: int) -> Iterator[int]:

@@ -75,13 +75,6 @@ def dump_lines(prefix: bytes, names: Sequence[bytes], digests: Sequence[bytes]) 
     return lines
 
 
-def path_at(manifest: bytes | bytearray, start: int, *, algorithm: Algorithm = XXH128) -> bytes:
-    """The path in the line that begins there, in a manifest of our own."""
-    escaped = manifest[start] == ord("\\")
-    path = bytes(manifest[start + escaped + algorithm.hex_digits + 2 : manifest.index(b"\n", start)])
-    return _unescape(path) if escaped else path
-
-
 def parse_manifest(manifest: bytes, *, where: str = "manifest", algorithm: Algorithm = XXH128) -> list[Entry]:
     """The files of a manifest. Raises Unreadable, naming `where` and the line, for anything but the format."""
     if len(manifest) > LARGEST_MANIFEST:
