@@ -58,9 +58,7 @@ def _at(ref: DatasetRef, path: Path, place: Place, progress: Progress | None) ->
     if looks_pointed(path, place.root):
         from gitexp.datasets.sources.pointed import open_pointed
 
-        fetched = open_pointed(
-            path, root=place.root, common_dir=place.common_dir, store=place.store, workspace=place.sources
-        )
+        fetched = open_pointed(path, place)
         if fetched is not None:
             return Look(
                 ref, _state(ref, fetched.digest, place), path, fetched.digest, fetched.files, fetched.size_bytes

@@ -87,21 +87,11 @@ def _pointed(path: Path, access: Access) -> Fetched | None:
     """What git-lfs pointers or a .dvc file at this path stand for."""
     from gitexp.datasets.sources.looks import looks_pointed
 
-    place = access.place
-    if not looks_pointed(path, place.root):
+    if not looks_pointed(path, access.place.root):
         return None
     from gitexp.datasets.sources.pointed import open_pointed
 
-    storage = place.settings.get("lfs.storage")
-    return open_pointed(
-        path,
-        root=place.root,
-        common_dir=place.common_dir,
-        store=place.store,
-        workspace=place.sources,
-        lfs_storage=place.common_dir / Path(storage).expanduser() if storage else None,
-        progress=access.progress,
-    )
+    return open_pointed(path, access.place, access.progress)
 
 
 def _by_digest(ref: DatasetRef, digest: str, access: Access) -> tuple[Provided | None, Sequence[str]]:

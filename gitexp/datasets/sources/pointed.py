@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gitexp.datasets.digest import digest_file
-from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.place import Place
 from gitexp.datasets.progress import Progress
 from gitexp.datasets.sources import dvc, lfs
 from gitexp.datasets.sources.holding import held, keep
@@ -23,26 +23,17 @@ from gitexp.record.manifest import Entry, display, dump_manifest, parse_manifest
 from gitexp.text.bounded import Unreadable
 
 
-def open_pointed(
-    path: Path,
-    *,
-    root: Path,
-    common_dir: Path,
-    store: ObjectStore,
-    workspace: Path,
-    lfs_storage: Path | None = None,
-    progress: Progress | None = None,
-) -> Fetched | None:
+def open_pointed(path: Path, place: Place, progress: Progress | None = None) -> Fetched | None:
     """The dataset that `path` stands for; None: the path is what it is. Touches nothing of the user's, no network.
 
-    `root` is the repository's; `lfs_storage` what git config lfs.storage names, else `<common dir>/lfs`. What was
-    verified once is not read again while the store holds it. Raises Refused: bytes not here, damaged, not understood.
+    What was verified once is not read again while the store holds it. Raises Refused: bytes not here, damaged, not
+    understood.
     """
     if path.suffix == DVC and path.is_file():
-        return _open_dvc(path, root, store, workspace, progress)
+        return _open_dvc(path, place, progress)
     if not path.exists():
         beside = path.with_name(path.name + DVC)
-        return _open_dvc(beside, root, store, workspace, progress) if beside.is_file() else None
+        return _open_dvc(beside, place, progress) if beside.is_file() else None
     if path.is_dir():
         # What cannot be read is no pointer; hashing the folder will name it.
         files = [found for found in walk(os.fsencode(path)) if isinstance(found, Found)]
@@ -51,23 +42,20 @@ def open_pointed(
     pointers = {found.relative: one for found in files if (one := lfs.pointer_or_none(found.path))}
     if not pointers:
         return None
-    return _open_lfs(files, pointers, lfs_storage or common_dir / "lfs", store, workspace, progress)
+    return _open_lfs(files, pointers, place, progress)
 
 
 def _open_lfs(
-    files: list[Found],
-    pointers: dict[bytes, lfs.Pointer],
-    storage: Path,
-    store: ObjectStore,
-    workspace: Path,
-    progress: Progress | None,
+    files: list[Found], pointers: dict[bytes, lfs.Pointer], place: Place, progress: Progress | None
 ) -> Fetched:
+    store = place.store
     plain = {found.relative: Path(os.fsdecode(found.path)) for found in files if found.relative not in pointers}
-    entries = [_hashed(path, place) for path, place in plain.items()]
+    entries = [_hashed(path, file) for path, file in plain.items()]
     key = _state(entries, pointers)
-    before = known_digest(workspace, "git-lfs", key)
+    before = known_digest(place.sources, "git-lfs", key)
     if before is not None and (found := held(store, before)) is not None:
         return found
+    storage = place.common_dir / Path(place.settings.get("lfs.storage") or "lfs").expanduser()
     places = lfs.real_files(list(pointers.items()), storage)
     if progress:
         progress.expect(files=len(files), size_bytes=sum(one.size for one in pointers.values()))
@@ -80,7 +68,7 @@ def _open_lfs(
         if progress:
             progress.advance(files=1, size_bytes=size)
     fetched = keep(entries, store, bytes_fetched=0)
-    note_known(workspace, fetched.digest, "git-lfs", key)
+    note_known(place.sources, fetched.digest, "git-lfs", key)
     return fetched
 
 
@@ -90,13 +78,14 @@ def _state(plain: list[Entry], pointers: dict[bytes, lfs.Pointer]) -> str:
     return sha256(b"\0".join(path + b"\0" + digest.encode() for path, digest in sorted(pairs))).hexdigest()
 
 
-def _open_dvc(dvc_file: Path, root: Path, store: ObjectStore, workspace: Path, progress: Progress | None) -> Fetched:
+def _open_dvc(dvc_file: Path, place: Place, progress: Progress | None) -> Fetched:
+    root, store = place.root, place.store
     out = dvc.read_dvc_file(dvc_file)
     lies_at = Path(os.path.normpath(dvc_file.parent / out.path))
     if not lies_at.is_relative_to(root) or lies_at == root:
         raise Refused(f"{display(os.fsencode(dvc_file))} names data outside of the repository: {out.path}")
     key = ("dvc", out.md5, str(out.is_folder), lies_at.name)
-    before = known_digest(workspace, *key)
+    before = known_digest(place.sources, *key)
     if before is not None and (found := held(store, before)) is not None:
         return found
     cache = dvc.find_cache(dvc_file, root=root)
@@ -111,7 +100,7 @@ def _open_dvc(dvc_file: Path, root: Path, store: ObjectStore, workspace: Path, p
         if progress:
             progress.advance(files=1, size_bytes=one.size)
     fetched = keep(entries, store, bytes_fetched=0)
-    note_known(workspace, fetched.digest, *key)
+    note_known(place.sources, fetched.digest, *key)
     return fetched
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 from harness import Lab
 
 from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.place import Place
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
 from gitexp.datasets.sources.pointed import open_pointed
 from gitexp.datasets.sources.resolution import Fetched
@@ -47,22 +47,17 @@ def cached(project: Lab) -> Lab:
 class Opener:
     """Opens paths of a repository."""
 
-    def __init__(self, store: ObjectStore, workspace: Path) -> None:
-        self.store, self.workspace = store, workspace
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
 
     def __call__(self, lab: Lab, name: str) -> Fetched | None:
-        return open_pointed(
-            lab.path / name,
-            root=lab.path,
-            common_dir=lab.path / ".git",
-            store=self.store,
-            workspace=self.workspace,
-        )
+        place = Place(lab.path, lab.path / ".git", {"gitexp.store": str(self.store.root)})
+        return open_pointed(lab.path / name, place)
 
 
 @pytest.fixture
-def opened(store: ObjectStore, workspace: Path) -> Opener:
-    return Opener(store, workspace)
+def opened(store: ObjectStore) -> Opener:
+    return Opener(store)
 
 
 def paths(fetched: Fetched | None) -> list[str]:

@@ -11,10 +11,13 @@ from harness import Lab, have
 
 from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.objects.store import ObjectStore
+from gitexp.datasets.place import Place
 from gitexp.datasets.sources.looks import looks_pointed
 from gitexp.datasets.sources.pointed import open_pointed
 from gitexp.datasets.sources.resolution import Fetched
 from gitexp.errors import Refused
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.stages.look import look
 
 OID = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"  # of b"1"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 1\n"
@@ -46,22 +49,17 @@ def clone(tracked: Lab, tmp_path: Path) -> Lab:
 class Opener:
     """Opens paths of a repository."""
 
-    def __init__(self, store: ObjectStore, workspace: Path) -> None:
-        self.store, self.workspace = store, workspace
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
 
     def __call__(self, lab: Lab, name: str) -> Fetched | None:
-        return open_pointed(
-            lab.path / name,
-            root=lab.path,
-            common_dir=lab.path / ".git",
-            store=self.store,
-            workspace=self.workspace,
-        )
+        place = Place(lab.path, lab.path / ".git", {"gitexp.store": str(self.store.root)})
+        return open_pointed(lab.path / name, place)
 
 
 @pytest.fixture
-def opened(store: ObjectStore, workspace: Path) -> Opener:
-    return Opener(store, workspace)
+def opened(store: ObjectStore) -> Opener:
+    return Opener(store)
 
 
 def test_a_folder_with_pointers_is_the_data_that_they_stand_for(tracked: Lab, clone: Lab, opened: Opener) -> None:
@@ -158,3 +156,10 @@ def test_a_broken_pointer_is_refused(fresh: Lab, opened: Opener, text: str, what
 def test_a_text_that_only_begins_alike_is_a_plain_file(fresh: Lab, opened: Opener) -> None:
     fresh.write("notes.txt", "version https://git-lfs.github.com/spec/v1 is the first line of a pointer" + "." * 60)
     assert opened(fresh, "notes.txt") is None
+
+
+def test_a_look_finds_objects_that_git_config_keeps_elsewhere(clone: Lab, tmp_path: Path) -> None:
+    clone.git("lfs", "fetch")
+    (clone.path / ".git" / "lfs").rename(tmp_path / "lfs")
+    place = Place(clone.path, clone.path / ".git", {"lfs.storage": str(tmp_path / "lfs")})
+    assert look(DatasetRef("pets", path="data"), place).state == "unpinned"
