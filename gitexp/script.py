@@ -12,7 +12,7 @@ from time import time
 
 TYPE_CHECKING = False  # typing costs a millisecond that a training script has no use for
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from typing import Any
 elif os.environ.get("GITEXP_OUTPUT"):
@@ -261,24 +261,28 @@ def _whole(step: Any) -> int:
 
 
 def _joined(metrics: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dicts as one, names joined with dots."""
+    """Nested dicts as one."""
     flat: dict[str, Any] = {}
-
-    def add(prefix: str, pairs: Mapping[str, Any], depth: int) -> None:
-        if depth > 16:
-            raise ValueError(f"metric {prefix[:60]!r}: dicts nested more than 16 deep")
-        for name, value in pairs.items():
-            full = f"{prefix}{name}" if isinstance(name, str) else name
-            if type(value) is dict or hasattr(value, "items"):
-                add(f"{full}.", value, depth + 1)
-            elif full in flat:
-                raise ValueError(f"metric {full!r} is there twice in one call")
-            else:
-                flat[full] = value
-
-    add("", metrics, 1)
-    add("", named, 1)
+    for name, value in (*flattened(metrics, deepest=15), *flattened(named, deepest=15)):
+        if hasattr(value, "items"):
+            raise ValueError(f"metric {name[:60]!r}: dicts nested more than 16 deep")
+        if name in flat:
+            raise ValueError(f"metric {name!r} is there twice in one call")
+        flat[name] = value
     return flat
+
+
+def flattened(pairs: Mapping[str, Any], *, deepest: int, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested dicts, their names joined with dots. A dict below `deepest` others is a value itself.
+
+    Here, because this file imports nothing: all that reads metrics joins their names as log() does.
+    """
+    for name, value in pairs.items():
+        full = f"{before}{name}" if isinstance(name, str) else name
+        if deepest and (type(value) is dict or hasattr(value, "items")):
+            yield from flattened(value, deepest=deepest - 1, before=f"{full}.")
+        else:
+            yield full, value
 
 
 # ---- recipe and data

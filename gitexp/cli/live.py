@@ -12,7 +12,6 @@ import re
 import select
 import time
 from pathlib import Path
-from typing import Any
 
 from gitexp import runfolder
 from gitexp.cli.render import number, safe, text_width
@@ -175,19 +174,11 @@ class Latest:
             return
         if isinstance(row.get("step"), int | float):
             self.step = row["step"]
-        for name, value in _flat(row):
-            if name not in ("step", "time_s"):
+        from gitexp.script import flattened  # while the program runs, not before it starts
+
+        for name, value in flattened(row, deepest=20):
+            if isinstance(value, int | float) and name not in ("step", "time_s"):
                 self.metrics[name] = value
-
-
-def _flat(row: dict[str, Any], prefix: str = "", depth: int = 0) -> list[tuple[str, float]]:
-    values: list[tuple[str, float]] = []
-    for key, value in row.items():
-        if isinstance(value, dict) and depth < 20:
-            values += _flat(value, f"{prefix}{key}.", depth + 1)
-        elif isinstance(value, int | float):
-            values.append((prefix + key, value))
-    return values
 
 
 def _is_whole(sequence: bytes) -> bool:

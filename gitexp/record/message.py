@@ -64,5 +64,5 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text that cannot end a line or begin a trailer of its own: whatever is unprintable becomes a space."""
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    """Text that cannot end a line or begin a trailer of its own."""
+    return printable(text).replace("\n", " ")

@@ -18,10 +18,12 @@ from typing import IO, Any
 
 from gitexp.record.blocks import Block, block_of_tables, blocks
 from gitexp.record.metrics import MAX_METRICS, Number, Row, metric_name_problem, normal_name, number
+from gitexp.script import flattened
 
 MAX_LINE_BYTES = 2**20
 MAX_DOCUMENT_BYTES = 64 * 2**20  # what is no line and no element of an array is parsed whole
 SHOWN_PROBLEMS = 3
+DEEPEST = 64  # objects in objects: a name has at most 128 bytes
 CHUNK = 1 << 18
 
 BOM = b"\xef\xbb\xbf"
@@ -214,6 +216,9 @@ class Reader:
                 step = self.step(value, where)
             elif key == "time_s":
                 time_s = self.time_s(value, where)
+            elif isinstance(value, dict):
+                for name, one in flattened(value, deepest=DEEPEST, before=f"{key}."):
+                    self._take(name, one, values, where)
             else:
                 self._take(key, value, values, where)
         values.pop("", None)
@@ -221,11 +226,7 @@ class Reader:
 
     def _take(self, key: str, value: object, values: dict[str, Number], where: str) -> None:
         if isinstance(value, dict):
-            if len(key) > 128:  # which also bounds the depth
-                self.problem(f"{where}{key[:20]!r}… is nested too deep")
-                return
-            for inner, one in value.items():
-                self._take(f"{key}.{inner}", one, values, where)
+            self.problem(f"{where}{key[:20]!r}… is nested too deep")
             return
         known = number(value)
         if known is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from unicodedata import is_normalized, normalize
 
 from gitexp.text.bounded import load_tables
 
@@ -58,7 +57,11 @@ _CONTROLS = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2
 
 def normal_name(name: str) -> str:
     """The spelling of a name that is recorded: NFC."""
-    return name if name.isascii() else normalize("NFC", name)
+    if name.isascii():
+        return name
+    from unicodedata import normalize
+
+    return normalize("NFC", name)
 
 
 def metric_name_problem(name: str) -> str | None:
@@ -73,7 +76,7 @@ def metric_name_problem(name: str) -> str | None:
         for char in name:
             if char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" or char in _CONTROLS:
                 return "a name cannot hold control characters"
-        if not is_normalized("NFC", name):
+        if normal_name(name) != name:
             return "a name must be in Unicode's normal form C"
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"a name has at most {MAX_NAME_BYTES} bytes"

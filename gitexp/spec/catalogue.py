@@ -21,6 +21,7 @@ from gitexp.text.schema import (
     expected,
     near,
     one_of,
+    problems_in,
     spell,
     text,
     texts,
@@ -205,8 +206,6 @@ def _shape() -> Shape:
 
 def catalogue_problems(tables: Any) -> Iterator[Problem]:
     """All that is wrong with the `[datasets]` tables, by key path."""
-    from gitexp.text.schema import problems_in
-
     if not isinstance(tables, dict):
         yield ("datasets",), expected("a table", tables)
         return
@@ -259,38 +258,28 @@ def load_catalogue(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Dataset
     return {name: _load(name, table) for name, table in tables.items()}
 
 
+_PLAIN: tuple[str, ...] = ("path", "url", "digest", "kind", "source", "auth", "access", "license", "owner")
+_PLAIN += ("endpoint", "region", "anonymous")
+
+
 def _load(name: str, table: Mapping[str, Any]) -> DatasetRef:
     contract, derived = table.get("contract"), table.get("derived")
+    known: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
+    if derived is not None:
+        parents = {parent: digest or None for parent, digest in derived.get("parents", {}).items()}
+        command = tuple(derived.get("command", ()))
+        known["derived"] = Derived(parents, derived.get("recipe"), command, derived.get("run"))
     return DatasetRef(
         name,
-        path=table.get("path"),
-        url=table.get("url"),
-        digest=table.get("digest"),
-        kind=table.get("kind", "data"),
         entry=name,
-        source=table.get("source"),
-        auth=table.get("auth"),
-        access=table.get("access", "open"),
-        license=table.get("license"),
-        owner=table.get("owner"),
         tags=tuple(table.get("tags", ())),
         fetched=table["fetched"].isoformat() if "fetched" in table else None,
-        endpoint=table.get("endpoint"),
-        region=table.get("region"),
-        anonymous=table.get("anonymous", False),
         remotes=tuple(table.get("remotes", ())),
         contract=contract if isinstance(contract, dict) else None,
         contract_file=contract if isinstance(contract, str) else None,
         splits=_rules(table.get("splits")),
         samples=_rules(table.get("samples")),
-        derived=None
-        if derived is None
-        else Derived(
-            parents={parent: digest or None for parent, digest in derived.get("parents", {}).items()},
-            recipe=derived.get("recipe"),
-            command=tuple(derived.get("command", ())),
-            run=derived.get("run"),
-        ),
+        **known,
     )
 
 

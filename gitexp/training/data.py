@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from gitexp.training.repeating.seeds import derive, fork_all, seed_all
 
 Fields = dict[str, Tensor]
+CPU = torch.device("cpu")
 
 
 class Table:
@@ -68,37 +70,27 @@ class Batch(NamedTuple):
     rows: int  # that count; where a batch has fewer rows than there are ranks, 0 for some, and `fields` repeats one
 
 
+@dataclass(eq=False)
 class Batches:
     """The batches of a split, epoch by epoch."""
 
-    def __init__(
-        self,
-        split: Split,
-        *,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
-        workers: int = 0,
-        lazily: Sequence[Step] = (),
-        augment: Sequence[Step] = (),
-        device: torch.device | None = None,
-    ) -> None:
-        """`batch_size`: over all ranks. `lazily`: steps for rows that are not in memory. `augment`: random steps."""
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self.split = split
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank = rank
-        self.world = world
-        self.workers = workers
-        self.lazily = tuple(lazily)
-        self.augment = tuple(augment)
-        self.device = device or torch.device("cpu")
+    split: Split
+    _: KW_ONLY
+    batch_size: int  # over all ranks
+    seed: int
+    rank: int = 0
+    world: int = 1
+    workers: int = 0
+    lazily: Sequence[Step] = ()  # for rows that are not in memory
+    augment: Sequence[Step] = ()  # random ones
+    device: torch.device = CPU
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         self.generator = torch.Generator()
-        self.rows = len(split)  # type: ignore[arg-type]
-        self.per_epoch = -(-self.rows // batch_size)
+        self.rows = len(self.split)  # type: ignore[arg-type]
+        self.per_epoch = -(-self.rows // self.batch_size)
 
     def shuffled(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in its order, from batch number `start` on."""
@@ -159,17 +151,15 @@ class Batches:
             fetching._shutdown_workers()
 
 
+@dataclass(eq=False)
 class _Fetch(Dataset[Fields]):
     """Batches by number, whoever fetches them: each seeds all generators anew."""
 
-    def __init__(
-        self, split: Dataset[Any], wanted: Sequence[Tensor], steps: Sequence[Step], seed: int, start: int
-    ) -> None:
-        self.split = split
-        self.wanted = wanted
-        self.steps = steps
-        self.seed = seed
-        self.start = start
+    split: Dataset[Any]
+    wanted: Sequence[Tensor]
+    steps: Sequence[Step]
+    seed: int
+    start: int
 
     def __len__(self) -> int:
         return len(self.wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,7 +19,7 @@ def judge(session: Session, *, autocast: AbstractContextManager[Any]) -> dict[st
     metrics: dict[str, float] = {}
     model.eval()
     with torch.no_grad(), fork_all():
-        for split in judged_splits(session):
+        for split in judged_splits(evaluator, session.prepared.splits):
             batches = session.batches(split, alone=True)
             loss_sum = torch.zeros((), device=session.device, dtype=torch.float64)
             if evaluator is not None:
@@ -38,7 +39,7 @@ def judge(session: Session, *, autocast: AbstractContextManager[Any]) -> dict[st
     return metrics
 
 
-def judged_splits(session: Session) -> list[str]:
+def judged_splits(evaluator: Any | None, splits: Iterable[str]) -> list[str]:
     """The held-out splits that the evaluator wants, else `val` where there is one."""
-    wanted = getattr(session.evaluator, "splits", None)
-    return list(wanted) if wanted is not None else [name for name in session.prepared.splits if name == "val"]
+    wanted = getattr(evaluator, "splits", None)
+    return list(wanted) if wanted is not None else [name for name in splits if name == "val"]

@@ -8,7 +8,8 @@ Every step raises ValueError for a field that is not there. What depends on chan
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -75,8 +76,7 @@ class Join:
 class _Fitted:
     """What the fitted steps share: a state of tensors, and a word for whoever forgot to fit."""
 
-    def __init__(self) -> None:
-        self._state: dict[str, Tensor] = {}
+    _state: Mapping[str, Tensor] = MappingProxyType({})
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self._state)
@@ -105,7 +105,6 @@ class ClipOutliers(_Fitted):
         low: float = 0.01,
         high: float = 0.99,
     ) -> None:
-        super().__init__()
         if method not in ("iqr", "quantile"):
             raise ValueError(f'ClipOutliers knows the methods "iqr" and "quantile", not {method!r}')
         if not 0.0 <= low < high <= 1.0:
@@ -139,7 +138,6 @@ class Impute(_Fitted):
     """
 
     def __init__(self, field: str = "input", strategy: Literal["median", "mean", "most_frequent"] = "median") -> None:
-        super().__init__()
         if strategy not in _STRATEGIES:
             raise ValueError(f"Impute knows the strategies {', '.join(_STRATEGIES)}, not {strategy!r}")
         self.field = field
@@ -167,7 +165,6 @@ class Standardise(_Fitted):
     """
 
     def __init__(self, field: str = "input", epsilon: float = 0.0) -> None:
-        super().__init__()
         self.field = field
         self.epsilon = epsilon
 
@@ -192,7 +189,6 @@ class OneHot(_Fitted):
     """
 
     def __init__(self, field: str, into: str, size: int = 0, unknown: Literal["zeros", "error"] = "zeros") -> None:
-        super().__init__()
         if unknown not in ("zeros", "error"):
             raise ValueError(f'OneHot: unknown is "zeros" or "error", not {unknown!r}')
         self.field = field

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from gitexp.training.data import Fields, Table
+from gitexp.training.repeating.digest import flat
 from gitexp.training.repeating.seeds import fork_all, generator_states
 
 SEED = 20
@@ -169,13 +170,14 @@ def check_model(model: nn.Module, input: Tensor, *, output: Sequence[int] | None
         if output is not None:
             wanted = [len(input), *output]
             assert list(first.shape) == wanted, f"expected {wanted}, the model gives {_shape(first)}"
-        assert bool(first.isfinite().all()), "the output has numbers that are not finite"
+        assert first.isfinite().all(), "the output has numbers that are not finite"
         tried.train()
         tried.zero_grad(set_to_none=True)
         tried(input).float().square().sum().backward()
-    missing = [name for name, value in tried.named_parameters() if value.requires_grad and value.grad is None]
+    gradients = {name: value.grad for name, value in tried.named_parameters() if value.requires_grad}
+    missing = [name for name, value in gradients.items() if value is None]
     assert not missing, f"no gradient reaches {', '.join(missing)}: nothing of it would be learnt"
-    bad = [name for name, value in tried.named_parameters() if value.grad is not None and not _finite(value.grad)]
+    bad = [name for name, value in gradients.items() if value is not None and not value.isfinite().all()]
     assert not bad, f"the gradient of {', '.join(bad)} is not finite"
     return first
 
@@ -241,27 +243,19 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def _same_state(found: Mapping[str, Any], wanted: Mapping[str, Any], complaint: str) -> None:
-    assert dict(_leaves(found)).keys() == dict(_leaves(wanted)).keys(), f"{complaint} its keys"
-    for (name, one), (_, other) in zip(_leaves(found), _leaves(wanted), strict=True):
+    assert dict(flat(found)).keys() == dict(flat(wanted)).keys(), f"{complaint} its keys"
+    for (name, one), (_, other) in zip(flat(found), flat(wanted), strict=True):
         same = _equal(one, other) if isinstance(one, Tensor) and isinstance(other, Tensor) else one == other
         assert same or _both_nan(one, other), f"{complaint} {name}"
 
 
 def _is_state(found: Any, wanted: Any) -> bool:
-    pairs = zip(_leaves(found), _leaves(wanted), strict=True)
+    pairs = zip(flat(found), flat(wanted), strict=True)
     return all(_equal(one, other) if isinstance(one, Tensor) else one == other for (_, one), (_, other) in pairs)
 
 
 def _both_nan(one: Any, other: Any) -> bool:
     return isinstance(one, float) and isinstance(other, float) and one != one and other != other
-
-
-def _leaves(state: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(state, Mapping) and state:
-        for key, value in state.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, state
 
 
 def _through_a_file(state: Any) -> Any:
@@ -274,10 +268,6 @@ def _through_a_file(state: Any) -> Any:
 
 def _row(split: Any) -> Fields:
     return {field: torch.as_tensor(value) for field, value in split[0].items()}
-
-
-def _finite(values: Tensor) -> bool:
-    return bool(values.isfinite().all())
 
 
 def _shape(values: Tensor) -> str:

@@ -7,6 +7,7 @@ would matter: every piece is built under a seed of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,21 +19,12 @@ from gitexp.text.schema import KeyPath, Problem
 from gitexp.training.data import Batches, Fields, Table
 from gitexp.training.job import Job
 from gitexp.training.joining.blame import Unusable, blame
-from gitexp.training.joining.contracts import (
-    batch_problems,
-    fit_problems,
-    not_finite,
-    values_fit,
-)
-from gitexp.training.joining.flow import (
-    loss_through,
-    nondeterministic_operation,
-    not_finite_through,
-    shapes_through,
-)
+from gitexp.training.joining.contracts import batch_problems, fit_problems, not_finite, values_fit
+from gitexp.training.joining.flow import loss_through, nondeterministic_operation, not_finite_through, shapes_through
 from gitexp.training.joining.leaks import shared_rows
 from gitexp.training.joining.parts import CannotBuild, Part, build, contract_of
 from gitexp.training.joining.stream import Stream
+from gitexp.training.judge import judged_splits
 from gitexp.training.loop import STOP
 from gitexp.training.preprocess import TRAIN, Prepared, prepare
 from gitexp.training.repeating import determinism
@@ -107,7 +99,7 @@ class Assembly:
         loss = self._build(LOSS)
         self._shapes(batch, loss)
         self._stop_if_wrong()
-        model = self._model()
+        model: nn.Module = self._build(MODEL)
         evaluator = self._build(EVAL) if EVAL in self.parts else None
         if self.checks:
             self._check_repeatable(model, loss, batch, device)
@@ -117,20 +109,8 @@ class Assembly:
             self._check_optimizer(model)
             self._check_judging(model, evaluator, train, prepared, batch)
         self._stop_if_wrong()
-        return Assembled(
-            loader,
-            steps,
-            prepared,
-            model,
-            loss,
-            evaluator,
-            train,
-            device,
-            batch_size,
-            self.stream.flow,
-            tuple(self.warnings),
-            self.rows,
-        )
+        told = (self.stream.flow, tuple(self.warnings), self.rows)
+        return Assembled(loader, steps, prepared, model, loss, evaluator, train, device, batch_size, *told)
 
     def _stop_if_wrong(self) -> None:
         if self.problems:
@@ -185,7 +165,7 @@ class Assembly:
         return loader, batch_size
 
     def _prepared(self, loader: Any) -> tuple[Prepared, dict[str, Any]]:
-        paths = [path for path in self.parts if path[:1] == PREPROCESS and len(path) == 2]
+        paths = self._steps()
         steps = {path[1]: self._build(path) for path in paths}
         if self.checks:
             for path in paths:
@@ -201,6 +181,9 @@ class Assembly:
         except Exception as error:
             raise self._blamed(error) from error
         return prepared, steps
+
+    def _steps(self) -> list[KeyPath]:
+        return [path for path in self.parts if path[:1] == PREPROCESS and len(path) == 2]
 
     def _blamed(self, error: Exception) -> Refusal:
         """What the component whose code ran is told of its exception."""
@@ -231,8 +214,7 @@ class Assembly:
             seed=self.job.seed,
             lazily=prepared.lazily[TRAIN],
         )
-        names = [path for path in self.parts if path[:1] == PREPROCESS and len(path) == 2]
-        random = [path for path in names if path[1] in prepared.random]
+        random = [path for path in self._steps() if path[1] in prepared.random]
         try:
             fields = next(batches.in_order()).fields
             if not self.stream.flow:
@@ -280,13 +262,13 @@ class Assembly:
             with torch.device("meta"):
                 meta = build(part, self.parts, root=self.root)
         except CannotBuild:
-            meta = self._model()  # it may read weights, or compute while it is built
+            meta = self._build(MODEL)  # it may read weights, or compute while it is built
         if not isinstance(meta, nn.Module):
             raise Refusal([(MODEL, f"{part.use} gives {type(meta).__name__}, not a torch.nn.Module")])
         try:
-            output = shapes_through(
-                meta, {"input": batch["input"]}, giver=self.stream.giver, root=self.root, real=self._model
-            )
+            real = partial(self._build, MODEL)
+            given = {"input": batch["input"]}
+            output = shapes_through(meta, given, giver=self.stream.giver, root=self.root, real=real)
         except Unusable as error:
             raise Refusal([(MODEL, error.what)]) from error
         _, gives = contract_of(part)
@@ -300,10 +282,6 @@ class Assembly:
             loss_through(loss, output, batch, root=self.root)
         except Unusable as error:
             raise Refusal([(LOSS, error.what)]) from error
-
-    def _model(self) -> nn.Module:
-        model: nn.Module = self._build(MODEL)
-        return model
 
     def _check_numbers(self, model: nn.Module, loss: Any, batch: Fields, train: Any) -> None:
         """A run is not refused for what the untrained model makes of some rows: it will tell by itself."""
@@ -345,8 +323,7 @@ class Assembly:
         self, model: nn.Module, evaluator: Any | None, train: Any, prepared: Prepared, batch: Fields
     ) -> None:
         """Judge one batch, to see which metrics there will be; the monitored one must be among them."""
-        wanted = getattr(evaluator, "splits", None)
-        splits = list(wanted) if wanted is not None else [name for name in prepared.splits if name == "val"]
+        splits = judged_splits(evaluator, prepared.splits)
         missing = [name for name in splits if name not in prepared.splits]
         if missing:
             there = ", ".join(prepared.splits)
@@ -359,7 +336,7 @@ class Assembly:
             names |= set(self._judged(model, evaluator, batch))
         metrics = [f"{split}.{name}" for split in splits for name in names]
         monitor = getattr(train, "monitor", "")
-        scheduler = self.parts.get(("scheduler",))
+        scheduler = self.parts.get(SCHEDULER)
         waits_for_it = scheduler is not None and scheduler.use.endswith(":ReduceLROnPlateau")
         typed = "monitor" in self.parts[TRAIN_SLOT].arguments or getattr(train, "patience", 0) > 0 or waits_for_it
         if monitor and typed and monitor.partition("[")[0] not in metrics:

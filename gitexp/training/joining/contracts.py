@@ -29,12 +29,13 @@ def tensor_shape(tensor: Tensor) -> FieldSpec:
 def batch_problems(giver: str, fields: Any, needed: Sequence[str] = ()) -> list[str]:
     """What is wrong with what should be a batch: not a dict of tensors, rows that do not match, fields missing."""
     if not isinstance(fields, Mapping):
-        return [f"{giver} gives {_a(fields)}; it must give a dict of tensors by the names of fields"]
-    problems = [f"{giver} gives {name} as {_a(value)}, not as a tensor" for name, value in _other(fields)]
-    problems += [
-        f"{giver} gives {name} without a dimension for rows" for name, value in _tensors(fields) if not value.dim()
-    ]
-    rows = {name: len(value) for name, value in _tensors(fields) if value.dim()}
+        return [f"{giver} gives {said_of(fields)}; it must give a dict of tensors by the names of fields"]
+    tensors = {name: value for name, value in fields.items() if isinstance(value, Tensor)}
+    other = {name: value for name, value in fields.items() if name not in tensors}
+    problems = [f"{giver} gives {name} as {said_of(value)}, not as a tensor" for name, value in other.items()]
+    flat = (name for name, value in tensors.items() if not value.dim())
+    problems += [f"{giver} gives {name} without a dimension for rows" for name in flat]
+    rows = {name: len(value) for name, value in tensors.items() if value.dim()}
     if len(set(rows.values())) > 1:
         counted = ", ".join(f"{name} with {count}" for name, count in rows.items())
         problems.append(f"{giver} gives fields with different numbers of rows: {counted}")
@@ -128,14 +129,7 @@ def _extremes(tensor: Tensor) -> tuple[float, float] | None:
     return (float(known.min()), float(known.max())) if known.numel() else None
 
 
-def _tensors(fields: Mapping[str, Any]) -> list[tuple[str, Tensor]]:
-    return [(name, value) for name, value in fields.items() if isinstance(value, Tensor)]
-
-
-def _other(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in fields.items() if not isinstance(value, Tensor)]
-
-
-def _a(value: Any) -> str:
+def said_of(value: Any) -> str:
+    """`an int`, `a Tensor`."""
     kind = type(value).__name__
     return f"an {kind}" if kind[:1] in "aeiouAEIOU" else f"a {kind}"

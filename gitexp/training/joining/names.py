@@ -21,6 +21,7 @@ import gitexp
 from gitexp.spec.card import Card, find_card
 from gitexp.text.schema import near, quoted
 from gitexp.training.joining.blame import Unusable, blame, is_own, shown
+from gitexp.training.joining.contracts import said_of
 
 _READ_LIMIT_BYTES = 4 * 2**20  # of a file that may hold a card
 DEFAULT_IMPORTS = ("torch", "gitexp.training")
@@ -219,12 +220,6 @@ def _made_in(found: Any, use: str, root: Path, imports: Sequence[str]) -> str:
     if not own and not _is_listed(made_in, imports):
         raise Unusable(f"{use} is {made_in}.{getattr(found, '__qualname__', '?')}: " + _not_allowed(made_in, imports))
     return made_in
-
-
-def said_of(value: Any) -> str:
-    """`an int`, `a Tensor`."""
-    kind = type(value).__name__
-    return f"an {kind}" if kind[:1] in "aeiouAEIOU" else f"a {kind}"
 
 
 def _is_listed(module: str, imports: Iterable[str]) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 def state_digest(state: Mapping[str, Any]) -> str:
     """`sha256:…` of tensors and plain values by name; nested mappings and sequences are joined with dots."""
     hasher = hashlib.sha256()
-    for name, value in sorted(_flat(state, ""), key=lambda named: named[0]):
+    for name, value in sorted(flat(state), key=lambda named: named[0]):
         if isinstance(value, Tensor):
             tensor = value.detach().cpu().contiguous()
             head = f"{name}\0{str(tensor.dtype).removeprefix('torch.')}\0{list(tensor.shape)}\n"
@@ -37,12 +37,13 @@ def package_digest(folder: Path) -> str:
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
-def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What a state is made of, by name."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+            yield from flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            yield from _flat(inner, f"{name}.{index}")
+            yield from flat(inner, f"{name}.{index}")
     else:
         yield name, value
