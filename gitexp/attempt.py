@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ from gitexp.record.identity import Code, RunId, as_plain
 from gitexp.record.manifest import ALGORITHM
 from gitexp.record.written import Written
 from gitexp.record.written import load as load_written
+from gitexp.regularfile import read_regular
 from gitexp.spec.config import HISTORY_LIMIT_BYTES, Config
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from gitexp.record.metrics import Number
     from gitexp.record.run import Judged
     from gitexp.spec.recipe import Recipe
+
+
+CHANGED = ".changed"  # after the name of a file that was not as it had been written
 
 
 class Again(NamedTuple):
@@ -157,13 +162,14 @@ def _fields(kind: type[Submission | Code], table: Mapping[str, Any]) -> dict[str
     return {key: tuple(v) if isinstance(v, list) else v for key, v in table.items() if key in kind._fields}
 
 
-def read_ended(folder: Path) -> Ended | None:
+def read_ended(folder: Path, content: bytes | None = None) -> Ended | None:
     """The run in this folder; None where no program was ever started. The caller holds its record.lock.
 
     What the program, or a power cut, made of the submitting side's files is named, and they are put back as far as
     submit.json has them. Raises Torn where that itself is torn, ValueError where it says too little; of what the
-    worker wrote, the rest is recorded.
+    worker wrote, the rest is recorded. `content`: of submit.json, where it was kept.
     """
+    changed = content is not None and folder.exists() and _put_back(folder, runfolder.SUBMIT, content)
     runfolder.bring_back(str(folder))
     torn: list[str] = []
 
@@ -181,10 +187,48 @@ def read_ended(folder: Path) -> Ended | None:
     if not (submission.submitted and submission.branch and submission.code_tree and submission.code.commit):
         raise ValueError(f"{runfolder.SUBMIT} does not say what ran, when, or for which branch")
     for name, text in submission.texts.items():
-        if runfolder.put_back(str(folder), name, text.encode()):
+        if _put_back(folder, name, text.encode()):
             torn.append(f"{name} was changed while the program ran, and is recorded as it was before")
     for name, size in submission.sizes.items():
-        if not runfolder.has_size(str(folder), name, size):
+        if not _has_size(folder, name, size):
             torn.append(f"{name} was changed or removed while the program ran, so that it is not recorded")
     environment, after = read(runfolder.ENVIRONMENT), read(runfolder.AFTER)
+    if changed:
+        torn.append(f"{runfolder.SUBMIT} was changed while the program ran, and put back")
     return Ended(folder, submission, started or {}, outcome, environment or {}, after, tuple(torn))
+
+
+def _put_back(folder: Path, name: str, content: bytes) -> bool:
+    """Give a file back what it held when the run started. Whether it was not that, now or at an earlier look."""
+    try:
+        if read_regular(folder / name) == content:
+            return os.path.lexists(_aside(folder, name))
+    except (OSError, ValueError):
+        pass  # removed, or no file any more
+    _set_aside(folder, name)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    runfolder.write_whole(str(folder), name, content)
+    return True
+
+
+def _has_size(folder: Path, name: str, size: int) -> bool:
+    """Whether a file has as many bytes as it was given. One that has not is set aside."""
+    try:
+        if (folder / name).stat().st_size == size:
+            return True
+    except OSError:
+        pass
+    _set_aside(folder, name)
+    return False
+
+
+def _set_aside(folder: Path, name: str) -> None:
+    """Keep what became of a file under another name, which also says that it was not as it had been written."""
+    try:
+        (folder / name).replace(_aside(folder, name))
+    except OSError:
+        os.close(os.open(_aside(folder, name), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+
+
+def _aside(folder: Path, name: str) -> Path:
+    return folder / (name.replace("/", "-") + CHANGED)

@@ -82,7 +82,6 @@ RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
 
-CHANGED = ".changed"  # after the name of a file that was not as it had been written
 TORN = "torn"  # beside the folder of runs
 FROM = "@"  # between the name and the offset of what is elsewhere
 
@@ -224,40 +223,6 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise Torn(folder, name) from error
     return document if isinstance(document, dict) else None
-
-
-def put_back(folder: str, name: str, content: bytes) -> bool:
-    """Give a file back what it held when the run started. Whether it was not that, now or at an earlier look."""
-    path, aside = os.path.join(folder, name), os.path.join(folder, name.replace("/", "-") + CHANGED)
-    try:
-        if read_regular(path) == content:
-            return os.path.lexists(aside)
-    except (OSError, ValueError):
-        pass  # removed, or no file any more
-    set_aside(folder, name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_whole(folder, name, content)
-    return True
-
-
-def has_size(folder: str, name: str, size: int) -> bool:
-    """Whether a file has as many bytes as it was given. One that has not is set aside."""
-    try:
-        if os.stat(os.path.join(folder, name)).st_size == size:
-            return True
-    except OSError:
-        pass
-    set_aside(folder, name)
-    return False
-
-
-def set_aside(folder: str, name: str) -> None:
-    """Keep what became of a file under another name, which also says that it was not as it had been written."""
-    aside = os.path.join(folder, name.replace("/", "-") + CHANGED)
-    try:
-        os.replace(os.path.join(folder, name), aside)
-    except OSError:
-        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
 
 
 def put_aside(folder: str) -> str:

@@ -183,15 +183,10 @@ def run(
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
     """`outcome`: as the worker said it, where no disk took it."""
     try:
-        changed = submitted.folder.exists() and runfolder.put_back(
-            str(submitted.folder), runfolder.SUBMIT, submitted.content
-        )
-        ended = read_ended(submitted.folder)
-        if ended is not None and changed:
-            ended = ended._replace(torn=(*ended.torn, "submit.json was changed while the program ran, and put back"))
+        ended = read_ended(submitted.folder, submitted.content)
         if ended is not None and ended.outcome is None and outcome is not None:
             runfolder.write_whole(str(submitted.folder), runfolder.OUTCOME, outcome)
-            ended = read_ended(submitted.folder)
+            ended = read_ended(submitted.folder, submitted.content)
     except OSError as error:
         raise _not_recorded(submitted, error) from error
     if ended is None:
