@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.objects.store import Damaged, ObjectStore
@@ -12,6 +11,7 @@ from gitexp.record.manifest import ALGORITHM, Entry, display, parse_manifest
 from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
     from gitexp.datasets.progress import Progress
     from gitexp.spec.config import RemoteSettings
 
@@ -46,17 +46,17 @@ def known_manifest(digest: str, *, store: ObjectStore, find_manifest: FindManife
 
 def obtain(
     digest: str,
-    *,
-    store: ObjectStore,
+    place: Place,
     remotes: Iterable[RemoteSettings],
-    root: Path,
+    *,
     find_manifest: FindManifest | None = None,
     progress: Progress | None = None,
 ) -> Obtained:
     """Bring a whole dataset into the store, its manifest included. Raises Unapproved, and nothing else."""
+    store = place.store
     manifest, fetched_bytes, failures = known_manifest(digest, store=store, find_manifest=find_manifest), 0, [""]
     if manifest is None:
-        fetched_bytes, failures = obtain_objects([digest], store, remotes, root)
+        fetched_bytes, failures = obtain_objects([digest], place, remotes)
         manifest = known_manifest(digest, store=store, find_manifest=None)
     if manifest is None:
         return Obtained(None, fetched_bytes, failures)
@@ -65,68 +65,58 @@ def obtain(
         entries = parse_manifest(manifest)
     except Unreadable as error:
         return Obtained(manifest, fetched_bytes, [f"{digest} is no dataset: {error.what}"])
-    files = obtain_files(entries, store=store, remotes=remotes, root=root, progress=progress)
+    files = obtain_files(entries, place, remotes, progress)
     return Obtained(manifest, fetched_bytes + files.fetched_bytes, files.failures)
 
 
 def obtain_files(
-    entries: Iterable[Entry],
-    *,
-    store: ObjectStore,
-    remotes: Iterable[RemoteSettings],
-    root: Path,
-    progress: Progress | None = None,
+    entries: Iterable[Entry], place: Place, remotes: Iterable[RemoteSettings], progress: Progress | None = None
 ) -> Obtained:
     """Bring files into the store."""
+    store = place.store
     missing = {entry.digest: display(entry.path) for entry in entries if not store.has(entry.digest)}
     if not missing:
         return Obtained(b"", 0, ())
     names = {f"{ALGORITHM}:{digest}": name for digest, name in missing.items()}
-    fetched_bytes, lost = _brought(list(names), store, list(remotes), root, progress)
+    fetched_bytes, lost = _brought(list(names), place, list(remotes), progress)
     return Obtained(b"", fetched_bytes, by_cause(lost.items(), names), lost)
 
 
 def obtain_objects(
-    digests: Sequence[str],
-    store: ObjectStore,
-    remotes: Iterable[RemoteSettings],
-    root: Path,
-    progress: Progress | None = None,
-    *,
-    lab_key: bytes | None = None,
+    digests: Sequence[str], place: Place, remotes: Iterable[RemoteSettings], *, lab_key: bytes | None = None
 ) -> tuple[int, list[str]]:
     """Bring objects into the store: the bytes that were fetched, and sentences on what is not there."""
+    store = place.store
     missing = [digest for digest in digests if not store.has(digest)]
-    fetched_bytes, lost = _brought(missing, store, list(remotes), root, progress, lab_key) if missing else (0, {})
+    fetched_bytes, lost = _brought(missing, place, list(remotes), None, lab_key) if missing else (0, {})
     return fetched_bytes, by_cause(lost.items())
 
 
 def _brought(
     digests: Sequence[str],
-    store: ObjectStore,
-    places: Sequence[RemoteSettings],
-    root: Path,
+    place: Place,
+    remotes: Sequence[RemoteSettings],
     progress: Progress | None,
     lab_key: bytes | None = None,
 ) -> tuple[int, dict[str, str]]:
     """The bytes that were fetched, and why which objects are still not there."""
-    if not places:
-        return 0, dict.fromkeys(digests, f"it is not in the object store {store.root}")
+    if not remotes:
+        return 0, dict.fromkeys(digests, f"it is not in the object store {place.store_folder}")
     from gitexp.datasets.remotes import open_remote
     from gitexp.datasets.remotes.transfer import fetch_objects
     from gitexp.spec.trust import require_remotes
 
-    require_remotes(places)
+    require_remotes(remotes)
 
     opened, failures = [], []
-    for place in places:
+    for remote in remotes:
         try:
-            opened.append(open_remote(place, root=root))
+            opened.append(open_remote(remote, root=place.root))
         except GitexpError as error:
-            failures.append(f"{place.name}: {error.what}" + (f" ({error.fix})" if error.fix else ""))
+            failures.append(f"{remote.name}: {error.what}" + (f" ({error.fix})" if error.fix else ""))
     if not opened:
         return 0, dict.fromkeys(digests, "; ".join(failures))
-    report = fetch_objects(opened, digests, store, progress, lab_key=lab_key)
+    report = fetch_objects(opened, digests, place.store, progress, lab_key=lab_key)
     return report.size_bytes, {failure.key: "; ".join([*failures, failure.words]) for failure in report.failures}
 
 

@@ -46,14 +46,8 @@ def obtain_pinned(pinned: str, access: Access) -> tuple[str, int]:
     from gitexp.datasets.obtain import obtain
 
     plain, fetched_bytes = _behind(pinned, access)
-    obtained = obtain(
-        plain,
-        store=access.place.store,
-        remotes=access.remotes.values(),
-        root=access.place.root,
-        find_manifest=access.find_manifest,
-        progress=access.progress,
-    )
+    remotes = access.remotes.values()
+    obtained = obtain(plain, access.place, remotes, find_manifest=access.find_manifest, progress=access.progress)
     if not obtained.complete:
         raise OutOfReach(obtained.failures)
     return plain, fetched_bytes + obtained.fetched_bytes
@@ -66,9 +60,7 @@ def _behind(pinned: str, access: Access) -> tuple[str, int]:
     from gitexp.datasets.obtain import obtain_objects
 
     place = access.place
-    fetched_bytes, failures = obtain_objects(
-        [pinned], place.store, access.remotes.values(), place.root, lab_key=place.key()
-    )
+    fetched_bytes, failures = obtain_objects([pinned], place, access.remotes.values(), lab_key=place.key())
     try:
         plain = place.plain(pinned) or place.search(pinned)
     except GitexpError as error:

@@ -1,4 +1,7 @@
-"""Hold what lies there against its contract, or describe it: here, or fetched first. Pinned or not does not matter."""
+"""Hold what lies there against its contract, describe it, or draw its rows: here, or fetched first.
+
+Where data is held against its contract or described, pinned or not does not matter.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,16 @@ from gitexp.pipelines.data import access_to
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.contract import Contract, load_contract
 from gitexp.stages.provide import Provided, provide
-from gitexp.stages.vet import contract_table
+from gitexp.stages.vet import contract_table, draw_rows
 from gitexp.tables.contracts.contract import CheckResult, check_contract
 from gitexp.tables.contracts.describe import describe
 from gitexp.tables.contracts.description import Description
 from gitexp.tables.rows.tables import header_doubt
+from gitexp.text.schema import near
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
+    from gitexp.tables.rows.splits import Drawn
 
 
 class Checked(NamedTuple):
@@ -75,6 +80,20 @@ def describe_dataset(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Describe
             splits = {name: one.indices for name, one in drawn.items()}
         found = describe(here.path, kind=kind, header=header, splits=splits, progress=progress)
         return Described(ref.name, here.built.digest, found, header_doubt(here.path, kind=kind, header=header))
+
+
+def rows_of(ref: DatasetRef, split: str, *, clone: Clone, watch: Watch) -> Drawn:
+    """The rows of a split or a sample. Raises GitexpError for an unknown one, Refused for what cannot be drawn."""
+    rules = {**ref.splits, **ref.samples}
+    if split not in rules:
+        known = ", ".join(rules) or "none"
+        raise GitexpError(
+            f"Dataset {ref.name} has no split or sample {split}{near(split, rules)} (there are: {known})",
+            fix=f"[datasets.{ref.name}.splits.{split}]    in the catalogue",
+        )
+    with watch(f"data {ref.name}") as progress:
+        access = access_to(clone, progress)
+        return draw_rows(ref, provide(ref, access).path, access.place)[split]
 
 
 def _contract(ref: DatasetRef, access: Access) -> Contract | None:

@@ -274,7 +274,7 @@ def _all_here(
     files = (entry for one in wanted if one.need is None for entry in one.entries or ())
     for some in _batches(files):
         # Where any is not to be had nothing is placed: what comes after it is not looked for.
-        others = obtain_files(some, store=place.store, remotes=remotes, root=place.root, progress=progress)
+        others = obtain_files(some, place, remotes, progress)
         fetched_bytes += others.fetched_bytes
         failures += others.failures
         if failures:
@@ -310,7 +310,7 @@ def _obtained(
     fetched_bytes, manifest = 0, None
     failures: Sequence[str]
     if entries is None:
-        fetched_bytes, failures = obtain_objects([need.digest], place.store, remotes, place.root, lab_key=place.key())
+        fetched_bytes, failures = obtain_objects([need.digest], place, remotes, lab_key=place.key())
         if failures:
             more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)
             fetched_bytes += more_bytes
@@ -340,7 +340,7 @@ def _some_obtained(
             if content is not None:
                 place.store.put_bytes(content)
     remotes = list(clone.config.remotes.values())
-    files = obtain_files(lacking, store=place.store, remotes=remotes, root=place.root, progress=progress)
+    files = obtain_files(lacking, place, remotes, progress)
     if not files.failures:
         return files.fetched_bytes, ()
     more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)

@@ -34,11 +34,11 @@ def get_digest(clone: Clone, digest: str, *, folder: Path, watch: Watch) -> Got:
         with watch("fetching") as progress:
             if _looks_like_manifest(path) and not place.store.is_whole(full, lab_key=lab_key):
                 place.store.remove(full)
-            more_bytes, failures = obtain_objects([full], place.store, remotes, place.root, lab_key=lab_key)
+            more_bytes, failures = obtain_objects([full], place, remotes, lab_key=lab_key)
             if failures:
                 raise GitexpError(f"{full} is not to be had", details=[f"  {one}" for one in failures[:SHOWN]], fix=fix)
             entries = _dataset_at(path) or [Entry(digits.encode(), digits)]
-            files = obtain_files(entries, store=place.store, remotes=remotes, root=place.root, progress=progress)
+            files = obtain_files(entries, place, remotes, progress)
             fetched_bytes += more_bytes + files.fetched_bytes
             if files.failures:
                 raise GitexpError(

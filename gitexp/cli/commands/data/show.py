@@ -33,7 +33,7 @@ def command(name: str, split: str | None, as_json: bool) -> int:
     with opened_here() as here:
         [ref] = entries_of(here.config, [name])
         if split is not None:
-            from gitexp.pipelines.divide import rows_of
+            from gitexp.pipelines.examine import rows_of
 
             drawn = rows_of(ref, split, clone=here.clone, watch=ProgressBar)
             lines = drawn.lines.decode()
