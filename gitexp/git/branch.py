@@ -49,10 +49,10 @@ def branch_tip(repo: Repo, branch: str) -> str | None:
 
 def write_root(repo: Repo) -> str:
     """Store the constant first commit of every experiments branch and return its id."""
-    from gitexp.git.objects import sync_objects, write_commit, write_tree
+    from gitexp.git.objects import sync_objects, write_commit
 
     blob = line(repo, "hash-object", "-w", "--no-filters", "--stdin", feed=ROOT_README.encode())
-    tree = write_tree(repo, [f"100644 blob {blob}\tREADME.md"])
+    tree = line(repo, "mktree", feed=f"100644 blob {blob}\tREADME.md\n".encode())
     root = write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
     sync_objects(repo, (blob, tree, root))
     return root

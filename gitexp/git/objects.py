@@ -113,11 +113,6 @@ class _TreeWriter:
         return oid
 
 
-def write_tree(repo: Repo, entries: Sequence[str]) -> str:
-    """Store a tree from `MODE TYPE ID<tab>NAME` entries in any order and return its id."""
-    return line(repo, "mktree", feed="".join(f"{entry}\n" for entry in entries).encode())
-
-
 def write_commit(
     repo: Repo,
     *,

@@ -20,7 +20,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, line, revision
 from gitexp.git.standing import ROOTS
 
-VERSION_LINE = b'["gitexp index", 5]\n'
+VERSION_LINE = b'["gitexp index", 6]\n'
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 _TIP, _EVENT = b'["tip", "', b'["event", "'  # how lines begin that are no rows
 
@@ -33,17 +33,17 @@ class Row(NamedTuple):
     attempt: int
     finished: float  # seconds since 1970, UTC
     ordered: float  # the same, or when it was recorded, where it claims to have ended a day or more after that
-    recipe: str
-    kind: str  # run, smoke, rerun
-    status: str
-    duration_s: float | None
     author: str
-    clean: bool  # False: the tree differed from its commit, or was edited while the program ran
-    seed: int | None
-    message: str | None  # the user's, its first line
-    defects: int
     metrics: dict[str, float | int]
-    problem: str | None  # why the record cannot be read, in one line; None: it can
+    status: str
+    recipe: str = ""
+    kind: str = "run"  # run, smoke, rerun
+    duration_s: float | None = None
+    clean: bool = True  # False: the tree differed from its commit, or was edited while the program ran
+    seed: int | None = None
+    message: str | None = None  # the user's, its first line
+    defects: int = 0
+    problem: str | None = None  # why the record cannot be read, in one line; None: it can
     held_out: str = ""  # the same for runs with the same held-out rows; empty where none are recorded
     lost: bool = False  # `problem` is this clone's: it lacks objects of a record that may be whole elsewhere
 

@@ -14,7 +14,7 @@ from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import BLOCK, ObjectReader
 from gitexp.git.repo import Repo, output
 from gitexp.history.cache import Row
-from gitexp.history.read import parse_tree
+from gitexp.history.read import parse_tree, parts_of
 from gitexp.history.walk import Runs
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
@@ -115,7 +115,7 @@ def manifest_at(reader: ObjectReader, commit: str, name: str, *, digest: str) ->
     found = reader.find(f"{commit}:data/{name}.xxh128")
     if found is None or found[1] is None:
         return None
-    manifest = b"".join(reader.read(part) or b"" for part in _parts(found[1], len(commit) // 2)) or found[1]
+    manifest = b"".join(reader.read(part) or b"" for part in parts_of(found[1], len(commit) // 2)) or found[1]
     return manifest if dataset_digest(manifest) == digest else None
 
 
@@ -123,7 +123,7 @@ def manifest_blocks(reader: ObjectReader, commit: str, name: str) -> Iterator[by
     """The same in pieces of whole lines, whatever it is; nothing where it is not there."""
     found = reader.find(f"{commit}:data/{name}.xxh128", limit=BLOCK << 4)
     if found is not None:
-        for oid in _parts(found[1] or b"", len(commit) // 2) or [found[0]]:
+        for oid in parts_of(found[1] or b"", len(commit) // 2) or [found[0]]:
             yield from reader.blocks(oid)
 
 
@@ -156,7 +156,7 @@ def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
         found = reader.find(below[name])
     if found is None:
         raise Lacking
-    parts = _parts(found[1] or b"", len(commit) // 2)
+    parts = parts_of(found[1] or b"", len(commit) // 2)
     contents = [reader.find(oid) for oid in parts] if parts else [found]
     if None in contents:
         raise Lacking
@@ -166,17 +166,12 @@ def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
 def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
     """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
     tip = tip_to_read(find_tips(repo, branch), remote=repo.settings.get("gitexp.remote"))
-    rows = Runs(repo, tip, reader=reader).all()
-    tried = set()
-    for use in uses(repo, reader, rows):
+    having: dict[str, list[str]] = {}
+    for use in uses(repo, reader, Runs(repo, tip, reader=reader).all()):
         if use.record.digest == digest:
-            found = reader.find(f"{use.row.commit}:data/{use.record.name}.xxh128")
-            if found is not None and found[0] not in tried:
-                tried.add(found[0])
-                manifest = manifest_at(reader, use.row.commit, use.record.name, digest=digest)
-                if manifest is not None:
-                    return manifest
-    return None
+            having.setdefault(use.record.name, []).append(use.row.commit)
+    found = (manifest_among(repo, reader, commits, name, digest=digest) for name, commits in having.items())
+    return next((manifest for manifest in found if manifest is not None), None)
 
 
 class _Searched:
@@ -205,7 +200,7 @@ class _Searched:
         key = (oid, algorithm)
         if key not in self._entries:
             content = self._reader.read(oid) or b""
-            parts = _parts(content, len(oid) // 2)
+            parts = parts_of(content, len(oid) // 2)
             self._entries[key] = (
                 [entry for part in parts for entry in self.manifest(part, algorithm)]
                 if parts
@@ -234,14 +229,6 @@ def _line_starts(content: bytes, beginning: bytes) -> Iterator[int]:
     while at >= 0:
         yield at + 1
         at = content.find(b"\n" + beginning, at + 1)
-
-
-def _parts(content: bytes, id_bytes: int) -> list[str]:
-    """The object ids of a manifest's parts, where `content` is the folder of them; none where it is a manifest."""
-    if b"\0" not in content[:64]:
-        return []
-    tree = parse_tree(content, id_bytes=id_bytes)
-    return [tree[name] for name in sorted(tree)] if tree and all(name.isdigit() for name in tree) else []
 
 
 def _records(content: bytes | None) -> Mapping[str, DatasetRecord]:

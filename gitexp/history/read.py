@@ -228,10 +228,13 @@ def manifest_parts(reader: ObjectReader, run: Run, name: str) -> Sequence[str] |
     if found is None:
         return None
     oid, content = found
-    parts = parse_tree(content, id_bytes=len(oid) // 2) if content and b"\0" in content[:64] else {}
-    if not parts or not all(part.isdigit() for part in parts):
-        return [oid]
-    return [parts[part] for part in sorted(parts)]
+    return parts_of(content or b"", len(oid) // 2) or [oid]
+
+
+def parts_of(content: bytes, id_bytes: int) -> list[str]:
+    """The object ids of a manifest's parts, where `content` is the folder of them; none where it is a manifest."""
+    tree = parse_tree(content, id_bytes=id_bytes) if b"\0" in content[:64] else {}
+    return [tree[name] for name in sorted(tree)] if all(name.isdigit() for name in tree) else []
 
 
 def read_output(reader: ObjectReader, run: Run) -> str | None:

@@ -197,18 +197,18 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
     width = len(_FIELDS)
     commits = [fields[i : i + width] for i in range(0, len(fields) - width, width)]
     gone = any(mark.strip() == "<" for mark, *_ in commits)
-    runs, events = list[tuple[str, int, int, str, str]](), list[Event]()
+    runs, events = list[RunCommit](), list[Event]()
     for _, oid, at, ct, author, run, kind, about in commits:
         if run.strip():
-            runs.append((oid, int(at or 0), int(ct or 0), author, run.strip()))
+            runs.append(RunCommit(oid, int(at or 0), int(ct or 0), author[:200], run.strip()))
         elif kind.strip():
             said = float(min(int(at or 0), LAST_SECOND))
             events.append(Event(kind.strip()[:200], about.strip()[:200], said, author[:200], oid))
-    found = reader.find_many((f"{oid}:{file}" for oid, *_ in runs for file in _FILES), limit=LARGEST)
+    found = reader.find_many((f"{one.id}:{file}" for one in runs for file in _FILES), limit=LARGEST)
     rows, absent = list[Row](), dict[int, list[str]]()
     for number, one in enumerate(runs):
         parts = [next(found) for _ in _FILES]
-        rows.append(read_row(*one, *parts))
+        rows.append(read_row(one, *parts))
         if None in parts:
             absent[number] = [name for name, part in zip(_FILES, parts, strict=True) if part is None]
     todo = sorted(absent.items(), reverse=True)
@@ -242,43 +242,44 @@ def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:
     )
 
 
-def read_row(
-    commit: str,
-    authored: int,
-    committed: int,
-    author: str,
-    trailer: str,
-    record: Found,
-    metrics: Found,
-    data: Found,
-) -> Row:
+class RunCommit(NamedTuple):
+    """The commit of a run, by its header; dates are in seconds since 1970, the trailer is what it calls the run."""
+
+    id: str
+    authored: int
+    committed: int
+    author: str
+    trailer: str
+
+
+def read_row(commit: RunCommit, record: Found, metrics: Found, data: Found) -> Row:
+    """A run as the index has it, whatever may be wrong with its record."""
     try:
         run = load_record(_text(record, "run.toml"))
-        if run.id != trailer:
-            raise GitexpError(f"run.toml is of run {run.id}, the commit message of {trailer[:40]}")
+        if run.id != commit.trailer:
+            raise GitexpError(f"run.toml is of run {run.id}, the commit message of {commit.trailer[:40]}")
     except GitexpError as error:
-        return _unreadable(commit, authored, committed, author, trailer, problem=error.what)
+        return _unreadable(commit, problem=error.what)
     try:
         values = load_metrics(_text(metrics, "metrics.toml")) if metrics is not None else {}
     except GitexpError:
         values = {}  # `show` and `diff` say so; a listing is of what can be read
     return Row(
         id=run.id,
-        commit=commit,
+        commit=commit.id,
         attempt=run.attempt,
         finished=run.finished.timestamp(),
-        ordered=_ordered(run.finished.timestamp(), committed),
+        ordered=_ordered(run.finished.timestamp(), commit.committed),
         recipe=run.recipe[:200],
         kind=run.kind,
         status=run.status,
         duration_s=run.duration_s,
-        author=author[:200],
+        author=commit.author,
         clean=run.code.clean and not run.code.edited_count,
         seed=run.seed,
         message=run.message.strip().splitlines()[0][:500] if run.message and run.message.strip() else None,
         defects=len(run.defects),
         metrics=dict(list(values.items())[:METRICS_LIMIT]),
-        problem=None,
         held_out=_held_out(run, data),
     )
 
@@ -298,29 +299,14 @@ def _ordered(finished: float, committed: int) -> float:
     return float(min(committed, LAST_SECOND)) if finished > committed + A_DAY_S else finished
 
 
-def _unreadable(commit: str, authored: int, committed: int, author: str, trailer: str, *, problem: str) -> Row:
+def _unreadable(commit: RunCommit, *, problem: str) -> Row:
     try:
-        run_id = str(RunId(trailer))
+        run_id = str(RunId(commit.trailer))
     except ValueError:
-        run_id, problem = "?", f"its Gitexp-Run is not a run id: {trailer[:40]!r}"
-    return Row(
-        id=run_id,
-        commit=commit,
-        attempt=1,
-        finished=float(min(authored, LAST_SECOND)),
-        ordered=_ordered(float(min(authored, LAST_SECOND)), committed),
-        recipe="",
-        kind="run",
-        status="unreadable",
-        duration_s=None,
-        author=author[:200],
-        clean=True,
-        seed=None,
-        message=None,
-        defects=0,
-        metrics={},
-        problem=problem[:500],
-    )
+        run_id, problem = "?", f"its Gitexp-Run is not a run id: {commit.trailer[:40]!r}"
+    ended = float(min(commit.authored, LAST_SECOND))
+    ordered = _ordered(ended, commit.committed)
+    return Row(run_id, commit.id, 1, ended, ordered, commit.author, {}, "unreadable", problem=problem[:500])
 
 
 def _text(found: Found, name: str) -> str:

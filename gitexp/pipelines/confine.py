@@ -15,7 +15,7 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, finish, output, start
+from gitexp.git.repo import Repo, output
 from gitexp.history.datause import manifest_at
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import display
@@ -63,7 +63,7 @@ def check_published(clone: Clone, runs: Sequence[str]) -> Looked | None:
         for commit, record in recorded:
             _add_recorded(known, reader, place, commit, record)
         blobs = _blobs(repo, runs)
-        held = [(blob, why) for blob in blobs if (why := _held(known, repo, reader, blob)) is not None]
+        held = [(blob, why) for blob in blobs if (why := _held(known, reader, blob)) is not None]
         names = tuple(
             dict.fromkeys([ref.name for ref in restricted] + [record.entry or record.name for _, record in recorded])
         )
@@ -121,28 +121,22 @@ def _blobs(repo: Repo, runs: Sequence[str]) -> list[_Blob]:
     return [_Blob(oid, size_of[oid], path) for oid, path in sorted(places, key=lambda at: at[1]) if oid in size_of]
 
 
-def _held(known: RestrictedBytes, repo: Repo, reader: ObjectReader, blob: _Blob) -> str | None:
+def _held(known: RestrictedBytes, reader: ObjectReader, blob: _Blob) -> str | None:
     """Why this file may not be published; None: it may."""
     dataset = known.at(blob.path)
     if dataset is not None:
         content = reader.read(blob.oid) if blob.size < 1 << 12 else None
         return f"dataset {dataset}" if blob.size and not (content or b"").startswith(POINTER) else None
-    owner = known.owner(blob.size, lambda: _digest(repo, reader, blob), thorough=True)
+    owner = known.owner(blob.size, lambda: _digest(reader, blob), thorough=True)
     return None if owner is None else f"the bytes of {owner.file}, dataset {owner.dataset}"
 
 
-def _digest(repo: Repo, reader: ObjectReader, blob: _Blob) -> str:
+def _digest(reader: ObjectReader, blob: _Blob) -> str:
     from xxhash import xxh3_128
 
-    content = reader.read(blob.oid)
-    if content is not None:
-        return str(xxh3_128(content).hexdigest())
-    state = xxh3_128()  # too large to be held in memory
-    reading = start(repo.root, "cat-file", "blob", blob.oid)
-    assert reading.stdout is not None
-    while block := reading.stdout.read(1 << 20):
+    state = xxh3_128()
+    for block in reader.blocks(blob.oid):
         state.update(block)
-    finish(reading)
     return str(state.hexdigest())
 
 

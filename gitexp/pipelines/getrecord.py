@@ -36,8 +36,8 @@ def get_code(repo: Repo, run: Run, *, folder: Path) -> Got:
         raise GitexpError(
             f"{folder} is there already; the code of a run goes to a folder of its own", fix="name another with --to"
         )
-    listed = [line.split(b"\t", 1) for line in _listing(repo, run) if line]
-    modes = {path: about.split() for about, path in listed}
+    listing = output(repo, "ls-tree", "-r", "-z", "--full-tree", f"{run.commit}:{CODE}").split(b"\0")
+    modes = {path: about.split() for about, _, path in (line.partition(b"\t") for line in listing if line)}
     entries = parse_manifest(dump_manifest(Entry(path, "0" * 32) for path in modes), where="code/")
     refuse_repositories(entries)
     beside, size_bytes = f".gitexp-{os.urandom(6).hex()}".encode(), 0
@@ -56,10 +56,6 @@ def get_code(repo: Repo, run: Run, *, folder: Path) -> Got:
 
             shutil.rmtree(beside, ignore_errors=True, dir_fd=around.fd)
     return Got([CODE], len(modes), size_bytes, 0)
-
-
-def _listing(repo: Repo, run: Run) -> list[bytes]:
-    return output(repo, "ls-tree", "-r", "-z", "--full-tree", f"{run.commit}:{CODE}").split(b"\0")
 
 
 def _write(reader: ObjectReader, path: bytes, about: list[bytes], made: Below) -> int:

@@ -28,7 +28,7 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.compare import compare
 from gitexp.history.read import Run
-from gitexp.history.walk import read_row
+from gitexp.history.walk import RunCommit, read_row
 from gitexp.record.run import NewerFormat
 
 A = "kkkkllllmmmmnnnn"
@@ -277,7 +277,7 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
         Screen(width=80, height=None, colour=False),
     )
     record, metrics, data = (("0", parts[name]) for name in ("run.toml", "metrics.toml", "data.toml"))
-    row = read_row(bad.commit, 1, 1, "B", A, record=record, metrics=metrics, data=data)
+    row = read_row(RunCommit(bad.commit, 1, 1, "B", A), record, metrics, data)
     strict(document(runs=[unreadable_shape(row) if row.problem else run_shape(bad, row)]))
     strict(document(run=whole_run_shape(bad, row)))
     csv_table([row])
