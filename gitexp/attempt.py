@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.clone import Clone
+from gitexp.record.digests import Oid
 from gitexp.record.identity import Code, RunId, as_plain
 from gitexp.record.manifest import ALGORITHM
 from gitexp.record.written import Written
@@ -152,6 +153,7 @@ def read_submission(folder: Path) -> Submission | None:
         return None
     try:
         code = Code(**{"clean": False, **_fields(Code, document.get("code", {}))})
+        code = code._replace(commit=Oid(code.commit) if code.commit else None)
         written = load_written(document.get("metric_files", {}))
         return Submission(**_fields(Submission, document) | {"code": code, "metric_files": written})
     except (TypeError, AttributeError) as error:

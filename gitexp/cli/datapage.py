@@ -15,6 +15,7 @@ from gitexp.errors import counted
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
 from gitexp.history.versions import Version
+from gitexp.record.digests import Digest
 from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule
 from gitexp.spec.lineage import Ancestor
 from gitexp.stages.look import STATES, Look
@@ -36,8 +37,9 @@ def short(digest: str | None) -> str:
     """The beginning of a digest: enough to tell versions apart, and for `gitexp data runs`."""
     if digest is None:
         return "-"
-    algorithm, _, digits = digest.rpartition(":")
-    return safe(digits[:SHORT] if algorithm in ("", "xxh128") else f"{algorithm}:{digits[:SHORT]}")
+    known = Digest(digest)
+    digits = known.digits[:SHORT]
+    return safe(digits if known.algorithm in ("", "xxh128") else f"{known.algorithm}:{digits}")
 
 
 def catalogue_table(looks: Sequence[Look], *, on: Screen) -> str:

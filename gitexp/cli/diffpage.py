@@ -31,7 +31,7 @@ from gitexp.history.compare import Comparison, DataChange
 from gitexp.history.inputs import KeyChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
-from gitexp.spec.catalogue import is_keyed
+from gitexp.record.digests import Digest
 
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them
@@ -190,7 +190,7 @@ def _data(found: Comparison, *, on: Screen) -> str:
         style = {"identical": "dim", "added": "green", "removed": "red"}.get(change.state, "yellow")
         why = ""
         if change.state == "not comparable":
-            one_key = not (is_keyed(change.a or "") and is_keyed(change.b or ""))
+            one_key = not (Digest(change.a or "").keyed and Digest(change.b or "").keyed)
             why = ": one of them is recorded under a key" if one_key else ": recorded under another key"
         text += f"  {safe(change.name)}  {on.paint(change.state + why, style)}{_count(change)}\n"
         for sign, paths in (("+", change.added), ("-", change.removed), ("~", change.changed)):

@@ -9,8 +9,8 @@ import click
 from gitexp.attempt import Checked
 from gitexp.cli.render import coloured, safe
 from gitexp.errors import counted
-from gitexp.git.repo import algorithm
 from gitexp.pipelines.run import Done
+from gitexp.record.digests import Oid
 from gitexp.record.identity import visible
 from gitexp.record.message import ending, short
 from gitexp.record.metrics import foremost
@@ -54,7 +54,7 @@ def dry_run_shape(checked: Checked, flow: tuple[str, ...]) -> dict[str, Any]:
         **(components if checked.recipe.made_of_components else {}),
         "data": {name: dataset.record.digest for name, dataset in checked.datasets.items()},
         "code": {
-            "commit": f"{algorithm(head.commit)}:{head.commit}",
+            "commit": Oid.of(head.commit),
             "clean": checked.surveyed.clean,
             "changed": [visible(change.path) for change in checked.surveyed.changes],
         },

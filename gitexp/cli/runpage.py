@@ -31,6 +31,7 @@ from gitexp.history.compare import goals_in_order, metric_changes, run_metric_ch
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
+from gitexp.record.digests import Oid
 from gitexp.record.run import RunRecord
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _changed(run: Run, before: Run | None) -> Iterator[Fact]:
 
 def _code(record: RunRecord) -> Iterator[tuple[str, str, str]]:
     code = record.code
-    oid = (code.commit or "").partition(":")[2][:10]
+    oid = Oid(code.commit or "").digits[:10]
     where = f" on {safe(code.branch)}" if code.branch else ""
     yield "code", f"{safe(oid) or 'no commit'}{where}  {safe((code.subject or '')[:VALUE_LIMIT])}".rstrip(), ""
     if not code.clean:

@@ -13,6 +13,7 @@ from gitexp.datasets.hashing import Hasher
 from gitexp.datasets.sections import Section, Span, lines_of, patched, sizes, stats_of
 from gitexp.datasets.walk import Problem, folders
 from gitexp.errors import Refused, beyond
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Built(NamedTuple):
 
     path: Path
     manifest: bytes
-    digest: str
+    digest: Digest
     files: int
     size_bytes: int
     sections: Mapping[bytes, Section]  # by folder
@@ -76,11 +77,11 @@ def manifests_of(built: Built) -> dict[str, bytes]:
     return {"xxh128": built.manifest} | ({} if built.sha256 is None else {"sha256": built.sha256})
 
 
-def strong_digest(manifest: bytes) -> str:
+def strong_digest(manifest: bytes) -> Digest:
     """`sha256:…` of a manifest's bytes."""
     from hashlib import sha256
 
-    return f"sha256:{sha256(manifest).hexdigest()}"
+    return Digest(f"sha256:{sha256(manifest).hexdigest()}")
 
 
 def build_readable(
@@ -189,13 +190,13 @@ def _whole(sections: Mapping[bytes, Section], algorithm: Algorithm) -> bytes:
 def _remember(cache: StatCache, cached: Cached | None, built: Built) -> None:
     from gitexp.datasets.statcache import Cached
 
-    digest = built.digest.partition(":")[2]
+    digest = built.digest.digits
     if cached is not None and digest == cached.manifest and cached.sections.keys() == built.sections.keys():
         has_manifests = cache.manifest_file(digest) and cache.manifest_file(cached.sha256_manifest or digest)
         if has_manifests and all(built.sections[prefix] is section for prefix, section in cached.sections.items()):
             return  # as it was
     strong = dataset_digest(built.sha256) if built.sha256 is not None else ""
-    fresh = Cached(built.sections, digest, strong.partition(":")[2])
+    fresh = Cached(built.sections, digest, Digest(strong).digits)
     manifests = [built.manifest] if built.sha256 is None else [built.manifest, built.sha256]
     cache.save(built.path, fresh, manifests, sha256=built.sha256 is not None)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused
-from gitexp.spec.catalogue import is_keyed
+from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -55,7 +55,7 @@ def obtain_pinned(pinned: str, access: Access) -> tuple[str, int]:
 
 def _behind(pinned: str, access: Access) -> tuple[str, int]:
     """The plain digest that is pinned, and what was fetched to learn it."""
-    if not is_keyed(pinned):
+    if not Digest(pinned).keyed:
         return pinned, 0
     from gitexp.datasets.obtain import obtain_objects
 
@@ -72,7 +72,7 @@ def _behind(pinned: str, access: Access) -> tuple[str, int]:
 
 def manifest_behind(pinned: str, access: Access) -> bytes | None:
     """The manifest of a digest, which may be keyed, from the store or from a record; None where neither has it."""
-    if not is_keyed(pinned):
+    if not Digest(pinned).keyed:
         from gitexp.datasets.obtain import known_manifest
 
         return known_manifest(pinned, store=access.place.store, find_manifest=access.find_manifest)

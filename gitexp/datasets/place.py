@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.spec.catalogue import is_keyed
+from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
     from gitexp.datasets.objects.store import ObjectStore
@@ -102,31 +102,31 @@ class Place(NamedTuple):
 
     def fingerprint(self) -> str:
         """What tells the lab's key from others, and nothing more. Raises GitexpError without a key."""
-        return _keyed("gitexp key", self.key()).rpartition(":")[2][:8]
+        return _keyed("gitexp key", self.key()).digits[:8]
 
     @property
     def has_key(self) -> bool:
         """Whether this clone can tell what is behind keyed digests."""
         return bool(self.settings.get(KEY))
 
-    def keyed(self, digest: str) -> str:
+    def keyed(self, digest: str) -> Digest:
         """`hmac-sha256:…` of a digest, under the lab's key."""
         return _keyed(digest, self.key())
 
     def as_keyed(self, digest: str) -> str:
         """The same, where it is not keyed yet."""
-        return digest if is_keyed(digest) else self.keyed(digest)
+        return digest if Digest(digest).keyed else self.keyed(digest)
 
     def same(self, one: str, other: str) -> bool:
         """Whether two digests, each of which may be keyed, are of the same data. Raises GitexpError without a key."""
-        if is_keyed(one) == is_keyed(other):
+        if Digest(one).keyed == Digest(other).keyed:
             return one == other
-        plain, keyed = (other, one) if is_keyed(one) else (one, other)
+        plain, keyed = (other, one) if Digest(one).keyed else (one, other)
         return self.keyed(plain) == keyed
 
     def plain(self, digest: str) -> str | None:
         """The digest behind a keyed one, where the store has its manifest; a plain one as it is. Raises GitexpError."""
-        if not is_keyed(digest):
+        if not Digest(digest).keyed:
             return digest
         self.key()
         if not self.store.has(digest):
@@ -149,13 +149,13 @@ class Place(NamedTuple):
         """The digest behind a keyed one, where the store has its manifest under that alone. Looks at every object."""
         key = self.key()
         for stored in self.store.objects():
-            if not is_keyed(stored.digest) and _keyed(stored.digest, key) == digest:
+            if not stored.digest.keyed and _keyed(stored.digest, key) == digest:
                 self.store.put_keyed(self.store.read_bytes(stored.digest), digest=digest)
                 return stored.digest
         return None
 
 
-def _keyed(digest: str, key: bytes) -> str:
+def _keyed(digest: str, key: bytes) -> Digest:
     import hmac
 
-    return "hmac-sha256:" + hmac.new(key, digest.encode(), "sha256").hexdigest()
+    return Digest("hmac-sha256:" + hmac.new(key, digest.encode(), "sha256").hexdigest())

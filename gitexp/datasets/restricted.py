@@ -16,6 +16,7 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.sources.looks import DVC, pointer_text
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import GitexpError
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import display, parse_manifest
 from gitexp.spec.catalogue import DatasetRef
 
@@ -83,7 +84,7 @@ class RestrictedBytes:
     def add_manifest(self, dataset: str, manifest: bytes) -> None:
         """What a version of a dataset consists of."""
         for entry in parse_manifest(manifest):
-            size = self._place.store.size_bytes(f"xxh128:{entry.digest}")
+            size = self._place.store.size_bytes(Digest.xxh128(entry.digest))
             public = os.path.basename(entry.path) in BESIDE or _is_license(entry.path)
             if public or (size is not None and size < LEAST):
                 continue

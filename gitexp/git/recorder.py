@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import gitexp
-from gitexp.git.repo import algorithm
+from gitexp.record.digests import Oid
 from gitexp.record.identity import Recorder
 
 PACKAGE = Path(gitexp.__file__).parent
@@ -44,7 +44,7 @@ class Asked:
         if not commit.isalnum():
             return Recorder(gitexp.__version__)
         changed = any(line and line[0] != "#" for line in lines)
-        return Recorder(gitexp.__version__, f"{algorithm(commit)}:{commit}", changed)
+        return Recorder(gitexp.__version__, Oid.of(commit), changed)
 
 
 def _noted() -> Recorder:
@@ -60,7 +60,7 @@ def _noted() -> Recorder:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Recorder(gitexp.__version__)
     where = None if url.startswith("file:") else redact_url(url)
-    return Recorder(gitexp.__version__, f"{algorithm(commit)}:{commit}" if commit.isalnum() else None, None, where)
+    return Recorder(gitexp.__version__, Oid.of(commit) if commit.isalnum() else None, None, where)
 
 
 def user_name() -> str | None:

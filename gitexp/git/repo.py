@@ -253,8 +253,3 @@ def _start_revision(repo: Repo, text: str) -> subprocess.Popen[bytes]:
 def is_ancestor(repo: Repo, older: str, newer: str) -> bool:
     """Whether `older` is `newer` or in its history. Raises GitFailed where git cannot tell."""
     return agrees(repo, "merge-base", "--is-ancestor", older, newer)
-
-
-def algorithm(oid: str) -> str:
-    """`sha1` or `sha256`, told by the length of an object id."""
-    return "sha256" if len(oid) == 64 else "sha1"

@@ -77,8 +77,7 @@ def _start_commits(repo: Repo, a: Run, b: Run) -> Process:
 def _code_commit(run: Run) -> str | None:
     """The commit that the run says its code was, as an id that is safe to give to git; it is only a hint."""
     hint = run.record.code.commit if run.record else None
-    oid = (hint or "").partition(":")[2]
-    return oid if len(oid) in (40, 64) and not oid.strip(HEX) else None
+    return hint.digits if hint is not None and hint.right else None
 
 
 def _code_change(a: Run, b: Run, *, files: Process, commits: Process) -> CodeChange:

@@ -17,11 +17,10 @@ from gitexp.history.cache import Row
 from gitexp.history.read import parse_tree, parts_of
 from gitexp.history.walk import Runs
 from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest
 from gitexp.text.bounded import LARGEST, Unreadable
 
-_KEYED = "hmac-sha256"
-_DIGITS = {"xxh128": 32, "sha256": 64, _KEYED: 64}
 SHORTEST = 6  # digits of a digest that are enough, where they are unique
 _HEX = "0123456789abcdef"
 
@@ -51,14 +50,15 @@ class Wanted(NamedTuple):
 
     def fits(self, digest: str) -> bool:
         """Whether a digest with its algorithm may be the one that is meant."""
-        algorithm, _, digits = digest.partition(":")
-        return self.algorithm in (None, algorithm) and digits.startswith(self.digits)
+        asked = Digest(digest)
+        return self.algorithm in (None, asked.algorithm) and asked.digits.startswith(self.digits)
 
 
 def wanted_digest(text: str) -> Wanted:
     """What is meant by `xxh128:8f3a…`, `8f3a…` or `8f3ab2`. Raises GitexpError."""
-    algorithm, _, digits = text.strip().lower().rstrip("….").rpartition(":")
-    longest = _DIGITS.get(algorithm, max(_DIGITS.values()) if not algorithm else 0)
+    typed = Digest(text.strip().lower().rstrip("…."))
+    algorithm, digits = typed.algorithm, typed.digits
+    longest = Digest.lengths.get(algorithm, 0 if algorithm else max(Digest.lengths.values()))
     if not longest or digits.strip(_HEX) or not SHORTEST <= len(digits) <= longest:
         raise GitexpError(
             f"{text!r} is no digest",
@@ -102,7 +102,7 @@ def find_bytes(repo: Repo, reader: ObjectReader, rows: Sequence[Row], wanted: Se
     for row in rows:
         artifacts, data = next(ids), next(ids)
         for entry in searched.manifest(artifacts, XXH128) if artifacts is not None else ():
-            hits.append(Hit(row, f"xxh128:{entry.digest}", "artifact", display(entry.path)))
+            hits.append(Hit(row, Digest.xxh128(entry.digest), "artifact", display(entry.path)))
         for name, algorithm, oid in searched.manifests_in(data) if data is not None else ():
             for entry in searched.manifest(oid, algorithm):
                 hits.append(Hit(row, f"{algorithm.name}:{entry.digest}", "file", name, display(entry.path)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.spec.catalogue import is_keyed
+from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
     from gitexp.history.read import Run
@@ -170,7 +170,7 @@ def data_state(a: Any, b: Any) -> str:
     """
     if a is None or b is None:
         return "added" if a is None else "removed"
-    keyed = [is_keyed(one.digest or "") for one in (a, b)]
+    keyed = [Digest(one.digest or "").keyed for one in (a, b)]
     if None not in (a.digest, b.digest) and (a.key != b.key if all(keyed) else any(keyed)):
         return "not comparable"
     if a.digest is None or a.digest != b.digest:

@@ -13,13 +13,13 @@ from gitexp.datasets.objects.names import name_of
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, Entry, display, parse_blocks, parse_manifest
 from gitexp.spec.catalogue import dataset_name
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
 _ARTIFACTS = "artifacts.xxh128"
 _PARTS = ("data.toml", _ARTIFACTS, "run.toml")
-KEYED = "hmac-sha256:"
 
 
 class DatasetNeed(NamedTuple):
@@ -29,7 +29,7 @@ class DatasetNeed(NamedTuple):
     record: DatasetRecord
 
     @property
-    def digest(self) -> str:
+    def digest(self) -> Digest:
         """`xxh128:…`, or `hmac-sha256:…` where the manifest is not recorded."""
         assert self.record.digest is not None
         return self.record.digest
@@ -37,7 +37,7 @@ class DatasetNeed(NamedTuple):
     @property
     def hidden(self) -> bool:
         """Whether the record tells neither its digest nor its manifest."""
-        return self.digest.startswith(KEYED)
+        return self.digest.keyed
 
 
 class FileNeed(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
+from gitexp.record.digests import Digest
 from gitexp.record.run import RunRecord, load_run
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
@@ -155,7 +156,7 @@ class Run:
                 count += block.count(b"\n")
                 if len(first) < MOST_ARTIFACTS:
                     entries = parse_blocks([block], where=ARTIFACTS)
-                    first += [(display(entry.path), f"xxh128:{entry.digest}") for entry in entries]
+                    first += [(display(entry.path), Digest.xxh128(entry.digest)) for entry in entries]
         except GitexpError as error:
             self.problems.append(error.what)
             return Artifacts(0, [])

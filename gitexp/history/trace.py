@@ -10,6 +10,7 @@ from gitexp.history.datause import uses
 from gitexp.history.read import read_run
 from gitexp.history.select import History
 from gitexp.record.datarecord import DatasetRecord
+from gitexp.record.digests import Digest
 from gitexp.spec.catalogue import DatasetRef, Derived
 from gitexp.spec.lineage import Ancestor, ancestors
 from gitexp.text.schema import near
@@ -83,6 +84,6 @@ def _with_inputs(ref: DatasetRef, history: History, reader: ObjectReader) -> Dat
         data = read_run(reader, history.select(ref.derived.run).commit).data
     except GitexpError:
         return ref  # not a run of this clone
-    parents: dict[str, str | None] = {one.entry or one.name: one.digest for one in data.values() if one.digest}
+    parents: dict[str, Digest | None] = {one.entry or one.name: one.digest for one in data.values() if one.digest}
     parents.pop(ref.name, None)
     return ref._replace(derived=ref.derived._replace(parents=parents))

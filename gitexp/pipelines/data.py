@@ -15,7 +15,8 @@ from gitexp.datasets.ready import Dataset
 from gitexp.errors import Refused
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord
-from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.record.digests import Digest
+from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config
 from gitexp.stages.provide import Provided, provide
 
@@ -97,7 +98,7 @@ def _as_noted(ref: DatasetRef, present: Mapping[str, str], place: Place) -> dict
     for name, noted in (ref.derived.parents if ref.derived else {}).items():
         now = present.get(name)
         if now is not None and noted is not None:
-            alike[name] = noted if place.same(noted, now) else place.as_keyed(now) if is_keyed(noted) else now
+            alike[name] = noted if place.same(noted, now) else place.as_keyed(now) if Digest(noted).keyed else now
     return alike
 
 

@@ -25,6 +25,7 @@ from gitexp.history.datause import manifest_at
 from gitexp.history.needed import DatasetNeed, from_code, sampled_history
 from gitexp.history.read import Run
 from gitexp.pipelines.refetch import refetch, whom_to_ask
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, Entry, display, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.spec.catalogue import dataset_name
 from gitexp.spec.config import Config
@@ -100,7 +101,7 @@ def _everything(reader: ObjectReader, run: Run, names: Sequence[str]) -> Iterato
         yield Wanted(name, "dataset", f"data/{name}", entries, need)
     yield from _artifacts(reader, run, names)
     for digest in sampled_history(reader.read(f"{run.commit}:run.toml", limit=LARGEST) or b""):
-        yield Wanted(HISTORY, "history", "", [Entry(HISTORY.encode(), digest.removeprefix("xxh128:"))])
+        yield Wanted(HISTORY, "history", "", [Entry(HISTORY.encode(), Digest(digest).digits)])
 
 
 def _artifacts(reader: ObjectReader, run: Run, names: Sequence[str]) -> Iterator[Wanted]:

@@ -11,8 +11,8 @@ from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.obtain import obtain_files, obtain_objects
 from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError
-from gitexp.history.needed import KEYED
 from gitexp.pipelines.get import SHOWN, Got, bring_and_place, require_own, what_helps
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS, Entry, parse_manifest
 
 FEWEST_DIGITS = 6  # of a digest, to be looked up
@@ -25,8 +25,8 @@ def get_digest(clone: Clone, digest: str, *, folder: Path, watch: Watch) -> Got:
     full = _full(digest, place.store)
     remotes = list(clone.config.remotes.values())
     path = place.store.path_of(full)  # refuses what is no digest
-    lab_key = place.key() if full.startswith(KEYED) else None
-    digits, fix = full.partition(":")[2], what_helps(full, place, clone.config)
+    lab_key = place.key() if full.keyed else None
+    digits, fix = full.digits, what_helps(full, place, clone.config)
     fetched_bytes = 0
 
     def bring() -> list[Entry]:
@@ -50,14 +50,14 @@ def get_digest(clone: Clone, digest: str, *, folder: Path, watch: Watch) -> Got:
     return Got([full], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
 
 
-def _full(digest: str, store: ObjectStore) -> str:
+def _full(digest: str, store: ObjectStore) -> Digest:
     """A digest, or the beginning of one that the store has, to all of it. Raises GitexpError."""
-    algorithm, _, digits = digest.rpartition(":")
+    algorithm, digits = Digest(digest).algorithm, Digest(digest).digits
     if algorithm not in ("", ALGORITHM) or len(digits) >= HEX_DIGITS or re.fullmatch("[0-9a-f]{2,}", digits) is None:
-        return digest if algorithm else f"{ALGORITHM}:{digest}"
+        return Digest(digest) if algorithm else Digest.xxh128(digest)
     found = store.beginning_with(digits) if len(digits) >= FEWEST_DIGITS else []
     if len(found) == 1:
-        return found[0]
+        return Digest(found[0])
     how_many = f"{len(found)} objects" if found else "no object" if len(digits) >= FEWEST_DIGITS else "perhaps several"
     raise GitexpError(
         f"{digest} is the beginning of {how_many} in the object store",

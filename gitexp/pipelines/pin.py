@@ -10,8 +10,9 @@ from gitexp.datasets.pinned import Access, manifest_behind
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ManifestDifferences, manifest_differences
-from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config
 from gitexp.stages.look import look
 from gitexp.stages.pin import write_parent, write_pin
@@ -50,9 +51,9 @@ def pin(ref: DatasetRef, digest: str | None, *, clone: Clone, watch: Watch) -> P
     """
     files = size_bytes = manifest = None
     place, hidden = clone.place, is_hidden(ref, clone.config)
-    if hidden or is_keyed(digest or ""):
+    if hidden or Digest(digest or "").keyed:
         place.key()  # before gigabytes are hashed
-    if is_keyed(digest or "") and ref.access != "restricted":
+    if Digest(digest or "").keyed and ref.access != "restricted":
         raise GitexpError(
             f"Dataset {ref.name} is not restricted, so its pin is a plain digest",
             fix=f"gitexp data pin {ref.name} --digest xxh128:…",
@@ -104,15 +105,15 @@ def made_of(name: str, digest: str, config: Config, place: Place) -> list[str]:
 def doubts(refs: Iterable[DatasetRef], config: Config, place: Place) -> Iterator[str]:
     """Sentences on pins that tell strangers too much, or this clone too little."""
     for ref in refs:
-        if ref.digest is not None and is_keyed(ref.digest) and not place.has_key:
+        if ref.digest is not None and ref.digest.keyed and not place.has_key:
             yield (
                 f"{ref.name}: without the lab's key it cannot be told whether this is the data that is pinned; "
                 "git config --global gitexp.key KEY"
             )
-        if ref.digest is not None and not is_keyed(ref.digest) and is_hidden(ref, config):
+        if ref.digest is not None and not ref.digest.keyed and is_hidden(ref, config):
             yield f"{ref.name}: its plain digest in the catalogue tells which data it is; gitexp data pin {ref.name}"
         for parent, digest in ref.derived.parents.items() if ref.derived else ():
-            if digest is not None and not is_keyed(digest) and is_hidden(config.datasets[parent], config):
+            if digest is not None and not Digest(digest).keyed and is_hidden(config.datasets[parent], config):
                 yield (
                     f"{ref.name}: the plain digest of its parent {parent} tells which data that is; "
                     f"gitexp data pin {ref.name} --parents"
@@ -126,4 +127,4 @@ def _manifest(digest: str, access: Access) -> bytes | None:
     except GitexpError:
         manifest = None
     cache = access.place.cache
-    return manifest if manifest is not None or cache is None or is_keyed(digest) else cache.read_manifest(digest)
+    return manifest if manifest is not None or cache is None or Digest(digest).keyed else cache.read_manifest(digest)

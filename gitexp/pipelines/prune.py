@@ -25,9 +25,9 @@ from gitexp.git.trailers import commits_with
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
 from gitexp.record.datarecord import load_data
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, dataset_digest, line_blocks
 from gitexp.record.message import RUN_TRAILER
-from gitexp.spec.catalogue import is_keyed
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20
@@ -36,7 +36,7 @@ SHOWN = 20
 class Prunable(NamedTuple):
     """Objects by their digest with their sizes: those that nobody needs, and how many stay."""
 
-    unneeded: Mapping[str, int]
+    unneeded: Mapping[Digest, int]
     young: int  # not needed either, but stored in the last two weeks
     kept: int
     damaged: tuple[str, ...]  # sentences: what is known in part, because a record is damaged or forged
@@ -98,7 +98,7 @@ def _remove_checkout(place: Place, digest: str) -> None:
     """What was laid out of a dataset that nobody needs: its files are second names of the objects, and keep them."""
     import shutil
 
-    shutil.rmtree(place.checkouts / digest.partition(":")[2], ignore_errors=True)
+    shutil.rmtree(place.checkouts / Digest(digest).digits, ignore_errors=True)
 
 
 def _sweep(place: Place, *, before: float) -> None:
@@ -162,10 +162,10 @@ def _look_for(wanted: _Wanted, clone: Clone, unknown: _Unknown) -> None:
     for ref in clone.config.datasets.values():
         if ref.digest is not None:
             manifest = _stored(place, ref.digest)
-            if manifest is None and is_keyed(ref.digest) and place.has_key:
+            if manifest is None and ref.digest.keyed and place.has_key:
                 plain = place.search(ref.digest)
                 manifest = _stored(place, plain) if plain is not None else None
-            elif manifest is None and is_keyed(ref.digest):
+            elif manifest is None and ref.digest.keyed:
                 unknown.damaged.append(f"dataset {ref.name}: without git config gitexp.key its bytes cannot be told")
             _with_files(wanted, ref.digest, manifest)
 

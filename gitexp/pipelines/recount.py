@@ -9,11 +9,11 @@ from gitexp.clone import place_of
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.history.datause import Hit, Wanted, find_bytes, uses, wanted_digest
+from gitexp.history.datause import Hit, find_bytes, uses, wanted_digest
 from gitexp.history.select import History
 from gitexp.history.versions import Version, versions_of
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import HEX_DIGITS
-from gitexp.spec.catalogue import is_keyed
 from gitexp.spec.config import Config
 from gitexp.stages.look import Look, look
 from gitexp.text.schema import near
@@ -62,7 +62,7 @@ def runs_with(digest: str, *, history: History, reader: ObjectReader) -> BytesUs
     asked, place = [wanted], place_of(history.repo)
     is_whole = wanted.algorithm in (None, "xxh128") and len(wanted.digits) == HEX_DIGITS
     if is_whole and place.has_key:
-        asked.append(Wanted(*place.keyed(f"xxh128:{wanted.digits}").split(":")))
+        asked.append(wanted_digest(place.keyed(Digest.xxh128(wanted.digits))))
     hits = find_bytes(history.repo, reader, history.runs.all(), asked)
     meant = sorted({hit.digest for hit in hits})
     if len(meant) > 1 and len(asked) == 1:
@@ -75,7 +75,7 @@ def runs_with(digest: str, *, history: History, reader: ObjectReader) -> BytesUs
     hit = {one.row.commit for one in hits}
     others, begun = set[str](), set[str]()
     for use in uses(history.repo, reader, history.runs.all()):
-        if use.record.digest is None or not is_keyed(use.record.digest) or use.row.commit in hit:
+        if use.record.digest is None or not use.record.digest.keyed or use.row.commit in hit:
             continue
         if ours is None or use.record.key not in (None, ours):
             others.add(use.row.commit)
@@ -92,7 +92,7 @@ def _as_recorded(digest: str | None, found: Sequence[str], place: Place) -> str 
     if digest is None or digest in found:
         return digest
     if not place.has_key:
-        return None if not is_keyed(digest) and any(map(is_keyed, found)) else digest
+        return None if not Digest(digest).keyed and any(Digest(one).keyed for one in found) else digest
     return next((one for one in found if place.same(one, digest)), digest)
 
 

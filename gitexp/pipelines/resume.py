@@ -26,6 +26,7 @@ from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
 from gitexp.pipelines.prepare import in_progress, other_code
 from gitexp.pipelines.run import check_resolved
+from gitexp.record.digests import Oid
 from gitexp.record.identity import RunId
 from gitexp.record.run import RunRecord
 from gitexp.stages.resolve import resolve_recorded
@@ -143,10 +144,9 @@ def _require_same_tree(run: Run, record: RunRecord, surveyed: Surveyed) -> None:
         raise other_code(record.id, tree=run.code or "", commit=_plain_commit(commit))
 
 
-def _plain_commit(named: str | None) -> str | None:
+def _plain_commit(named: Oid | None) -> str | None:
     """Of `sha1:…`, as it may come from anybody, what can be typed."""
-    commit = (named or "").rpartition(":")[2]
-    return commit[:10] if len(commit) >= 40 and not commit.strip("0123456789abcdef") else None
+    return named.digits[:10] if named is not None and named.right else None
 
 
 def _require_still_newest(clone: Clone, commit: str, record: RunRecord) -> None:

@@ -24,8 +24,9 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, ref_id
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
-from gitexp.history.needed import KEYED, DatasetNeed, is_in_code, needed
+from gitexp.history.needed import DatasetNeed, is_in_code, needed
 from gitexp.pipelines.data import is_hidden
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import dataset_digest, display, parse_manifest
 from gitexp.record.message import RUN_TRAILER
 from gitexp.spec.catalogue import DatasetRef
@@ -84,7 +85,7 @@ class _Load:
         place = self.place.lies_at(path)
         folder = place if place is None or place.is_dir() else place.parent
         for entry in parse_manifest(manifest):
-            digest = f"xxh128:{entry.digest}"
+            digest = Digest.xxh128(entry.digest)
             self.labels.setdefault(digest, _Label(what, display(entry.path)))
             if folder is not None:
                 self.elsewhere.setdefault(digest, folder / os.fsdecode(entry.path))
@@ -101,13 +102,13 @@ class _Load:
             self.withheld.append(words)
         if manifest is not None:
             self.forbidden.add(dataset_digest(manifest))
-            self.forbidden |= {f"xxh128:{entry.digest}" for entry in parse_manifest(manifest)}
+            self.forbidden |= {Digest.xxh128(entry.digest) for entry in parse_manifest(manifest)}
 
     def send(self, progress: Progress | None) -> Sent:
         """Bring it all there."""
         self._leave_out_forbidden()
         remote = open_remote(self.remote, root=self.place.root)
-        hidden = any(digest.startswith(KEYED) for digest in self.labels)
+        hidden = any(Digest(digest).keyed for digest in self.labels)
         lab_key = self.place.key() if hidden else None
         report = send_objects(remote, list(self.labels), self.find, progress, lab_key=lab_key)
         failures = list(report.failures)
@@ -239,7 +240,7 @@ def _withhold_pinned(load: _Load, config: Config) -> None:
         if ref.digest is not None and not _may_go(ref, load.remote):
             try:
                 manifest = load.place.store.read_bytes(ref.digest)
-                load.forbidden |= {f"xxh128:{entry.digest}" for entry in parse_manifest(manifest)}
+                load.forbidden |= {Digest.xxh128(entry.digest) for entry in parse_manifest(manifest)}
             except GitexpError:
                 load.forbidden.add(ref.digest)  # not here, so its files are not known
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from gitexp.record.digests import Digest
 from gitexp.record.identity import as_plain
 from gitexp.text.bounded import Unreadable, load_tables
 
@@ -22,7 +23,7 @@ class DatasetRecord(NamedTuple):
     path: str | None = None  # relative to the repository's root, or absolute
     url: str | None = None
     kind: str = "data"  # or "model", "binary"
-    digest: str | None = None  # of restricted data: "hmac-sha256:…"
+    digest: Digest | None = None  # of restricted data: "hmac-sha256:…"
     key: str | None = None  # fingerprint of the key that `digest` was made with
     sha256: str | None = None  # "sha256:…" of the sha256 manifest
     files: int | None = None
@@ -80,6 +81,8 @@ def _known(table: Any) -> Iterator[tuple[str, Any]]:
             yield name, {key: dict(_drawn(rule)) for key, rule in _of(dict, value, name).items()}
         elif name == "lineage":
             yield name, dict(_lineage(_of(dict, value, name)))
+        elif name == "digest":
+            yield name, Digest(_of(str, value, name))
         else:
             yield name, _of(int if name in _INTEGERS else str, value, name)
 
@@ -93,7 +96,7 @@ def _drawn(rule: Any) -> Iterator[tuple[str, Any]]:
 
 def _lineage(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     parents = _of(dict, table.get("parents", {}), "parents")
-    yield "parents", {name: _of(str, digest, "a parent's digest") for name, digest in parents.items()}
+    yield "parents", {name: Digest(_of(str, digest, "a parent's digest")) for name, digest in parents.items()}
     for key in ("recipe", "run"):
         if key in table:
             yield key, _of(str, table[key], key)

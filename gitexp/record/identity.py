@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gitexp.record.digests import Oid
+
 RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash
 RUN_ID_LENGTH = 16
 
@@ -33,7 +35,7 @@ class Code(NamedTuple):
     """The code that ran. `code/` of the record is the truth; commit, branch and remote are hints."""
 
     clean: bool
-    commit: str | None = None  # "sha1:…" or "sha256:…"; None: the repository had no commit
+    commit: Oid | None = None  # None: the repository had no commit
     subject: str | None = None
     branch: str | None = None  # None: detached HEAD
     remote: str | None = None  # URL without credentials; None: no remote
@@ -50,7 +52,7 @@ class Recorder(NamedTuple):
     """The gitexp that wrote the record. None: that could not be told."""
 
     version: str
-    commit: str | None = None  # "sha1:…"
+    commit: Oid | None = None
     changed: bool | None = None  # files of its checkout differed from that commit
     url: str | None = None  # where pip had it from, without credentials
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import ge
 from typing import NamedTuple
 
+from gitexp.record.digests import Digest
 from gitexp.text.bounded import Unreadable
 
 PART_LINES = 16384  # above this, a manifest is stored in parts
@@ -172,11 +173,11 @@ def line_blocks(manifest: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def dataset_digest(manifest: bytes) -> str:
+def dataset_digest(manifest: bytes) -> Digest:
     """`xxh128:…` of the manifest's bytes."""
     from xxhash import xxh3_128_hexdigest
 
-    return f"{ALGORITHM}:{xxh3_128_hexdigest(manifest)}"
+    return Digest.xxh128(xxh3_128_hexdigest(manifest))
 
 
 def manifest_differences(a: bytes, b: bytes) -> ManifestDifferences:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gitexp.errors import GitexpError
+from gitexp.record.digests import Oid
 from gitexp.record.identity import Code, Recorder, RunId, as_plain
 from gitexp.text.bounded import Unreadable, load_tables
 
@@ -190,7 +191,9 @@ _CHECKS: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "datetime": (datetime,),
     "RunId": (str,),
+    "Oid": (str,),
 }
+_MADE: dict[str, Callable[[str], str]] = {"RunId": RunId, "Oid": Oid}
 
 
 def _take(kind: type[Any], table: Any, where: str) -> Any:
@@ -210,8 +213,8 @@ def _take(kind: type[Any], table: Any, where: str) -> Any:
             right = isinstance(value, _CHECKS[name]) and (name == "bool" or not isinstance(value, bool))
             if not right:
                 raise TypeError(f"{field} must be {name}, not {type(value).__name__}")
-            if name == "RunId":
-                value = RunId(value)
+            if name in _MADE:
+                value = _MADE[name](value)
             elif name == "datetime" and value.tzinfo is None:
                 value = value.replace(tzinfo=UTC)
         values[field] = value

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from gitexp.record.digests import Digest
 from gitexp.text.schema import (
     Each,
     Either,
@@ -33,8 +34,6 @@ ACCESS = ("open", "restricted")
 SCHEMES = ("s3", "https", "http", "hf")
 _NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 _WINDOWS_DEVICE = r"con|prn|aux|nul|(?:com|lpt)[0-9]"
-_DIGEST = r"xxh128:[0-9a-f]{32}"
-_KEYED = r"hmac-sha256:[0-9a-f]{64}"  # of restricted data: of its digest, under the lab's key
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _KEYED_FOR_NOTHING = 'only restricted data is pinned by a keyed digest; pin it again, or add access = "restricted"'
 _FIELD = {"count": "number"}  # every tuple has a method of that name
@@ -56,7 +55,7 @@ class DrawRule(NamedTuple):
 class Derived(NamedTuple):
     """What a dataset was made of, and by what."""
 
-    parents: Mapping[str, str | None]  # name in the catalogue → digest; None: not noted yet, "" in the file
+    parents: Mapping[str, Digest | None]  # name in the catalogue → digest; None: not noted yet, "" in the file
     recipe: str | None = None
     command: tuple[str, ...] = ()
     run: str | None = None
@@ -68,7 +67,7 @@ class DatasetRef(NamedTuple):
     name: str
     path: str | None = None  # relative to the repository's root, or absolute
     url: str | None = None
-    digest: str | None = None  # "xxh128:…", of restricted data "hmac-sha256:…": refuse anything else; None: not pinned
+    digest: Digest | None = None  # refuse anything else; of restricted data it is keyed; None: not pinned
     kind: str = "data"
     entry: str | None = None  # its name in the catalogue; None: a recipe's own
     is_recipes_pin: bool = False  # the recipe itself names the digest, whatever the catalogue pins
@@ -124,17 +123,12 @@ def source_url(value: Any) -> str | None:
 
 def pinned_digest(value: Any) -> str | None:
     """A digest that a dataset must have; a keyed one only where the data is restricted, which is asked elsewhere."""
-    right = isinstance(value, str) and re.fullmatch(f"{_DIGEST}|{_KEYED}", value)
+    right = isinstance(value, str) and Digest(value).right and Digest(value).algorithm != "sha256"
     return None if right else expected('a digest such as "xxh128:" and 32 hexadecimal digits', value)
 
 
 def _noted_digest(value: Any) -> str | None:
     return None if value == "" else pinned_digest(value)
-
-
-def is_keyed(digest: str) -> bool:
-    """Whether a digest is one under the lab's key."""
-    return digest.startswith("hmac-sha256:")
 
 
 def _fraction(value: Any) -> str | None:
@@ -226,12 +220,12 @@ def catalogue_problems(tables: Any) -> Iterator[Problem]:
             yield from (((*at, "contract", *path), what) for path, what in contract_problems(table["contract"]))
         if table.get("remotes") and table.get("access") != "restricted":
             yield (*at, "remotes"), 'only restricted data is held to some remotes; add access = "restricted"'
-        if is_keyed(table.get("digest", "")) and table.get("access") != "restricted":
+        if Digest(table.get("digest", "")).keyed and table.get("access") != "restricted":
             yield (*at, "digest"), _KEYED_FOR_NOTHING
         for parent, digest in table.get("derived", {}).get("parents", {}).items():
             if parent not in tables:
                 yield (*at, "derived", "parents", parent), f"no dataset of this name{near(parent, tables)}"
-            elif is_keyed(digest) and tables[parent].get("access") != "restricted":
+            elif Digest(digest).keyed and tables[parent].get("access") != "restricted":
                 yield (*at, "derived", "parents", parent), _KEYED_FOR_NOTHING
         yield from _draw_problems(at, table)
 
@@ -258,15 +252,17 @@ def load_catalogue(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Dataset
     return {name: _load(name, table) for name, table in tables.items()}
 
 
-_PLAIN: tuple[str, ...] = ("path", "url", "digest", "kind", "source", "auth", "access", "license", "owner")
+_PLAIN: tuple[str, ...] = ("path", "url", "kind", "source", "auth", "access", "license", "owner")
 _PLAIN += ("endpoint", "region", "anonymous")
 
 
 def _load(name: str, table: Mapping[str, Any]) -> DatasetRef:
     contract, derived = table.get("contract"), table.get("derived")
     known: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
+    if "digest" in table:
+        known["digest"] = Digest(table["digest"])
     if derived is not None:
-        parents = {parent: digest or None for parent, digest in derived.get("parents", {}).items()}
+        parents = {parent: Digest(digest) if digest else None for parent, digest in derived.get("parents", {}).items()}
         command = tuple(derived.get("command", ()))
         known["derived"] = Derived(parents, derived.get("recipe"), command, derived.get("run"))
     return DatasetRef(

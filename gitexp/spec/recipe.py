@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gitexp.record.digests import Digest
 from gitexp.record.metrics import MetricRules, metric_rules
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import parse_duration
@@ -149,14 +150,14 @@ def _datasets(merged: Merged, catalogue: Mapping[str, DatasetRef]) -> dict[str, 
             stated = " and ".join(given) if given else "none of them"
             merged.complain_at(at, f"expected one of path, url and name, got {stated}")
             continue
+        pinned = Digest(entry["digest"]) if "digest" in entry else None
         if "url" in entry:
-            found[name] = DatasetRef(name, url=entry["url"], digest=entry.get("digest"))
+            found[name] = DatasetRef(name, url=entry["url"], digest=pinned)
         elif "path" in entry:
-            found[name] = DatasetRef(name, path=posixpath.normpath(entry["path"]), digest=entry.get("digest"))
+            found[name] = DatasetRef(name, path=posixpath.normpath(entry["path"]), digest=pinned)
         elif entry["name"] in catalogue:
             known = catalogue[entry["name"]]
-            digest = entry.get("digest", known.digest)
-            found[name] = known._replace(name=name, digest=digest, is_recipes_pin="digest" in entry)
+            found[name] = known._replace(name=name, digest=pinned or known.digest, is_recipes_pin=pinned is not None)
         else:
             hint = near(entry["name"], catalogue)
             merged.complain_at((*at, "name"), f"no dataset {spell(entry['name'])} in gitexp.toml{hint}")

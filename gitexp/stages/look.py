@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.spec.catalogue import DatasetRef
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -74,7 +74,7 @@ def _at(ref: DatasetRef, path: Path, place: Place, progress: Progress | None) ->
 def _state(ref: DatasetRef, digest: str, place: Place) -> str:
     if ref.digest is None:
         return "unpinned"
-    if is_keyed(ref.digest) and not place.has_key:
+    if ref.digest.keyed and not place.has_key:
         return "keyless"
     return "pinned" if place.same(ref.digest, digest) else "changed"
 

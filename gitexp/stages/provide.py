@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.datasets.manifest import Built, build_manifest
 from gitexp.datasets.pinned import Access, OutOfReach, manifest_behind, obtain_pinned, require_key
 from gitexp.errors import Refused, beyond
-from gitexp.spec.catalogue import DatasetRef, is_keyed
+from gitexp.spec.catalogue import DatasetRef
 from gitexp.text.schema import near
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Brought(NamedTuple):
 
 def provide(ref: DatasetRef, access: Access) -> Provided:
     """The dataset at a local path, hashed. Raises Refused: it is missing, out of reach, or not what is pinned."""
-    if ref.digest is not None and is_keyed(ref.digest):
+    if ref.digest is not None and ref.digest.keyed:
         require_key(access.place)  # before gigabytes are hashed or fetched
     if ref.path is not None:
         found = _at_path(ref, Path(os.path.normpath(access.place.root / ref.path)), access)
@@ -164,10 +164,10 @@ def _require_pinned(ref: DatasetRef, digest: str, access: Access, *, manifest: b
     if ref.digest is None:
         return
     if access.place.same(ref.digest, digest):
-        if is_keyed(ref.digest):  # the way from the pin to the bytes, which nobody could go back without it
+        if ref.digest.keyed:  # the way from the pin to the bytes, which nobody could go back without it
             access.place.store.put_keyed(manifest, digest=ref.digest)
         return
-    shown = access.place.keyed(digest) if is_keyed(ref.digest) else digest
+    shown = access.place.keyed(digest) if ref.digest.keyed else digest
     raise Refused(
         f"Dataset {ref.name} is not the one that is pinned",
         details=[

@@ -108,7 +108,7 @@ def record(
         tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
         return Written(tree, (*snapshot, *objects))
 
-    sync_code(repo, (ended.submission.code.commit or "").rpartition(":")[2])
+    sync_code(repo, ended.submission.code.commit.digits if ended.submission.code.commit else "")
     branch = ended.submission.branch
     look = Look(repo, branch_ref(branch))  # git answers while the files are stored
     written = despite_gc(write)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import Refused, beyond
-from gitexp.git.repo import algorithm
 from gitexp.git.worktree import Surveyed, other_repositories, untracked_sizes
 from gitexp.record.codefacts import LICENSES, lfs_patterns, license_id, submodule_paths
+from gitexp.record.digests import Oid
 from gitexp.record.identity import Code
 from gitexp.regularfile import read_regular
 from gitexp.spec.config import Policy
@@ -56,7 +56,7 @@ def snapshot(surveyed: Surveyed, *, index: Path, objects: Path) -> Snapshot:
     paths = [change.path for change in surveyed.changes]
     code = Code(
         clean=surveyed.clean,
-        commit=f"{algorithm(head.commit)}:{head.commit}",
+        commit=Oid.of(head.commit),
         subject=head.subject,
         branch=head.branch,
         remote=_remote_url(surveyed),

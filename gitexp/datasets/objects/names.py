@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
+from gitexp.record.digests import Digest
+from gitexp.record.manifest import ALGORITHM
 
-KEYED = "hmac-sha256"
-_DIGITS = {ALGORITHM: HEX_DIGITS, KEYED: 64}
-_HEX = "0123456789abcdef"
+_KEPT = (ALGORITHM, "hmac-sha256")
 
 
 class Name(NamedTuple):
@@ -24,8 +23,8 @@ class Name(NamedTuple):
     lab_key: bytes | None = None
 
     @property
-    def digest(self) -> str:
-        return f"{self.algorithm}:{self.digits}"
+    def digest(self) -> Digest:
+        return Digest(f"{self.algorithm}:{self.digits}")
 
     @property
     def key(self) -> str:
@@ -34,11 +33,11 @@ class Name(NamedTuple):
 
     @property
     def can_be_checked(self) -> bool:
-        return self.algorithm != KEYED or self.lab_key is not None
+        return not self.digest.keyed or self.lab_key is not None
 
     def fits(self, found: str) -> bool:
         """Whether bytes whose xxh128 has the digits `found` are the ones that are meant."""
-        if self.algorithm != KEYED:
+        if not self.digest.keyed:
             return found == self.digits
         if self.lab_key is None:
             return False
@@ -49,17 +48,15 @@ class Name(NamedTuple):
 
 def name_of(digest: str, lab_key: bytes | None = None) -> Name:
     """The name of a digest, with or without `xxh128:`. Raises GitexpError for what is none (it may be a record's)."""
-    algorithm, _, digits = digest.rpartition(":")
-    name = Name(algorithm or ALGORITHM, digits, lab_key)
-    if len(digits) != _DIGITS.get(name.algorithm) or digits.strip(_HEX):
+    known = Digest(digest if ":" in digest else f"{ALGORITHM}:{digest}")
+    if known.algorithm not in _KEPT or not known.right:
         raise GitexpError(f"Not a digest that the object store knows: {digest!r}")
-    return name
+    return Name(known.algorithm, known.digits, lab_key)
 
 
-def digest_at(key: str) -> str | None:
+def digest_at(key: str) -> Digest | None:
     """The digest of an object that lies at `xxh128/ab/cdef…`; None for what is no object's name."""
     algorithm, _, rest = key.partition("/")
     first, _, others = rest.partition("/")
-    digits = first + others
-    right = len(first) == 2 and len(digits) == _DIGITS.get(algorithm) and not digits.strip(_HEX)
-    return f"{algorithm}:{digits}" if right else None
+    digest = Digest(f"{algorithm}:{first}{others}")
+    return digest if len(first) == 2 and algorithm in _KEPT and digest.right else None

@@ -17,6 +17,7 @@ from gitexp.datasets.objects.checkout import SHOWN, lacking
 from gitexp.datasets.objects.copies import copy
 from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError, beyond
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import Entry, display, parse_manifest
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _copy(entries: Sequence[Entry], made: Below, store: ObjectStore, progress: P
         fd, name = made.parent(entry.path, make=True)
         source = store.path_of(entry.digest)
         if copy(source, name, dir_fd=fd) != entry.digest:
-            wrong[f"xxh128:{entry.digest}"] = source
+            wrong[Digest.xxh128(entry.digest)] = source
         if progress:
             progress.advance(files=1, size_bytes=entry.size or 0)
     if wrong:

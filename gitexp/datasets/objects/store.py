@@ -21,6 +21,7 @@ from gitexp.datasets.objects.batch import (
 )
 from gitexp.datasets.objects.names import Name, digest_at, name_of
 from gitexp.errors import GitexpError
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
 
 PARTIAL = "partial"
@@ -31,7 +32,7 @@ LARGEST_READ = 1 << 30  # bytes: what is read whole into memory is a manifest, n
 class Held(NamedTuple):
     """An object in the store. `stored_at`: when it came, or last got another name, in epoch seconds."""
 
-    digest: str
+    digest: Digest
     size_bytes: int
     stored_at: float
 
