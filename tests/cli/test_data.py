@@ -244,7 +244,7 @@ def test_runs_on_restricted_data_are_found_by_who_has_the_key(pets: Lab, gitexp:
 
 
 def test_what_a_record_says_cannot_reach_the_terminal_raw() -> None:
-    row = Row(A, "c" * 40, 1, 0.0, 0.0, "re\x1bcipe", "run", "completed", None, "Ada", True, 1, None, 0, {}, None)
+    row = Row(A, "c" * 40, 1, 0.0, 0.0, "Ada", {}, "completed", "re\x1bcipe")
     text = hits_table([Hit(row, NONE, "file", "pets", "\x1b]0;owned\x07.png")], on=PLAIN, now=0.0)
     assert "\x1b" not in text and "\x07" not in text
     assert "\\x1b]0;owned\\x07.png in dataset pets" in text
