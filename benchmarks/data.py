@@ -19,10 +19,10 @@ from ratios import Row, pair, timed
 from world import Bench, quiet
 
 PYTHON = sys.executable
-COLD = "import sys, pathlib; from gitexp.datasets.manifest import build_manifest as b; b(pathlib.Path(sys.argv[1]))"
+COLD = "import sys, pathlib; from gitexp.datasets.build import build_manifest as b; b(pathlib.Path(sys.argv[1]))"
 STRONG = COLD.replace("argv[1])", "argv[1]), algorithms=('xxh128', 'sha256')")
 CACHED = (
-    "import sys, pathlib; from gitexp.datasets.manifest import build_manifest as b;"
+    "import sys, pathlib; from gitexp.datasets.build import build_manifest as b;"
     "from gitexp.datasets.statcache import StatCache as S;"
     "b(pathlib.Path(sys.argv[1]), cache=S(pathlib.Path(sys.argv[2])))"
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitexp.git.worktree import Surveyed
     from gitexp.record.datarecord import DatasetRecord
     from gitexp.record.metrics import Number
-    from gitexp.record.run import Judged
+    from gitexp.record.runrecord import Judged
     from gitexp.spec.recipe import Recipe
 
 

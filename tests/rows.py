@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.record.blocks import blocks
 from gitexp.record.headline import judged_by
 from gitexp.record.headline import summarise as summary_of
 from gitexp.record.history import HistoryWriter, Lines, kept
@@ -16,6 +15,7 @@ from gitexp.record.metricfiles import read_metric_file
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import MetricRules, Number, Row
 from gitexp.record.pasthistory import past_blocks
+from gitexp.record.rowblocks import blocks
 from gitexp.spool import Room, Spool
 
 Parsed = tuple[list[Row], tuple[str, ...]]

@@ -11,7 +11,7 @@ from gitexp.errors import counted
 from gitexp.git.repo import Repo
 from gitexp.history.select import NO_RUNS, SHORTEST, UnknownRun
 from gitexp.record.metrics import foremost
-from gitexp.stages.progress import InProgress, runs_in_progress
+from gitexp.stages.inprogress import InProgress, runs_in_progress
 
 SHOWN_METRICS = 6  # without slices; --json has all of them
 

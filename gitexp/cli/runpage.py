@@ -32,7 +32,7 @@ from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Oid
-from gitexp.record.run import RunRecord
+from gitexp.record.runrecord import RunRecord
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place

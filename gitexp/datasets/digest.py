@@ -86,7 +86,7 @@ def digest_with(path: str | bytes, *others: Update, dir_fd: int | None = None, a
 
 
 def _feed(fd: int, size: int, update: Update, advance: Advance | None) -> int:
-    from gitexp.datasets.blocks import feed
+    from gitexp.datasets.readahead import feed
 
     return feed(fd, size, update=update, advance=advance)
 

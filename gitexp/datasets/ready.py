@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.datasets.manifest import Built, changed_since, manifests_of
+from gitexp.datasets.build import Built, changed_since, manifests_of
 from gitexp.datasets.place import Place
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.manifest import dataset_digest

@@ -15,7 +15,7 @@ from gitexp.record.digests import Digest
 if TYPE_CHECKING:
     from gitexp.history.read import Run
     from gitexp.record.datarecord import DatasetRecord
-    from gitexp.record.run import SplitRows
+    from gitexp.record.runrecord import SplitRows
 
     # What a record says of the rows of splits: [splits] of run.toml, and data.toml.
     Stated = tuple[Mapping[str, SplitRows], Mapping[str, DatasetRecord]]

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gitexp.datasets.objects.names import name_of
+from gitexp.datasets.objects.objectname import name_of
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.datarecord import DatasetRecord, load_data

@@ -13,7 +13,7 @@ from gitexp.git.trailers import asked, told
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.message import one_line
 from gitexp.record.metrics import load_metrics
-from gitexp.record.run import SplitRows, load_run
+from gitexp.record.runrecord import SplitRows, load_run
 
 FAR = 10  # runs back; smoke runs are compared with smoke runs alone
 PATIENCE_S = 0.05  # what the search may still take once the program has ended: a run is not held up for one line

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.digests import Digest
-from gitexp.record.run import RunRecord, load_run
+from gitexp.record.runrecord import RunRecord, load_run
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import BranchUnusable, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Row, left_behind
+from gitexp.history.listing import Runs, unreadable
 from gitexp.history.read import read_run
-from gitexp.history.walk import Runs, unreadable
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 from gitexp.record.metrics import goal_of
 

@@ -35,7 +35,7 @@ from gitexp.git.transport import (
     reason,
 )
 from gitexp.history.cache import forget_cache
-from gitexp.history.walk import count_runs
+from gitexp.history.listing import count_runs
 
 _JOINING = "Joining it with the remote's moves it"
 REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost

@@ -17,7 +17,7 @@ from gitexp.errors import GitexpError, Refused
 from gitexp.git.worktree import Surveyed
 from gitexp.history.read import Run
 from gitexp.pipelines.rehearse import rehearse
-from gitexp.record.run import RunRecord
+from gitexp.record.runrecord import RunRecord
 from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_shape import REMARKS

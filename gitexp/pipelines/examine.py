@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.clone import Clone
 from gitexp.datasets.pinned import Access
 from gitexp.errors import GitexpError
-from gitexp.pipelines.data import access_to
+from gitexp.pipelines.rundata import access_to
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.contract import Contract, load_contract
 from gitexp.stages.provide import Provided, provide
 from gitexp.stages.vet import contract_table, draw_rows
-from gitexp.tables.contracts.contract import CheckResult, check_contract
 from gitexp.tables.contracts.describe import describe
 from gitexp.tables.contracts.description import Description
+from gitexp.tables.contracts.judging import CheckResult, check_contract
 from gitexp.tables.rows.tables import header_doubt
 from gitexp.text.schema import near
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
-from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.build import build_manifest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.pinned import require_key
 from gitexp.errors import GitexpError, Refused
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import tracked_link
-from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.pipelines.rundata import access_to, is_hidden
 from gitexp.record.manifest import display
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config

@@ -9,14 +9,14 @@ from gitexp.clone import Clone
 from gitexp.datasets.pinned import Access, manifest_behind
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
-from gitexp.pipelines.data import access_to, is_hidden
+from gitexp.pipelines.rundata import access_to, is_hidden
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import ManifestDifferences, manifest_differences
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config
 from gitexp.stages.look import look
-from gitexp.stages.pin import write_parent, write_pin
 from gitexp.stages.provide import provide
+from gitexp.stages.writepin import write_parent, write_pin
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch

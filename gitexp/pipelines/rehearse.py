@@ -18,7 +18,7 @@ from gitexp.clone import Clone
 from gitexp.datasets.progress import Watch
 from gitexp.datasets.ready import Dataset
 from gitexp.executors.beside import run_to_end
-from gitexp.pipelines.data import ready_data
+from gitexp.pipelines.rundata import ready_data
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.submit import program_env, write_data

@@ -28,7 +28,7 @@ from gitexp.pipelines.prepare import in_progress, other_code
 from gitexp.pipelines.run import check_resolved
 from gitexp.record.digests import Oid
 from gitexp.record.identity import RunId
-from gitexp.record.run import RunRecord
+from gitexp.record.runrecord import RunRecord
 from gitexp.stages.resolve import resolve_recorded
 from gitexp.text.schema import escaped
 

@@ -97,7 +97,7 @@ def check_resolved(
 def _data(recipe: Recipe, surveyed: Surveyed, config: Config, *, watch: Watch) -> Mapping[str, Dataset]:
     if not recipe.data:
         return {}  # and nothing that data takes is loaded
-    from gitexp.pipelines.data import ready_data
+    from gitexp.pipelines.rundata import ready_data
 
     return ready_data(recipe.data, clone=Clone(surveyed.repo, config), watch=watch)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.datasets.digest import digest_file
-from gitexp.datasets.objects.names import name_of
+from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.obtain import by_cause
 from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
@@ -25,7 +25,7 @@ from gitexp.git.repo import Repo, ref_id
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import DatasetNeed, is_in_code, needed
-from gitexp.pipelines.data import is_hidden
+from gitexp.pipelines.rundata import is_hidden
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import dataset_digest, display, parse_manifest
 from gitexp.record.message import RUN_TRAILER

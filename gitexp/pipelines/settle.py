@@ -26,7 +26,7 @@ from gitexp.stages.learn import learn
 from gitexp.stages.record import Recorded, record
 from gitexp.text import toml
 from gitexp.worker.life import program_lives, recorder_life, worker_life
-from gitexp.worker.program import group_lives, signal_group
+from gitexp.worker.spawn import group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
 
 PATIENCE_S = 30.0  # how long to go on trying while others move or hold the branch

@@ -18,8 +18,8 @@ from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError
 from gitexp.executors.beside import run_to_end
 from gitexp.pipelines.cards import read_expected
-from gitexp.pipelines.data import ready_data
 from gitexp.pipelines.rehearse import OUTPUT, lay_out_scratch
+from gitexp.pipelines.rundata import ready_data
 from gitexp.spec.expected import FILE as EXPECTED
 from gitexp.spec.expected import Golden
 from gitexp.spec.junit import Case, dump_junit

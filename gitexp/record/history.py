@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from gitexp.record.blocks import Block
 from gitexp.record.metrics import number_text
+from gitexp.record.rowblocks import Block
 from gitexp.record.tally import Tally
 from gitexp.spool import Spool
 

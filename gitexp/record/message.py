@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gitexp.record.metrics import foremost
-from gitexp.record.run import RunRecord
+from gitexp.record.runrecord import RunRecord
 
 SUBJECT_METRICS = 4
 RUN_TRAILER = "Gitexp-Run"

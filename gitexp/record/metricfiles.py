@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
-from gitexp.record.blocks import Block
 from gitexp.record.metricreader import BOM, Reader
+from gitexp.record.rowblocks import Block
 
 READ = "JSON, JSON lines and CSV are read"
 

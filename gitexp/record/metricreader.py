@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from gitexp.record.blocks import Block, block_of_tables, blocks
 from gitexp.record.metrics import MAX_METRICS, Number, Row, metric_name_problem, normal_name, number
+from gitexp.record.rowblocks import Block, block_of_tables, blocks
 from gitexp.script import flattened
 
 MAX_LINE_BYTES = 2**20

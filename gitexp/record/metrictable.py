@@ -8,9 +8,9 @@ from itertools import chain, islice
 from typing import IO
 
 from gitexp.errors import counted
-from gitexp.record.blocks import MOST_CELLS, MOST_ROWS, Block, blocks
 from gitexp.record.metricreader import BOM, MAX_LINE_BYTES, Reader, is_numeral, reason, shown
 from gitexp.record.metrics import Number, Row, normal_name, parse_number
+from gitexp.record.rowblocks import MOST_CELLS, MOST_ROWS, Block, blocks
 
 _BLANK = frozenset({"", "na", "n/a", "none", "null", "-"})  # how CSV files say that there is no value
 _LONGEST_CELL = 400

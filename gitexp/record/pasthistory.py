@@ -7,8 +7,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import IO
 
-from gitexp.record.blocks import Block, blocks
 from gitexp.record.metrics import MAX_METRICS, Number, Row, metric_name_problem, parse_number
+from gitexp.record.rowblocks import Block, blocks
 from gitexp.text.bounded import Unreadable
 
 # Python's own int() and float() take underscores, blanks, other scripts' digits and any number of them.

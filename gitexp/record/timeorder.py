@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from gitexp.record.blocks import Block
 from gitexp.record.metrics import Row
+from gitexp.record.rowblocks import Block
 
 _RUN = 50_000  # rows sorted in memory at a time
 _PIECE = 256

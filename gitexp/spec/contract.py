@@ -1,7 +1,7 @@
 """`[datasets.NAME.contract]` to a Contract: what a dataset's rows, fields and files must look like.
 
 Whatever a contract does not say is not checked, with one exception: a value may be missing only where `missing` allows
-a share of them. What is checked, and how, is in gitexp/tables/contracts/contract.py.
+a share of them. What is checked, and how, is in gitexp/tables/contracts/judging.py.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gitexp.record.environment import sound
 from gitexp.record.identity import as_plain
-from gitexp.record.run import SplitRows, sound_digests, sound_splits
+from gitexp.record.runrecord import SplitRows, sound_digests, sound_splits
 from gitexp.text import toml
 
 DEEPEST = 64  # tables in tables: whoever reads the record has a stack that ends

@@ -18,15 +18,15 @@ from gitexp.attempt import Collected
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
-from gitexp.record.run import Judged
+from gitexp.record.runrecord import Judged
 from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
 from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
-    from gitexp.record.blocks import Block
     from gitexp.record.metrics import MetricRules
+    from gitexp.record.rowblocks import Block
 
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
@@ -109,7 +109,7 @@ def _history(
     sort: bool,
 ) -> HistoryWriter:
     """All rows, put down in the order of the format. Raises OutOfOrder: they must be sorted."""
-    from gitexp.record.blocks import blocks
+    from gitexp.record.rowblocks import blocks
     from gitexp.record.timeorder import in_time, watched
 
     history = HistoryWriter(Spool(room), with_attempts=attempt > 1)

@@ -65,7 +65,7 @@ def _at(ref: DatasetRef, path: Path, place: Place, progress: Progress | None) ->
             )
     if not path.exists():
         return None
-    from gitexp.datasets.manifest import build_manifest
+    from gitexp.datasets.build import build_manifest
 
     built = build_manifest(path, cache=place.cache, progress=progress)
     return Look(ref, _state(ref, built.digest, place), path, built.digest, built.files, built.size_bytes)

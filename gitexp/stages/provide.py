@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitexp.datasets.manifest import Built, build_manifest
+from gitexp.datasets.build import Built, build_manifest
 from gitexp.datasets.pinned import Access, OutOfReach, manifest_behind, obtain_pinned, require_key
 from gitexp.errors import Refused, beyond
 from gitexp.spec.catalogue import DatasetRef

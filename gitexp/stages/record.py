@@ -34,7 +34,7 @@ from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
 from gitexp.record.readme import RECORD_README
-from gitexp.record.run import History, Resources, RunRecord, Saved, dump_run
+from gitexp.record.runrecord import History, Resources, RunRecord, Saved, dump_run
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import (
@@ -183,7 +183,7 @@ def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Seq
         )
     if not any(saved.iterdir()):
         return _Kept(dict.fromkeys(algorithms, b""))
-    from gitexp.datasets.manifest import build_readable, manifests_of
+    from gitexp.datasets.build import build_readable, manifests_of
 
     with watch("hashing artifacts") as progress:
         built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
@@ -203,7 +203,7 @@ def _described(kept: _Kept, strong: bytes | None) -> Saved:
     """`strong`: its sha256 manifest; None: not asked for."""
     if strong is None:
         return Saved(kept.files, kept.size_bytes)
-    from gitexp.datasets.manifest import strong_digest
+    from gitexp.datasets.build import strong_digest
 
     return Saved(kept.files, kept.size_bytes, strong_digest(strong))
 

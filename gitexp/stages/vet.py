@@ -110,7 +110,7 @@ def _keep_contract(
     if noted is not None:
         return contract_digest, noted
     from gitexp.spec.contract import load_contract
-    from gitexp.tables.contracts.contract import check_contract
+    from gitexp.tables.contracts.judging import check_contract
 
     result = check_contract(path, load_contract(table), progress=progress)
     if result.violations:

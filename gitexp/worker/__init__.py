@@ -2,7 +2,7 @@
 
 main.py         the process's entry: finds gitexp, hands over to watch.py
 watch.py        the loop: children, signals, time, the end
-program.py      a program in a process group of its own
+spawn.py        a program in a process group of its own
 stopping.py     asking it to stop, and when to kill
 relay.py        its streams: to output.py, matches.py and the front; keys to its terminal.py
 front.py        whoever attends, if anybody does; frames.py is what is said

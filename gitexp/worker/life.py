@@ -14,7 +14,7 @@ import time
 from gitexp import runfolder
 from gitexp.regularfile import read_regular
 from gitexp.worker import fastjson
-from gitexp.worker.program import group_is_of_run
+from gitexp.worker.spawn import group_is_of_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

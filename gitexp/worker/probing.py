@@ -15,7 +15,7 @@ from gitexp import runfolder
 from gitexp.worker import fastjson, interpreter
 from gitexp.worker.disk import Disk
 from gitexp.worker.interpreter import Found
-from gitexp.worker.program import exit_of, signal_group, spawn
+from gitexp.worker.spawn import exit_of, signal_group, spawn
 
 LIMIT_S = 10.0
 MOST_PROBES = 4

@@ -6,9 +6,9 @@ After SIGTERM, SIGHUP and the time limit the group has some seconds to finish, t
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # see program.py
+import _signal  # type: ignore[import-not-found]  # see spawn.py
 
-from gitexp.worker.program import signal_group
+from gitexp.worker.spawn import signal_group
 
 GRACE_S = 30.0
 IMPATIENCE = 3

@@ -7,7 +7,7 @@ tried alone, and the outcome says what failed. Signals to the worker are meant f
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # see program.py
+import _signal  # type: ignore[import-not-found]  # see spawn.py
 import errno
 import os
 import select
@@ -19,8 +19,8 @@ from gitexp.worker import fastjson, frames, interpreter
 from gitexp.worker.disk import Disk
 from gitexp.worker.front import Front
 from gitexp.worker.probing import Probing
-from gitexp.worker.program import Unnoted, exit_of, group_lives, signal_group, spawn
 from gitexp.worker.relay import Relay
+from gitexp.worker.spawn import Unnoted, exit_of, group_lives, signal_group, spawn
 from gitexp.worker.stopping import GRACE_S, Stopping
 
 TYPE_CHECKING = False

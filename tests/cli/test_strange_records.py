@@ -27,9 +27,9 @@ from gitexp.datasets.place import Place
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.compare import compare
+from gitexp.history.listing import RunCommit, read_row
 from gitexp.history.read import Run
-from gitexp.history.walk import RunCommit, read_row
-from gitexp.record.run import NewerFormat
+from gitexp.record.runrecord import NewerFormat
 
 A = "kkkkllllmmmmnnnn"
 

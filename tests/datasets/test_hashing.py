@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gitexp.datasets.build import build_manifest
 from gitexp.datasets.digest import Seen
 from gitexp.datasets.hashing import Hasher
-from gitexp.datasets.manifest import build_manifest
 from gitexp.datasets.statcache import StatCache
 from gitexp.datasets.walk import Problem, folders
 

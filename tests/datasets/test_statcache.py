@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.manifest import build_manifest, changed_since
+from gitexp.datasets.build import build_manifest, changed_since
 from gitexp.datasets.statcache import StatCache
 from gitexp.errors import Refused
 
@@ -22,7 +22,7 @@ LONG_AGO = 1_000_000_000_000_000_000
 WATCHED = """
 import os, sys
 from pathlib import Path
-from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.build import build_manifest
 from gitexp.datasets.statcache import StatCache
 folder, cache = Path(sys.argv[1]), StatCache(Path(sys.argv[2]))
 opened = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.manifest import build_manifest, changed_since
+from gitexp.datasets.build import build_manifest, changed_since
 from gitexp.datasets.statcache import StatCache
 from gitexp.datasets.walk import Found, folders, walk
 

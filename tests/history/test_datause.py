@@ -15,8 +15,8 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.cache import Row
 from gitexp.history.datause import Hit, find_bytes, manifest_at, manifest_of, uses, uses_of, wanted_digest
+from gitexp.history.listing import Runs
 from gitexp.history.versions import versions_of
-from gitexp.history.walk import Runs
 
 A, B, C = "kkkkllllmmmmnnnn", "llllooooppppxxxx", "zzzzoooowwwwxxxx"
 CAT, DOG, BIRD = "ca" * 16, "d0" * 16, "b1" * 16

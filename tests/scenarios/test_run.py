@@ -57,7 +57,7 @@ def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
     assert f"Gitexp-Code: sha1:{lab.git('rev-parse', 'HEAD')}" in message
 
 
-@pytest.mark.parametrize("module", ["bz2", "heapq", "shutil", "xxhash", "gitexp.datasets.manifest"])
+@pytest.mark.parametrize("module", ["bz2", "heapq", "shutil", "xxhash", "gitexp.datasets.build"])
 def test_a_run_that_names_no_data_and_saves_nothing_loads_nothing_for_it(lab: Lab, module: str) -> None:
     result = lab.command(sys.executable, "-X", "importtime", "-m", "gitexp", "run", "--", "true")
     assert result.exit_code == 0

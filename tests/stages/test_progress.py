@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitexp import runfolder
-from gitexp.stages.progress import runs_in_progress
+from gitexp.stages.inprogress import runs_in_progress
 
 RUN_ID = "klmnopqrstuvwxyz"
 

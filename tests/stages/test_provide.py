@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.build import build_manifest
 from gitexp.datasets.pinned import Access
 from gitexp.datasets.place import Place
 from gitexp.errors import Refused

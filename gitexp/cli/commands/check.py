@@ -55,7 +55,7 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
 
 def _rehearsed(recipe: Recipe, clone: Clone) -> Recipe:
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.stopping import exit_when_told
+    from gitexp.cli.termination import exit_when_told
     from gitexp.pipelines.rehearse import rehearse
 
     exit_when_told()

@@ -14,7 +14,7 @@ from gitexp.cli.runtable import run_table, summary_table
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
-from gitexp.record.run import STATUSES
+from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20
 

@@ -90,7 +90,7 @@ def _take_up(checked: Checked, job: str, message: str | None, *, as_json: bool) 
     from gitexp.cli.opened import opened_here
     from gitexp.cli.render import safe
     from gitexp.pipelines.requeue import take_up
-    from gitexp.record.run import RunRecord
+    from gitexp.record.runrecord import RunRecord
 
     with opened_here() as here:
         found = take_up(checked, job, history=here.history, reader=here.reader, watch=watch)
@@ -113,7 +113,7 @@ def _tell_dry_run(checked: Checked, *, as_json: bool) -> int:
 
     flow: tuple[str, ...] = ()
     if checked.recipe.made_of_components:
-        from gitexp.cli.stopping import exit_when_told
+        from gitexp.cli.termination import exit_when_told
         from gitexp.pipelines.rehearse import rehearse_with
 
         exit_when_told()

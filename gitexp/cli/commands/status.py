@@ -17,9 +17,9 @@ from gitexp.cli.running import latest_of, running_shape
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import BranchUnusable, GitFailed
 from gitexp.git.standing import Look
+from gitexp.history.listing import count_runs
 from gitexp.history.select import SHOWN
-from gitexp.history.walk import count_runs
-from gitexp.stages.progress import InProgress, runs_in_progress
+from gitexp.stages.inprogress import InProgress, runs_in_progress
 
 _STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 

@@ -30,7 +30,7 @@ def command(recipe: str, junit: Path | None) -> int:
     gitexp test digits-mlp --junit report.xml
     """
     from gitexp.cli.execution import watch
-    from gitexp.cli.stopping import exit_when_told
+    from gitexp.cli.termination import exit_when_told
     from gitexp.clone import open_clone
     from gitexp.pipelines.test import test
     from gitexp.stages.resolve import Request

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.copies import copy, nobody_writes, write_all
-from gitexp.datasets.objects.names import Name, name_of
+from gitexp.datasets.objects.objectname import Name, name_of
 from gitexp.durable import sync, sync_file_system
 from gitexp.errors import GitexpError
 from gitexp.record.manifest import ALGORITHM

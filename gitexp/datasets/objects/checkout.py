@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gitexp.datasets.objects.copies import share
-from gitexp.datasets.objects.names import name_of
+from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.record.manifest import Entry, display, parse_manifest

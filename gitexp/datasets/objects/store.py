@@ -19,7 +19,7 @@ from gitexp.datasets.objects.batch import (
     Healing,
     has_size,
 )
-from gitexp.datasets.objects.names import Name, digest_at, name_of
+from gitexp.datasets.objects.objectname import Name, digest_at, name_of
 from gitexp.errors import GitexpError
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, HEX_DIGITS
@@ -38,7 +38,7 @@ class Held(NamedTuple):
 
 
 class ObjectStore:
-    """Objects below `root`. Digests are `xxh128:` or nothing and 32 digits, or keyed ones (names.py)."""
+    """Objects below `root`. Digests are `xxh128:` or nothing and 32 digits, or keyed ones (objectname.py)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

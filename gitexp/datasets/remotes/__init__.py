@@ -5,7 +5,7 @@ The table of schemes is below: a remote's settings to the remote.
 transfer.py     objects to a remote, and from remotes; many at once: threads.py
 arrivals.py     bytes on their way into the store
 protocol.py     what a remote can do, and the ways in which it fails
-local.py        a folder
+folder.py       a folder
 objectstore.py  s3:// gs:// az:// https://, through obstore; buckets.py opens one, awsprofile.py finds its credentials,
                 answers.py puts obstore's errors into words
 sftp.py         ssh://, through the user's own sftp program, which sftpsession.py drives
@@ -36,7 +36,7 @@ def open_remote(settings: RemoteSettings, *, root: Path, patience: Patience | No
 
 
 def _local(settings: RemoteSettings, root: Path, _patience: Patience) -> Remote:
-    from gitexp.datasets.remotes.local import LocalRemote
+    from gitexp.datasets.remotes.folder import LocalRemote
 
     path = Path(settings.url.removeprefix("file://")).expanduser()
     return LocalRemote(settings.name, Path(os.path.normpath(root / path)))

@@ -9,7 +9,7 @@ from typing import Self
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.batch import Batch, make_folder
 from gitexp.datasets.objects.copies import write_all
-from gitexp.datasets.objects.names import Name
+from gitexp.datasets.objects.objectname import Name
 from gitexp.datasets.objects.store import PARTIAL, ObjectStore
 from gitexp.record.manifest import ALGORITHM
 

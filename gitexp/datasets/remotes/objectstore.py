@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.datasets.objects.copies import write_all
-from gitexp.datasets.objects.names import digest_at
+from gitexp.datasets.objects.objectname import digest_at
 from gitexp.datasets.remotes.answers import is_about_the_range, trouble_of
 from gitexp.datasets.remotes.buckets import open_any
 from gitexp.datasets.remotes.protocol import (

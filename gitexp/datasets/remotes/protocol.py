@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from gitexp.datasets.objects.names import Name
+from gitexp.datasets.objects.objectname import Name
 
 Kind = Literal[
     "missing",  # the object is not there

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.batch import INCOMING
-from gitexp.datasets.objects.names import digest_at
+from gitexp.datasets.objects.objectname import digest_at
 from gitexp.datasets.remotes.protocol import (
     Failed,
     Listed,

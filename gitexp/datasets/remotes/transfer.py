@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.batch import Batch
-from gitexp.datasets.objects.names import Name, name_of
+from gitexp.datasets.objects.objectname import Name, name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.progress import Progress
 from gitexp.datasets.remotes.arrivals import Arrival, WrongBytes

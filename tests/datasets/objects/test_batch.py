@@ -14,7 +14,7 @@ import pytest
 from gitexp import durable
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.remotes.local import LocalRemote
+from gitexp.datasets.remotes.folder import LocalRemote
 from gitexp.datasets.remotes.transfer import fetch_objects, send_objects
 from gitexp.errors import GitexpError
 

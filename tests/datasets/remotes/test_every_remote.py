@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.objects.names import name_of
+from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.remotes.protocol import Parcel
 from gitexp.datasets.remotes.transfer import FetchReport, SendReport, fetch_objects, send_objects

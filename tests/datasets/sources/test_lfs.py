@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import Lab, have
 
-from gitexp.datasets.manifest import build_manifest
+from gitexp.datasets.build import build_manifest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.datasets.sources.looks import looks_pointed

@@ -12,7 +12,7 @@ from tablefiles import file, npy
 
 from gitexp.errors import Refused
 from gitexp.spec.contract import Contract
-from gitexp.tables.contracts.contract import check_contract
+from gitexp.tables.contracts.judging import check_contract
 from gitexp.tables.rows.tables import column, kind_of, row_count
 
 

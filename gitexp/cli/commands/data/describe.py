@@ -38,7 +38,7 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
 
         write(document(name=found.name, digest=found.digest, description=found.description))
     if as_contract:
-        from gitexp.stages.pin import write_contract
+        from gitexp.stages.writepin import write_contract
 
         contract = f"contracts/{name}.toml"
         _write_new(clone.repo.root / contract, contract_toml(found.description))

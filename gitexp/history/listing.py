@@ -22,7 +22,7 @@ from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.identity import RunId
 from gitexp.record.message import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 from gitexp.record.metrics import load_metrics
-from gitexp.record.run import RunRecord
+from gitexp.record.runrecord import RunRecord
 from gitexp.text.bounded import LARGEST
 
 T = TypeVar("T")

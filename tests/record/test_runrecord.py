@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitexp.record.identity import Code, RunId, new_run_id
-from gitexp.record.run import History, NewerFormat, RunRecord, dump_run, load_run
+from gitexp.record.runrecord import History, NewerFormat, RunRecord, dump_run, load_run
 from gitexp.text.bounded import Unreadable
 
 RECORD = RunRecord(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitexp.clone import Clone
-from gitexp.datasets.manifest import strong_digest
+from gitexp.datasets.build import strong_digest
 from gitexp.datasets.pinned import Access, require_key
 from gitexp.datasets.place import Place
 from gitexp.datasets.ready import Dataset

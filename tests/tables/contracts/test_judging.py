@@ -14,7 +14,7 @@ from tablefiles import file, npy
 
 from gitexp.errors import Refused
 from gitexp.spec.contract import contract_problems, load_contract
-from gitexp.tables.contracts.contract import CheckResult, check_contract
+from gitexp.tables.contracts.judging import CheckResult, check_contract
 
 
 def check(path: Path, text: str) -> CheckResult:

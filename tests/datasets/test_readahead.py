@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitexp.datasets.blocks import feed
+from gitexp.datasets.readahead import feed
 
 SIZE = 33_554_433
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from gitexp.datasets.digest import BLOCK
 from gitexp.datasets.objects.batch import Batch
 from gitexp.datasets.objects.copies import clone, write_all
-from gitexp.datasets.objects.names import name_of
+from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.remotes.protocol import (
     Failed,

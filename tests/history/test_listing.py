@@ -12,7 +12,7 @@ from records import commit_files, write_run
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
-from gitexp.history.walk import Runs, count_runs
+from gitexp.history.listing import Runs, count_runs
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
 
