@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.git.repo import ENGLISH, BranchDamaged, BranchHeld, BranchUnusable, Repo, failure, line, output, said, start
+from gitexp.record.identity import EVENT_TRAILER, RUN_TRAILER
 from gitexp.spec.config import is_branch_name
 
 # The constant first commit of every experiments branch, by object format; docs/format.md promises it.
@@ -26,7 +27,7 @@ ANOTHER = "git config gitexp.branch ANOTHER-NAME && gitexp init"
 STALE_S = 60.0  # git holds the lock of a ref for milliseconds; one that is older was left behind, or its holder hangs
 SUSPECT_S = 20.0  # after having waited for it in vain, one of this age is called that too
 
-_SAYS = (b"\nGitexp-Run: ", b"\nGitexp-Event: ")
+_SAYS = tuple(f"\n{name}: ".encode() for name in (RUN_TRAILER, EVENT_TRAILER))
 
 
 class _Object(NamedTuple):

@@ -19,8 +19,7 @@ from gitexp.history.cache import A_DAY_S, Event, Row, Rows, append_cache, extend
 from gitexp.history.inputs import rows_key
 from gitexp.history.read import load_record
 from gitexp.record.datarecord import DatasetRecord, load_data
-from gitexp.record.identity import RunId
-from gitexp.record.message import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
+from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER, RunId
 from gitexp.record.metrics import load_metrics
 from gitexp.record.runrecord import RunRecord
 from gitexp.text.bounded import LARGEST

@@ -11,6 +11,7 @@ from gitexp.git.repo import Repo, start
 from gitexp.git.standing import branch_ref
 from gitexp.git.trailers import asked, told
 from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.identity import KIND_TRAILER, RECIPE_TRAILER, RUN_TRAILER
 from gitexp.record.message import one_line
 from gitexp.record.metrics import load_metrics
 from gitexp.record.runrecord import SplitRows, load_run
@@ -34,7 +35,7 @@ class PreviousRun:
         self.other_held_out: tuple[str, ...] = ()  # splits; known once `metrics` is
         self.count = 0  # of the last ten of this recipe that are of another run; fewer where the search was given up
         self._recipe = one_line(recipe)
-        wanted = asked("Gitexp-Recipe", self._recipe, tell=("Gitexp-Run", "Gitexp-Kind"))
+        wanted = asked(RECIPE_TRAILER, self._recipe, tell=(RUN_TRAILER, KIND_TRAILER))
         self._search = start(repo.root, "log", f"-{FAR}", *wanted, branch_ref(branch), "--")
 
     def read(self) -> None:

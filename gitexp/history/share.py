@@ -36,6 +36,7 @@ from gitexp.git.transport import (
 )
 from gitexp.history.cache import forget_cache
 from gitexp.history.listing import count_runs
+from gitexp.record.message import compose_event
 
 _JOINING = "Joining it with the remote's moves it"
 REFUSALS = 5  # of a branch that is not there yet: by then it is no race that was lost
@@ -223,7 +224,7 @@ def _merge(repo: Repo, theirs: str, mine: str) -> Callable[[], str]:
         repo,
         tree=line(repo, "rev-parse", f"{theirs}^{{tree}}"),
         parents=(theirs, mine),
-        message=f"merge: {runs} of another clone\n\nGitexp-Event: merge\n",
+        message=compose_event("merge", f"merge: {runs} of another clone"),
         authored=now,
         committed=now,
     )

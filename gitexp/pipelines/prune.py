@@ -26,8 +26,8 @@ from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, obj
 from gitexp.history.needed import DatasetNeed, needed
 from gitexp.record.datarecord import load_data
 from gitexp.record.digests import Digest
+from gitexp.record.identity import RUN_TRAILER
 from gitexp.record.manifest import ALGORITHM, dataset_digest, line_blocks
-from gitexp.record.message import RUN_TRAILER
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20

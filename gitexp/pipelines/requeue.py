@@ -21,7 +21,7 @@ from gitexp.history.read import Run, read_run
 from gitexp.history.select import History
 from gitexp.pipelines.rehearse import rehearse_with
 from gitexp.pipelines.resume import going_on, newest_attempt
-from gitexp.record.message import JOB_TRAILER
+from gitexp.record.identity import JOB_TRAILER
 from gitexp.record.runrecord import RunRecord
 from gitexp.spec.recipe import flatten
 from gitexp.text.bounded import load_tables

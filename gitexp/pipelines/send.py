@@ -27,8 +27,8 @@ from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import DatasetNeed, is_in_code, needed
 from gitexp.pipelines.rundata import is_hidden
 from gitexp.record.digests import Digest
+from gitexp.record.identity import RUN_TRAILER
 from gitexp.record.manifest import dataset_digest, display, parse_manifest
-from gitexp.record.message import RUN_TRAILER
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config, RemoteSettings
 from gitexp.spec.trust import require_remotes

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, JOB_TRAILER, KIND_TRAILER, RECIPE_TRAILER, RUN_TRAILER
 from gitexp.record.metrics import foremost
 from gitexp.record.runrecord import RunRecord
 
 SUBJECT_METRICS = 4
-RUN_TRAILER = "Gitexp-Run"
-EVENT_TRAILER, ABOUT_TRAILER = "Gitexp-Event", "Gitexp-About"  # of commits that are no runs
-JOB_TRAILER = "Gitexp-Job"
 
 
 def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:
@@ -18,9 +16,9 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
     trailers = [f"{RUN_TRAILER}: {record.id}"]
     if record.attempt > 1:
         trailers.append(f"Gitexp-Attempt: {record.attempt}")
-    trailers += [f"Gitexp-Status: {record.status}", f"Gitexp-Recipe: {one_line(record.recipe)}"]
+    trailers += [f"Gitexp-Status: {record.status}", f"{RECIPE_TRAILER}: {one_line(record.recipe)}"]
     if record.kind != "run":
-        trailers.append(f"Gitexp-Kind: {one_line(record.kind)}")
+        trailers.append(f"{KIND_TRAILER}: {one_line(record.kind)}")
     if record.job is not None:
         trailers.append(f"{JOB_TRAILER}: {one_line(record.job)}")
     if record.seed is not None:
@@ -32,6 +30,12 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
     words = record.message or ""
     body = f"{words}\n\n" if words else ""
     return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers) + "\n"
+
+
+def compose_event(kind: str, subject: str, *, about: str = "", body: str = "") -> str:
+    """The message of a commit that says something about a run (`about`: its id), or about none. `body`: the payload."""
+    trailers = f"{EVENT_TRAILER}: {kind}\n" + (f"{ABOUT_TRAILER}: {about}\n" if about else "")
+    return f"{subject}\n\n" + (f"{body}\n\n" if body else "") + trailers
 
 
 def subject(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from gitexp.record.metricreader import BOM, Reader
 from gitexp.record.rowblocks import Block
 
 READ = "JSON, JSON lines and CSV are read"
+ENDINGS = ("json", "jsonl", "ndjson", "csv", "tsv")  # format.md has them, too
 
 _KINDS = {"yaml": "YAML", "yml": "YAML", "toml": "TOML", "xml": "XML"}
 _BEGINNINGS = (
@@ -47,7 +48,7 @@ def read_metric_file(reader: Reader, file: IO[bytes], *, name: str, start: int =
         found += 1
         yield block
     if not found and not reader.problems() and not start:
-        looks = ending not in ("csv", "tsv", "json", "jsonl", "ndjson") and _looks_like_yaml(beginning)
+        looks = ending not in ENDINGS and _looks_like_yaml(beginning)
         reader.problem(f"looks like YAML, which is not read: {READ}" if looks else "holds no numbers")
 
 
