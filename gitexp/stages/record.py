@@ -28,7 +28,7 @@ from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.git.standing import Look, branch_ref
 from gitexp.record.environment import UNKNOWN, dump_environment, requirements
-from gitexp.record.identity import Recorder, RunId
+from gitexp.record.identity import Recorder, RunId, visible
 from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
@@ -306,7 +306,7 @@ def describe_run(
         error=outcome["error"] if outcome else None,
         peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
         argv=redact_argv(submission.argv),
-        cwd=submission.cwd,
+        cwd=visible(submission.cwd),
         seed=submission.seed,
         user=submission.user,
         host=host,

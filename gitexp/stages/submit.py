@@ -108,7 +108,7 @@ def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_to
         recipe=recipe.name,
         recipe_path=recipe.path,
         argv=as_plain(checked.argv),
-        cwd=as_plain(os.path.relpath(checked.cwd, root)),
+        cwd=os.path.relpath(checked.cwd, root),
         seed=recipe.seed,
         user=user_name(),
         host=os.uname().nodename,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ def test_a_repository_and_its_files_may_have_any_name(tmp_path: Path, env: dict[
     refused = lab.gitexp("run", "r")
     assert refused.exit_code == 3
     assert "?? new a" in refused.stderr
+
+
+def test_metrics_are_found_below_a_folder_that_is_no_text(lab: Lab) -> None:
+    folder = lab.path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    program = 'echo "{\\"loss\\": 0.5}" > out.jsonl'
+    done = lab.gitexp("run", "-s", "+metrics.files=['out.jsonl']", "--no-verify", "--", "sh", "-c", program, cwd=folder)
+    assert done.exit_code == 0, done.stderr
+    assert lab.show("experiments:metrics.toml") == '"loss" = 0.5\n'
+    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert (run["cwd"], run.get("defects")) == ("d\\xff", None)
 
 
 def test_a_remote_may_have_a_line_separator_in_its_name(lab: Lab) -> None:
