@@ -73,13 +73,13 @@ def _said_if_possible() -> Iterator[None]:
 def print_run(text: str) -> None:
     """The run that this means, as JSON."""
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import write
-    from gitexp.cli.shapes import document, whole_run_shape
+    from gitexp.cli.page import write_json
+    from gitexp.cli.shapes import whole_run_shape
     from gitexp.history.read import read_run
 
     with opened_here() as here:
         row = here.history.select(text)
-        write(document(run=whole_run_shape(read_run(here.reader, row.commit), row)))
+        write_json(run=whole_run_shape(read_run(here.reader, row.commit), row))
 
 
 def _exit_code(done: Done) -> int:

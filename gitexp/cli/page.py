@@ -1,11 +1,13 @@
-"""Send finished text to stdout: through the user's pager where it is longer than the terminal, straight otherwise."""
+"""Send pages and JSON to stdout: pages through the user's pager where they are longer than the terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from gitexp.cli.render import Screen
+from gitexp.cli.render import Screen, screen
 from gitexp.git.repo import Repo, line
 
 
@@ -17,8 +19,17 @@ def write(text: str) -> None:
     stream.flush()
 
 
-def show(text: str, *, repo: Repo, on: Screen) -> None:
-    """Show text as git shows a log. On a terminal that it does not fit on, by the pager that git would use."""
+def write_json(**parts: Any) -> None:
+    """Write one JSON document with these keys."""
+    from gitexp.cli.shapes import document
+
+    write(document(**parts))
+
+
+def show(page: Callable[[Screen], str], *, repo: Repo) -> None:
+    """Show a page as git shows a log. On a terminal that it does not fit on, by the pager that git would use."""
+    on = screen(repo.settings)
+    text = page(on)
     if on.height is None or text.count("\n") < on.height:
         write(text)
         return

@@ -132,40 +132,17 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip("… ") + "…"
 
 
-def table(
-    columns: Sequence[Column],
-    rows: Iterable[Sequence[Cell]],
-    *,
-    on: Screen,
-    indent: str = "",
-    spare: Sequence[str] = (),
-) -> str:
-    """Rows under a header line. On a terminal the widest columns that may be cut are cut until a row fits.
-
-    `spare`: names of columns that are left out, one after the other, where cutting is not enough.
-    """
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, on: Screen, indent: str = "") -> str:
+    """Rows under a header line. On a terminal the widest columns that may be cut are cut until a row fits."""
     body = [list(row) for row in rows]
     widths = [text_width(column.name) for column in columns]
     for row in body:
         widths = [max(width, text_width(cell.text)) for width, cell in zip(widths, row, strict=True)]
     if on.width is not None:
-        kept = _kept(widths, columns, spare, on.width - len(indent))
-        columns, widths = [columns[i] for i in kept], [widths[i] for i in kept]
-        body = [[row[i] for i in kept] for row in body]
-        room = on.width - len(indent) - len(_GAP) * (len(columns) - 1)
-        widths = _shrunk(widths, columns, room)
+        widths = _shrunk(widths, columns, on.width - len(indent) - len(_GAP) * (len(columns) - 1))
     header = [Cell(column.name, "dim") for column in columns] if any(column.name for column in columns) else None
     lines = ([header] if header else []) + body
     return "".join(f"{indent}{_line(line, columns, widths, on=on)}\n" for line in lines)
-
-
-def _kept(widths: Sequence[int], columns: Sequence[Column], spare: Sequence[str], room: int) -> list[int]:
-    kept = list(range(len(columns)))
-    for name in spare:
-        if sum(min(widths[i], columns[i].least or widths[i]) + len(_GAP) for i in kept) - len(_GAP) <= room:
-            break
-        kept = [i for i in kept if columns[i].name != name]
-    return kept
 
 
 def _shrunk(widths: list[int], columns: Sequence[Column], room: int) -> list[int]:

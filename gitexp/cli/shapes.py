@@ -73,19 +73,7 @@ def unreadable_shape(row: Row) -> dict[str, Any]:
 
 def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison) -> str:
     """What `gitexp diff --json` prints."""
-    return document(
-        a=a,
-        b=b,
-        code=found.code,
-        recipe=found.recipe,
-        data=found.data,
-        environment=found.environment,
-        metrics=found.metrics,
-        digests=found.digests,
-        identical_inputs=found.identical_inputs,
-        unexplained=found.unexplained,
-        unfair=found.unfair,
-    )
+    return document(a=a, b=b, **found._asdict())
 
 
 _COLUMNS = (

@@ -73,10 +73,10 @@ class Comparison(NamedTuple):
     data: tuple[DataChange, ...]
     environment: Mapping[str, Any] | None
     metrics: tuple[MetricChange, ...]
+    digests: tuple[DigestChange, ...]  # of weights and fitted state, of either run
     identical_inputs: bool
     unexplained: bool
     unfair: tuple[str, ...]  # what to bear in mind before believing the numbers
-    digests: tuple[DigestChange, ...] = ()  # of weights and fitted state, of either run
 
     @property
     def same_metrics(self) -> bool:

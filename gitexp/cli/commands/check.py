@@ -9,7 +9,7 @@ import click
 
 from gitexp.cli.folded import folded
 from gitexp.cli.page import show
-from gitexp.cli.render import Cell, Column, Screen, safe, screen
+from gitexp.cli.render import Cell, Column, Screen, safe
 from gitexp.cli.table import RecipeCommand, completing
 from gitexp.clone import Clone, open_clone
 from gitexp.spec.recipe import Recipe
@@ -46,8 +46,7 @@ def command(recipe: str, overrides: tuple[str, ...], seed: int | None, explain: 
     if resolved.made_of_components:
         resolved = _rehearsed(resolved, clone)
     if explain:
-        on = screen(clone.repo.settings)
-        show(explained(resolved, on=on), repo=clone.repo, on=on)
+        show(lambda on: explained(resolved, on=on), repo=clone.repo)
     else:
         click.echo(safe(resolved.text, lines="kept"), nl=False)
     return 0

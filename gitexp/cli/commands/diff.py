@@ -8,7 +8,7 @@ import click
 
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
-from gitexp.cli.render import BASIC_STYLES, Screen, safe, screen
+from gitexp.cli.render import BASIC_STYLES, Screen, safe
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import output
@@ -37,9 +37,8 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
         old, new = _sides(here, runs)
         a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
         if patch or stat:
-            text, differs = _git_diff(here, a, b, patch=patch, stat=stat), a.code != b.code
-            show(text, repo=here.repo, on=screen(here.repo.settings))
-            return EXIT_DIFFERENT if exit_code and differs else 0
+            show(lambda on: _git_diff(here, a, b, patch=patch, stat=stat, on=on), repo=here.repo)
+            return EXIT_DIFFERENT if exit_code and a.code != b.code else 0
         found = compare(here.repo, here.reader, a, b=b, goals=here.config.goal)
         if as_json:
             from gitexp.cli.shapes import diff_document, run_shape
@@ -48,8 +47,7 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
         else:
             from gitexp.cli.diffpage import diff_page
 
-            on = screen(here.repo.settings)
-            show(diff_page(a, b, found, rows=(old, new), on=on), repo=here.repo, on=on)
+            show(lambda on: diff_page(a, b, found, rows=(old, new), on=on), repo=here.repo)
     return EXIT_DIFFERENT if exit_code and found.differs else 0
 
 
@@ -67,14 +65,13 @@ def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:
     return before, new
 
 
-def _git_diff(here: Opened, a: Run, b: Run, *, patch: bool, stat: bool) -> str:
+def _git_diff(here: Opened, a: Run, b: Run, *, patch: bool, stat: bool, on: Screen) -> str:
     """What `git diff` says of the code, in the user's colours, without external drivers or text conversions.
 
     Those are programs: the user's own may do anything, and a record's .gitattributes could choose among them.
     """
     if a.code is None or b.code is None:
         raise GitexpError("A record has no code/ to compare")
-    on = screen(here.repo.settings)
     shown = [option for option, wanted in (("--patch", patch), (f"--stat={on.width or 100}", stat)) if wanted]
     args = ("--no-ext-diff", "--no-textconv", "-M", "--no-color", "--submodule=short", *shown)
     text = output(here.repo, "diff", *args, a.code, b.code).decode("utf-8", "replace")

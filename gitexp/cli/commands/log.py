@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.page import show, write
+from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import safe, screen
-from gitexp.cli.runtable import run_table, summary_table
+from gitexp.cli.runtable import run_table, summarise_recipes, summary_table
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
@@ -67,8 +67,10 @@ def command(
         limit = len(rows) if count is None and (smoke_too or as_json or as_csv) else count
         chosen = rows[: SHOWN_RUNS if limit is None else limit]
         if summary:
-            on = screen(here.repo.settings)
-            write(_summary_json(rows) if as_json else summary_table(rows, on=on, now=time.time()))
+            if as_json:
+                write_json(recipes=[{"recipe": name, **figures} for name, figures in summarise_recipes(rows).items()])
+            else:
+                write(summary_table(rows, on=screen(here.repo.settings), now=time.time()))
         elif as_json:
             _write_json(here, chosen)
         elif as_csv:
@@ -104,14 +106,13 @@ def _show(
         names = sorted({row.recipe for row in everything})[:12]
         click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
-    on = screen(here.repo.settings)
-    show(run_table(here, rows, chosen, sort=sort, on=on, now=time.time()), repo=here.repo, on=on)
+    show(lambda on: run_table(here, rows, chosen, sort=sort, on=on, now=time.time()), repo=here.repo)
     if len(rows) > len(chosen):
         click.echo(f"{len(chosen)} of {len(rows)} runs; -n {len(rows)} shows all of them", err=True)
 
 
 def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
-    from gitexp.cli.shapes import document, run_shape, unreadable_shape
+    from gitexp.cli.shapes import run_shape, unreadable_shape
     from gitexp.history.read import OUTCOME, read_run
 
     shapes = [
@@ -120,12 +121,4 @@ def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
         else unreadable_shape(row)
         for row in chosen
     ]
-    write(document(runs=shapes))
-
-
-def _summary_json(rows: Sequence[Row]) -> str:
-    from gitexp.cli.runtable import summarise_recipes
-    from gitexp.cli.shapes import document
-
-    recipes: Mapping[str, Mapping[str, float | int]] = summarise_recipes(rows)
-    return document(recipes=[{"recipe": name, **figures} for name, figures in recipes.items()])
+    write_json(runs=shapes)

@@ -23,10 +23,9 @@ def command(template: str | None, name: str | None, as_json: bool) -> int:
     gitexp new
     gitexp new digits-mlp my-digits
     """
-    from gitexp.cli.page import write
-
     if template is None:
         return _list(as_json=as_json)
+    from gitexp.cli.page import write_json
     from gitexp.cli.render import safe
     from gitexp.clone import FILE
     from gitexp.git.repo import find_repo, ref_id
@@ -36,9 +35,7 @@ def command(template: str | None, name: str | None, as_json: bool) -> int:
     done = new(template, name, repo=repo)
     called = done.folder.rpartition("/")[2]
     if as_json:
-        from gitexp.cli.shapes import document
-
-        write(document(recipe=called, folder=done.folder, files=list(done.files), template=done.template))
+        write_json(recipe=called, folder=done.folder, files=done.files, template=done.template)
     else:
         click.echo(f"wrote      {safe(done.folder)}/: {', '.join(map(safe, done.files))}")
     steps = [f'git add {done.folder} && git commit -m "Add recipe {called}"']
@@ -53,18 +50,14 @@ def command(template: str | None, name: str | None, as_json: bool) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    from gitexp.cli.page import write
+    from gitexp.cli.page import write, write_json
     from gitexp.cli.render import Cell, Column, safe, screen, table
     from gitexp.pipelines.new import templates
 
     found = templates()
     if as_json:
-        from gitexp.cli.shapes import document
-
-        write(
-            document(
-                templates=[{"name": one.name, "version": one.version or None, "summary": one.summary} for one in found]
-            )
+        write_json(
+            templates=[{"name": one.name, "version": one.version or None, "summary": one.summary} for one in found]
         )
         return 0
     rows = [[Cell(safe(one.name), "bold"), Cell(safe(one.summary))] for one in found]

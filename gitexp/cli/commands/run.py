@@ -121,8 +121,7 @@ def _tell_dry_run(checked: Checked, *, as_json: bool) -> int:
     if not as_json:
         tell_dry_run(checked, flow)
         return 0
-    from gitexp.cli.page import write
-    from gitexp.cli.shapes import document
+    from gitexp.cli.page import write_json
 
-    write(document(dry_run=dry_run_shape(checked, flow)))
+    write_json(dry_run=dry_run_shape(checked, flow))
     return 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import click
 
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.page import show, write
-from gitexp.cli.render import safe, screen
+from gitexp.cli.page import show, write, write_json
+from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
 from gitexp.history.read import read_output, read_run
@@ -33,18 +34,17 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
                 raise
             return 0
         found = read_run(here.reader, row.commit)
-        on = screen(here.repo.settings)
         if as_json:
-            from gitexp.cli.shapes import document, whole_run_shape
+            from gitexp.cli.shapes import whole_run_shape
 
-            write(document(run=whole_run_shape(found, row)))
+            write_json(run=whole_run_shape(found, row))
         elif as_output:
             text = read_output(here.reader, found)
             if text is None and "output.log" in found.tree:
                 raise GitexpError(f"The output of {row.id} is too large, or damaged here", fix="gitexp pull")
             if text is None:
                 raise GitexpError(f"No output is recorded for {row.id}")
-            show(safe(text, lines="kept"), repo=here.repo, on=on)
+            show(lambda on: safe(text, lines="kept"), repo=here.repo)
         else:
             from gitexp.cli.runpage import run_page
 
@@ -52,19 +52,20 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
             before = read_run(here.reader, earlier.commit) if earlier else None
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
-            text = run_page(
-                found, row, before, goals=here.config.goal, place=here.place, printed=printed, on=on, now=time.time()
-            )
-            show(text, repo=here.repo, on=on)
+            page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
+            show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 
 
 def _show_running(here: Opened, typed: str, *, as_json: bool) -> bool:
     """Show the run in progress that has this id. False where there is none."""
     from gitexp.cli.running import running_as, running_page, running_shape
-    from gitexp.cli.shapes import document
 
     run = running_as(typed, repo=here.repo)
-    if run is not None:
-        write(document(in_progress=running_shape(run)) if as_json else running_page(run, now=time.time()))
-    return run is not None
+    if run is None:
+        return False
+    if as_json:
+        write_json(in_progress=running_shape(run))
+    else:
+        write(running_page(run, now=time.time()))
+    return True

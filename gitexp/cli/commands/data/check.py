@@ -33,21 +33,14 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         )
     checked = [check_dataset(ref, clone=clone, watch=ProgressBar) for ref in refs]
     if as_json:
-        from gitexp.cli.page import write
-        from gitexp.cli.shapes import document
+        from gitexp.cli.page import write_json
 
-        write(
-            document(datasets=[
-                {
-                    "name": one.name,
-                    "digest": one.digest,
-                    "found": one.result.found,
-                    "violations": one.result.violations,
-                    "counts": one.result.counts,
-                }
+        write_json(
+            datasets=[
+                {"name": one.name, "digest": one.digest, "found": one.result.found, **one.result._asdict()}
                 for one in checked
-            ])
-        )  # fmt: skip
+            ]
+        )
     for one in checked:
         if one.doubt:
             click.echo(safe(f"warning: dataset {one.name}: {one.doubt}"), err=True)

@@ -21,7 +21,7 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     The contract is TOML for gitexp.toml. Its comments show each distribution, outliers with their places, and the rows
     by label, also in each split. With -o it goes to a file of its own, for `contract = "FILE"`; --write does both.
     """
-    from gitexp.cli.page import write
+    from gitexp.cli.page import write, write_json
     from gitexp.cli.progressbar import ProgressBar
     from gitexp.clone import open_clone
     from gitexp.pipelines.examine import describe_dataset
@@ -34,9 +34,7 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     if found.doubt:
         click.echo(safe(f"warning: dataset {name}: {found.doubt}"), err=True)
     if as_json:
-        from gitexp.cli.shapes import document
-
-        write(document(name=found.name, digest=found.digest, description=found.description))
+        write_json(name=found.name, digest=found.digest, description=found.description)
     if as_contract:
         from gitexp.stages.writepin import write_contract
 

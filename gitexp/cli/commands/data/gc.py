@@ -21,9 +21,8 @@ def command(dry_run: bool, as_json: bool) -> int:
     what it lists is kept; where this clone lacks a part of one, nothing is removed.
     """
     from gitexp.cli.opened import settle_what_waits
-    from gitexp.cli.page import write
+    from gitexp.cli.page import write_json
     from gitexp.cli.render import size
-    from gitexp.cli.shapes import document
     from gitexp.clone import configured
     from gitexp.git.repo import find_repo
     from gitexp.pipelines.prune import find_prunable, prune
@@ -31,12 +30,9 @@ def command(dry_run: bool, as_json: bool) -> int:
     repo = find_repo(Path.cwd())
     settle_what_waits(repo)
     clone = configured(repo)
-    if dry_run:
-        found = find_prunable(clone, now=time.time())
-    else:
-        found = prune(clone)
+    found = find_prunable(clone, now=time.time()) if dry_run else prune(clone)
     if as_json:
-        write(document(objects=dict(found.unneeded), kept=found.kept, young=found.young, removed=not dry_run))
+        write_json(objects=found.unneeded, kept=found.kept, young=found.young, removed=not dry_run)
         return 0
     for sentence in found.damaged:
         click.echo(f"note: {safe(sentence)}", err=True)

@@ -18,9 +18,8 @@ def command(name: str, as_json: bool) -> int:
     NAME is its name in the catalogue, or in the recipes that read it. `gitexp data runs DIGEST` lists the runs of one.
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import show, write
-    from gitexp.cli.render import safe, screen
-    from gitexp.cli.shapes import document
+    from gitexp.cli.page import show, write_json
+    from gitexp.cli.render import safe
     from gitexp.pipelines.pin import doubts
     from gitexp.pipelines.recount import versions
 
@@ -29,16 +28,14 @@ def command(name: str, as_json: bool) -> int:
         if as_json:
             from gitexp.cli.datashapes import version_shape
 
-            write(document(dataset=name, versions=[version_shape(one) for one in found]))
+            write_json(dataset=name, versions=[version_shape(one) for one in found])
         elif found:
             from gitexp.cli.datapage import history_table
 
-            on = screen(here.repo.settings)
-            show(history_table(found, on=on, now=time.time()), repo=here.repo, on=on)
+            show(lambda on: history_table(found, on=on, now=time.time()), repo=here.repo)
         else:
             click.echo(f"No run has used {safe(name)} yet, and it is not pinned", err=True)
         ref = here.config.datasets.get(name)
-        place = here.place
-        for doubt in doubts([ref] if ref is not None else [], here.config, place):
+        for doubt in doubts([ref] if ref is not None else [], here.config, here.place):
             click.echo(f"note: {safe(doubt)}", err=True)
     return 0

@@ -17,10 +17,8 @@ def command(name: str, as_json: bool) -> int:
     at its path.
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import show, write
+    from gitexp.cli.page import show, write_json
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import screen
-    from gitexp.cli.shapes import document
     from gitexp.history.trace import trace
     from gitexp.spec.catalogue import DatasetRef
     from gitexp.stages.look import look
@@ -45,10 +43,9 @@ def command(name: str, as_json: bool) -> int:
         if as_json:
             from gitexp.cli.datashapes import ancestor_shape
 
-            write(document(lineage=ancestor_shape(top)))
+            write_json(lineage=ancestor_shape(top))
         else:
             from gitexp.cli.datapage import lineage_tree
 
-            on = screen(here.repo.settings)
-            show(lineage_tree(top, on=on), repo=here.repo, on=on)
+            show(lambda on: lineage_tree(top, on=on), repo=here.repo)
     return 0

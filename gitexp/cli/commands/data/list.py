@@ -13,9 +13,9 @@ def command(as_json: bool) -> int:
     Nothing is fetched, and only files that have changed since they were last hashed are read.
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import show, write
+    from gitexp.cli.page import show, write_json
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import safe, screen
+    from gitexp.cli.render import safe
     from gitexp.pipelines.pin import doubts
     from gitexp.stages.look import look
 
@@ -27,14 +27,12 @@ def command(as_json: bool) -> int:
                 looks.append(look(ref, place, progress=progress))
         if as_json:
             from gitexp.cli.datashapes import look_shape
-            from gitexp.cli.shapes import document
 
-            write(document(datasets=[look_shape(one) for one in looks]))
+            write_json(datasets=[look_shape(one) for one in looks])
         elif looks:
             from gitexp.cli.datapage import catalogue_table
 
-            on = screen(here.repo.settings)
-            show(catalogue_table(looks, on=on), repo=here.repo, on=on)
+            show(lambda on: catalogue_table(looks, on=on), repo=here.repo)
         for doubt in doubts(here.config.datasets.values(), here.config, place):
             click.echo(f"note: {safe(doubt)}", err=True)
         if not looks:

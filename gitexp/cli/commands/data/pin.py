@@ -34,9 +34,8 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     gitexp data pin clean --parents       it was just made again, of the parents as they are now
     """
     from gitexp.cli.main import print_error
-    from gitexp.cli.page import write
+    from gitexp.cli.page import write_json
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.shapes import document
     from gitexp.clone import configured, open_clone
     from gitexp.pipelines.keep import entries_of
     from gitexp.pipelines.pin import note_parents, pin
@@ -57,7 +56,7 @@ def command(names: tuple[str, ...], everything: bool, digest: str | None, parent
     for one in pinned if parents else ():
         noted += note_parents(clone.config.datasets[one.name], clone=clone)
     if as_json:
-        write(document(pinned=[_shape(one) for one in pinned], parents=[one._asdict() for one in noted]))
+        write_json(pinned=[_shape(one) for one in pinned], parents=noted)
         return failed
     _print(pinned, noted, configured(clone.repo))
     return failed
@@ -119,16 +118,8 @@ def _words(one: Pinned, noted: Iterable[NotedParent]) -> list[str]:
 
 
 def _shape(one: Pinned) -> dict[str, object]:
-    differences = one.differences
-    return {
-        "dataset": one.name,
-        "file": one.file,
-        "old": one.old,
-        "new": one.new,
-        "files": one.files,
-        "size_bytes": one.size_bytes,
-        "differences": None if differences is None else differences._asdict(),
-    }
+    stated = {key: value for key, value in one._asdict().items() if key not in ("name", "is_known")}
+    return {"dataset": one.name, **stated}
 
 
 def _whole(digest: str) -> str:

@@ -20,9 +20,8 @@ def command(digest: str, as_json: bool) -> int:
     clone has the lab's key.
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import show, write
-    from gitexp.cli.render import screen
-    from gitexp.cli.shapes import document
+    from gitexp.cli.page import show, write_json
+    from gitexp.cli.render import safe
     from gitexp.pipelines.recount import runs_with
 
     with opened_here() as here:
@@ -32,15 +31,12 @@ def command(digest: str, as_json: bool) -> int:
             from gitexp.cli.datashapes import hit_shape
 
             shown = [hit_shape(hit) for hit in hits]
-            write(document(digest=hits[0].digest if hits else None, uses=shown, untold=untold))
+            write_json(digest=hits[0].digest if hits else None, uses=shown, untold=untold)
         elif hits:
             from gitexp.cli.datapage import hits_table
 
-            on = screen(here.repo.settings)
-            show(hits_table(hits, on=on, now=time.time()), repo=here.repo, on=on)
+            show(lambda on: hits_table(hits, on=on, now=time.time()), repo=here.repo)
         else:
-            from gitexp.cli.render import safe
-
             click.echo(f"No run has used {safe(digest)}", err=True)
         for count, why in (
             (found.for_a_key, "cannot be told without its lab's key (git config gitexp.key)"),

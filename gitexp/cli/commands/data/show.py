@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import click
 
@@ -21,10 +22,9 @@ def command(name: str, split: str | None, as_json: bool) -> int:
     gitexp data show digits --rows train     what gitexp.split("digits", "train") returns
     """
     from gitexp.cli.opened import opened_here
-    from gitexp.cli.page import show, write
+    from gitexp.cli.page import show, write, write_json
     from gitexp.cli.progressbar import ProgressBar
-    from gitexp.cli.render import safe, screen
-    from gitexp.cli.shapes import document
+    from gitexp.cli.render import safe
     from gitexp.history.datause import uses_of
     from gitexp.pipelines.keep import entries_of
     from gitexp.pipelines.pin import doubts
@@ -36,10 +36,10 @@ def command(name: str, split: str | None, as_json: bool) -> int:
             from gitexp.pipelines.examine import rows_of
 
             drawn = rows_of(ref, split, clone=here.clone, watch=ProgressBar)
-            lines = drawn.lines.decode()
-            write(
-                document(dataset=name, split=split, digest=drawn.digest, rows=list(drawn.indices)) if as_json else lines
-            )
+            if as_json:
+                write_json(dataset=name, split=split, digest=drawn.digest, rows=list(drawn.indices))
+            else:
+                write(drawn.lines.decode())
             return 0
         place = here.place
         with ProgressBar(f"data {name}") as progress:
@@ -51,13 +51,12 @@ def command(name: str, split: str | None, as_json: bool) -> int:
         if as_json:
             from gitexp.cli.datashapes import look_shape
 
-            write(document(dataset={**look_shape(one), "stored": is_stored, "runs": [row.id for row in runs]}))
+            write_json(dataset={**look_shape(one), "stored": is_stored, "runs": [row.id for row in runs]})
         else:
             from gitexp.cli.datapage import dataset_page
 
-            on = screen(here.repo.settings)
-            page = dataset_page(one, runs, stored=is_stored, remotes=list(here.config.remotes), on=on, now=time.time())
-            show(page, repo=here.repo, on=on)
+            page = partial(dataset_page, one, runs, stored=is_stored, remotes=list(here.config.remotes))
+            show(lambda on: page(on=on, now=time.time()), repo=here.repo)
         for doubt in doubts([ref], here.config, place):
             click.echo(f"note: {safe(doubt)}", err=True)
     return 0

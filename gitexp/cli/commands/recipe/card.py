@@ -23,7 +23,6 @@ def command(recipe: str, markdown: bool) -> int:
     """
     from gitexp.cli.page import show, write
     from gitexp.cli.recipepage import markdown_page, sections, text_page
-    from gitexp.cli.render import screen
     from gitexp.clone import open_clone
     from gitexp.pipelines.cards import recipe_card
 
@@ -33,6 +32,5 @@ def command(recipe: str, markdown: bool) -> int:
     if markdown:
         write(markdown_page(found))
     else:
-        on = screen(clone.repo.settings)
-        show(text_page(found, on=on), repo=clone.repo, on=on)
+        show(lambda on: text_page(found, on=on), repo=clone.repo)
     return 0

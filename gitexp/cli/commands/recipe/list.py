@@ -28,9 +28,9 @@ def command(slot: str | None, fits: str | None, as_json: bool) -> int:
     \b
     gitexp recipe list --slot model --fits digits-mlp
     """
-    from gitexp.cli.page import show, write
+    from gitexp.cli.page import show, write_json
     from gitexp.cli.recipepage import index_page, index_shape
-    from gitexp.cli.render import safe, screen
+    from gitexp.cli.render import safe
     from gitexp.clone import open_clone
     from gitexp.pipelines.cards import index
 
@@ -38,12 +38,9 @@ def command(slot: str | None, fits: str | None, as_json: bool) -> int:
     clone = open_clone(cwd)
     found = index(slot=slot, fits=fits, repo=clone.repo, cwd=cwd, config=clone.config)
     if as_json:
-        from gitexp.cli.shapes import document
-
-        write(document(**index_shape(found, judged=fits is not None)))
+        write_json(**index_shape(found, judged=fits is not None))
     else:
-        on = screen(clone.repo.settings)
-        show(index_page(found, on=on), repo=clone.repo, on=on)
+        show(lambda on: index_page(found, on=on), repo=clone.repo)
         refused = sum(bool(one.problems) for one in found.components)
         if refused:
             click.echo(f"note: {refused} more would not fit; --json says why", err=True)
