@@ -80,16 +80,12 @@ def spawn(
         os.waitpid(pid, 0)
         raise
     os.close(gate_write)
-    failure = b""
-    while part := os.read(failed_read, 4096):  # ends with exec, which closes the other end
-        failure += part
-    os.close(failed_read)
+    with open(failed_read, "rb", buffering=0) as failed:
+        failure = os.fsdecode(failed.read())  # ends with exec, which closes the other end
     if failure:
         os.waitpid(pid, 0)
-        number, _, text = os.fsdecode(failure).partition(":")
-        if number == _UNNOTED:
-            raise Unnoted(text)
-        raise OSError(int(number), text)
+        number, _, text = failure.partition(":")
+        raise Unnoted(text) if number == _UNNOTED else OSError(int(number), text)
     return pid
 
 
