@@ -126,9 +126,7 @@ class Run:
     @cached_property
     def environment(self) -> Mapping[str, Any] | None:
         """environment.toml, parsed."""
-        from gitexp.record.environment import load_environment
-
-        return self._parsed("environment.toml", lambda text: load_environment(text))
+        return self._parsed("environment.toml", lambda text: load_tables(text, where="environment.toml"))
 
     @cached_property
     def environment_lines(self) -> list[str]:

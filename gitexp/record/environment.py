@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitexp.record.identity import as_plain
-from gitexp.text.bounded import load_tables
 
 UNKNOWN = "unknown"
 
@@ -49,11 +48,6 @@ def sound(value: Any) -> Any:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     return value
-
-
-def load_environment(text: str, *, where: str = "environment.toml") -> dict[str, Any]:
-    """Parse environment.toml. Raises Unreadable, naming `where`."""
-    return load_tables(text, where=where)
 
 
 def requirements(document: Mapping[str, Any]) -> str:

@@ -61,12 +61,6 @@ def summarise(history: HistoryWriter, lines: Lines, headline: Headline | None, r
     }
 
 
-class _Place(NamedTuple):
-    row: int
-    step: int | None
-    source: int
-
-
 def values_at(headline: Headline, wanted: Sequence[str], *, history: HistoryWriter, lines: Lines) -> dict[str, Number]:
     """The value that each of these metrics had when the best row was logged."""
     places = {name: at for at, name in enumerate(history.tallies, history.first_cell) if name in wanted}
@@ -77,19 +71,15 @@ def values_at(headline: Headline, wanted: Sequence[str], *, history: HistoryWrit
         # Without steps, what was logged as often as the metric that judges goes with it: value by value.
         often = history.tallies[headline.metric].count
         ordinals = {name: headline.best.ordinal for name in missing if history.tallies[name].count == often}
-        step, source = int(cells[0]) if cells[0] else None, _source_of(headline.best.row, history.sources)
-        here = _Place(headline.best.row, step, source)
-        found |= _nearest(here, missing, ordinals, lines.all(), history.sources)
+        step = int(cells[0]) if cells[0] else None
+        found |= _nearest(headline.best.row, step, missing, ordinals, lines.all(), history.sources)
     numbers = {name: load_cell(text.decode()) for name, text in found.items()}
     return {name: value for name, value in numbers.items() if value is not None}
 
 
-def _source_of(row: int, sources: Sequence[Source]) -> int:
-    return bisect_right([source.first_row for source in sources], row) - 1
-
-
 def _nearest(
-    here: _Place,
+    best_row: int,
+    best_step: int | None,
     missing: Mapping[str, int],
     ordinals: Mapping[str, int],
     lines: Iterable[bytes],
@@ -99,27 +89,27 @@ def _nearest(
     nearest: dict[str, tuple[tuple[int, int, int], bytes]] = {}
     counts = dict.fromkeys(missing, 0)
     firsts = [source.first_row for source in sources]
-    source, follows = -1, False
+    source, own, follows = -1, bisect_right(firsts, best_row) - 1, False
     columns = list(missing.items())
-    by_step = here.step is not None and sources[here.source].in_step
+    by_step = best_step is not None and sources[own].in_step
     for row, text in enumerate(lines):
         if source + 1 < len(firsts) and row == firsts[source + 1]:
             source += 1
         cells = text.rstrip(b"\n").split(b",")
         step = int(cells[0]) if cells[0] else None
-        if row >= here.row:  # a program may log one step in several calls
-            follows = (row == here.row or follows) and step is not None and step == here.step and source == here.source
+        if row >= best_row:  # a program may log one step in several calls
+            follows = (row == best_row or follows) and step is not None and step == best_step and source == own
         for name, at in columns:
             cell = cells[at]
             if not cell:
                 continue
             counts[name] += 1
-            if follows or (here.step is None and counts[name] == ordinals.get(name)):
+            if follows or (best_step is None and counts[name] == ordinals.get(name)):
                 key = (3, row, 0)
-            elif by_step and step is not None and here.step is not None and sources[source].in_step:
-                key = (2, step, row) if step <= here.step else (0, -step, -row)
+            elif by_step and step is not None and best_step is not None and sources[source].in_step:
+                key = (2, step, row) if step <= best_step else (0, -step, -row)
             else:
-                key = (1, row, 0) if row < here.row else (-1, -row, 0)
+                key = (1, row, 0) if row < best_row else (-1, -row, 0)
             if name not in nearest or key > nearest[name][0]:
                 nearest[name] = key, cell
     return {name: cell for name, (_, cell) in nearest.items()}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from gitexp.record.metrics import number_text
 from gitexp.record.rowblocks import Block
 from gitexp.record.tally import Tally
 from gitexp.spool import Spool
@@ -52,7 +51,7 @@ class HistoryWriter:
         self._note_source(block.steps, (attempt, origin))
         empty = [""] * len(block.steps)
         texts = [["" if step is None else str(step) for step in block.steps]]
-        texts.append(["" if time is None else number_text(time) for time in block.times])
+        texts.append(["" if time is None else repr(time) for time in block.times])
         if self.first_cell == 3:
             texts.append([str(attempt)] * len(empty))
         for name in self.tallies:
@@ -60,7 +59,7 @@ class HistoryWriter:
             if logged is None:
                 texts.append(empty)
             elif None in logged:
-                texts.append(["" if value is None else number_text(value) for value in logged])
+                texts.append(["" if value is None else repr(value) for value in logged])
             else:
                 texts.append(list(map(repr, logged)))
         written = "\n".join([*map(",".join, zip(*texts, strict=True)), ""]).encode()

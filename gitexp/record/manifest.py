@@ -56,11 +56,8 @@ class ManifestDifferences(NamedTuple):
 
 def dump_manifest(entries: Iterable[Entry]) -> bytes:
     """The manifest of these files, in any order."""
-    return b"".join(map(_line, sorted(entries)))
-
-
-def _line(entry: Entry) -> bytes:
-    return dump_lines(b"", [entry.path], [entry.digest.encode()])[0]
+    ordered = sorted(entries)
+    return b"".join(dump_lines(b"", [one.path for one in ordered], [one.digest.encode() for one in ordered]))
 
 
 def dump_lines(prefix: bytes, names: Sequence[bytes], digests: Sequence[bytes]) -> list[bytes]:

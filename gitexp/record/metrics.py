@@ -109,11 +109,6 @@ def parse_number(text: str) -> Number | None:
         return None
 
 
-def number_text(value: Number) -> str:
-    """A number as CSV and TOML write it: `nan`, `inf` and `-inf` as themselves."""
-    return repr(value)
-
-
 def foremost(names: Iterable[str], goals: Iterable[str]) -> list[str]:
     """What people look at first: metrics with a goal, then the others; no slices and no settings, unless those are all.
 
@@ -136,7 +131,7 @@ def dump_metrics(metrics: Mapping[str, Number]) -> str:
     lines = []
     for name, value in metrics.items():
         quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        lines.append(f'"{quoted}" = {number_text(value)}\n')
+        lines.append(f'"{quoted}" = {value!r}\n')
     return "".join(lines)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -134,18 +135,9 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
             fix="pip install --upgrade gitexp",
         )
     try:
-        code = _take(Code, table.get("code", {}), where)
-        history = _take(History, table["history"], where) if "history" in table else None
-        summary = _take(Judged, table["summary"], where) if "summary" in table else None
-        resources = _take(Resources, table.get("resources", {}), where)
-        recorder = _take(Recorder, table["gitexp"], where) if "gitexp" in table else None
-        digests = sound_digests(table.get("digests", {}))
-        splits = sound_splits(table.get("splits", {}))
-        parts = {"code": code, "history": history, "resources": resources, "digests": digests, "splits": splits}
-        known = {**table, **parts, "summary": summary, "gitexp": recorder}
-        known["artifacts"] = _take(Saved, table["artifacts"], where) if "artifacts" in table else None
-        known["variables"] = texts_in(table.get("variables", {}), "variables")
-        record: RunRecord = _take(RunRecord, known, where)
+        parts = {"code": {}, **table}
+        known = {**table, **{name: load(parts[name]) for name, load in _PARTS.items() if name in parts}}
+        record: RunRecord = _take(RunRecord, known)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
@@ -196,7 +188,7 @@ _CHECKS: dict[str, tuple[type, ...]] = {
 _MADE: dict[str, Callable[[str], str]] = {"RunId": RunId, "Oid": Oid}
 
 
-def _take(kind: type[Any], table: Any, where: str) -> Any:
+def _take(kind: type[Any], table: Any) -> Any:
     if not isinstance(table, dict):
         raise TypeError(f"{kind.__name__.lower()} must be a table")
     values: dict[str, Any] = {}
@@ -219,3 +211,16 @@ def _take(kind: type[Any], table: Any, where: str) -> Any:
                 value = value.replace(tzinfo=UTC)
         values[field] = value
     return kind(**values)
+
+
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "code": partial(_take, Code),
+    "history": partial(_take, History),
+    "summary": partial(_take, Judged),
+    "resources": partial(_take, Resources),
+    "gitexp": partial(_take, Recorder),
+    "digests": sound_digests,
+    "splits": sound_splits,
+    "artifacts": partial(_take, Saved),
+    "variables": partial(texts_in, name="variables"),
+}

@@ -23,10 +23,9 @@ from gitexp.record.environment import (
     dump_environment,
     environment_class,
     environment_differences,
-    load_environment,
     requirements,
 )
-from gitexp.text.bounded import Unreadable
+from gitexp.text.bounded import Unreadable, load_tables
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -104,7 +103,7 @@ def test_what_the_probe_says_cannot_take_the_place_of_what_the_worker_says() -> 
 
 def test_values_that_toml_cannot_hold_are_left_out_or_written_as_text() -> None:
     document = probed(a=None, b=[None, 1], c=2**63, flags={"odd\ud800": "b\udcff"})
-    assert load_environment(dump_environment(document)) == {
+    assert load_tables(dump_environment(document), where="environment.toml") == {
         "probed": "/venv/bin/python",
         "how": "argv",
         "b": [1],
@@ -116,7 +115,7 @@ def test_values_that_toml_cannot_hold_are_left_out_or_written_as_text() -> None:
 @pytest.mark.parametrize("text", ["packages = ", "a = 1\na = 2", "n = " + "9" * 5000, "deep = " + "[" * 9999])
 def test_an_environment_that_is_not_toml_is_named(text: str) -> None:
     with pytest.raises(Unreadable, match=r"^environment\.toml (is not valid TOML|cannot be read): "):
-        load_environment(text)
+        load_tables(text, where="environment.toml")
 
 
 # requirements.txt
@@ -381,7 +380,7 @@ def test_unknown_packages_differ_as_a_whole() -> None:
 def test_a_record_with_the_wrong_types_is_compared_all_the_same() -> None:
     text = 'cpu = []\ngpus = [7]\ninterpreter = 3\npackages = [1]\nsystem = "x"\nflags.a.b = 1\n'
     text += "training.when = 2020-01-01\n"
-    found = environment_differences(load_environment(text), A)
+    found = environment_differences(load_tables(text, where="environment.toml"), A)
     assert found["hardware"]["gpus"] == ("unknown ×1", None)
     assert found["flags"]["a"] == ("b", None)
     assert found["training"]["when"] == ("2020-01-01", None)
