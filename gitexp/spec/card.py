@@ -6,7 +6,7 @@ with file and line. `source` is the file it stands in; texts are as written, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -182,14 +182,10 @@ _CARD: Shape = {
 
 
 def _problems(table: Mapping[str, Any]) -> Sequence[Problem]:
-    problems = list(oversized(table)) or [*problems_in(table, Each(_CARD)), *_without_slot(table)]
+    slotless = [name for name, values in table.items() if isinstance(values, dict) and "slot" not in values]
+    missing = [((name,), f"slot is missing; it is one of {', '.join(SLOTS)}") for name in slotless]
+    problems = list(oversized(table)) or [*problems_in(table, Each(_CARD)), *missing]
     return problems[:_SHOWN]
-
-
-def _without_slot(table: Mapping[str, Any]) -> Iterator[Problem]:
-    for name, values in table.items():
-        if isinstance(values, dict) and "slot" not in values:
-            yield (name,), f"slot is missing; it is one of {', '.join(SLOTS)}"
 
 
 def _card(name: str, values: Mapping[str, Any], where: str) -> Card:

@@ -273,15 +273,13 @@ def _load(name: str, table: Mapping[str, Any]) -> DatasetRef:
         remotes=tuple(table.get("remotes", ())),
         contract=contract if isinstance(contract, dict) else None,
         contract_file=contract if isinstance(contract, str) else None,
-        splits=_rules(table.get("splits")),
-        samples=_rules(table.get("samples")),
+        splits=_rules(table.get("splits", _EMPTY)),
+        samples=_rules(table.get("samples", _EMPTY)),
         **known,
     )
 
 
-def _rules(table: Mapping[str, Mapping[str, Any]] | None) -> Mapping[str, DrawRule]:
-    if not table:
-        return _EMPTY
+def _rules(table: Mapping[str, Mapping[str, Any]]) -> Mapping[str, DrawRule]:
     return {
         name: DrawRule(name, **{_FIELD.get(key, key): v for key, v in rule.items()}) for name, rule in table.items()
     }

@@ -97,18 +97,13 @@ class Config(NamedTuple):
 def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
     """Parse gitexp.toml. Raises Refused with every problem as a `file:line: key: what` line."""
     table = load_checked(text, where=where, check=_problems)
-    policy = table.get("policy", {})
+    policy: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.get("policy", {}).items()}
+    for limit in ("untracked_limit", "history_limit"):
+        if limit in policy:
+            policy[f"{limit}_bytes"] = parse_size(policy.pop(limit))
     return Config(
         branch=table.get("branch", BRANCH),
-        policy=Policy(
-            dirty=policy.get("dirty", "refuse"),
-            untracked_limit_bytes=parse_size(policy.get("untracked_limit", UNTRACKED_LIMIT_BYTES)),
-            history_limit_bytes=parse_size(policy.get("history_limit", HISTORY_LIMIT_BYTES)),
-            variables=tuple(policy.get("variables", ())),
-            digests=tuple(policy.get("digests", ("xxh128",))),
-            restricted_manifests=policy.get("restricted_manifests", "hide"),
-            imports=tuple(policy.get("imports", IMPORTS)),
-        ),
+        policy=Policy(**policy),
         goal=table.get("metrics", {}).get("goal", {}),
         datasets=load_catalogue(table.get("datasets", {})),
         remotes={name: RemoteSettings(name, **entry) for name, entry in table.get("remotes", {}).items()},

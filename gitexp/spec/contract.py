@@ -278,6 +278,5 @@ def label(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        spelled = value.isoformat()
-        return spelled.removesuffix("T00:00:00+00:00") if spelled.endswith("T00:00:00+00:00") else spelled
+        return value.isoformat().removesuffix("T00:00:00+00:00")
     return str(value)

@@ -182,8 +182,9 @@ def _shapes_agree(given: Sequence[Dimension], wanted: Sequence[Dimension], bound
     """Whether one can be the other; what wanted's names mean is added to `bound` where they agree."""
     if ANY_FURTHER in given:
         # Only what stands before it on both sides is known to meet.
-        given, wanted = given[: given.index(ANY_FURTHER)], _until_further(wanted)
-        return all(_dimension_agrees(got, want, bound) for got, want in zip(given, wanted, strict=False))
+        known = given[: given.index(ANY_FURTHER)]
+        first = wanted[: wanted.index(ANY_FURTHER)] if ANY_FURTHER in wanted else wanted
+        return all(_dimension_agrees(got, want, bound) for got, want in zip(known, first, strict=False))
     if ANY_FURTHER in wanted:
         cut = wanted.index(ANY_FURTHER)
         first, last = wanted[:cut], wanted[cut + 1 :]
@@ -199,10 +200,6 @@ def _shapes_agree(given: Sequence[Dimension], wanted: Sequence[Dimension], bound
         return False
     bound.update(met)
     return True
-
-
-def _until_further(shape: Sequence[Dimension]) -> Sequence[Dimension]:
-    return shape[: shape.index(ANY_FURTHER)] if ANY_FURTHER in shape else shape
 
 
 def _dimension_agrees(given: Dimension, wanted: Dimension, bound: dict[str, Dimension]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gitexp.spec.card import Card, fits_on_problem, version_problem
 from gitexp.spec.fields import Fields, after, join, named, placed
+from gitexp.spec.recipe_shape import SLOTS
 
 JUDGES = ("loss", "eval")  # they take the model's output, and fields beside it
 
@@ -90,7 +91,7 @@ def problems_with(candidate: Part, parts: Sequence[Part]) -> list[str]:
         candidate = there
     swapped = [candidate if part.key == slot else part for part in parts]
     if there is None:
-        swapped = _with(candidate, parts)
+        swapped = sorted([*parts, candidate], key=lambda part: SLOTS.index(part.slot))
     known = set(disagreements(parts))
     return [words for words in disagreements(swapped) if words not in known or candidate is there]
 
@@ -99,16 +100,8 @@ def _as_a_step(candidate: Part, parts: Sequence[Part]) -> list[str]:
     places = [number + 1 for number, part in enumerate(parts) if part.slot in ("loader", "preprocess")]
     found: list[str] = []
     for place in places:
-        words = [
-            one for one in disagreements([*parts[:place], candidate]) if one.startswith(f"{candidate.key} expects")
-        ]
-        if not words:
-            return []
-        found = words
+        words = disagreements([*parts[:place], candidate])
+        found = [one for one in words if one.startswith(f"{candidate.key} expects")]
+        if not found:
+            break
     return found
-
-
-def _with(part: Part, parts: Sequence[Part]) -> list[Part]:
-    from gitexp.spec.recipe_shape import SLOTS
-
-    return sorted([*parts, part], key=lambda one: SLOTS.index(one.slot))

@@ -35,41 +35,27 @@ def ancestors(
 
     `present`: a dataset's digest now; `same`: whether two digests, which may be keyed, are of the same data.
     """
-    return _ancestor(name, None, datasets, _Now(present, same), (), set())._replace(is_noted=True)
+    met: set[str] = set()
 
+    def ancestor(name: str, noted: str | None, below: tuple[str, ...]) -> Ancestor:
+        if name in below:
+            around = " → ".join([*below[below.index(name) :], name])
+            raise Refused(
+                f"Dataset {name} is made of itself: {around}",
+                why="What a dataset was made of must have been there before it.",
+                fix="correct the parents in [datasets.NAME.derived]",
+            )
+        if len(below) >= GENERATIONS:
+            raise Refused(f"Dataset {below[0]} has more than {GENERATIONS} generations of ancestors")
+        ref, now = datasets.get(name), present(name)
+        stale = noted is not None and now is not None and not same(noted, now)
+        node = Ancestor(name, ref, noted, now, stale=stale, is_noted=noted is not None)
+        if ref is None or ref.derived is None or not ref.derived.parents:
+            return node
+        if name in met:
+            return node._replace(again=True)
+        parents = tuple(ancestor(parent, digest, (*below, name)) for parent, digest in ref.derived.parents.items())
+        met.add(name)
+        return node._replace(parents=parents)
 
-class _Now(NamedTuple):
-    present: Callable[[str], str | None]
-    same: Callable[[str, str], bool]
-
-
-def _ancestor(
-    name: str,
-    noted: str | None,
-    datasets: Mapping[str, DatasetRef],
-    now: _Now,
-    below: tuple[str, ...],
-    met: set[str],
-) -> Ancestor:
-    if name in below:
-        around = " → ".join([*below[below.index(name) :], name])
-        raise Refused(
-            f"Dataset {name} is made of itself: {around}",
-            why="What a dataset was made of must have been there before it.",
-            fix="correct the parents in [datasets.NAME.derived]",
-        )
-    if len(below) >= GENERATIONS:
-        raise Refused(f"Dataset {below[0]} has more than {GENERATIONS} generations of ancestors")
-    ref = datasets.get(name)
-    present = now.present(name)
-    stale = noted is not None and present is not None and not now.same(noted, present)
-    node = Ancestor(name, ref, noted, present, stale=stale, is_noted=noted is not None)
-    if ref is None or ref.derived is None or not ref.derived.parents:
-        return node
-    if name in met:
-        return node._replace(again=True)
-    parents = tuple(
-        _ancestor(parent, digest, datasets, now, (*below, name), met) for parent, digest in ref.derived.parents.items()
-    )
-    met.add(name)
-    return node._replace(parents=parents)
+    return ancestor(name, None, ())._replace(is_noted=True)

@@ -17,17 +17,6 @@ from gitexp.spec.recipe_merge import SOURCES, Merged, Origin, nearest
 from gitexp.spec.recipe_shape import OWN, REMARKS
 from gitexp.text.schema import KeyPath, dotted, escaped, leaves, near, spell, split_key
 
-__all__ = [
-    "DatasetRef",
-    "Origin",
-    "Recipe",
-    "dump_recipe",
-    "finish",
-    "flatten",
-    "ordered",
-    "program_argv",
-]
-
 EXAMPLE = 'command = ["python", "train.py"]'
 
 

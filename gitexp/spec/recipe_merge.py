@@ -5,7 +5,7 @@ Layers come from the lowest to the highest: goals of gitexp.toml, bases, the rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gitexp.spec.override import not_quite_toml, read_toml, split_override
@@ -101,7 +101,9 @@ class Merged:
             _leave_out(table, path)
             self.left_out.add(path)
         for name, entry in table.get("data", {}).items():
-            table["data"][name] = self._source(entry)
+            if isinstance(entry, str):  # a table says what the plain string means
+                source = "name" if entry in self.catalogue else "url" if "://" in entry else "path"
+                table["data"][name] = {source: entry}
         self.wraps = self.wraps or "command" in table.get("run", {})
         self._merge(self.values, table, (), origin)
 
@@ -181,15 +183,12 @@ class Merged:
 
     def _is_reserved(self, path: KeyPath, table: Mapping[str, Any]) -> bool:
         """Whether every component knows this key; `table` is what it would stand in."""
-        in_component = path[0] in SLOTS and not self.wraps and ("use" in table or path[:-1] in DEFAULT_USE)
-        return in_component and path[-1] in RESERVED
+        is_table = "use" in table or path[:-1] in DEFAULT_USE
+        return self._in_component(path) and is_table and path[-1] in RESERVED
 
     def value(self, path: KeyPath) -> Any:
         """The value of a key; None where it has none."""
-        inside: Any = self.values
-        for part in path:
-            inside = inside.get(part) if isinstance(inside, dict) else None
-        return inside
+        return _at(self.values, path)
 
     def near_key(self, path: KeyPath) -> str:
         """`; did you mean …?` for a key that does not exist: in its table if there is one, else anywhere."""
@@ -209,13 +208,6 @@ class Merged:
             if isinstance(part, dict):
                 keys.update((f"{table}.{key}", None) for key in part)
         return list(keys)
-
-    def _source(self, entry: Any) -> Any:
-        """A dataset as a table that says what its plain string means."""
-        if isinstance(entry, str):
-            source = "name" if entry in self.catalogue else "url" if "://" in entry else "path"
-            return {source: entry}
-        return entry
 
     def _merge(self, into: dict[str, Any], table: dict[str, Any], path: KeyPath, origin: Origin) -> None:
         for key, value in table.items():
@@ -257,8 +249,8 @@ class Merged:
             return False
         if any(at[:end] in DEFAULT_USE for end in range(1, len(at))):
             return True
-        tables = [table for source in (self.values, layer) for table in _tables_on(source, at)]
-        return any("use" in table for table in tables)
+        around = [(*at[:end], "use") for end in range(1, len(at))]
+        return any(_at(source, use) is not None for source in (self.values, layer) for use in around)
 
     def _drop_arguments(self, base: dict[str, Any], at: KeyPath, origin: Origin) -> None:
         """A component's arguments are its own: another one in its place does not get them."""
@@ -292,13 +284,11 @@ class Merged:
         return f"{expected(kind(base), value)}{hint} ({place} has {shown})"
 
 
-def _tables_on(values: Any, path: KeyPath) -> Iterator[Mapping[str, Any]]:
-    """The tables around a key, the outermost first, as far as there are any."""
-    inside = values
-    for part in path[:-1]:
-        inside = inside.get(part) if isinstance(inside, dict) else None
-        if isinstance(inside, dict):
-            yield inside
+def _at(value: Any, path: KeyPath) -> Any:
+    """What stands at a key path; None where nothing does."""
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _stands_for_another(value: Any) -> bool:
@@ -320,10 +310,9 @@ def _copy(value: Any) -> Any:
 
 
 def _leave_out(table: Any, path: KeyPath) -> None:
-    for part in path[:-1]:
-        table = table.get(part) if isinstance(table, dict) else None
-    if isinstance(table, dict):
-        table.pop(path[-1], None)
+    around = _at(table, path[:-1])
+    if isinstance(around, dict):
+        around.pop(path[-1], None)
 
 
 def _fits(path: KeyPath, value: Any) -> bool:

@@ -31,14 +31,10 @@ def literal_defaults(code: str, name: str) -> dict[str, Any]:
 
 def _arguments(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        plain = [*node.args.posonlyargs, *node.args.args]
-        defaults = node.args.defaults
-        yield from (
-            (one.arg, default) for one, default in zip(plain[len(plain) - len(defaults) :], defaults, strict=True)
-        )
-        yield from (
-            (one.arg, default) for one, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-        )
+        args = node.args
+        plain = [*args.posonlyargs, *args.args]
+        having = [*plain[len(plain) - len(args.defaults) :], *args.kwonlyargs]
+        yield from zip([one.arg for one in having], [*args.defaults, *args.kw_defaults], strict=True)
 
 
 def _fields(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None]]:
