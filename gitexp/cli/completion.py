@@ -7,8 +7,7 @@ waiting. After `--` stands somebody else's command, so there are programs and fi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,7 @@ from click.shell_completion import (
     ShellComplete,
     ZshComplete,
     add_completion_class,
+    split_arg_string,
 )
 
 if TYPE_CHECKING:
@@ -28,70 +28,32 @@ VARIABLE = "_GITEXP_COMPLETE"
 NEWEST = 200  # runs that are offered by id, and whose metrics are
 
 Items = list[CompletionItem]
+Words = Iterator[tuple[str, str]]  # each with what is known about it
 
 
-def _complete_recipes(ctx: click.Context, incomplete: str) -> Items:
-    """Names under recipes/, and files: a RECIPE may be a path."""
-    from pathlib import Path
+def complete(what: str, ctx: click.Context, incomplete: str) -> Items:
+    """The words that begin so, of what a parameter stands for, as `completing` of cli/table.py names it."""
+    if what == "template":
+        from gitexp.pipelines.new import templates
 
-    from gitexp.git.repo import find_repo
-    from gitexp.stages.index import index_recipes
+        return _beginning(incomplete, ((one.name, one.summary) for one in templates()))
+    if what == "recipe":
+        from pathlib import Path
 
-    listed = index_recipes(find_repo(Path.cwd()).root)
-    return [*_beginning(incomplete, ((one.name, one.summary) for one in listed)), CompletionItem(incomplete, "file")]
+        from gitexp.git.repo import find_repo
+        from gitexp.stages.index import index_recipes
+
+        listed = index_recipes(find_repo(Path.cwd()).root)
+        found = _beginning(incomplete, ((one.name, one.summary) for one in listed))
+        return [*found, CompletionItem(incomplete, "file")]  # it may be a path
+    from gitexp.cli.opened import leave_what_waits, opened_here
+
+    with opened_here(first=leave_what_waits) as here:
+        return _beginning(incomplete, _READ[what](here, ctx, incomplete))
 
 
-def _complete_runs(ctx: click.Context, incomplete: str) -> Items:
+def _runs(here: Opened, ctx: click.Context, incomplete: str) -> Words:
     """`latest`, `best:METRIC`, the ids of the newest runs, and the same of each remote."""
-    with _reading() as here:
-        return _beginning(incomplete, _runs(here, incomplete))
-
-
-def _complete_metrics(ctx: click.Context, incomplete: str) -> Items:
-    """Metrics of the newest runs."""
-    with _reading() as here:
-        return _beginning(incomplete, ((name, "") for name in _metrics(here)))
-
-
-def _complete_datasets(ctx: click.Context, incomplete: str) -> Items:
-    """Names in the catalogue."""
-    with _reading() as here:
-        return _beginning(incomplete, ((name, "") for name in here.config.datasets))
-
-
-def _complete_stores(ctx: click.Context, incomplete: str) -> Items:
-    """The remotes of gitexp.toml."""
-    with _reading() as here:
-        return _beginning(incomplete, ((name, one.url) for name, one in here.config.remotes.items()))
-
-
-def _complete_remotes(ctx: click.Context, incomplete: str) -> Items:
-    """The remotes of git."""
-    with _reading() as here:
-        keys = [key for key in here.repo.settings if key.startswith("remote.") and key.endswith(".url")]
-        return _beginning(incomplete, ((key[len("remote.") : -len(".url")], here.repo.settings[key]) for key in keys))
-
-
-def _complete_parts_of_run(ctx: click.Context, incomplete: str) -> Items:
-    """Datasets, artifacts and the record's own files of the RUN that was typed before."""
-    from gitexp.history.read import read_run
-
-    with _reading() as here:
-        found = read_run(here.reader, here.history.select(ctx.params["run"]).commit)
-        return _beginning(
-            incomplete,
-            ((name, "") for name in [*found.data, *(path for path, _ in found.artifacts.first), *found.tree]),
-        )
-
-
-def _complete_templates(ctx: click.Context, incomplete: str) -> Items:
-    """Recipes that ship with gitexp."""
-    from gitexp.pipelines.new import templates
-
-    return _beginning(incomplete, ((one.name, one.summary) for one in templates()))
-
-
-def _runs(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
     from gitexp.cli.runtable import id_letters
     from gitexp.record.metrics import is_setting
 
@@ -107,7 +69,7 @@ def _runs(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
         yield f"{remote}/latest", "the newest as last fetched"
 
 
-def _tags(here: Opened, incomplete: str) -> Iterator[tuple[str, str]]:
+def _tags(here: Opened, incomplete: str) -> Words:
     from gitexp.git.repo import output
 
     listed = output(
@@ -124,33 +86,39 @@ def _metrics(here: Opened) -> list[str]:
     return list(dict.fromkeys(name for row in here.history.runs.all()[:NEWEST] for name in row.metrics))
 
 
-def _beginning(incomplete: str, words: Iterable[tuple[str, str]]) -> Items:
+def _remotes(here: Opened, ctx: click.Context, incomplete: str) -> Words:
+    """The remotes of git."""
+    for key, url in here.repo.settings.items():
+        if key.startswith("remote.") and key.endswith(".url"):
+            yield key[len("remote.") : -len(".url")], url
+
+
+def _parts(here: Opened, ctx: click.Context, incomplete: str) -> Words:
+    """Datasets, artifacts and the record's own files of the RUN that was typed before."""
+    from gitexp.history.read import read_run
+
+    found = read_run(here.reader, here.history.select(ctx.params["run"]).commit)
+    for name in (*found.data, *(path for path, _ in found.artifacts.first), *found.tree):
+        yield name, ""
+
+
+_READ: Mapping[str, Callable[[Opened, click.Context, str], Words]] = {
+    "run": _runs,
+    "metric": lambda here, ctx, incomplete: ((name, "") for name in _metrics(here)),
+    "dataset": lambda here, ctx, incomplete: ((name, "") for name in here.config.datasets),
+    "store": lambda here, ctx, incomplete: ((name, one.url) for name, one in here.config.remotes.items()),
+    "remote": _remotes,
+    "part": _parts,
+}
+
+
+def _beginning(incomplete: str, words: Words) -> Items:
     """The words that begin so. What a record named as no command line would is left out: it is for no shell to read."""
     return [
         CompletionItem(word, help=" ".join(about.split()) if about.isprintable() else None)
         for word, about in words
         if word.startswith(incomplete) and word.isprintable()
     ]
-
-
-COMPLETE: Mapping[str, Callable[[click.Context, str], Items]] = {
-    "recipe": _complete_recipes,
-    "run": _complete_runs,
-    "metric": _complete_metrics,
-    "dataset": _complete_datasets,
-    "store": _complete_stores,
-    "remote": _complete_remotes,
-    "part": _complete_parts_of_run,
-    "template": _complete_templates,
-}  # by what a parameter is, as `completing` of cli/table.py names it
-
-
-@contextmanager
-def _reading() -> Iterator[Opened]:
-    from gitexp.cli.opened import leave_what_waits, opened_here
-
-    with opened_here(first=leave_what_waits) as here:
-        yield here
 
 
 def complete_quietly() -> None:
@@ -211,21 +179,15 @@ complete -o nosort -o bashdefault -o default -F %(complete_func)s %(prog_name)s
 """
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        from click.shell_completion import split_arg_string
-
         line = os.environ["COMP_LINE"]
         words = split_arg_string(line)
         return (words[1:], "") if line[-1:].isspace() else (words[1:-1], words[-1])
 
     def complete(self) -> str:
+        from shlex import quote
+
         args, incomplete = self.get_completion_args()
         breaks = os.environ.get("COMP_WORDBREAKS", "")
         typed = max((incomplete.rfind(mark) + 1 for mark in ":=@" if mark in breaks), default=0)
         plain = [item.value for item in self.get_completions(args, incomplete) if item.type == "plain"]
-        return "\n".join(_quoted(value[typed:]) for value in plain)
-
-
-def _quoted(word: str) -> str:
-    from shlex import quote
-
-    return quote(word)
+        return "\n".join(quote(value[typed:]) for value in plain)

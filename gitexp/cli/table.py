@@ -93,8 +93,8 @@ def completing(what: str) -> Callable[[click.Context, click.Parameter, str], lis
     """`shell_complete` of a parameter that stands for a run, a recipe, …: who answers is imported when a shell asks."""
 
     def answer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from gitexp.cli.completion import COMPLETE
+        from gitexp.cli.completion import complete
 
-        return COMPLETE[what](ctx, incomplete)
+        return complete(what, ctx, incomplete)
 
     return answer

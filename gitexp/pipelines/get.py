@@ -72,17 +72,13 @@ class Got(NamedTuple):
     was_there: bool = False  # all of it, before
 
 
-def what_run_has(reader: ObjectReader, run: Run, *, names: Sequence[str] = ()) -> list[Wanted]:
+def what_run_has(reader: ObjectReader, run: Run, *, names: Sequence[str] = ()) -> Iterator[Wanted]:
     """What the run's record names and does not hold, for `choose` among. Raises GitexpError.
 
     Of a manifest, however long, no more is kept than has one of the `names`, if any are given, and the first thousand
     files, for the words of an error.
     """
-    return list(_everything(reader, run, names))
-
-
-def _everything(reader: ObjectReader, run: Run, names: Sequence[str]) -> Iterator[Wanted]:
-    data = run.data
+    data = run.data  # reading it is what finds the damage
     if run.problems:
         raise GitexpError(f"The record of {run.commit[:7]} is damaged", details=[f"  {one}" for one in run.problems])
     for name, record in data.items():
@@ -170,17 +166,13 @@ def get(
     `strange`: datasets may come from addresses that only the record names.
     """
     require_own(clone.repo, folder)
-    fetched_bytes = 0
 
-    def bring() -> list[Entry]:
-        nonlocal fetched_bytes
+    def bring() -> tuple[list[Entry], int]:
         with watch("fetching") as progress:
-            whole, more_bytes = _all_here(clone, wanted, progress, strange)
-        fetched_bytes += more_bytes
-        return _together(whole, apart=apart)
+            whole, fetched_bytes = _all_here(clone, wanted, progress, strange)
+        return _together(whole, apart=apart), fetched_bytes
 
-    placed = bring_and_place(bring, folder, clone.place.store, watch)
-    return Got([one.name for one in wanted], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
+    return bring_and_place([one.name for one in wanted], bring, folder, clone.place.store, watch)
 
 
 def _together(whole: Sequence[tuple[Wanted, Iterable[Entry]]], *, apart: bool) -> list[Entry]:
@@ -196,14 +188,6 @@ def _together(whole: Sequence[tuple[Wanted, Iterable[Entry]]], *, apart: bool) -
                     fix="bring one at a time, each into a folder of its own",
                 )
     return list(together.values())
-
-
-class Placed(NamedTuple):
-    """Files in the user's folder; `was_there`: all of them, before."""
-
-    files: int
-    size_bytes: int
-    was_there: bool
 
 
 def require_own(repo: Repo, folder: Path) -> None:
@@ -223,9 +207,14 @@ def require_own(repo: Repo, folder: Path) -> None:
     )
 
 
-def bring_and_place(bring: Callable[[], list[Entry]], folder: Path, store: ObjectStore, watch: Watch) -> Placed:
-    """Place what `bring` has brought into the store; what proves damaged there is brought once more, from elsewhere."""
-    entries = bring()
+def bring_and_place(
+    names: Sequence[str], bring: Callable[[], tuple[list[Entry], int]], folder: Path, store: ObjectStore, watch: Watch
+) -> Got:
+    """Place what `bring` has brought into the store; what proves damaged there is brought once more, from elsewhere.
+
+    `bring` returns the files, and how many bytes it has fetched.
+    """
+    entries, fetched_bytes = bring()
     was_there = bool(entries) and all(os.path.lexists(folder / os.fsdecode(entry.path)) for entry in entries)
 
     def place() -> int:
@@ -237,9 +226,9 @@ def bring_and_place(bring: Callable[[], list[Entry]], folder: Path, store: Objec
     except Damaged as error:
         for digest in error.digests:
             store.remove(digest)
-        bring()
+        fetched_bytes += bring()[1]
         size_bytes = place()
-    return Placed(len(entries), size_bytes, was_there)
+    return Got(names, len(entries), size_bytes, fetched_bytes, was_there)
 
 
 def what_helps(digest: str, place: Place, config: Config) -> str:

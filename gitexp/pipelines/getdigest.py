@@ -27,27 +27,23 @@ def get_digest(clone: Clone, digest: str, *, folder: Path, watch: Watch) -> Got:
     path = place.store.path_of(full)  # refuses what is no digest
     lab_key = place.key() if full.keyed else None
     digits, fix = full.digits, what_helps(full, place, clone.config)
-    fetched_bytes = 0
 
-    def bring() -> list[Entry]:
-        nonlocal fetched_bytes
+    def bring() -> tuple[list[Entry], int]:
         with watch("fetching") as progress:
             if _looks_like_manifest(path) and not place.store.is_whole(full, lab_key=lab_key):
                 place.store.remove(full)
-            more_bytes, failures = obtain_objects([full], place, remotes, lab_key=lab_key)
+            fetched_bytes, failures = obtain_objects([full], place, remotes, lab_key=lab_key)
             if failures:
                 raise GitexpError(f"{full} is not to be had", details=[f"  {one}" for one in failures[:SHOWN]], fix=fix)
             entries = _dataset_at(path) or [Entry(digits.encode(), digits)]
             files = obtain_files(entries, place, remotes, progress)
-            fetched_bytes += more_bytes + files.fetched_bytes
             if files.failures:
                 raise GitexpError(
                     f"{full} is not whole", details=[f"  {one}" for one in files.failures[:SHOWN]], fix=fix
                 )
-        return entries
+        return entries, fetched_bytes + files.fetched_bytes
 
-    placed = bring_and_place(bring, folder, place.store, watch)
-    return Got([full], placed.files, placed.size_bytes, fetched_bytes, placed.was_there)
+    return bring_and_place([full], bring, folder, place.store, watch)
 
 
 def _full(digest: str, store: ObjectStore) -> Digest:

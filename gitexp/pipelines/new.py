@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,6 @@ from gitexp.text.tomledit import set_string
 # Names become parts of paths in TOML, Python and shell: letters that need no quotes anywhere.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _TEXTS = (".toml", ".py", ".md", ".sh", ".awk", ".json", ".cfg", ".ini", ".r", ".jl")  # not data: that stays as it is
-_LEFT = ("__pycache__",)  # what an installer or a run put beside
 
 
 class Template(NamedTuple):
@@ -44,7 +42,11 @@ class Copied(NamedTuple):
 
 def templates() -> list[Template]:
     """The recipes that ship with gitexp, by name."""
-    return [_template(path) for path in sorted(_shipped_folder().glob(f"*/{FILE}"))]
+    found = []
+    for path in sorted(_shipped_folder().glob(f"*/{FILE}")):
+        about = toml.loads(path.read_text(encoding="utf-8")).get("about", {})
+        found.append(Template(path.parent.name, about.get("version", ""), about.get("summary", ""), path.parent))
+    return found
 
 
 def new(template: str, name: str | None, *, repo: Repo) -> Copied:
@@ -86,24 +88,15 @@ def _shipped_folder() -> Path:
     raise GitexpError("This installation of gitexp lacks its recipes", fix="pip install --force-reinstall gitexp")
 
 
-def _template(path: Path) -> Template:
-    about = toml.loads(path.read_text(encoding="utf-8")).get("about", {})
-    return Template(path.parent.name, about.get("version", ""), about.get("summary", ""), path.parent)
-
-
 def _files(folder: Path) -> dict[str, bytes]:
-    """Every file of a shipped recipe by its posix path in the folder."""
-    return dict(sorted(_walk(folder, "")))
-
-
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for path in folder.iterdir():
-        if path.name in _LEFT or path.name.startswith(".") or path.suffix == ".pyc":
-            continue
-        if path.is_dir():
-            yield from _walk(path, f"{prefix}{path.name}/")
-        else:
-            yield f"{prefix}{path.name}", path.read_bytes()
+    """Every file of a shipped recipe by its posix path in the folder, but what an installer or a run put beside."""
+    found = {}
+    for path in folder.rglob("*"):
+        within = path.relative_to(folder)
+        left = any(name == "__pycache__" or name.startswith(".") for name in within.parts)
+        if path.is_file() and path.suffix != ".pyc" and not left:
+            found[within.as_posix()] = path.read_bytes()
+    return dict(sorted(found.items()))
 
 
 def _with_borrowed(files: dict[str, bytes], template: Template) -> dict[str, bytes]:

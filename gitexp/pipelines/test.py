@@ -40,7 +40,6 @@ Tell = Callable[[Case], None]
 class Tested(NamedTuple):
     """What came of it. `junit`: the whole as XML."""
 
-    recipe: Recipe
     cases: tuple[Case, ...]
     junit: bytes
 
@@ -75,7 +74,7 @@ def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
         junit = dump_junit(recipe.name, cases, pytest=report.read_bytes() if report.is_file() else None)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Tested(recipe, tuple(cases), junit)
+    return Tested(tuple(cases), junit)
 
 
 # ---- has each component a test

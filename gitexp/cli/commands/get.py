@@ -50,7 +50,7 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     with opened_here() as here:
         row = here.history.select(run)
         found = read_run(here.reader, row.commit)
-        everything = what_run_has(here.reader, found, names=names)
+        everything = list(what_run_has(here.reader, found, names=names))
         named = {one.name for one in everything}
         if CODE in names and CODE not in named and CODE in found.tree:
             _refuse_company(run, names, folder)
@@ -65,14 +65,7 @@ def command(run: str, names: tuple[str, ...], folder: str, from_source: bool) ->
     if not wanted:
         click.echo(f"{row.id} read no dataset and saved nothing", err=True)
         return 0
-    got = get(
-        here.clone,
-        wanted,
-        folder=target,
-        watch=ProgressBar,
-        apart=not names,
-        strange=from_source,
-    )
+    got = get(here.clone, wanted, folder=target, watch=ProgressBar, apart=not names, strange=from_source)
     _tell(got, row.id, folder)
     _ignore(here.repo, target, folder, fresh=fresh)
     return 0

@@ -13,8 +13,9 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitexp.clone import Clone
-    from gitexp.git.transport import Remote
 
 
 @click.command("push", short_help="Share the runs: push the experiments branch")
@@ -34,16 +35,18 @@ def command(remote: str | None, no_objects: bool) -> int:
     from gitexp.git.repo import find_repo
     from gitexp.git.transport import choose_remote
     from gitexp.history.share import push_runs
+    from gitexp.pipelines.send import new_runs
 
     cwd = Path.cwd()
     repo = find_repo(cwd)
     settle_what_waits(repo)
     clone = configured(repo)
-    config = clone.config
-    branch = config.branch
+    branch = clone.config.branch
     there = choose_remote(repo, remote, branch=branch, cwd=cwd)
-    _tell_restricted(clone, there)
-    if config.remotes and not no_objects and not _send_objects(clone, there):
+    commits = new_runs(repo, branch=branch, known=there.tracking_ref(branch))
+    if commits:
+        _tell_restricted(clone, commits)
+    if commits and clone.config.remotes and not no_objects and not _send_objects(clone, commits):
         raise GitexpError(
             "Nothing was pushed, because the bytes that the runs need could not all be sent",
             fix="gitexp push    again, or gitexp push --no-objects",
@@ -51,38 +54,32 @@ def command(remote: str | None, no_objects: bool) -> int:
     done = push_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.waiting:
-        click.echo(f"nothing to push; {name} has {runs(done.waiting)} more: gitexp pull", err=True)
+        click.echo(f"nothing to push; {name} has {counted(done.waiting, 'run')} more: gitexp pull", err=True)
     elif done.before == done.after:
         click.echo(f"already up to date with {name}", err=True)
     else:
         taken = f" and took up {done.received}" if done.received else ""
         moved = span(safe(branch), done.before, done.after)
-        click.echo(f"pushed {runs(done.sent)} to {name}{taken} ({moved})", err=True)
+        click.echo(f"pushed {counted(done.sent, 'run')} to {name}{taken} ({moved})", err=True)
     return 0
 
 
-def _tell_restricted(clone: Clone, there: Remote) -> None:
+def _tell_restricted(clone: Clone, commits: Sequence[str]) -> None:
     """Refuse to publish restricted data as code; say what was looked at, where there is such data."""
     from gitexp.pipelines.confine import check_published
-    from gitexp.pipelines.send import new_runs
 
-    commits = new_runs(clone.repo, branch=clone.config.branch, known=there.tracking_ref(clone.config.branch))
-    looked = check_published(clone, commits) if commits else None
+    looked = check_published(clone, commits)
     for line in looked.words if looked is not None else ():
         click.echo(safe(line), err=True)
 
 
-def _send_objects(clone: Clone, there: Remote) -> bool:
+def _send_objects(clone: Clone, commits: Sequence[str]) -> bool:
     """Send what the runs need that the remote's branch, as last seen, does not have."""
     from gitexp.cli.commands.data.push import tell
     from gitexp.cli.progressbar import ObjectsBar
-    from gitexp.pipelines.send import choose_remote, new_runs, send_runs
+    from gitexp.pipelines.send import choose_remote, send_runs
 
-    commits = new_runs(clone.repo, branch=clone.config.branch, known=there.tracking_ref(clone.config.branch))
-    if not commits:
-        return True
-    to = choose_remote(clone.config, None)
-    sent = send_runs(clone, commits, remote=to, watch=ObjectsBar)
+    sent = send_runs(clone, commits, remote=choose_remote(clone.config, None), watch=ObjectsBar)
     if sent.sent or sent.failures or sent.absent or sent.withheld:
         tell(sent)
     return not sent.failures
@@ -94,11 +91,6 @@ def show(piece: bytes) -> None:
     text = "\n".join("\r".join(map(safe, line.split("\r"))) for line in lines)
     sys.stderr.buffer.write(text.encode())
     sys.stderr.buffer.flush()
-
-
-def runs(count: int) -> str:
-    """`1 run`, `3 runs`."""
-    return counted(count, "run")
 
 
 def span(branch: str, before: str | None, after: str) -> str:

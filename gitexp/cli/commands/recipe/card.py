@@ -28,7 +28,7 @@ def command(recipe: str, markdown: bool) -> int:
 
     cwd = Path.cwd()
     clone = open_clone(cwd)
-    found = sections(recipe_card(recipe, repo=clone.repo, cwd=cwd, config=clone.config))
+    found = sections(recipe_card(recipe, clone=clone, cwd=cwd))
     if markdown:
         write(markdown_page(found))
     else:

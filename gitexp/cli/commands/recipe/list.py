@@ -36,7 +36,7 @@ def command(slot: str | None, fits: str | None, as_json: bool) -> int:
 
     cwd = Path.cwd()
     clone = open_clone(cwd)
-    found = index(slot=slot, fits=fits, repo=clone.repo, cwd=cwd, config=clone.config)
+    found = index(slot=slot, fits=fits, clone=clone, cwd=cwd)
     if as_json:
         write_json(**index_shape(found, judged=fits is not None))
     else:
