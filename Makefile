@@ -1,16 +1,19 @@
-# Two commands for a fresh machine with git, Python 3.11 or later and make:  make demo   make test
+# For a fresh machine with git, Python 3.11 or later and make:  make demo   make test   make test-all
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test test-all check bench install clean
 
 demo: $(VENV)/.torch install
 	sh scripts/demo.sh $(BIN)
 
-# What CI runs: format, lint, types, then all tests against an installed wheel.
+# Format, lint, types, then the tests against an installed wheel: all but the long ones, or, as CI does, all.
 test: $(VENV)/.torch $(VENV)/.test install check
+	$(BIN)/pytest -q -n 2 -m "not long" tests
+
+test-all: $(VENV)/.torch $(VENV)/.test install check
 	$(BIN)/pytest -q -n 2 tests
 
 check: $(VENV)/.test

@@ -234,6 +234,7 @@ def test_a_sha256_repository(tmp_path: Path, env: dict[str, str]) -> None:
     assert run_toml(lab)["code"]["commit"] == f"sha256:{lab.git('rev-parse', 'HEAD').strip()}"
 
 
+@pytest.mark.long
 @pytest.mark.torch
 def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
     shutil.copytree(DIGITS, lab.path / "recipes" / "digits-mlp")

@@ -11,7 +11,7 @@ from harness import Lab, make_lab, world
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from harness import Lab, lives, until_over, wait_for, written
 
 import gitexp
 
+pytestmark = pytest.mark.long
+
 PARTS = '''\
 import torch
 

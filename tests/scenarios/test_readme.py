@@ -53,6 +53,7 @@ def test_every_command_of_the_readme_works(project: Lab) -> None:
     assert len(project.runs()) == 2
 
 
+@pytest.mark.long
 @pytest.mark.torch
 def test_every_command_about_running_recipes_and_results_works(project: Lab) -> None:
     type_in(project, commands(page("running")))
@@ -114,6 +115,7 @@ def test_a_contract_as_in_the_guide_is_one_and_its_commands_work(lab: Lab) -> No
     type_in(lab, [write, check])
 
 
+@pytest.mark.long
 @pytest.mark.torch
 def test_a_recipe_made_of_components_is_started_checked_and_tried_as_shown(lab: Lab) -> None:
     typed = commands(page("components"))

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from harness import Lab, lives, written
 
+pytestmark = pytest.mark.long
+
 RECIPE = """\
 seed = 1
 [loader]

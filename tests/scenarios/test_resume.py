@@ -22,7 +22,7 @@ pytest.importorskip("torch")
 from records import write_run
 from trainings import lay_out
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.long]
 
 PATH = "recipes/tiny.toml"
 

@@ -154,6 +154,7 @@ def test_two_programs_at_once_leave_two_runs(lab: Lab) -> None:
     assert outputs == [f"{n}\n" for n in range(8)]
 
 
+@pytest.mark.long
 def test_two_hundred_runs_leave_two_hundred_commits_and_an_untouched_tree(lab: Lab) -> None:
     before = lab.state()
     for _ in range(100):

@@ -78,6 +78,7 @@ def test_another_of_the_group_records_what_was_left_runs_and_collects_garbage(
     assert len(lab.runs()) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("told", [{"PYTHONWARNINGS": "error"}, {"PYTHONWARNINGS": "default"}, {"PYTHONDEVMODE": "1"}])
 def test_what_python_is_told_for_the_programs_sake_makes_us_say_nothing(lab: Lab, told: dict[str, str]) -> None:
     script = "import gitexp, warnings; gitexp.log(loss=1); open('/dev/null'); warnings.warn('mine', stacklevel=1)"

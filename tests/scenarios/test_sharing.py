@@ -249,6 +249,7 @@ def test_a_run_recorded_while_pushing_stays_and_goes_with_the_next_push(ada: Lab
     assert run_ids(hub) == run_ids(bob) == [K, L, N]
 
 
+@pytest.mark.long
 def test_six_clones_that_push_at_once_lose_no_run(ada: Lab, hub: Lab) -> None:
     labs = [clone(hub, f"lab{number}") for number in range(6)]
     expected = []

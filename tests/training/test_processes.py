@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from harness import lives, wait_for  # noqa: E402
 from trainings import Run, lay_out  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.long]
 
 TWO = "resources.processes=2"
 

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from trainings import Run, lay_out
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from jobs import MAIN, job, start_unattended
 from gitexp import runfolder
 from gitexp.worker.output import read_output
 
+pytestmark = pytest.mark.long
+
 SPEAKS = r"""
 touch ready
 while [ ! -e go ]; do sleep 0.02; done
