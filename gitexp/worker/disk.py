@@ -128,12 +128,9 @@ class Disk:
         for file in self._growing:
             if file.waiting:
                 runfolder.write_whole(folder, f"{file.name}{runfolder.FROM}{file.size}", bytes(file.waiting))
-        last = self._whole.pop(runfolder.OUTCOME, None)
-        for name, content in self._whole.items():
-            runfolder.write_whole(folder, name, content)
-        if last is not None:
-            self._whole[runfolder.OUTCOME] = last
-            runfolder.write_whole(folder, runfolder.OUTCOME, last if self.last is None else self.last())
+        for name, content in self._whole.items():  # the last file is the last of these
+            now = self.last() if self.last is not None and name == runfolder.OUTCOME else content
+            runfolder.write_whole(folder, name, now)
 
 
 class Growing:

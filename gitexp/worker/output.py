@@ -36,12 +36,6 @@ class Output:
         self._room = HEAD_SIZE
         self._segments = [self._disk.grow(HEAD)]
 
-    @property
-    def problem(self) -> str | None:
-        """Why the files lack something, so far."""
-        waiting = any(segment.waiting for segment in self._segments)
-        return f"the output could not be kept: {self._disk.trouble}" if waiting else None
-
     def write(self, data: bytes) -> None:
         """Append."""
         view = memoryview(data)

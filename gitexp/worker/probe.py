@@ -57,9 +57,8 @@ def main(argument: str) -> None:
     if os.path.isdir("/proc/driver/nvidia"):
         result["driver"] = fact(driver)
     asked = [n for n in options.get("variables", []) if isinstance(n, str) and n in os.environ]
-    result["threads"] = {name: os.environ[name] for name in THREADS.split() if name in os.environ}
-    result["flags"] = {name: os.environ[name] for name in FLAGS.split() if name in os.environ}
-    result["locale"] = {name: os.environ[name] for name in LOCALE.split() if name in os.environ}
+    for group, names in (("threads", THREADS), ("flags", FLAGS), ("locale", LOCALE)):
+        result[group] = {name: os.environ[name] for name in names.split() if name in os.environ}
     result["variables"] = {n: "[redacted]" if looks_secret(n) else os.environ[n] for n in asked}
     rest = dumps(result).encode()
     while rest:

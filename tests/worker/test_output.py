@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from gitexp.worker.disk import Disk
 from gitexp.worker.output import Output, read_output
 
 
@@ -80,9 +81,10 @@ def test_a_writer_killed_between_two_segments_leaves_a_readable_end(tmp_path: Pa
 
 
 def test_a_full_disk_is_noted_and_harms_nobody(tmp_path: Path) -> None:
-    output = Output(str(tmp_path))
+    disk = Disk(str(tmp_path))
+    output = Output(str(tmp_path), disk)
     (tmp_path / "output.tail.0").symlink_to("/dev/full")
     output.write(b"w" * 48_000)
     output.write(b"more")
-    assert output.problem == "the output could not be kept: No space left on device"
+    assert disk.trouble == "No space left on device"
     assert (tmp_path / "output.head").stat().st_size == 40 * 1024
