@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from gitexp.datasets.digest import digest_with
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
+from gitexp.datasets.sources.looks import DVC
 from gitexp.datasets.walk import Problem, walk
 from gitexp.errors import Refused, beyond
 from gitexp.record.manifest import display
 from gitexp.regularfile import read_regular
 
-SUFFIX = ".dvc"
 LARGEST_LIST = 1 << 30
 SHOWN = 20
 _TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
@@ -41,17 +41,6 @@ class Part(NamedTuple):
     md5: str
 
 
-class Cache(NamedTuple):
-    """DVC's cache. Old versions of DVC kept objects in its top folder."""
-
-    folder: Path
-
-    def places(self, md5: str, suffix: str = "") -> Iterator[Path]:
-        name = f"{md5[:2]}/{md5[2:]}{suffix}"
-        yield self.folder / "files" / "md5" / name
-        yield self.folder / name
-
-
 def read_dvc_file(path: Path) -> DvcOut:
     """What the file names. Raises Refused."""
     try:
@@ -60,12 +49,12 @@ def read_dvc_file(path: Path) -> DvcOut:
         raise Refused(f"{display(os.fsencode(path))} cannot be read: {error.strerror}") from error
 
 
-def find_cache(dvc_file: Path, *, root: Path) -> Cache:
+def find_cache(dvc_file: Path, *, root: Path) -> Path:
     """The cache of the DVC project around the file. Raises Refused where there is none up to the repository's root."""
     for folder in (above for above in dvc_file.parents if above.is_relative_to(root)):
         project = folder / ".dvc"
         if project.is_dir():
-            return Cache(_cache_dir(project))
+            return _cache_dir(project)
     raise Refused(
         f"{display(os.fsencode(dvc_file))} belongs to no DVC project",
         why=f"There is no folder .dvc beside or above it, up to {root}",
@@ -90,11 +79,17 @@ def _cache_dir(project: Path) -> Path:
     return Path(os.path.normpath(project / Path(found).expanduser()))
 
 
-def parts_of(out: DvcOut, lies_at: Path, cache: Cache) -> list[Part]:
+def _places(cache: Path, name: str) -> tuple[Path, Path]:
+    """Where an object may lie: old versions of DVC kept them in the cache's top folder."""
+    below = f"{name[:2]}/{name[2:]}"
+    return cache / "files" / "md5" / below, cache / below
+
+
+def parts_of(out: DvcOut, lies_at: Path, cache: Path) -> list[Part]:
     """The files that the out consists of; a single file is one part, by its name. Raises Refused."""
     if not out.is_folder:
         return [Part(os.fsencode(lies_at.name), out.md5)]
-    for place in cache.places(out.md5, ".dir"):
+    for place in _places(cache, f"{out.md5}.dir"):
         try:
             content = read_regular(place) if place.stat().st_size <= LARGEST_LIST else b""
         except OSError:
@@ -137,12 +132,12 @@ def _digest_of_list(parts: list[Part]) -> str:
     return hashlib.md5(json.dumps(table, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
-def locate(out: DvcOut, parts: list[Part], lies_at: Path, cache: Cache) -> Iterator[Located]:
+def locate(out: DvcOut, parts: list[Part], lies_at: Path, cache: Path) -> Iterator[Located]:
     """For each part a file with its bytes, verified by md5. At the end raises Refused, naming all that are nowhere."""
     absent: list[str] = []
     for part in parts:
         here = lies_at / os.fsdecode(part.path) if out.is_folder else lies_at
-        found = next((one for place in (here, *cache.places(part.md5)) if (one := _at(place, part, out))), None)
+        found = next((one for place in (here, *_places(cache, part.md5)) if (one := _at(place, part, out))), None)
         if found:
             yield found
         else:
@@ -161,7 +156,7 @@ def _at(place: Path, part: Part, out: DvcOut) -> Located | None:
     return Located(part.path, place, digest, size) if md5 == part.md5 else None
 
 
-def _absent(lies_at: Path, lines: list[str], cache: Cache) -> Refused:
+def _absent(lies_at: Path, lines: list[str], cache: Path) -> Refused:
     import shlex
 
     more = beyond(len(lines), SHOWN)
@@ -169,8 +164,8 @@ def _absent(lies_at: Path, lines: list[str], cache: Cache) -> Refused:
     return Refused(
         f"The bytes of {name} are not here",
         details=[*lines[:SHOWN], *more],
-        why=f"They are neither at their place, with the md5 that the .dvc file states, nor in {cache.folder}",
-        fix=f"dvc pull {shlex.quote(name + SUFFIX)}    (then run the command again)",
+        why=f"They are neither at their place, with the md5 that the .dvc file states, nor in {cache}",
+        fix=f"dvc pull {shlex.quote(name + DVC)}    (then run the command again)",
     )
 
 

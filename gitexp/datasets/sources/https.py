@@ -42,11 +42,6 @@ def resolve(url: str, settings: SourceSettings) -> Resolution:
     )
 
 
-def listed(resolution: Resolution, settings: SourceSettings) -> Resolution:
-    """As it is: the answer to `resolve` says all."""
-    return resolution
-
-
 def read(file: SourceFile, offset: int, settings: SourceSettings) -> Reading:
     """The file's bytes from `offset`, or from 0 where the server cannot. Raises Refused where it is another by now."""
     headers = {}

@@ -11,8 +11,6 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urljoin
 
-from gitexp.datasets.sources.https import Reading
-from gitexp.datasets.sources.https import read as read_web
 from gitexp.datasets.sources.refusals import missing, shown, unusable
 from gitexp.datasets.sources.resolution import Resolution, SourceFile, SourceSettings
 from gitexp.datasets.sources.web import ask_json
@@ -66,11 +64,6 @@ def listed(resolution: Resolution, settings: SourceSettings) -> Resolution:
     entries = _tree(api, repository, endpoint, settings)
     files = [_file(entry, below, repository, endpoint, settings) for entry in entries if entry["type"] == "file"]
     return resolution._replace(files=tuple(files))
-
-
-def read(file: SourceFile, offset: int, settings: SourceSettings) -> Reading:
-    """The file's bytes from `offset` on."""
-    return read_web(file, offset, settings)
 
 
 def _tree(api: str, repository: _Repository, endpoint: str, settings: SourceSettings) -> list[dict[str, Any]]:

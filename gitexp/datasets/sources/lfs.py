@@ -62,7 +62,8 @@ def pointer_or_none(path: bytes) -> Pointer | None:
 
 def real_files(pointers: Sequence[tuple[bytes, Pointer]], storage: Path) -> dict[bytes, Path]:
     """Where the bytes lie, by path in the dataset. Raises Refused, naming every file whose bytes are not here."""
-    found = {path: object_path(storage, one.oid) for path, one in pointers}
+    # Where git-lfs keeps an object, below `<common dir>/lfs` or what lfs.storage names.
+    found = {path: storage / "objects" / one.oid[:2] / one.oid[2:4] / one.oid for path, one in pointers}
     absent = [path for path, place in found.items() if not place.is_file()]
     if absent:
         names = [f"  {display(path)}" for path in sorted(absent)[:SHOWN]]
@@ -87,8 +88,3 @@ def verified(path: bytes, one: Pointer, place: Path) -> tuple[str, int]:
             fix="git lfs fsck    then git lfs pull",
         )
     return digests.xxh128, digests.size
-
-
-def object_path(storage: Path, oid: str) -> Path:
-    """Where git-lfs keeps an object, below `<common dir>/lfs` or what lfs.storage names."""
-    return storage / "objects" / oid[:2] / oid[2:4] / oid

@@ -30,8 +30,8 @@ class Source(NamedTuple):
     """One kind of address."""
 
     resolve: Callable[[str, SourceSettings], Resolution]
-    listed: Callable[[Resolution, SourceSettings], Resolution]  # with its files
     read: Read
+    listed: Callable[[Resolution, SourceSettings], Resolution] | None = None  # with its files; None: `resolve` has them
     doubts: Callable[[SourceFile, SourceSettings], bool] | None = None
 
 
@@ -58,9 +58,9 @@ def fetch(
     if before is not None and (found := held(store, before)) is not None:
         return found._replace(resolution=resolution)
     source = _source(resolution.url, settings)
-    if resolution.files is None:
-        unlisted = resolution
-        resolution = _patiently(lambda: source.listed(unlisted, settings))
+    unlisted, listed = resolution, source.listed
+    if unlisted.files is None and listed is not None:
+        resolution = _patiently(lambda: listed(unlisted, settings))
     files = resolution.files or ()
     _check_paths(files, settings)
     job = Job(source.read, settings, store, workspace, progress, source.doubts)
@@ -84,16 +84,16 @@ def _source(url: str, settings: SourceSettings) -> Source:
     if scheme in ("http", "https"):
         from gitexp.datasets.sources import https
 
-        return Source(https.resolve, https.listed, https.read)
+        return Source(https.resolve, https.read)
     if scheme == "s3":
         from gitexp.datasets.sources.s3 import S3
 
         s3 = S3()
-        return Source(s3.resolve, s3.listed, s3.read, s3.is_no_md5)
+        return Source(s3.resolve, s3.read, doubts=s3.is_no_md5)
     if scheme == "hf":
-        from gitexp.datasets.sources import hub
+        from gitexp.datasets.sources import https, hub
 
-        return Source(hub.resolve, hub.listed, hub.read)
+        return Source(hub.resolve, https.read, hub.listed)
     raise unusable(settings, f"{scheme}:// is no source that gitexp knows; known: s3, https, http, hf")
 
 

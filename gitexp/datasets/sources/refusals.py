@@ -20,9 +20,12 @@ class Changed(Refused):
 
 def no_access(settings: SourceSettings, url: str, said: str, *, hint: str = "") -> Refused:
     """The source knows us not, or does not let us in."""
-    owner = settings.owner
+    owner, host = settings.owner, shown(url).partition("://")[2].partition("/")[0]
+    offered = f"What {settings.auth} offers was not enough."
+    if settings.auth is None:
+        offered = 'No credentials were offered; auth = "…" in the catalogue names how to log in.'
     return Refused(
-        f"No access to {settings.name}: {settings.source or _host(url)} answered {said}",
+        f"No access to {settings.name}: {settings.source or host} answered {said}",
         details=[
             f"  url     {shown(url)}",
             f"  source  {settings.source or 'not stated in the catalogue'}",
@@ -30,15 +33,9 @@ def no_access(settings: SourceSettings, url: str, said: str, *, hint: str = "") 
             f"  auth    {settings.auth or 'none stated in the catalogue'}",
             f"  owner   {owner or 'not stated in the catalogue'}",
         ],
-        why=hint or _how(settings),
+        why=hint or offered,
         fix=f"ask {owner} for access, then run the command again" if owner else "",
     )
-
-
-def _how(settings: SourceSettings) -> str:
-    if settings.auth is None:
-        return 'No credentials were offered; auth = "…" in the catalogue names how to log in.'
-    return f"What {settings.auth} offers was not enough."
 
 
 def missing(settings: SourceSettings, url: str, said: str = "") -> Refused:
@@ -112,7 +109,3 @@ def shown(url: str) -> str:
     name, question, query = path.partition("?")
     kept = f"?{query}" if question and query.startswith("versionId=") and "&" not in query else ""
     return f"{before}{there}{host.rpartition('@')[2].partition('?')[0]}{slash}{name}{kept}"
-
-
-def _host(url: str) -> str:
-    return shown(url).partition("://")[2].partition("/")[0]

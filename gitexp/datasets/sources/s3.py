@@ -91,10 +91,6 @@ class S3:
             )
         return Resolution(url, url, f"{_LISTING}{listing.hexdigest()}", tuple(files))
 
-    def listed(self, resolution: Resolution, settings: SourceSettings) -> Resolution:
-        """As it is: `resolve` has listed."""
-        return resolution
-
     def read(self, file: SourceFile, offset: int, settings: SourceSettings) -> Reading:
         """The object's bytes from `offset`, of exactly the version that was resolved."""
         address = _parse(file.url, settings)
@@ -116,7 +112,6 @@ class S3:
 
         address = _parse(file.url, settings)
         bucket = self._bucket(address, settings)
-
         try:
             signed = obstore.sign(bucket, "HEAD", address.key, timedelta(minutes=1))
             answer = ask(signed, settings._replace(auth=None, plain_http=True), method="HEAD")

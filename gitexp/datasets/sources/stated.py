@@ -18,13 +18,7 @@ def fetch_stated(
     ref: DatasetRef, url: str, place: Place, progress: Progress | None, *, public_only: bool = False
 ) -> Fetched:
     """Bring what the address stands for now into the store. Raises Refused, as open.py does."""
-    settings = _settings(ref, place)._replace(public_only=public_only)
-    found = resolve(url, settings=settings)
-    return fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=progress)
-
-
-def _settings(ref: DatasetRef, place: Place) -> SourceSettings:
-    return SourceSettings(
+    settings = SourceSettings(
         name=ref.name,
         source=ref.source,
         auth=ref.auth,
@@ -35,4 +29,7 @@ def _settings(ref: DatasetRef, place: Place) -> SourceSettings:
         anonymous=ref.anonymous,
         trusted=trusted(place.settings),
         plain_http=place.settings.get("gitexp.plainhttp", "").lower() in ("true", "yes", "on", "1"),
+        public_only=public_only,
     )
+    found = resolve(url, settings=settings)
+    return fetch(found, settings=settings, store=place.store, workspace=place.sources, progress=progress)
