@@ -1,4 +1,4 @@
-"""A dataset to a Description, and that to a first contract: TOML whose comments say what was seen, for people.
+"""A dataset to a Description: what was seen of it, field by field.
 
 Two passes over the rows: which dtype fits each field, then everything else. Quantiles, skew, histograms and counts of
 outliers are of all values up to 65,536 in a field, beyond of a sample that is the same on every machine.
@@ -15,7 +15,6 @@ from gitexp.errors import Refused
 from gitexp.tables.contracts.description import Description, FieldDescription
 from gitexp.tables.contracts.fieldcheck import Place
 from gitexp.tables.contracts.fieldshape import Shape, Typing
-from gitexp.tables.contracts.firstcontract import write_contract
 from gitexp.tables.rows.readers.pieces import Damaged, Fault, Head, Items, Options, Piece
 from gitexp.tables.rows.tables import Listing, Part, column, list_parts, read_part
 
@@ -50,11 +49,6 @@ def describe(
         }
     sizes = {name: len(rows) for name, rows in (splits or {}).items()}
     return Description(listing.kind, len(listing.parts), reading.rows, fields, by_label, sizes, reading.faults)
-
-
-def contract_toml(description: Description, name: str = "") -> str:
-    """A first contract: `[datasets.NAME.contract]`, or without a name what stands in a contract's own file."""
-    return write_contract(description, name)
 
 
 class _Reading:

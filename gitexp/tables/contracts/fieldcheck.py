@@ -133,13 +133,9 @@ class FieldCheck:
         if len(different) == len(found.good) and seen.isdisjoint(different):
             seen |= different
             return
-        twice = []
         for at, value in enumerate(found.good):
             if value in seen:
-                twice.append(found.place(at))
-                what = f"{_value(value)} was there before"
-                if self.report.wants("unique", self.rule.name):
-                    self._keep("unique", what, place, twice[-1])
+                self._one("unique", f"{_value(value)} was there before", place, found.place(at))
             seen.add(value)
 
     # ---- pictures, and lists in a cell
@@ -172,7 +168,7 @@ class FieldCheck:
 
     # ---- the end
 
-    def finish(self, rows: int) -> None:
+    def finish(self) -> None:
         """What can be said only of all values together."""
         rule, all_values = self.rule, self._present + self._missing
         if self._missing and rule.missing and self._missing / all_values > rule.missing:

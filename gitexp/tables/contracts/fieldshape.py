@@ -118,15 +118,11 @@ class Shape:
             self._sample.extend(good)
             self._extremes(found, place)
         if self._distinct is not None:
-            self._count(good)
-
-    def _count(self, good: Sequence[Any]) -> None:
-        assert self._distinct is not None
-        if len(self._counter) <= MOST_LABELS:
-            self._counter.update(good)
-        self._distinct.update(good)
-        if len(self._distinct) > 1_000_000:
-            self._distinct = None
+            if len(self._counter) <= MOST_LABELS:
+                self._counter.update(good)
+            self._distinct.update(good)
+            if len(self._distinct) > 1_000_000:
+                self._distinct = None
 
     def _extremes(self, found: Any, place: Any) -> None:
         good = found.good

@@ -17,8 +17,11 @@ SHOWN_LABELS = 20
 WIDTH = 100
 
 
-def write_contract(description: Description, name: str) -> str:
-    """The text. It is valid TOML, and the data it was written from keeps it."""
+def contract_toml(description: Description, name: str = "") -> str:
+    """`[datasets.NAME.contract]`, or without a name what stands in a contract's own file.
+
+    It is valid TOML, and the data it was written from keeps it.
+    """
     at = f"datasets.{quote_key(name)}.contract" if name else ""
     lines = list(_head(description, name))
     lines += [f"[{at}]"] if at else []
@@ -27,7 +30,7 @@ def write_contract(description: Description, name: str) -> str:
     lines += [f"rows = {{ min = {low}, max = {high} }}  # {description.rows:,} as described"]
     lines += ['extra_fields = "refuse"  # or "allow"']
     for field in description.fields:
-        if _is_unwritable(field.name):
+        if any(0xD800 <= ord(char) < 0xE000 for char in field.name):
             lines += ["", f"# The name of the field {escaped(field.name)} is not UTF-8: rename it."]
             continue
         table = f"{at + '.' if at else ''}fields.{quote_key(field.name)}"
@@ -138,18 +141,13 @@ def _array(key: str, items: Sequence[str]) -> Iterator[str]:
     yield "]"
 
 
-def _is_unwritable(name: str) -> bool:
-    return any(0xD800 <= ord(char) < 0xE000 for char in name)
-
-
 def _label(name: str, dtype: str | None) -> str:
     return name if dtype in ("int", "bool", *INTEGER_RANGES) else quoted(name)
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, datetime):
-        text = label(value)
-        return text if "T" not in text else value.isoformat()
+        return label(value)
     return spell(value, limit=400) if value == value else "nan"
 
 

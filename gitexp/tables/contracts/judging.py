@@ -155,7 +155,7 @@ class _Check:
         if not self.parts:
             self.report.add("file", f"there are no files of the format {self.kind}")
         for check in self.fields.values():
-            check.finish(self.rows)
+            check.finish()
 
 
 def _size(part: Part) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,22 +51,12 @@ def draw_from(
     """
     from gitexp.tables.rows.tables import column, row_count
 
-    def indices(name: str) -> list[int]:
-        return _read_indices(root, name)
-
     files = _no_tables(path) if kind is None else None
     if files is not None:
-        return draw(
-            splits, samples, rows=len(files), column=lambda name: _of_files(files, name), indices=indices, what=what
-        )
-    return draw(
-        splits,
-        samples,
-        rows=row_count(path, kind=kind, header=header),
-        column=lambda name: column(path, name, kind=kind, header=header),
-        indices=indices,
-        what=what,
-    )
+        rows, values = len(files), partial(_of_files, files)
+    else:
+        rows, values = row_count(path, kind=kind, header=header), partial(column, path, kind=kind, header=header)
+    return draw(splits, samples, rows=rows, column=values, indices=partial(_read_indices, root), what=what)
 
 
 def draw(
@@ -95,11 +86,6 @@ def draw(
     # One by one: a million rows as text and as a list are much larger than the numbers themselves.
     rules = {**splits, **samples}
     return {name: _drawn(rules[name], {**found, **chosen}[name]) for name in rules}
-
-
-def dump_indices(indices: Iterable[int]) -> bytes:
-    """Row numbers as decimal lines."""
-    return "".join([f"{index}\n" for index in indices]).encode()
 
 
 def load_indices(content: bytes, *, where: str) -> list[int]:
@@ -149,5 +135,5 @@ def _drawn(rule: DrawRule, chosen: Sequence[int]) -> Drawn:
     from xxhash import xxh3_128_hexdigest
 
     indices = array("q", sorted(chosen))
-    lines = dump_indices(indices)
+    lines = "".join([f"{index}\n" for index in indices]).encode()
     return Drawn(rule, indices, lines, f"xxh128:{xxh3_128_hexdigest(lines)}")

@@ -10,7 +10,8 @@ from tablefiles import file, npy
 
 from gitexp.errors import Refused
 from gitexp.spec.contract import contract_problems, load_contract
-from gitexp.tables.contracts.describe import contract_toml, describe
+from gitexp.tables.contracts.describe import describe
+from gitexp.tables.contracts.firstcontract import contract_toml
 from gitexp.tables.contracts.judging import check_contract
 
 ROWS = "".join(f"{n},{'cat' if n % 4 else 'dog'},{n % 7}.5,{'' if n == 3 else '2020-01-02'}\n" for n in range(40))

@@ -26,7 +26,7 @@ def command(name: str, output: str | None, as_contract: bool, as_json: bool) -> 
     from gitexp.clone import open_clone
     from gitexp.pipelines.examine import describe_dataset
     from gitexp.pipelines.keep import entries_of
-    from gitexp.tables.contracts.describe import contract_toml
+    from gitexp.tables.contracts.firstcontract import contract_toml
 
     clone = open_clone()
     (ref,) = entries_of(clone.config, [name])

@@ -117,16 +117,15 @@ def _pieces(
     places: Sequence[int] = range(at, at + count)
     row_lines: Sequence[int] = range(line, line + count)
     if last_line - line + 1 != count or set(map(len, rows)) != {width}:
-        row_lines, blanks = _lines_of(rows, line), sum(not row for row in rows)
-        kept = [(row, of) for row, of in zip(rows, row_lines, strict=True) if row]
-        places, count = range(at, at + count - blanks), count - blanks
-        wrong = {place for place, (row, _) in zip(places, kept, strict=True) if len(row) != width}
-        for place, (row, of) in zip(places, kept, strict=True):
-            if place in wrong:
+        kept = [(row, of) for row, of in zip(rows, _lines_of(rows, line), strict=True) if row]
+        count, good = len(kept), []
+        for place, (row, of) in enumerate(kept, at):
+            if len(row) == width:
+                good.append((row, place, of))
+            else:
                 there_are = counted(len(row), "cell")
                 yield Fault("row", f"{there_are}, and there are {width} columns", row=place, line=of)
-        good = [(place, row, of) for place, (row, of) in zip(places, kept, strict=True) if place not in wrong]
-        rows, places, row_lines = [row for _, row, _ in good], [p for p, _, _ in good], [of for _, _, of in good]
+        rows, places, row_lines = [row for row, _, _ in good], [p for _, p, _ in good], [of for _, _, of in good]
     by_column: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * width
     columns: dict[str, Sequence[str]] = {}
     for name, cells in zip(names, by_column, strict=True):

@@ -74,15 +74,13 @@ def read(path: Path, options: Options) -> Items:
             raise Damaged(f"holds {there} bytes of data, and its header says {whole}")
         decode = _decoder(layout)
         per_piece = max(PIECE_BYTES // max(layout.item_bytes, 1), 1)
-        counted = 0
         for first in range(0, layout.items, per_piece):
             count = min(per_piece, layout.items - first)
             data = stream.read(count * layout.item_bytes)
             if len(data) != count * layout.item_bytes:
                 raise Damaged("became shorter while it was read")
             options.moved(len(data))
-            rows = 0 if counted else layout.shape[0]
-            counted = 1
+            rows = 0 if first else layout.shape[0]
             yield Piece({field: decode(data)}, RowsOf(first, count, layout), None, rows)
 
 

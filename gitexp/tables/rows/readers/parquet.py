@@ -20,7 +20,10 @@ _CODES: dict[str, Any] = {
 
 def read(path: Path, options: Options) -> Items:
     """The columns of a file."""
-    arrow, parquet = _pyarrow()
+    try:
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise Refused("Parquet files are read by pyarrow, which is not installed", fix="pip install pyarrow") from error
     try:
         with parquet.ParquetFile(path) as table:
             empty = _flat(table.schema_arrow.empty_table())
@@ -78,11 +81,3 @@ def _flat(table: Any) -> Any:
     while any(str(kind).startswith("struct<") for kind in table.schema.types):
         table = table.flatten()
     return table
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise Refused("Parquet files are read by pyarrow, which is not installed", fix="pip install pyarrow") from error
-    return arrow, parquet
