@@ -224,7 +224,7 @@ def test_asked_to_stop_it_keeps_a_checkpoint_of_where_it_was(
 
 def test_out_of_time_it_goes_on_with_as_much_time_again(killed: Lab) -> None:
     undisturbed = killed.runs()[1]
-    assert held(killed, "run", "tiny", "--timeout", "12s", at=8).ended().exit_code == 4
+    assert held(killed, "run", "tiny", "--timeout", "20s", at=8).ended().exit_code == 4
     assert run_of(killed)["status"] == "timed-out"
     result = killed.gitexp("resume", "latest")
     assert result.exit_code == 0, result.stderr
