@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping
 
 from gitexp import runfolder
-from gitexp.attempt import Again, Checked
+from gitexp.attempt import Checked
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
 from gitexp.stages.snapshot import Snapshot, snapshot
@@ -22,7 +22,8 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
             folder = submitted.folder
             code = snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
             if again:
-                _require_same_code(again, code)
+                if code.tree != again.code_tree:
+                    raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
                 again.restore(folder)
             submitted = _submit(submitted, checked, code, message=message, streams=streams)
         except BaseException:
@@ -57,14 +58,8 @@ def in_progress(run_id: RunId) -> Refused:
     return Refused(f"Run {run_id} is in progress here", fix="gitexp status")
 
 
-def _require_same_code(again: Again, code: Snapshot) -> None:
-    """A run is one run only with one code."""
-    if code.tree != again.code_tree:
-        raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
-
-
 def other_code(run_id: RunId, *, tree: str, commit: str | None) -> Refused:
-    """`commit`: the one that has it, where there is one."""
+    """A run is one run only with one code. `commit`: the one that has it, where there is one."""
     fix = f"git worktree add ../resumed {commit}  &&  cd ../resumed  &&  gitexp resume {run_id}" if commit else ""
     return Refused(
         f"The code here is not that of run {run_id}",

@@ -10,6 +10,7 @@ nonsense. Where this clone lacks a part of a record (it is a partial one), nothi
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,6 @@ from gitexp.clone import Clone
 from gitexp.datasets.place import STORE, Place
 from gitexp.errors import GitexpError, Refused, beyond
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import Lacking, manifest_among, manifest_blocks, object_ids, part_as_it_is
 from gitexp.history.needed import DatasetNeed, needed
@@ -43,21 +43,12 @@ class Prunable(NamedTuple):
     lacking: tuple[str, ...]  # sentences: what is not known, because this clone lacks a part of a record
 
 
-class _Unknown:
-    """What could not be found out, in sentences."""
-
-    def __init__(self) -> None:
-        self.damaged: list[str] = []
-        self.lacking: list[str] = []
-
-
 def find_prunable(clone: Clone, *, now: float) -> Prunable:
     """What the store holds and no run needs. Removes nothing. `now`: seconds since the epoch."""
-    place = clone.place
-    unknown, there = _Unknown(), list(place.store.objects())
+    there = list(clone.place.store.objects())
     # Of a million lines that a record may list, those are kept in mind that the store has.
-    wanted = _Wanted({stored.digest for stored in there})
-    _look_for(wanted, clone, unknown)
+    wanted = _Wanted({stored.digest for stored in there}, clone)
+    wanted.look()
     unneeded, young, kept = {}, 0, 0
     for stored in there:
         if stored.digest in wanted.found:
@@ -66,7 +57,7 @@ def find_prunable(clone: Clone, *, now: float) -> Prunable:
             young += 1
         else:
             unneeded[stored.digest] = stored.size_bytes
-    return Prunable(unneeded, young, kept, tuple(unknown.damaged), tuple(unknown.lacking))
+    return Prunable(unneeded, young, kept, tuple(wanted.damaged), tuple(wanted.lacking))
 
 
 def prune(clone: Clone) -> Prunable:
@@ -89,22 +80,14 @@ def prune(clone: Clone) -> Prunable:
         )
     for digest in found.unneeded:
         place.store.remove(digest)
-        _remove_checkout(place, digest)
+        # What was laid out of it, too: its files are second names of the objects, and keep them.
+        shutil.rmtree(place.checkouts / Digest(digest).digits, ignore_errors=True)
     _sweep(place, before=time.time() - YOUNG_S)
     return found
 
 
-def _remove_checkout(place: Place, digest: str) -> None:
-    """What was laid out of a dataset that nobody needs: its files are second names of the objects, and keep them."""
-    import shutil
-
-    shutil.rmtree(place.checkouts / Digest(digest).digits, ignore_errors=True)
-
-
 def _sweep(place: Place, *, before: float) -> None:
     """Remove what killed commands left behind: parts of objects, and of datasets that were being laid out."""
-    import shutil
-
     for path in (*place.store.leftovers(), *place.checkouts.glob(".gitexp-*")):
         try:
             if path.stat().st_mtime < before:
@@ -114,128 +97,121 @@ def _sweep(place: Place, *, before: float) -> None:
 
 
 class _Wanted:
-    """Digests of objects in the store that something needs."""
+    """Digests of objects in the store that something needs, and in sentences what could not be found out."""
 
-    def __init__(self, there: set[str]) -> None:
+    def __init__(self, there: set[str], clone: Clone) -> None:
         self._there = there
+        self._repo, self._place, self._datasets = clone.repo, clone.place, clone.config.datasets
         self.found: set[str] = set()
+        self.damaged: list[str] = []
+        self.lacking: list[str] = []
 
-    def add(self, *digests: str) -> None:
+    def look(self) -> None:
+        """Everywhere."""
+        # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
+        runs = commits_with(self._repo, RUN_TRAILER, "--all", "--reflog")
+        with ObjectReader(self._repo) as reader:
+            needs = needed(reader, runs, parts=("data.toml", "run.toml"))
+            self._add(*needs.files)
+            for commit, part in (*needs.absent, *needs.damaged, *self._artifacts(reader, runs)):
+                self._as_it_is(reader, commit, part, f"{part} of run {commit[:7]}: it is")
+            for need in needs.datasets:
+                self._dataset(reader, need, runs)
+        for digest, manifest in self._of_runs_going_on():
+            self._with_files(digest, manifest)
+        for ref in self._datasets.values():
+            if ref.digest is not None:
+                manifest = self._stored(ref.digest)
+                if manifest is None and ref.digest.keyed and self._place.has_key:
+                    plain = self._place.search(ref.digest)
+                    manifest = self._stored(plain) if plain is not None else None
+                elif manifest is None and ref.digest.keyed:
+                    self.damaged.append(f"dataset {ref.name}: without git config gitexp.key its bytes cannot be told")
+                self._with_files(ref.digest, manifest)
+
+    def _add(self, *digests: str) -> None:
         self.found |= self._there.intersection(digests)
 
-    def add_listed(self, lines: bytes) -> bool:
+    def _add_listed(self, lines: bytes) -> bool:
         """All that looks like a digest at the beginning of a line: keeping too much costs nothing but space.
 
         Whether every line has one.
         """
-        digits = re.findall(rb"^\\?([0-9a-f]{32}) ", lines, re.MULTILINE)
-        self.add(*(f"{ALGORITHM}:{one.decode()}" for one in digits))
-        return len(digits) == lines.count(b"\n") and lines.endswith(b"\n")
+        digests = _listed(lines)
+        self._add(*digests)
+        return len(digests) == lines.count(b"\n") and lines.endswith(b"\n")
 
-    def add_manifest(self, blocks: Iterable[bytes], *, digest: str) -> bool:
+    def _add_manifest(self, blocks: Iterable[bytes], *, digest: str) -> bool:
         """What a dataset's manifest lists, once it has proved to be the one of this digest."""
         from xxhash import xxh3_128
 
-        hashed, apart = xxh3_128(), _Wanted(self._there)
+        hashed, listed = xxh3_128(), set[str]()
         for block in blocks:
             hashed.update(block)
-            apart.add_listed(block)
+            listed |= self._there.intersection(_listed(block))
         if f"{ALGORITHM}:{hashed.hexdigest()}" != digest:
             return False
-        self.found |= apart.found
+        self.found |= listed
         return True
 
+    def _artifacts(self, reader: ObjectReader, runs: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Those whose manifest is absent or damaged are left over: commit and part."""
+        part, sound = f"artifacts.{ALGORITHM}", dict[str | None, bool]()
+        for commit, oid in zip(runs, object_ids(self._repo, [f"{commit}:{part}" for commit in runs]), strict=True):
+            if oid not in sound:
+                sound[oid] = oid is not None and all([self._add_listed(block) for block in reader.blocks(oid)])
+                if not sound[oid]:
+                    yield commit, part
 
-def _look_for(wanted: _Wanted, clone: Clone, unknown: _Unknown) -> None:
-    repo, place = clone.repo, clone.place
-    # Whatever reaches a run: branches, tags, remotes' branches, and what was reset away but is in a reflog.
-    runs = commits_with(repo, RUN_TRAILER, "--all", "--reflog")
-    with ObjectReader(repo) as reader:
-        needs = needed(reader, runs, parts=("data.toml", "run.toml"))
-        wanted.add(*needs.files)
-        for commit, part in (*needs.absent, *needs.damaged, *_artifacts(wanted, repo, reader, runs)):
-            _listed(wanted, reader, commit, part, f"{part} of run {commit[:7]}: it is", unknown)
-        for need in needs.datasets:
-            _of_dataset(wanted, repo, reader, need, runs, place, unknown)
-    for digest, manifest in _of_runs_going_on(place):
-        _with_files(wanted, digest, manifest)
-    for ref in clone.config.datasets.values():
-        if ref.digest is not None:
-            manifest = _stored(place, ref.digest)
-            if manifest is None and ref.digest.keyed and place.has_key:
-                plain = place.search(ref.digest)
-                manifest = _stored(place, plain) if plain is not None else None
-            elif manifest is None and ref.digest.keyed:
-                unknown.damaged.append(f"dataset {ref.name}: without git config gitexp.key its bytes cannot be told")
-            _with_files(wanted, ref.digest, manifest)
+    def _dataset(self, reader: ObjectReader, need: DatasetNeed, runs: Sequence[str]) -> None:
+        name = need.record.name
+        self._add(need.digest)
+        if not need.hidden and self._add_manifest(manifest_blocks(reader, need.commit, name), digest=need.digest):
+            return
+        manifest = self._stored(need.digest)
+        if manifest is None and not need.hidden:
+            manifest = manifest_among(self._repo, reader, runs, name, digest=need.digest)
+        if manifest is None and not need.hidden:
+            what = f"dataset {name} of run {need.commit[:7]}: its manifest is"
+            self._as_it_is(reader, need.commit, f"data/{name}.{ALGORITHM}", what)
+        self._with_files(need.digest, manifest)
 
-
-def _artifacts(wanted: _Wanted, repo: Repo, reader: ObjectReader, runs: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Those whose manifest is absent or damaged are left over: commit and part."""
-    part, sound = f"artifacts.{ALGORITHM}", dict[str | None, bool]()
-    for commit, oid in zip(runs, object_ids(repo, [f"{commit}:{part}" for commit in runs]), strict=True):
-        if oid not in sound:
-            sound[oid] = oid is not None and all([wanted.add_listed(block) for block in reader.blocks(oid)])
-            if not sound[oid]:
-                yield commit, part
-
-
-def _of_dataset(
-    wanted: _Wanted,
-    repo: Repo,
-    reader: ObjectReader,
-    need: DatasetNeed,
-    runs: Sequence[str],
-    place: Place,
-    unknown: _Unknown,
-) -> None:
-    name = need.record.name
-    wanted.add(need.digest)
-    if not need.hidden and wanted.add_manifest(manifest_blocks(reader, need.commit, name), digest=need.digest):
-        return
-    manifest = _stored(place, need.digest)
-    if manifest is None and not need.hidden:
-        manifest = manifest_among(repo, reader, runs, name, digest=need.digest)
-    if manifest is None and not need.hidden:
-        what = f"dataset {name} of run {need.commit[:7]}: its manifest is"
-        _listed(wanted, reader, need.commit, f"data/{name}.{ALGORITHM}", what, unknown)
-    _with_files(wanted, need.digest, manifest)
-
-
-def _listed(wanted: _Wanted, reader: ObjectReader, commit: str, part: str, what: str, unknown: _Unknown) -> None:
-    try:
-        content = part_as_it_is(reader, commit, part)
-    except Lacking:
-        unknown.lacking.append(f"{part} of run {commit[:7]}")
-        return
-    unknown.damaged.append(f"{what} damaged or forged; what it lists is kept")
-    wanted.add_listed(content)
-
-
-def _of_runs_going_on(place: Place) -> Iterator[tuple[str, bytes | None]]:
-    """What runs read that are not recorded yet: digests, and their manifests."""
-    for file in Path(runfolder.runs_folder(str(place.common_dir))).glob(f"*/{runfolder.DATA}/*"):
+    def _as_it_is(self, reader: ObjectReader, commit: str, part: str, what: str) -> None:
         try:
-            if file.name == "data.toml":
-                for record in load_data(file.read_text(encoding="utf-8")).values():
-                    yield record.digest or "", _stored(place, record.digest or "")
-            elif file.suffix == f".{ALGORITHM}":
-                manifest = file.read_bytes()
-                yield dataset_digest(manifest), manifest
-        except (GitexpError, OSError, UnicodeDecodeError):
-            continue  # recorded meanwhile, or of no run
+            content = part_as_it_is(reader, commit, part)
+        except Lacking:
+            self.lacking.append(f"{part} of run {commit[:7]}")
+            return
+        self.damaged.append(f"{what} damaged or forged; what it lists is kept")
+        self._add_listed(content)
+
+    def _of_runs_going_on(self) -> Iterator[tuple[str, bytes | None]]:
+        """What runs read that are not recorded yet: digests, and their manifests."""
+        for file in Path(runfolder.runs_folder(str(self._place.common_dir))).glob(f"*/{runfolder.DATA}/*"):
+            try:
+                if file.name == "data.toml":
+                    for record in load_data(file.read_text(encoding="utf-8")).values():
+                        yield record.digest or "", self._stored(record.digest or "")
+                elif file.suffix == f".{ALGORITHM}":
+                    manifest = file.read_bytes()
+                    yield dataset_digest(manifest), manifest
+            except (GitexpError, OSError, UnicodeDecodeError):
+                continue  # recorded meanwhile, or of no run
+
+    def _stored(self, digest: str) -> bytes | None:
+        try:
+            return self._place.store.read_bytes(digest)
+        except GitexpError:
+            return None
+
+    def _with_files(self, digest: str, manifest: bytes | None) -> None:
+        self._add(digest)
+        if manifest is not None:
+            self._add(dataset_digest(manifest))
+            for block in line_blocks(manifest):
+                self._add_listed(block)
 
 
-def _stored(place: Place, digest: str) -> bytes | None:
-    try:
-        return place.store.read_bytes(digest)
-    except GitexpError:
-        return None
-
-
-def _with_files(wanted: _Wanted, digest: str, manifest: bytes | None) -> None:
-    wanted.add(digest)
-    if manifest is not None:
-        wanted.add(dataset_digest(manifest))
-        for block in line_blocks(manifest):
-            wanted.add_listed(block)
+def _listed(lines: bytes) -> list[str]:
+    digits = re.findall(rb"^\\?([0-9a-f]{32}) ", lines, re.MULTILINE)
+    return [f"{ALGORITHM}:{one.decode()}" for one in digits]

@@ -26,7 +26,6 @@ from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has
 from gitexp.pipelines.prepare import in_progress, other_code
 from gitexp.pipelines.run import check_resolved
-from gitexp.record.digests import Oid
 from gitexp.record.identity import RunId
 from gitexp.record.runrecord import RunRecord
 from gitexp.stages.resolve import resolve_recorded
@@ -100,8 +99,7 @@ def going_on(checked: Checked, run: Run, record: RunRecord, *, reader: ObjectRea
     saved = (entry.path for one in wanted for entry in one.entries or ())
     if not any(path.startswith(CHECKPOINTS.encode()) for path in saved):
         said = (*said, f"{record.id} kept no checkpoint; it begins anew, as attempt {record.attempt + 1}")
-    commit = record.code.commit if record.code.clean else None
-    again = Again(record.id, record.attempt + 1, run.code or "", _plain_commit(commit), restore)
+    again = Again(record.id, record.attempt + 1, run.code or "", _commit_of(record), restore)
     return checked._replace(again=again, said=said, smoke=record.kind == "smoke")
 
 
@@ -140,12 +138,12 @@ def _nothing_to_go_on(record: RunRecord, again: str) -> Refused:
 def _require_same_tree(run: Run, record: RunRecord, surveyed: Surveyed) -> None:
     """Before anybody is asked; a tree that differs from HEAD is looked at once its snapshot is taken."""
     if surveyed.clean and surveyed.head.tree != run.code:
-        commit = record.code.commit if record.code.clean else None
-        raise other_code(record.id, tree=run.code or "", commit=_plain_commit(commit))
+        raise other_code(record.id, tree=run.code or "", commit=_commit_of(record))
 
 
-def _plain_commit(named: Oid | None) -> str | None:
-    """Of `sha1:…`, as it may come from anybody, what can be typed."""
+def _commit_of(record: RunRecord) -> str | None:
+    """The commit that has its code, where one does: of `sha1:…`, as it may come from anybody, what can be typed."""
+    named = record.code.commit if record.code.clean else None
     return named.digits[:10] if named is not None and named.right else None
 
 
@@ -172,8 +170,7 @@ def _restore(
     artifacts = [one for one in wanted if one.kind == "artifact"]
     whole = [one for one in wanted if one.kind == "history"]
     if artifacts:
-        saved = folder / runfolder.SAVED
-        get(clone, artifacts, folder=saved, watch=watch, apart=False)
+        get(clone, artifacts, folder=folder / runfolder.SAVED, watch=watch, apart=False)
     if whole:  # the record itself has a sample
         get(clone, whole, folder=folder, watch=watch, apart=False)
         (folder / HISTORY).rename(folder / runfolder.EARLIER)

@@ -66,7 +66,11 @@ def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Ch
     recipe = resolve(request, root=root, config=config)
     cwd = request.cwd if request.recipe is None else root
     if request.smoke and not recipe.made_of_components:
-        raise _no_smoke(recipe)
+        raise Refused(
+            f"{escaped(recipe.name)} runs a program of its own, and only the program could know how to try itself out",
+            why="--smoke is for recipes that are made of components.",
+            fix="override what makes it long:  gitexp run RECIPE -s KEY=VALUE",
+        )
     checked = check_resolved(recipe, surveyed, config, cwd=cwd, verify=verify, watch=watch)
     return checked._replace(smoke=request.smoke)
 
@@ -120,14 +124,6 @@ def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tup
 
         return training_argv(recipe)
     return program_argv(recipe, data_paths={name: one.path_from(root) for name, one in datasets.items()})
-
-
-def _no_smoke(recipe: Recipe) -> Refused:
-    return Refused(
-        f"{escaped(recipe.name)} runs a program of its own, and only the program could know how to try itself out",
-        why="--smoke is for recipes that are made of components.",
-        fix="override what makes it long:  gitexp run RECIPE -s KEY=VALUE",
-    )
 
 
 def run(

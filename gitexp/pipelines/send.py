@@ -7,7 +7,7 @@ whatever name a run met it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,8 +104,12 @@ class _Load:
             self.forbidden.add(dataset_digest(manifest))
             self.forbidden |= {Digest.xxh128(entry.digest) for entry in parse_manifest(manifest)}
 
-    def send(self, progress: Progress | None) -> Sent:
+    def send(self, watch: Watch) -> Sent:
         """Bring it all there."""
+        with watch(f"sending to {self.remote.name}") as progress:
+            return self._sent(progress)
+
+    def _sent(self, progress: Progress) -> Sent:
         self._leave_out_forbidden()
         remote = open_remote(self.remote, root=self.place.root)
         hidden = any(Digest(digest).keyed for digest in self.labels)
@@ -189,17 +193,10 @@ def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
     return commits_with(repo, RUN_TRAILER, tip, *without)
 
 
-def send_runs(
-    clone: Clone,
-    commits: Iterable[str],
-    *,
-    remote: RemoteSettings,
-    watch: Watch,
-) -> Sent:
+def send_runs(clone: Clone, runs: Sequence[str], *, remote: RemoteSettings, watch: Watch) -> Sent:
     """Send what these runs need. Raises GitexpError where the remote cannot be opened at all."""
     repo, config, load = clone.repo, clone.config, _Load(clone.place, remote)
     _withhold_pinned(load, config)
-    runs = list(commits)
     with ObjectReader(repo) as reader:
         needs = needed(reader, runs)
         for need in needs.datasets:
@@ -209,10 +206,8 @@ def send_runs(
             except GitexpError as error:  # a record of a stranger's stands in nobody's way
                 load.absent.append(f"dataset {need.record.name}: {error.what}")
     for digest, file in needs.files.items():
-        label = _Label("artifacts", file.name) if file.kind == "artifact" else _Label("histories", file.name)
-        load.labels.setdefault(digest, label)
-    with watch(f"sending to {remote.name}") as progress:
-        return load.send(progress)
+        load.labels.setdefault(digest, _Label("artifacts" if file.kind == "artifact" else "histories", file.name))
+    return load.send(watch)
 
 
 def send_datasets(manifests: Mapping[str, bytes], *, clone: Clone, remote: RemoteSettings, watch: Watch) -> Sent:
@@ -226,8 +221,7 @@ def send_datasets(manifests: Mapping[str, bytes], *, clone: Clone, remote: Remot
             continue
         keyed = place.keyed(dataset_digest(manifest)) if is_hidden(ref, config) else None
         load.add_dataset(manifest, what=f"dataset {name}", path=ref.path, keyed=keyed)
-    with watch(f"sending to {remote.name}") as progress:
-        return load.send(progress)
+    return load.send(watch)
 
 
 def _may_go(ref: DatasetRef, remote: RemoteSettings) -> bool:

@@ -114,7 +114,7 @@ def _tests(recipe: Recipe, root: Path, folder: Path) -> Iterator[Case]:
         return
     python = training_argv(recipe)[0]
     check_program((python,), cwd=root)
-    env = _surroundings(folder)
+    env = _outside() | importable(folder)  # this gitexp is there to import
     _require_pytest(python, root, env)
     argv = [python, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider"]
     began = time.monotonic()
@@ -126,11 +126,6 @@ def _tests(recipe: Recipe, root: Path, folder: Path) -> Iterator[Case]:
     elif code:
         words = f"pytest ended with exit code {code}; what failed is above"
     yield Case("tests", f"pytest {' '.join(folders)}", not code, words, time.monotonic() - began)
-
-
-def _surroundings(folder: Path) -> dict[str, str]:
-    """The environment of tests: this gitexp is there to import."""
-    return _outside() | importable(folder)
 
 
 def _outside() -> dict[str, str]:
