@@ -48,7 +48,6 @@ def catalogue_table(looks: Sequence[Look], *, on: Screen) -> str:
         Column("dataset", least=10), Column("kind"), Column("access"), Column("files", True), Column("size", True),
         Column("digest"), Column("state"), Column("where", least=12),
     ]  # fmt: skip
-    columns = _fitting(columns, {90: ("kind", "access"), 66: ("files", "size")}, on=on)
     rows = []
     for one in looks:
         ref = one.ref
@@ -62,26 +61,30 @@ def catalogue_table(looks: Sequence[Look], *, on: Screen) -> str:
             "state": Cell(STATE_WORDS[one.state], STATE_STYLE.get(one.state, "")),
             "where": Cell(safe((ref.path or ref.url or "")[:VALUE_LIMIT])),
         }
-        rows.append([cells[column.name] for column in columns])
-    return _whole_words(columns, rows, ("where", "digest"), on=on)
+        rows.append(cells)
+    least = {"kind": 90, "access": 90, "files": 66, "size": 66}
+    return _fitted(columns, rows, least=least, spare=("where", "digest"), on=on)
 
 
-def _whole_words(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], spare: Sequence[str], *, on: Screen) -> str:
-    """The table; on a narrow screen without the first of the spare columns that make it too wide."""
-    kept = list(range(len(columns)))
-    wide = [max(text_width(text) for text in (column.name, *(row[i].text for row in rows)))
-            for i, column in enumerate(columns)]  # fmt: skip
+def _fitted(
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Cell]],
+    *,
+    least: Mapping[str, int],
+    spare: Sequence[str],
+    on: Screen,
+) -> str:
+    """The table without the columns that a terminal must be wider for, by `least`; on a narrow one also without the
+    first of the spare columns that make it too wide. `rows`: cells by their column's name."""
+    kept = [column for column in columns if on.width is None or on.width >= least.get(column.name, 0)]
     for name in spare:
-        if on.width is None or on.width >= NARROW or sum(wide[i] + 2 for i in kept) - 2 <= on.width:
+        if on.width is None or on.width >= NARROW:
             break
-        kept = [i for i in kept if columns[i].name != name]
-    return table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows], on=on)
-
-
-def _fitting(columns: Sequence[Column], least: Mapping[int, Sequence[str]], *, on: Screen) -> list[Column]:
-    """The columns without those that a terminal must be so and so wide for."""
-    gone = {name for width, names in least.items() if on.width is not None and on.width < width for name in names}
-    return [column for column in columns if column.name not in gone]
+        wide = [max(text_width(text) for text in (c.name, *(row[c.name].text for row in rows))) + 2 for c in kept]
+        if sum(wide) - 2 <= on.width:
+            break
+        kept = [column for column in kept if column.name != name]
+    return table(kept, [[row[column.name] for column in kept] for row in rows], on=on)
 
 
 def dataset_page(
@@ -189,7 +192,6 @@ def history_table(versions: Sequence[Version], *, on: Screen, now: float) -> str
         Column("digest"), Column("since"), Column("files", True), Column("size", True), Column("runs", True),
         Column("first run"), Column("last run"), Column(""),
     ]  # fmt: skip
-    columns = _fitting(columns, {84: ("first run",), 66: ("files", "size")}, on=on)
     rows = []
     for one in versions:
         since = "-" if one.since is None else stamp(one.since) if on.width is None else ago(one.since, now=now)
@@ -204,8 +206,8 @@ def history_table(versions: Sequence[Version], *, on: Screen, now: float) -> str
             "last run": Cell(_id(one.runs[0]) if one.runs else "-"),
             "": Cell(", ".join(marks), "green"),
         }
-        rows.append([cells[column.name] for column in columns])
-    return _whole_words(columns, rows, ("last run", "since"), on=on)
+        rows.append(cells)
+    return _fitted(columns, rows, least={"first run": 84, "files": 66, "size": 66}, spare=("last run", "since"), on=on)
 
 
 def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
@@ -220,17 +222,17 @@ def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
         Column("as", least=16),
     ]
     rows = [
-        [
-            Cell(hit.row.id[:letters], "yellow"),
-            Cell(stamp(hit.row.finished) if on.width is None else ago(hit.row.finished, now=now), "dim"),
-            Cell(safe(hit.row.recipe) or "-", "bold"),
-            Cell(safe(hit.row.status), STATUS_STYLE.get(hit.row.status, "")),
-            Cell(safe(role_in_words(hit)[:VALUE_LIMIT])),
-        ]
+        {
+            "run": Cell(hit.row.id[:letters], "yellow"),
+            "when": Cell(stamp(hit.row.finished) if on.width is None else ago(hit.row.finished, now=now), "dim"),
+            "recipe": Cell(safe(hit.row.recipe) or "-", "bold"),
+            "status": Cell(safe(hit.row.status), STATUS_STYLE.get(hit.row.status, "")),
+            "as": Cell(safe(role_in_words(hit)[:VALUE_LIMIT])),
+        }
         for hit in shown
     ]
     more = f"and {len(hits) - len(shown):,} more; --json has all of them\n" if len(hits) > len(shown) else ""
-    return _whole_words(columns, rows, ("status", "when", "recipe"), on=on) + more
+    return _fitted(columns, rows, least={}, spare=("status", "when", "recipe"), on=on) + more
 
 
 def role_in_words(hit: Hit) -> str:

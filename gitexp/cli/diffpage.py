@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gitexp.cli.deltas import delta_cells, metrics_shown, moved
@@ -109,31 +109,26 @@ def _movement(found: Comparison, *, on: Screen) -> str:
 
 def _code(a: Run, b: Run, code: CodeChange, *, on: Screen) -> str:
     text = heading("code", "identical" if code.identical else "", on=on)
-    if code.commits:
-        for commit in code.commits:
-            sign = Cell("-", "red") if commit.side == "a" else Cell("+", "green")
-            line = f"{on.paint(sign.text, sign.style)} {on.paint(commit.commit[:10], 'yellow')} {safe(commit.subject)}"
-            text += f"  {line}\n"
-    elif code.commits is None:
+    for commit in code.commits or ():
+        sign = on.paint("-", "red") if commit.side == "a" else on.paint("+", "green")
+        text += f"  {sign} {on.paint(commit.commit[:10], 'yellow')} {safe(commit.subject)}\n"
+    if code.commits is None:
         text += f"  {on.paint('the commits in between are not in this clone', 'dim')}\n"
     if code.problem:
         text += f"  {on.paint(safe(code.problem), 'red')}\n"
-    text += table([Column("", least=20), Column("", True), Column("", True)], _files(code.files), on=on, indent="  ")
+    columns = [Column("", least=20), Column("", True), Column("", True)]
+    text += table(columns, map(_file, code.files[:NAMED]), on=on, indent="  ")
     if code.files and a.code and b.code:
         more = f"  and {len(code.files) - NAMED} more files\n" if len(code.files) > NAMED else ""
         text += more + on.paint(f"  gitexp diff --patch {_name(a)} {_name(b)}    shows the lines", "dim") + "\n"
     return text
 
 
-def _files(files: tuple[FileChange, ...]) -> list[list[Cell]]:
-    cells = []
-    for file in files[:NAMED]:
-        name = safe(file.path) if file.old is None else f"{safe(file.old)} → {safe(file.path)}"
-        if file.added is None or file.removed is None:
-            cells.append([Cell(name), Cell("binary", "dim"), Cell("")])
-        else:
-            cells.append([Cell(name), Cell(f"+{file.added}", "green"), Cell(f"-{file.removed}", "red")])
-    return cells
+def _file(file: FileChange) -> list[Cell]:
+    name = Cell(safe(file.path) if file.old is None else f"{safe(file.old)} → {safe(file.path)}")
+    if file.added is None or file.removed is None:
+        return [name, Cell("binary", "dim"), Cell("")]
+    return [name, Cell(f"+{file.added}", "green"), Cell(f"-{file.removed}", "red")]
 
 
 def _name(run: Run) -> str:
@@ -236,7 +231,7 @@ def _environment(found: Comparison, *, on: Screen) -> str:
     text = heading("environment", on=on)
     for group, differences in found.environment.items():
         rows = []
-        for key, old, new in _pairs(differences):
+        for key, (old, new) in differences.items():
             left, right = _two(old, new)
             rows.append([Cell(safe(key[:VALUE_LIMIT])), left, Cell("→", "dim"), right])
         text += f"  {safe(group)}\n"
@@ -252,11 +247,6 @@ def _two(old: Any, new: Any) -> list[Cell]:
         Cell("(none)", "dim") if thing is None else Cell(value(thing), style)
         for thing, style in ((old, "red"), (new, "green"))
     ]
-
-
-def _pairs(differences: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for key, (old, new) in differences.items():
-        yield key, old, new
 
 
 def _metrics(found: Comparison, *, on: Screen) -> str:
@@ -294,10 +284,8 @@ def _cost(a: Run, b: Run, *, on: Screen) -> str:
     if a.record is None or b.record is None:
         return ""
     rows = []
-    times, memory = (
-        [a.record.duration_s, b.record.duration_s],
-        [a.record.peak_memory_bytes, b.record.peak_memory_bytes],
-    )
+    times = [a.record.duration_s, b.record.duration_s]
+    memory = [a.record.peak_memory_bytes, b.record.peak_memory_bytes]
     for name, (old, new), shown in (
         ("duration", times, [duration(seconds) for seconds in times]),
         ("peak memory", memory, [size(count) for count in memory]),

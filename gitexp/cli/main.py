@@ -42,7 +42,6 @@ MACHINES_FAULT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
     cls=CommandTable,
     table=COMMANDS,
     package="gitexp.cli.commands",
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Every training run becomes a git commit.\n\n"
     "A run is recorded on the branch 'experiments' with its code, recipe, data, environment and metrics.",
     epilog="Start with 'gitexp init', then 'gitexp run -- COMMAND'. 'gitexp COMMAND --help' explains a command.",
@@ -143,7 +142,8 @@ def _run(args: list[str]) -> int:
     except OSError as error:
         if error.errno not in MACHINES_FAULT:
             return _bug(args)
-        print_error(GitexpError(_words(error), fix="make room, or get leave to write there, then type it again"))
+        words = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        print_error(GitexpError(words, fix="make room, or get leave to write there, then type it again"))
         return GitexpError.exit_code
     except Exception:  # noqa: BLE001 -- the outermost frame: what arrives here is a bug of ours
         return _bug(args)
@@ -154,10 +154,6 @@ def _here(args: list[str]) -> list[str]:
     while args and args[0].startswith("-C"):
         args = args[2:] if args[0] == "-C" else args[1:]
     return args
-
-
-def _words(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
 
 
 def _bug(args: list[str]) -> int:

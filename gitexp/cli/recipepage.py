@@ -15,7 +15,6 @@ from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, duration, safe,
 from gitexp.pipelines.cards import Fit, Index, RecipeCard
 from gitexp.spec.card import Card
 from gitexp.spec.catalogue import DatasetRef
-from gitexp.spec.expected import Bound
 from gitexp.spec.fields import Fields
 from gitexp.spec.fitting import Part
 from gitexp.spec.recipe_shape import ABOUT
@@ -47,20 +46,16 @@ def sections(card: RecipeCard) -> list[Section]:
     if not card.parts:
         facts.append(("command", inline(list(recipe.command))))
     found = [Section(recipe.name, facts, level=1, note="recipe")]
-    found += [
-        Section("Data", columns=_DATA, rows=[_dataset(name, ref, card.notices) for name, ref in recipe.data.items()])
-    ]
+    rows = [_dataset(name, ref, card.notices) for name, ref in recipe.data.items()]
+    found.append(Section("Data", columns=("dataset", "where", "licence", "source", "owner"), rows=rows))
     if card.parts:
         found.append(Section("Components", note="in the order in which they are used"))
         found += map(_component, card.parts)
-        rows = [(part.key, _fields(part.takes), _fields(part.gives)) for part in card.parts if part.takes or part.gives]
-        found.append(Section("Contracts", columns=("component", "takes", "gives"), rows=rows))
+        fields = [(one.key, _fields(one.takes), _fields(one.gives)) for one in card.parts if one.takes or one.gives]
+        found.append(Section("Contracts", columns=("component", "takes", "gives"), rows=fields))
     found.append(Section("Why", columns=("key", "value", "reason"), rows=list(_reasons(card))))
     found.append(_expected(card))
     return [one for one in found if one.facts or one.rows or one.note]
-
-
-_DATA = ("dataset", "where", "licence", "source", "owner")
 
 
 def _dataset(name: str, ref: DatasetRef, notices: Mapping[str, str]) -> tuple[str, ...]:
@@ -120,12 +115,9 @@ def _reasons(card: RecipeCard) -> Iterator[tuple[str, str, str]]:
 def _expected(card: RecipeCard) -> Section:
     took = card.expected.time_s
     facts = [] if took is None else [("time", f"{duration(took)} on two cores")]
-    facts += [(name, _bound(bound)) for name, bound in card.expected.metrics.items()]
+    for name, bound in card.expected.metrics.items():
+        facts.append((name, f"{bound.value:g}, give or take {bound.tolerance:g}"))
     return Section("Expected", facts)
-
-
-def _bound(bound: Bound) -> str:
-    return f"{bound.value:g}, give or take {bound.tolerance:g}"
 
 
 def _spoken(name: str) -> str:
@@ -214,7 +206,7 @@ def _rows(one: Fit) -> Iterator[Sequence[Cell]]:
 def index_shape(index: Index, *, judged: bool) -> dict[str, Any]:
     """The index as JSON has it. `judged`: it was asked what fits, so each component says so."""
     return {
-        "recipes": [dict(one._asdict()) for one in index.recipes],
+        "recipes": index.recipes,
         "components": [
             {
                 "use": one.component.use,

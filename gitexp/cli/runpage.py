@@ -63,10 +63,9 @@ def run_page(
     head = f"{on.paint(f'run {row.id}' + (f'/{row.attempt}' if row.attempt > 1 else ''), 'bold yellow')}  "
     head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
     head += f"{on.paint(safe(row.status), STATUS_STYLE.get(row.status, ''))}\n"
-    facts = [*_facts(run, now=now), *_code(run.record), *_changed(run, before)] if run.record else []
-    facts += (
-        [("commit", run.commit, "")] if run.record else [("commit", run.commit, ""), ("author", safe(run.author), "")]
-    )
+    facts = [*_facts(run, run.record, now=now), *_code(run.record), *_changed(run, before)] if run.record else []
+    facts.append(("commit", run.commit, ""))
+    facts += [] if run.record else [("author", safe(run.author), "")]
     sections = [
         _metrics(run, before, goals=goals, on=on),
         _last_lines(printed, on=on),
@@ -86,9 +85,7 @@ def run_page(
     return "\n".join(section for section in sections if section)
 
 
-def _facts(run: Run, *, now: float) -> Iterator[Fact]:
-    record = run.record
-    assert record is not None
+def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
     finished = record.finished.timestamp()
     when = f"{stamp(finished)} ({ago(finished, now=now)})"
     if record.finished_is_last_sign:
@@ -97,7 +94,7 @@ def _facts(run: Run, *, now: float) -> Iterator[Fact]:
         took = "" if record.duration_s is None else f", took {duration(record.duration_s)}"
         yield "finished", when + took, ""
     if record.status != "completed":
-        yield "ended", safe(_ending(run)[:VALUE_LIMIT]), STATUS_STYLE.get(record.status, "red")
+        yield "ended", safe(_ending(run, record)[:VALUE_LIMIT]), STATUS_STYLE.get(record.status, "red")
     if record.peak_memory_bytes is not None:
         many = record.peak_memory_processes
         of = f"in all, {many} processes at their peaks" if many else "at its peak, the largest process"
@@ -121,10 +118,8 @@ def _facts(run: Run, *, now: float) -> Iterator[Fact]:
         yield "seed", str(record.seed), ""
 
 
-def _ending(run: Run) -> str:
+def _ending(run: Run, record: RunRecord) -> str:
     """How a run ended that did not complete."""
-    record = run.record
-    assert record is not None
     if record.error:
         return record.error
     end = f"signal {record.signal}" if record.signal else f"exit code {record.exit_code}"
@@ -146,17 +141,14 @@ def _changed(run: Run, before: Run | None) -> Iterator[Fact]:
         yield "changed", f"{', '.join(words) or 'nothing'}  against {before.record.id[:SHOWN]}", ""
 
 
-def _code(record: RunRecord) -> Iterator[tuple[str, str, str]]:
+def _code(record: RunRecord) -> Iterator[Fact]:
     code = record.code
     oid = Oid(code.commit or "").digits[:10]
     where = f" on {safe(code.branch)}" if code.branch else ""
     yield "code", f"{safe(oid) or 'no commit'}{where}  {safe((code.subject or '')[:VALUE_LIMIT])}".rstrip(), ""
     if not code.clean:
-        yield (
-            "dirty",
-            f"differed from that commit: {_paths(code.changed, code.changed_count or len(code.changed))}",
-            "yellow",
-        )
+        changed = _paths(code.changed, code.changed_count or len(code.changed))
+        yield "dirty", f"differed from that commit: {changed}", "yellow"
     if code.edited_count:
         yield "edited", f"changed while the program ran: {_paths(code.edited, code.edited_count)}", "yellow"
     elif code.edited_count is None:
@@ -185,14 +177,7 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     note = "; ".join(filter(None, [_judged(run), note]))
-    columns = [
-        Column(""),
-        Column("this", True),
-        Column("before", True),
-        Column("Δ", True),
-        Column("%", True),
-        Column(""),
-    ]
+    columns = [Column(""), *(Column(name, right=True) for name in ("this", "before", "Δ", "%")), Column("")]
     shown, rest = metrics_shown([c for c in run_metric_changes(inputs, goals=goals) if c.b is not None])
     rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
     return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest

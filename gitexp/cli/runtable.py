@@ -39,71 +39,59 @@ def run_table(
     letters = id_letters(rows, chosen)
     plain, width = on.width is None, on.width or 0
     whole_keys = plain or width >= NARROW
-    changed = [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]
-    told = [Cell(safe(row.message or "-"), "dim") for row in chosen]
-    columns = [
-        Column("run"),
-        Column("when"),
-        Column("status", least=0 if whole_keys else STATUS_LEAST),
-        Column("recipe", least=RECIPE_LEAST),
-        Column("changed", least=CHANGED_LEAST),
+    author = (Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
+    status = Column("status", least=0 if whole_keys else STATUS_LEAST)
+    filled: list[_Filled] = [
+        (Column("run"), [Cell(_id(row, letters), "yellow") for row in chosen]),
+        (Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen]),
+        *([author] if whole_keys else []),
+        (status, [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen]),
+        (Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]),
+        (Column("changed", least=CHANGED_LEAST), [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]),
     ]
-    cells = [
-        [Cell(_id(row, letters), "yellow") for row in chosen],
-        [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen],
-        [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen],
-        [Cell(safe(row.recipe) or "-", "bold") for row in chosen],
-        changed,
-    ]
-    if whole_keys:
-        columns.insert(2, Column("author", least=AUTHOR_LEAST))
-        cells.insert(2, [Cell(safe(row.author)) for row in chosen])
-    message = [Column("message", least=12)] if (plain or width >= WIDE) and any(row.message for row in chosen) else []
+    message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
+    if not (plain or width >= WIDE) or not any(row.message for row in chosen):
+        message = []
     for count, name in enumerate(names if not plain else names[:PLAIN_METRICS]):
-        filled = [_metric_cell(row, name, best) for row in chosen]
-        column = Column(safe(name), right=True)
-        kept = [*columns, column, *message]
+        metric = (Column(safe(name), right=True), [_metric_cell(row, name, best) for row in chosen])
+        kept = [*filled, metric, *message]
         if count >= FIRST_METRICS and whole_keys:
-            kept = [c._replace(least=_ROOM.get(c.name, c.least)) for c in kept]
-        fits = plain or _fits(kept, [*cells, filled, *[told for _ in message]], on=on)
-        if not fits and (count == 0 or any(name in stated for stated in goals.values())):
-            fits, message = _give_way(columns, cells, column, filled, on=on), []
-        if not fits:
-            break
-        columns.append(column)
-        cells.append(filled)
-    for column in message:
-        columns.append(column)
-        cells.append(told)
-    return table(columns, [list(line) for line in zip(*cells, strict=True)], on=on)
+            kept = [(column._replace(least=_ROOM.get(column.name, column.least)), cells) for column, cells in kept]
+        if not plain and not _fits(kept, on=on):
+            if count > 0 and not any(name in stated for stated in goals.values()):
+                break
+            message = []
+            less = _with_room(filled, metric, on=on)
+            if less is None:
+                break
+            filled = less
+        filled.append(metric)
+    columns, cells = zip(*filled, *message, strict=True)
+    return table(columns, list(zip(*cells, strict=True)), on=on)
 
 
 def _status(row: Row) -> str:
     return safe(row.status) + (" (smoke)" if row.kind == "smoke" else "")
 
 
+_Filled = tuple[Column, list[Cell]]  # with a cell for each row
 _ROOM = {"changed": CHANGED_ROOM, "message": MESSAGE_ROOM}
 
 
-def _give_way(
-    columns: list[Column], cells: list[list[Cell]], column: Column, filled: list[Cell], *, on: Screen
-) -> bool:
-    """Take out what says less than a metric that matters, until it fits; nothing where even that is not enough."""
-    left = list(zip(columns, cells, strict=True))
+def _with_room(filled: list[_Filled], metric: _Filled, *, on: Screen) -> list[_Filled] | None:
+    """Without what says less than a metric that matters, so that it fits; None where even that is not enough."""
     for name in LESS_THAN_METRICS:
-        left = [pair for pair in left if pair[0].name != name]
-        heads, bodies = [head for head, _ in left], [body for _, body in left]
-        if _fits([*heads, column], [*bodies, filled], on=on):
-            columns[:], cells[:] = heads, bodies
-            return True
-    return False
+        filled = [one for one in filled if one[0].name != name]
+        if _fits([*filled, metric], on=on):
+            return filled
+    return None
 
 
-def _fits(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], *, on: Screen) -> bool:
+def _fits(filled: Sequence[_Filled], *, on: Screen) -> bool:
     """Whether the columns fit when those that may be cut are cut to their least."""
-    total = 2 * (len(columns) - 1)
-    for column, filled in zip(columns, cells, strict=True):
-        widest = max([text_width(column.name), *(text_width(cell.text) for cell in filled)])
+    total = 2 * (len(filled) - 1)
+    for column, cells in filled:
+        widest = max([text_width(column.name), *(text_width(cell.text) for cell in cells)])
         total += min(widest, column.least) if column.least else widest
     return on.width is None or total <= on.width
 

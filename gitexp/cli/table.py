@@ -15,7 +15,7 @@ class CommandTable(click.Group):
     """`table`: name → what it does. The command `name` is `command` in the module `package.name`."""
 
     def __init__(self, *args: Any, table: Mapping[str, str], package: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, context_settings={"help_option_names": ["-h", "--help"]}, **kwargs)
         self.table = table
         self._package = package
 

@@ -24,7 +24,6 @@ command = CommandTable(
     "data",
     table=COMMANDS,
     package="gitexp.cli.commands.data",
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Datasets by name and by content.\n\nA dataset is named in the catalogue, [datasets.NAME] in gitexp.toml. "
     "Its digest is that of its manifest, so it does not depend on where the data lies.",
 )

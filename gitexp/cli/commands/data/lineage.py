@@ -32,14 +32,8 @@ def command(name: str, as_json: bool) -> int:
             with ProgressBar(f"data {ref.name}") as progress:
                 return look(ref, place, progress=progress).digest
 
-        top = trace(
-            name,
-            here.config.datasets,
-            history=here.history,
-            reader=here.reader,
-            present=present,
-            same=place.same,
-        )
+        datasets, history = here.config.datasets, here.history
+        top = trace(name, datasets, history=history, reader=here.reader, present=present, same=place.same)
         if as_json:
             from gitexp.cli.datashapes import ancestor_shape
 

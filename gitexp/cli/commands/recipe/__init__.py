@@ -13,7 +13,6 @@ command = CommandTable(
     "recipe",
     table=COMMANDS,
     package="gitexp.cli.commands.recipe",
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Recipes and components to read about.\n\nA component's card is a TOML table beside its module: what it takes "
     "and gives, in which contract version, whose it is, what it is good for. Nothing is imported to read it.",
 )
