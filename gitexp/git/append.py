@@ -27,17 +27,13 @@ RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a 
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
 
-def _nothing() -> None:
-    pass
-
-
 class Next(NamedTuple):
     """The commit that follows a tip: stored, on the disk, and noted where somebody is to find it again."""
 
     tip: str | None  # None: there was no branch; the commit itself: the branch has it already
     commit: str
     objects: Sequence[str] = ()  # what was written for it
-    rewrite: Callable[[], object] = _nothing  # stores it again, where a gc took it away
+    rewrite: Callable[[], object] = lambda: None  # stores it again, where a gc took it away
     since: str | None = None  # a commit with all that need not be stored again; None: its parents
 
 
@@ -80,7 +76,7 @@ class Entry(NamedTuple):
     tree: Callable[[str], Written]
     message: str
     authored: datetime
-    rewrite: Callable[[], object] = _nothing
+    rewrite: Callable[[], object] = lambda: None
 
 
 def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: float, look: Look | None = None) -> str:

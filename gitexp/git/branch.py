@@ -42,11 +42,6 @@ ROOT_IDENTITY = {
 }
 
 
-def branch_tip(repo: Repo, branch: str) -> str | None:
-    """The commit the local branch points at; None where there is no such branch. Raises as Look does."""
-    return Look(repo, branch_ref(branch)).tip()
-
-
 def write_root(repo: Repo) -> str:
     """Store the constant first commit of every experiments branch and return its id."""
     from gitexp.git.objects import sync_objects, write_commit

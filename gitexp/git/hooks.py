@@ -69,7 +69,9 @@ def install_hooks(repo: Repo) -> Installed:
                 continue
         elif os.path.lexists(path):
             handed_over.append(_keep_beside(path, name))
-        _write_program(path, content)
+        with WholeFile(path) as file:
+            os.fchmod(file.fileno(), 0o755)
+            file.write(content)
         written.append(name)
     missing = _missing_calls(repo, folder)
     return Installed(folder, tuple(written), tuple(handed_over), tuple(edited), missing)
@@ -88,9 +90,11 @@ def pre_run_hook(repo: Repo) -> Path | None:
         if not hook.is_file():
             continue
         if not os.access(hook, os.X_OK):
+            import shlex
+
             raise Refused(
                 f"The hook {hook} is not executable, so it cannot decide about this run",
-                fix=f"chmod +x {_quoted(hook)}",
+                fix=f"chmod +x {shlex.quote(str(hook))}",
             )
         return hook
     return None
@@ -174,12 +178,6 @@ def _keep_beside(path: Path, name: str) -> str:
     return beside.name
 
 
-def _write_program(path: Path, content: bytes) -> None:
-    with WholeFile(path) as file:
-        os.fchmod(file.fileno(), 0o755)
-        file.write(content)
-
-
 def _missing_calls(repo: Repo, ours: Path) -> dict[Path, str]:
     """For each guard that git will not call, the user's own hook and the line that it needs."""
     active = _configured_folder(repo) or repo.common_dir / "hooks"
@@ -197,9 +195,3 @@ def _mentions(path: Path, text: bytes) -> bool:
         return text in path.read_bytes()
     except OSError:
         return False
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))

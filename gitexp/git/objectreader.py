@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from types import TracebackType
 
 from gitexp.git.repo import PULL, GitFailed, NoObject, Repo, failure, start
@@ -48,10 +49,10 @@ class ObjectReader:
         self, names: Iterable[str], *, limit: int = OBJECT_LIMIT
     ) -> Iterator[tuple[str, bytes | None] | None]:
         """Object id and bytes of each name, in order. What is larger than `limit` is never in memory."""
+        # A name may come from a record. With a line feed in it, it would be two; an empty one names nothing.
+        requests = (f"{name}\n" if "\n" not in name else "\n" for name in names)
         # A chunk of requests fits into the pipe whole, so that git never waits for us while we wait for it.
-        for chunk in _chunks(names, 200):
-            # A name may come from a record. With a line feed in it, it would be two; an empty one names nothing.
-            lines = [f"{name}\n" if "\n" not in name else "\n" for name in chunk]
+        while lines := list(islice(requests, 200)):
             self._ask(lines)
             for number in range(len(lines)):
                 try:
@@ -143,14 +144,3 @@ class ObjectReader:
     def _died(self) -> GitFailed:
         _, err = self._process.communicate()
         return failure(["git", "cat-file", "--batch"], self._process.returncode, err)
-
-
-def _chunks(names: Iterable[str], size: int) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for name in names:
-        chunk.append(name)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

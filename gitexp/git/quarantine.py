@@ -9,24 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from gitexp.git.objects import path_line
 from gitexp.git.repo import Repo, finish, object_folder, output, start
 from gitexp.git.worktree import Surveyed, index_without_flags
 
 
-class Quarantined(NamedTuple):
-    """A tree, and the environment in which git sees it and the index that it was made of."""
-
-    tree: str
-    env: Mapping[str, str]
-
-
-def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> Quarantined:
+def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> tuple[str, Mapping[str, str]]:
     """Store exactly what is in the working tree (ignored files aside) as a tree.
 
-    `index` and `objects`, a file and a folder, are ours and stay. There must be no `other_repositories`.
+    Returns it, and the environment in which git sees it and the index that it was made of. `index` and `objects`, a
+    file and a folder, are ours and stay. There must be no `other_repositories`.
     """
     repo = surveyed.repo
     (objects / "info").mkdir(parents=True)
@@ -39,7 +32,7 @@ def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> Quaranti
     # is packed, so that the folder is complete.
     lacking = f"{tree}\n^{surveyed.head.tree}\n".encode()
     output(repo, "pack-objects", "-q", "--revs", "--window=0", str(objects / "pack" / "pack"), feed=lacking, env=env)
-    return Quarantined(tree, env)
+    return tree, env
 
 
 def release(repo: Repo, objects: Path) -> list[str]:

@@ -111,7 +111,8 @@ class Look:
             raise self._damaged(["its newest commit is missing"])
         if f"ref {self._ref}\n" in err.decode(errors="surrogateescape"):
             raise self._damaged([f"{self._repo.common_dir / self._ref} does not hold a commit's id"])
-        other = in_the_way(self._ref, refs, any_case=_ignores_case(self._repo))
+        ignores_case = line(self._repo, "config", "--type=bool", "--default=false", "core.ignoreCase") == "true"
+        other = in_the_way(self._ref, refs, any_case=ignores_case)
         if other is not None:
             raise BranchUnusable(
                 f"There cannot be a branch {self._name} here, because there is {_short(other)}",
@@ -177,10 +178,6 @@ def in_the_way(ref: str, refs: Iterable[str], *, any_case: bool) -> str | None:
         if one != ref and (name == wanted or name.startswith(f"{wanted}/") or wanted.startswith(f"{name}/")):
             return one
     return None
-
-
-def _ignores_case(repo: Repo) -> bool:
-    return line(repo, "config", "--type=bool", "--default=false", "core.ignoreCase") == "true"
 
 
 def is_shallow(repo: Repo) -> bool:

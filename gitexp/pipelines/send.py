@@ -19,9 +19,9 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.transfer import Failure, send_objects
 from gitexp.errors import GitexpError, and_more, counted
-from gitexp.git.branch import branch_tip
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, ref_id
+from gitexp.git.standing import Look, branch_ref
 from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import DatasetNeed, is_in_code, needed
@@ -185,7 +185,7 @@ def choose_remote(config: Config, asked: str | None) -> RemoteSettings:
 
 def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
     """The runs of the local branch that are not on `known`, a remote-tracking ref; all where that is not there."""
-    tip = branch_tip(repo, branch)
+    tip = Look(repo, branch_ref(branch)).tip()
     if tip is None:
         return []
     seen = ref_id(repo, known) if known is not None else None
