@@ -15,7 +15,6 @@ from gitexp.git.repo import Repo, start
 from gitexp.history.read import Run
 
 COMMITS_SHOWN = 20
-HEX = "0123456789abcdef"
 
 Process = subprocess.Popen[bytes] | None
 
@@ -56,7 +55,25 @@ class CodeComparison:
 
     def finish(self) -> CodeChange:
         """What differs, from a to b."""
-        return _code_change(*self._runs, files=self._files, commits=self._commits)
+        a, b = self._runs
+        between: tuple[CommitBetween, ...] | None = ()
+        if self._commits is not None:
+            listing, _ = self._commits.communicate()
+            told = self._commits.returncode == 0
+            lines = listing.decode("utf-8", "replace").split("\n") if told else []
+            sides = {"<": "a", ">": "b"}
+            split = [(line[:1], *line[1:].partition(" ")[::2]) for line in lines]
+            found = tuple(CommitBetween(sides[m], oid, subject) for m, oid, subject in split if m in sides)
+            between = found if told else None
+        if a.code is None or b.code is None:
+            return CodeChange(None, commits=between, problem="a record has no code/")
+        if self._files is None:
+            return CodeChange(True, commits=between)
+        listing, words = self._files.communicate()
+        if self._files.returncode != 0:
+            problem = words.decode(errors="replace").strip() or "git could not compare the code"
+            return CodeChange(False, commits=between, problem=problem[:300])
+        return CodeChange(False, files=tuple(parse_numstat(listing)), commits=between)
 
 
 def _start_files(repo: Repo, a: Run, b: Run) -> Process:
@@ -78,26 +95,6 @@ def _code_commit(run: Run) -> str | None:
     """The commit that the run says its code was, as an id that is safe to give to git; it is only a hint."""
     hint = run.record.code.commit if run.record else None
     return hint.digits if hint is not None and hint.right else None
-
-
-def _code_change(a: Run, b: Run, *, files: Process, commits: Process) -> CodeChange:
-    between: tuple[CommitBetween, ...] | None = ()
-    if commits is not None:
-        listing, _ = commits.communicate()
-        lines = listing.decode("utf-8", "replace").split("\n") if commits.returncode == 0 else []
-        sides = {"<": "a", ">": "b"}
-        split = [(line[:1], *line[1:].partition(" ")[::2]) for line in lines]
-        found = tuple(CommitBetween(sides[m], oid, subject) for m, oid, subject in split if m in sides)
-        between = found if commits.returncode == 0 else None
-    if a.code is None or b.code is None:
-        return CodeChange(None, commits=between, problem="a record has no code/")
-    if files is None:
-        return CodeChange(True, commits=between)
-    listing, words = files.communicate()
-    if files.returncode != 0:
-        problem = words.decode(errors="replace").strip() or "git could not compare the code"
-        return CodeChange(False, commits=between, problem=problem[:300])
-    return CodeChange(False, files=tuple(parse_numstat(listing)), commits=between)
 
 
 def parse_numstat(listing: bytes) -> Iterator[FileChange]:

@@ -50,8 +50,12 @@ class Inputs:
 
     @cached_property
     def recipe(self) -> tuple[KeyChange, ...]:
-        """The keys whose values differ, in b's order and then a's. Documentation never counts."""
-        return recipe_changes(self.a, self.b)
+        """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
+        a, b = self.a, self.b
+        if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
+            return ()
+        old, new, why = a.recipe_values, b.recipe_values, {**a.why, **b.why}
+        return tuple(KeyChange(key, old.get(key), new.get(key), why.get(key)) for key in other_values(old, new))
 
     @cached_property
     def data(self) -> Mapping[str, str]:
@@ -100,7 +104,19 @@ class Inputs:
     @cached_property
     def environment(self) -> Mapping[str, Any] | None:
         """What differs, by group. None: nothing is known to, and of one side the packages are not recorded."""
-        return environment_changes(self.a, self.b)
+        a, b = self.a, self.b
+        known = a.packages_recorded and b.packages_recorded
+        same_file = a.tree.get("environment.toml") == b.tree.get("environment.toml")
+        if same_file or (known and a.environment_lines == b.environment_lines):  # parsing takes 10 ms, log has many
+            return {} if known else None
+        if a.environment is None or b.environment is None:
+            return None
+        from gitexp.record.environment import UNKNOWN, environment_differences
+
+        found = environment_differences(a.environment, b.environment)
+        if known or "packages" in found:
+            return found
+        return {**found, "packages": {"(all)": (UNKNOWN, UNKNOWN)}} if found else None
 
 
 def same_inputs(
@@ -114,15 +130,6 @@ def same_inputs(
 def other_data(run: Run, data: Mapping[str, DatasetRecord]) -> list[str]:
     """The datasets that are not what a recorded run read, or of which other rows would be read."""
     return [name for name, state in _data_states(run.data, data).items() if state != "identical"]
-
-
-def recipe_changes(a: Run, b: Run) -> tuple[KeyChange, ...]:
-    """The keys whose values differ, in b's order and then a's. Documentation ([about], [why]) never counts."""
-    if a.tree.get("recipe.toml") == b.tree.get("recipe.toml"):
-        return ()
-    old, new = a.recipe_values, b.recipe_values
-    why = {**a.why, **b.why}
-    return tuple(KeyChange(key, old.get(key), new.get(key), why.get(key)) for key in other_values(old, new))
 
 
 def other_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -226,22 +233,6 @@ def _splits_of(run: Run) -> Mapping[str, SplitRows]:
 
 def _digests(record: DatasetRecord) -> dict[str, Any]:
     return {name: rule.get("digest") for name, rule in record.split.items()}
-
-
-def environment_changes(a: Run, b: Run) -> Mapping[str, Any] | None:
-    """What differs, by group. None: nothing is known to, and of one side the packages are not recorded."""
-    known = a.packages_recorded and b.packages_recorded
-    same_file = a.tree.get("environment.toml") == b.tree.get("environment.toml")
-    if same_file or (known and a.environment_lines == b.environment_lines):  # parsing takes 10 ms, and log has many
-        return {} if known else None
-    if a.environment is None or b.environment is None:
-        return None
-    from gitexp.record.environment import UNKNOWN, environment_differences
-
-    found = {group: pairs for group, pairs in environment_differences(a.environment, b.environment).items() if pairs}
-    if known or "packages" in found:
-        return found
-    return {**found, "packages": {"(all)": (UNKNOWN, UNKNOWN)}} if found else None
 
 
 def seed_of(run: Run) -> int | None:

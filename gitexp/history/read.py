@@ -170,18 +170,12 @@ class Run:
             self.problems.append(error.what)
             return None
 
-    def _content(self, name: str) -> bytes | None:
-        content = self._parts.get(name)
-        if content is None and name in self.tree:
-            gone = name not in self._parts
-            self.problems.append(
-                f"{name} is {'missing from this clone: gitexp pull' if gone else 'too large to be read'}"
-            )
-        return content
-
     def _text(self, name: str) -> str | None:
-        content = self._content(name)
+        content = self._parts.get(name)
         if content is None:
+            if name in self.tree:
+                how = "too large to be read" if name in self._parts else "missing from this clone: gitexp pull"
+                self.problems.append(f"{name} is {how}")
             return None
         try:
             return content.decode("utf-8")
