@@ -28,15 +28,11 @@ def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any]
     if isinstance(probed, str):
         head["how"] = document.get("how")
     if error or not isinstance(probed, str):
-        head["reason"] = error if isinstance(error, str) else _silence(document)
+        seen = "no Python was seen among the program's processes"
+        silence = seen if document else "the worker ended before it could ask"
+        head["reason"] = error if isinstance(error, str) else silence
     known = {"training": training} if training else {}
     return tomli_w.dumps(as_plain(sound({**head, **result, **head, **known})))
-
-
-def _silence(document: Mapping[str, Any]) -> str:
-    if not document:
-        return "the worker ended before it could ask"
-    return "no Python was seen among the program's processes"
 
 
 def sound(value: Any) -> Any:

@@ -47,13 +47,11 @@ def check_branch(look: Look, surveyed: Surveyed, config: Config) -> tuple[str, .
 def check_hook(surveyed: Surveyed, config: Config, *, subject: str) -> tuple[str, ...]:
     """Run the hook gitexp-pre-run on what `git status` said; its words. Raises Refused, with them, if it refuses."""
     hook = pre_run_hook(surveyed.repo)
-    if hook is None and not is_set_up(surveyed.repo):
-        raise Refused("gitexp is not set up in this clone", fix="gitexp init    (or --no-verify for this run alone)")
     if hook is None:
-        raise Refused(
-            "The hook gitexp-pre-run is missing here, so nobody has said which runs may start",
-            fix="gitexp init    (or --no-verify for this run alone)",
-        )
+        what = "The hook gitexp-pre-run is missing here, so nobody has said which runs may start"
+        if not is_set_up(surveyed.repo):
+            what = "gitexp is not set up in this clone"
+        raise Refused(what, fix="gitexp init    (or --no-verify for this run alone)")
     env = {
         "GITEXP_STATUS": os.devnull,
         "GITEXP_POLICY_DIRTY": config.policy.dirty,

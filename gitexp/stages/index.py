@@ -55,16 +55,12 @@ def index_components(repo: Repo) -> tuple[list[Component], list[str]]:
     for name in names:
         path = repo.root / name
         beside = f"{name.removesuffix('.toml')}.py"
-        if name.endswith(".toml") and beside in names and not _is_ours(path):
+        # A file of gitexp's own, as in its checkout, has a shorter name.
+        if name.endswith(".toml") and beside in names and not path.is_relative_to(_PACKAGE):
             _add(found, problems, path, where=name, module=beside)
     for path in sorted((_PACKAGE / "training").glob("*.toml")):
         _add(found, problems, path, where=f"gitexp/training/{path.name}", module=f"gitexp.training.{path.stem}")
     return found, problems
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file of the repository is gitexp's own, as in its checkout: it has a shorter name."""
-    return path.is_relative_to(_PACKAGE)
 
 
 def _add(found: list[Component], problems: list[str], path: Path, *, where: str, module: str) -> None:

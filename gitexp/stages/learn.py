@@ -41,7 +41,6 @@ def learn(folder: Path) -> Learned:
     files = {"components.toml": dump_components(components)}
     ranks = {name: _read(folder / runfolder.RANKS, f"{name}.json", problems) for name in _ranks(folder)}
     files |= {f"environment/{name}.toml": dump_rank(rank) for name, rank in ranks.items()}
-    said = (*defects_of(trained), *problems)
     return Learned(
         recipe,
         seed,
@@ -51,7 +50,7 @@ def learn(folder: Path) -> Learned:
         sources=sources_of(components),
         peaks_bytes=peaks_of(list(ranks.values())),
         splits=splits_of(components),
-        problems=said,
+        problems=(*defects_of(trained), *problems),
     )
 
 

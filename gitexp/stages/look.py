@@ -14,6 +14,7 @@ from gitexp.errors import GitexpError
 from gitexp.spec.catalogue import DatasetRef
 
 if TYPE_CHECKING:
+    from gitexp.datasets.build import Built
     from gitexp.datasets.progress import Progress
     from gitexp.datasets.sources.resolution import Fetched
 
@@ -55,20 +56,18 @@ def look(ref: DatasetRef, place: Place, *, progress: Progress | None = None) -> 
 def _at(ref: DatasetRef, path: Path, place: Place, progress: Progress | None) -> Look | None:
     from gitexp.datasets.sources.looks import looks_pointed
 
+    found: Fetched | Built | None = None
     if looks_pointed(path, place.root):
         from gitexp.datasets.sources.pointed import open_pointed
 
-        fetched = open_pointed(path, place)
-        if fetched is not None:
-            return Look(
-                ref, _state(ref, fetched.digest, place), path, fetched.digest, fetched.files, fetched.size_bytes
-            )
-    if not path.exists():
-        return None
-    from gitexp.datasets.build import build_manifest
+        found = open_pointed(path, place)
+    if found is None:
+        if not path.exists():
+            return None
+        from gitexp.datasets.build import build_manifest
 
-    built = build_manifest(path, cache=place.cache, progress=progress)
-    return Look(ref, _state(ref, built.digest, place), path, built.digest, built.files, built.size_bytes)
+        found = build_manifest(path, cache=place.cache, progress=progress)
+    return Look(ref, _state(ref, found.digest, place), path, found.digest, found.files, found.size_bytes)
 
 
 def _state(ref: DatasetRef, digest: str, place: Place) -> str:

@@ -128,29 +128,23 @@ def _from_url(ref: DatasetRef, url: str, access: Access) -> Provided:
 
 def _checked_out(ref: DatasetRef, bring: Callable[[], _Brought], access: Access) -> Provided:
     """A dataset that the store holds, laid out in our own cache, and hashed there like any other."""
+    from gitexp.datasets.objects.checkout import check_out, mend
+
+    place = access.place
     for _ in range(2):
         brought = bring()
-        path, built = _laid_out(ref, brought.digest, access)
+        path = check_out(brought.digest, store=place.store, folder=place.checkouts, name=_file_name(ref))
+        built = build_manifest(path, cache=place.cache, algorithms=access.algorithms, progress=access.progress)
         if built.digest == brought.digest:
             return Provided(ref, path, built, brought.resolution, brought.fetched_bytes)
         # Somebody wrote to what was laid out, and so perhaps to the stored objects: bring what is lost once more.
-        from gitexp.datasets.objects.checkout import mend
-
-        mend(brought.digest, store=access.place.store, folder=access.place.checkouts)
+        mend(brought.digest, store=place.store, folder=place.checkouts)
     raise Refused(
         f"Dataset {ref.name} is damaged as soon as it is brought here",
         details=[f"  {path}"],
         why="A program that still runs may be writing to it, or the disk is failing.",
         fix=f"stop that program; if there is none:  rm -r {shlex.quote(str(path))}",
     )
-
-
-def _laid_out(ref: DatasetRef, digest: str, access: Access) -> tuple[Path, Built]:
-    from gitexp.datasets.objects.checkout import check_out
-
-    place = access.place
-    path = check_out(digest, store=place.store, folder=place.checkouts, name=_file_name(ref))
-    return path, build_manifest(path, cache=place.cache, algorithms=access.algorithms, progress=access.progress)
 
 
 def _file_name(ref: DatasetRef) -> str | None:

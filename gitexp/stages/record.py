@@ -129,7 +129,9 @@ def _texts(
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         **{name: text.encode() for name, text in trained.files.items()},
     }
-    texts = {name: _redacted(name, text, secrets) for name, text in texts.items()}
+    for name, text in texts.items():
+        clean = redact_toml if name.endswith(".toml") else redact
+        texts[name] = clean(text, secrets=secrets)
     texts |= {"README.md": RECORD_README.encode(), "FORMAT.md": format_page()}  # our own words, and long
     texts["output.log"] = read_output(str(folder), lambda text: redact(text, secrets=secrets))
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
@@ -145,10 +147,6 @@ def _secrets(ended: Ended) -> list[str]:
         values, said = toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode()), ended.submission.message
         noted = [*named_in_argv(ended.submission.argv), *named_in_values(values), *named_in_text(said or "")]
     return sorted({*noted, *secret_values(os.environ)}, key=len, reverse=True)
-
-
-def _redacted(name: str, text: bytes, secrets: Sequence[str]) -> bytes:
-    return redact_toml(text, secrets=secrets) if name.endswith(".toml") else redact(text, secrets=secrets)
 
 
 def _clean_recipe(text: bytes) -> bytes:

@@ -148,7 +148,8 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
     names = _bases(merged, table.pop("extends", []), origin)
     complete = names is not None
     for index, name in enumerate(names or ()):
-        base = _base(name, path, root=root)
+        base = Path(os.path.normpath(path.parent / name))
+        base = base / FILE if _is_file(base / FILE) else base
         complaint = _base_problem(name, base, root=root, above=(*above, path))
         if complaint:
             merged.complain(origin, ("extends", str(index)), complaint)
@@ -165,11 +166,6 @@ def _bases(merged: Merged, extends: Any, origin: Origin) -> list[str] | None:
         return names
     merged.complain(origin, ("extends",), expected("a file or an array of files", extends))
     return None
-
-
-def _base(name: str, path: Path, *, root: Path) -> Path:
-    base = Path(os.path.normpath(path.parent / name))
-    return base / FILE if _is_file(base / FILE) else base
 
 
 def _base_problem(name: str, base: Path, *, root: Path, above: tuple[Path, ...]) -> str | None:

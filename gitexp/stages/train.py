@@ -34,12 +34,10 @@ def training_argv(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _python_on_path() -> str:
-    folders = os.get_exec_path()
-    return next((name for name in ("python", "python3") if any(_is_program(f, name) for f in folders)), "python3")
-
-
-def _is_program(folder: str, name: str) -> bool:
-    return os.access(os.path.join(folder, name), os.X_OK)  # noqa: PTH118 -- cheaper than Path's
+    named = ((name, folder) for name in ("python", "python3") for folder in os.get_exec_path())
+    # Cheaper than Path's.
+    there = (name for name, folder in named if os.access(os.path.join(folder, name), os.X_OK))  # noqa: PTH118
+    return next(there, "python3")
 
 
 def lay_out_training(

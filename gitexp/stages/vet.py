@@ -58,9 +58,8 @@ def vet(
     """Everything that the catalogue says of the dataset, held against it. `present`: digests of datasets by entry."""
     contract, counts = _keep_contract(ref, path, digest, place, progress)
     drawn = _draw(ref, path, digest, place)
-    stale = [
-        name for name, noted in (ref.derived.parents if ref.derived else {}).items() if _moved(noted, present, name)
-    ]
+    parents = ref.derived.parents if ref.derived else {}
+    stale = [name for name, noted in parents.items() if noted is not None and present.get(name, noted) != noted]
     return Vetted(
         contract=contract,
         counts=counts,
@@ -72,9 +71,8 @@ def vet(
             *_header_doubt(ref, path, digest, place),
             *(
                 f"dataset {ref.name} was made from another {name} than the one there is now: "
-                f"{ref.derived.parents[name]} then, {present[name]} now"
+                f"{parents[name]} then, {present[name]} now"
                 for name in stale
-                if ref.derived
             ),
         ),
     )
@@ -204,22 +202,13 @@ def _header_doubt(ref: DatasetRef, path: Path, digest: str, place: Place) -> Seq
     return (f"dataset {ref.name}: {doubt}",) if doubt else ()
 
 
-def _moved(noted: str | None, present: Mapping[str, str], name: str) -> bool:
-    return noted is not None and name in present and present[name] != noted
-
-
 def _lineage(ref: DatasetRef, stale: Sequence[str]) -> dict[str, Any]:
     if ref.derived is None:
         return {}
-    lineage: dict[str, Any] = {"parents": {name: noted or "unknown" for name, noted in ref.derived.parents.items()}}
-    for key, value in (
-        ("recipe", ref.derived.recipe),
-        ("command", list(ref.derived.command)),
-        ("run", ref.derived.run),
-    ):
-        if value:
-            lineage[key] = value
-    return lineage | ({"stale": list(stale)} if stale else {})
+    parents, recipe, command, run = ref.derived
+    told = {"recipe": recipe, "command": list(command), "run": run, "stale": list(stale)}
+    noted = {name: digest or "unknown" for name, digest in parents.items()}
+    return {"parents": noted, **{key: value for key, value in told.items() if value}}
 
 
 # ---- notes: what was found out about a version

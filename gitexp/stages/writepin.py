@@ -41,16 +41,12 @@ def _write(root: Path, config: Config, path: KeyPath, value: str) -> str:
                 fix=f'write it there yourself, in [{dotted(path[:-1])}]:\n{quote_key(path[-1])} = "{value}"',
             )
         if edited != text:
-            _replace(root / file, edited.encode())
+            # The whole new file or the whole old one, with its permissions, also where the path is a link.
+            target = Path(os.path.realpath(root / file))
+            with WholeFile(target) as new:
+                os.fchmod(new.fileno(), target.stat().st_mode & 0o7777)
+                new.write(edited.encode())
+                new.flush()
+                os.fsync(new.fileno())
         return file
     raise GitexpError(f"There is no dataset {path[1]} in {config.where}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The whole new file or the whole old one, with its permissions, also where the path is a link."""
-    target = Path(os.path.realpath(path))
-    with WholeFile(target) as file:
-        os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -150,10 +150,7 @@ def signal_group(group: int, number: int) -> bool:
 
 def group_lives(group: int) -> bool:
     """Whether anybody in a process group still runs. The dead do not count: in many containers nobody reaps."""
-    if not signal_group(group, 0):
-        return False
-    found = _members(group)
-    return found is None or bool(found)
+    return signal_group(group, 0) and _members(group) != []
 
 
 def group_is_of_run(group: int, run_id: str) -> bool:
