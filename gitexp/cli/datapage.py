@@ -114,17 +114,14 @@ def _identity(one: Look) -> Iterator[Fact]:
 
 def _whose(ref: DatasetRef) -> Iterator[Fact]:
     yield "access", ref.access, "yellow" if ref.access == "restricted" else ""
+    contract = ref.contract_file or (None if ref.contract is None else "in the catalogue")
     for name, value in (
         ("source", ref.source), ("auth", ref.auth), ("license", ref.license), ("owner", ref.owner),
-        ("tags", ", ".join(ref.tags) or None), ("fetched", ref.fetched), ("contract", _contract(ref)),
+        ("tags", ", ".join(ref.tags) or None), ("fetched", ref.fetched), ("contract", contract),
         ("made of", _making(ref.derived)),
     ):  # fmt: skip
         if value is not None:
             yield name, safe(value[:VALUE_LIMIT]), ""
-
-
-def _contract(ref: DatasetRef) -> str | None:
-    return ref.contract_file or (None if ref.contract is None else "in the catalogue")
 
 
 def _making(derived: Derived | None) -> str | None:
@@ -202,8 +199,8 @@ def history_table(versions: Sequence[Version], *, on: Screen, now: float) -> str
             "files": Cell("-" if one.files is None else f"{one.files:,}"),
             "size": Cell(size(one.size_bytes)),
             "runs": Cell(f"{len(one.runs):,}"),
-            "first run": Cell(_id(one.runs[-1]) if one.runs else "-"),
-            "last run": Cell(_id(one.runs[0]) if one.runs else "-"),
+            "first run": Cell(safe(one.runs[-1].id[:8]) if one.runs else "-"),
+            "last run": Cell(safe(one.runs[0].id[:8]) if one.runs else "-"),
             "": Cell(", ".join(marks), "green"),
         }
         rows.append(cells)
@@ -265,7 +262,3 @@ def _branch(one: Ancestor, first: str, others: str, *, on: Screen) -> Iterator[s
         is_last = parent is one.parents[-1]
         mark, below = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
         yield from _branch(parent, others + mark, others + below, on=on)
-
-
-def _id(row: Row) -> str:
-    return safe(row.id[:8])

@@ -153,8 +153,7 @@ def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
     for line, change in zip(table(columns, rows, on=on, indent="  ").splitlines(), shown, strict=True):
         text += f"{line}\n{long.get(change.key, '')}"
         if change.why and same:  # between two recipes, everything differs, and reasons would bury it
-            reason = wrap(safe(change.why[: 2 * VALUE_LIMIT]), on=on, indent="      ")
-            text += "".join(on.paint(part, "dim") + "\n" for part in reason.splitlines())
+            text += wrap(safe(change.why[: 2 * VALUE_LIMIT]), on=on, indent="      ", style="dim")
     return text + rest_of(len(found.recipe) - NAMED)
 
 

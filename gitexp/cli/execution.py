@@ -21,23 +21,10 @@ EXIT_DEFECTS, EXIT_PROGRAM_FAILED = 1, 4
 
 def carry_out(checked: Checked, message: str | None, *, as_json: bool) -> int:
     """Execute and record; the exit code. With JSON on stdout, the program's own stdout goes to stderr."""
-    done = _execute(checked, message, stdout_fd=2 if as_json else 1)
-    if as_json:
-        print_run(done.recorded.commit)
-    return _exit_code(done)
-
-
-def watch(what: str) -> ProgressBar:
-    """A bar for long work on data."""
-    from gitexp.cli.progressbar import ProgressBar
-
-    return ProgressBar(what)
-
-
-def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
     from gitexp.cli.streams import streams_for, terminal_of
     from gitexp.pipelines.run import run
 
+    stdout_fd = 2 if as_json else 1
     for said in checked.said:
         from gitexp.cli.render import safe  # a warning may quote the data
 
@@ -58,7 +45,16 @@ def _execute(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
 
     with _said_if_possible():
         tell(done)
-    return done
+    if as_json:
+        print_run(done.recorded.commit)
+    return _exit_code(done)
+
+
+def watch(what: str) -> ProgressBar:
+    """A bar for long work on data."""
+    from gitexp.cli.progressbar import ProgressBar
+
+    return ProgressBar(what)
 
 
 @contextmanager

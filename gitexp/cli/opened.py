@@ -65,6 +65,13 @@ def settle_what_waits(repo: Repo, *, gone: str | None = None) -> None:
         click.echo(f"warning: {safe(problem)}", err=True)
 
 
+def settled_clone() -> Clone:
+    """The clone around the working folder, once what waits there is recorded. Raises GitexpError outside of one."""
+    repo = find_repo(Path.cwd())
+    settle_what_waits(repo)
+    return configured(repo)
+
+
 def warn(error: GitexpError) -> None:
     """What is the matter, where the command goes on all the same."""
     lines = [f"warning: {error.what}", *error.details, *filter(None, [error.why])]

@@ -44,9 +44,7 @@ def _through(pager: str, text: str) -> None:
     import signal
     import subprocess
 
-    environment = {**os.environ}
-    environment.setdefault("LESS", "FRX")
-    environment.setdefault("LV", "-c")
+    environment = {"LESS": "FRX", "LV": "-c", **os.environ}
     # The pager is the user's own setting, which may have arguments and pipes in it: git too hands it to the shell.
     process = subprocess.Popen(pager, shell=True, stdin=subprocess.PIPE, env=environment)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's while it is open

@@ -87,15 +87,10 @@ class Screen(NamedTuple):
 
 def screen(settings: Mapping[str, str]) -> Screen:
     """What stdout is. `settings` is git's configuration: `color.ui` is heeded as git does."""
-    terminal = sys.stdout.isatty()
-    wanted = settings.get("color.ui", "auto").lower()
-    colour = (
-        terminal and os.environ.get("TERM", "") not in ("", "dumb") and wanted not in ("never", "false", "no", "off")
-    )
-    if os.environ.get("NO_COLOR"):
-        colour = False
-    if not terminal:
-        return Screen(None, None, wanted == "always" and not os.environ.get("NO_COLOR"))
+    wanted = "never" if os.environ.get("NO_COLOR") else settings.get("color.ui", "auto").lower()
+    if not sys.stdout.isatty():
+        return Screen(None, None, wanted == "always")
+    colour = os.environ.get("TERM", "") not in ("", "dumb") and wanted not in ("never", "false", "no", "off")
     try:
         size = os.get_terminal_size(sys.stdout.fileno())
         columns, height = size.columns or 80, size.lines or 24
@@ -167,7 +162,7 @@ def _line(row: Sequence[Cell], columns: Sequence[Column], widths: Sequence[int],
     return _GAP.join(parts).rstrip()
 
 
-def wrap(text: str, *, on: Screen, indent: str = "") -> str:
+def wrap(text: str, *, on: Screen, indent: str = "", style: str = "") -> str:
     """A paragraph broken at blanks to the width of the screen."""
     width = (on.width or 100) - len(indent)
     lines, current = [], ""
@@ -177,7 +172,7 @@ def wrap(text: str, *, on: Screen, indent: str = "") -> str:
             current = word
         else:
             current = f"{current} {word}" if current else word
-    return "".join(f"{indent}{line}\n" for line in [*lines, current])
+    return "".join(on.paint(f"{indent}{line}", style) + "\n" for line in [*lines, current])
 
 
 def number(value: float | int | None) -> str:

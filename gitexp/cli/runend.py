@@ -70,7 +70,9 @@ def tell(done: Done) -> None:
         parts.append(coloured("smoke", "yellow"))
     if run.status != "completed":
         parts.append(coloured(ending(run), "red"))
-    parts += [_metric(name, value, done) for name, value in _foremost(done)]
+    values = done.recorded.metrics
+    shown = foremost(values, done.recipe.metrics.goal)[:SHOWN_METRICS]
+    parts += [_metric(name, values[name], done) for name in shown]
     if run.duration_s is not None:
         parts.append(f"{run.duration_s:.1f} s")
     click.echo("  ".join(parts), err=True)
@@ -158,11 +160,6 @@ def _pasted(words: Sequence[str]) -> str:
 
     text = shlex.join(redact_argv(words))
     return safe(text) if len(text) <= LONGEST_COMMAND else ""
-
-
-def _foremost(done: Done) -> list[tuple[str, float | int]]:
-    values = done.recorded.metrics
-    return [(name, values[name]) for name in foremost(values, done.recipe.metrics.goal)[:SHOWN_METRICS]]
 
 
 def _metric(name: str, value: float | int, done: Done) -> str:

@@ -54,11 +54,8 @@ def running_page(run: InProgress, *, now: float) -> str:
         "command": safe(shlex.join(run.argv)),
         "latest": " · ".join(latest_of(run)) or "no metrics yet",
     }
-    end = (
-        "It becomes a commit when it has ended."
-        if run.state in ("running", "silent")
-        else "The next gitexp command records it."
-    )
+    goes_on = run.state in ("running", "silent")
+    end = "It becomes a commit when it has ended." if goes_on else "The next gitexp command records it."
     return "".join(f"{name:<8} {text}\n" for name, text in rows.items() if text) + f"{end}\n"
 
 

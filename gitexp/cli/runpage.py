@@ -227,8 +227,7 @@ def _data(run: Run, *, on: Screen) -> str:
     for line, dataset in zip(lines, run.data.values(), strict=False):
         text += line + "\n"
         if known := safe("; ".join(_known_of(dataset))[:VALUE_LIMIT]):
-            lines_below = wrap(known, on=on, indent="    ").splitlines()
-            text += "".join(on.paint(part, "dim") + "\n" for part in lines_below)
+            text += wrap(known, on=on, indent="    ", style="dim")
     return text + rest_of(len(run.data) - LISTED)
 
 

@@ -11,6 +11,7 @@ from gitexp.cli.render import safe
 from gitexp.history.cache import Row
 from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
+from gitexp.record.identity import as_plain
 
 FORMAT = 1
 
@@ -42,8 +43,6 @@ def plain(value: Any) -> Any:
 
 def run_shape(run: Run, row: Row) -> dict[str, Any]:
     """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
-    from gitexp.record.identity import as_plain
-
     shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}
     shape = {**shape, "commit": run.commit, "author": run.author, "metrics": run.metrics}
     if run.problems or row.problem:
@@ -53,8 +52,6 @@ def run_shape(run: Run, row: Row) -> dict[str, Any]:
 
 def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
     """A run with its recipe, data, environment and artifacts."""
-    from gitexp.record.identity import as_plain
-
     parts = {
         "code_tree": run.code,
         "recipe_values": run.recipe,

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 from gitexp.clone import Clone
 from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError, Refused
-from gitexp.git.worktree import Surveyed
 from gitexp.history.read import Run
 from gitexp.pipelines.rehearse import rehearse
 from gitexp.record.runrecord import RunRecord
-from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe, dump_recipe, ordered
 from gitexp.spec.recipe_shape import REMARKS
 from gitexp.stages.check import check_program
@@ -48,9 +46,9 @@ def beside(recorded: Recipe, here: Recipe) -> Beside:
     return Beside(changed, added, tuple(path for path in ours if path not in theirs))
 
 
-def recipe_here(record: RunRecord, *, surveyed: Surveyed, config: Config) -> Recipe:
+def recipe_here(record: RunRecord, clone: Clone) -> Recipe:
     """What the recipe file, or the command, of a run resolves to here and now. Raises Refused."""
-    root = surveyed.repo.root
+    root, config = clone.repo.root, clone.config
     if record.recipe_path is None:
         return resolve(Request(root / record.cwd, command=record.argv), root=root, config=config)
     parts = record.recipe_path.split("/")
@@ -62,9 +60,9 @@ def recipe_here(record: RunRecord, *, surveyed: Surveyed, config: Config) -> Rec
 # ---- what somebody else recorded
 
 
-def allowed(recipe: Recipe, run: Run, record: RunRecord, *, surveyed: Surveyed, config: Config, allow: Allow) -> Recipe:
+def allowed(recipe: Recipe, run: Run, record: RunRecord, *, clone: Clone, allow: Allow) -> Recipe:
     """The recipe that may run, of a run that this clone has not recorded. Raises Refused, and nothing was looked at."""
-    here = recipe_here(record, surveyed=surveyed, config=config)
+    here = recipe_here(record, clone)
     if here.path != recipe.path or not here.made_of_components:
         raise Refused(
             f"The record of {record.id} does not say which recipe of the code here it is of",
@@ -72,7 +70,7 @@ def allowed(recipe: Recipe, run: Run, record: RunRecord, *, surveyed: Surveyed, 
         )
     named = _value(recipe, INTERPRETER)
     recipe = with_interpreter(recipe, _value(here, INTERPRETER))
-    ours = {ref.url for ref in (*here.data.values(), *config.datasets.values())}
+    ours = {ref.url for ref in (*here.data.values(), *clone.config.datasets.values())}
     for ref in recipe.data.values():
         if ref.url is not None and ref.url not in ours:
             raise Refused(
@@ -81,7 +79,7 @@ def allowed(recipe: Recipe, run: Run, record: RunRecord, *, surveyed: Surveyed, 
                 why="An address out of a record is not asked for data.",
                 fix="if you know it, write it into the recipe; then it is a new run",
             )
-    argv, root = training_argv(recipe), surveyed.repo.root
+    argv, root = training_argv(recipe), clone.repo.root
     check_program(argv, cwd=root)
     details = [
         f"  program   {escaped(shlex.join(argv))}",
@@ -122,14 +120,11 @@ def _told(found: Beside) -> list[str]:
 # ---- the command that does it once more
 
 
-def command_again(
-    recorded: Recipe, record: RunRecord, commit: str, *, surveyed: Surveyed, config: Config, watch: Watch
-) -> str:
+def command_again(recorded: Recipe, record: RunRecord, commit: str, *, clone: Clone, watch: Watch) -> str:
     """What to type to do a run once more, with all that was set beside its recipe."""
     whole = f"git show {commit[:10]}:recipe.toml >recipes/again.toml    commit it, then:  gitexp run again"
     try:
-        here = recipe_here(record, surveyed=surveyed, config=config)
-        options = _typed(beside(recorded, _completed(here, surveyed, config, watch)))
+        options = _typed(beside(recorded, _completed(recipe_here(record, clone), clone, watch)))
     except (GitexpError, OSError):
         return whole
     if options is None:
@@ -142,13 +137,13 @@ def command_again(
     return command if command.isprintable() and ".." not in record.cwd.split("/") else whole
 
 
-def _completed(here: Recipe, surveyed: Surveyed, config: Config, watch: Watch) -> Recipe:
+def _completed(here: Recipe, clone: Clone, watch: Watch) -> Recipe:
     """With the defaults that its components have, where that costs no fetching: they need not be typed."""
-    root = surveyed.repo.root
+    root = clone.repo.root
     if not here.made_of_components or not all(ref.path and (root / ref.path).exists() for ref in here.data.values()):
         return here
     try:
-        return rehearse(here, clone=Clone(surveyed.repo, config), watch=watch)[0].recipe
+        return rehearse(here, clone=clone, watch=watch)[0].recipe
     except GitexpError:
         return here
 
@@ -159,7 +154,7 @@ def _typed(found: Beside) -> list[str] | None:
     if any(not any(path[: len(at)] == at for at in replaced) for path in found.left_out):
         return None
     options = []
-    pairs = [*((path, value, "") for path, value in found.changed.items())]
+    pairs = [(path, value, "") for path, value in found.changed.items()]
     pairs += [(path, value, "+") for path, value in found.added.items()]
     for path, value, plus in sorted(pairs, key=lambda pair: pair[0][-1] != "use"):  # another component drops arguments
         flag = FLAGS.get(path)

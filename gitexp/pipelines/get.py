@@ -153,13 +153,7 @@ def choose(everything: Sequence[Wanted], name: str, *, texts: Sequence[str] = ()
 
 
 def get(
-    clone: Clone,
-    wanted: Sequence[Wanted],
-    *,
-    folder: Path,
-    watch: Watch,
-    apart: bool,
-    strange: bool = False,
+    clone: Clone, wanted: Sequence[Wanted], *, folder: Path, watch: Watch, apart: bool, strange: bool = False
 ) -> Got:
     """Bring things into a folder; `apart`: each below its own folder there. Raises GitexpError, and places nothing.
 
@@ -169,7 +163,7 @@ def get(
 
     def bring() -> tuple[list[Entry], int]:
         with watch("fetching") as progress:
-            whole, fetched_bytes = _all_here(clone, wanted, progress, strange)
+            whole, fetched_bytes = _Bringing(clone, progress, strange).all_here(wanted)
         return _together(whole, apart=apart), fetched_bytes
 
     return bring_and_place([one.name for one in wanted], bring, folder, clone.place.store, watch)
@@ -239,121 +233,109 @@ def what_helps(digest: str, place: Place, config: Config) -> str:
     return "ask who has it for:  gitexp data push" if config.remotes else ""
 
 
-def _all_here(
-    clone: Clone, wanted: Sequence[Wanted], progress: Progress | None, strange: bool
-) -> tuple[list[tuple[Wanted, Iterable[Entry]]], int]:
-    place, config = clone.place, clone.config
-    remotes = list(config.remotes.values())
-    whole: list[tuple[Wanted, Iterable[Entry]]] = []
-    failures: list[str] = []
-    sources: list[str] = []
-    here: list[str] = []  # datasets whose fix is to save what lies here
-    fetched_bytes = 0
-    for one in wanted:
-        entries = one.entries
-        if one.need is not None:
-            obtained = _obtained(clone, one.need, entries, progress, strange)
-            fetched_bytes += obtained.fetched_bytes
-            failures += [f"{one.name}: {failure}" for failure in obtained.failures]
-            if obtained.failures and (asked := whom_to_ask(one.need, config)):
-                sources.append(f"{one.name}: {asked}")
-            if obtained.failures and (fix := what_helps(one.need.digest, place, config)).startswith("gitexp data save"):
-                here.append(fix)
-            entries = parse_manifest(obtained.manifest or b"") if entries is None else entries
-        whole.append((one, entries or ()))
-    files = (entry for one in wanted if one.need is None for entry in one.entries or ())
-    for some in _batches(files):
-        # Where any is not to be had nothing is placed: what comes after it is not looked for.
-        others = obtain_files(some, place, remotes, progress)
-        fetched_bytes += others.fetched_bytes
-        failures += others.failures
+class _Bringing(NamedTuple):
+    """How bytes come into the store, while somebody is shown how far it is."""
+
+    clone: Clone
+    progress: Progress
+    strange: bool  # datasets may come from addresses that only the record names
+
+    def all_here(self, wanted: Sequence[Wanted]) -> tuple[list[tuple[Wanted, Iterable[Entry]]], int]:
+        """All that is wanted, each with its files, once the store has it; and the bytes fetched. Raises GitexpError."""
+        place, config = self.clone.place, self.clone.config
+        remotes = list(config.remotes.values())
+        whole: list[tuple[Wanted, Iterable[Entry]]] = []
+        failures: list[str] = []
+        sources: list[str] = []
+        here: list[str] = []  # datasets whose fix is to save what lies here
+        fetched_bytes = 0
+        for one in wanted:
+            entries = one.entries
+            if one.need is not None:
+                obtained = self._dataset(one.need, entries)
+                fetched_bytes += obtained.fetched_bytes
+                failures += [f"{one.name}: {failure}" for failure in obtained.failures]
+                if obtained.failures:
+                    asked, fix = whom_to_ask(one.need, config), what_helps(one.need.digest, place, config)
+                    sources += [f"{one.name}: {asked}"] if asked else []
+                    here += [fix] if fix.startswith("gitexp data save") else []
+                entries = parse_manifest(obtained.manifest or b"") if entries is None else entries
+            whole.append((one, entries or ()))
+        files = (entry for one in wanted if one.need is None for entry in one.entries or ())
+        for some in _batches(files):
+            # Where any is not to be had nothing is placed: what comes after it is not looked for.
+            others = obtain_files(some, place, remotes, self.progress)
+            fetched_bytes += others.fetched_bytes
+            failures += others.failures
+            if failures:
+                break
         if failures:
-            break
-    if failures:
-        more = beyond(len(failures), SHOWN)
-        raise GitexpError(
-            "Not everything could be brought here",
-            details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more, *(f"  {one}" for one in sources)],
-            why="Nothing was placed."
-            if remotes or any(one.need is not None and one.need.record.url for one in wanted)
-            else "gitexp.toml names no [remotes.NAME], so only this clone's object store was searched.",
-            fix=here[0] if here else "ask who ran it for:  gitexp data push" if remotes else "",
-        )
-    return whole, fetched_bytes
+            more = beyond(len(failures), SHOWN)
+            raise GitexpError(
+                "Not everything could be brought here",
+                details=[*(f"  {failure}" for failure in failures[:SHOWN]), *more, *(f"  {one}" for one in sources)],
+                why="Nothing was placed."
+                if remotes or any(one.need is not None and one.need.record.url for one in wanted)
+                else "gitexp.toml names no [remotes.NAME], so only this clone's object store was searched.",
+                fix=here[0] if here else "ask who ran it for:  gitexp data push" if remotes else "",
+            )
+        return whole, fetched_bytes
+
+    def _dataset(self, need: DatasetNeed, entries: Iterable[Entry] | None) -> Obtained:
+        """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
+        place, remotes = self.clone.place, list(self.clone.config.remotes.values())
+        fetched_bytes, manifest = 0, None
+        failures: Sequence[str]
+        if entries is None:
+            fetched_bytes, failures = obtain_objects([need.digest], place, remotes, lab_key=place.key())
+            if failures:
+                more_bytes, why_not = refetch(need, place, self.clone.config, self.progress, strange=self.strange)
+                fetched_bytes += more_bytes
+                if not place.store.has(need.digest):
+                    return Obtained(None, fetched_bytes, [*failures, *why_not])
+            manifest = place.store.read_bytes(need.digest)
+            entries = parse_manifest(manifest)
+        for some in _batches(entry for entry in entries if not place.store.has(entry.digest)):
+            more_bytes, failures = self._lacking(need, some)
+            fetched_bytes += more_bytes
+            if failures:
+                return Obtained(manifest, fetched_bytes, failures)
+        return Obtained(manifest, fetched_bytes, ())
+
+    def _lacking(self, need: DatasetNeed, lacking: Sequence[Entry]) -> tuple[int, Sequence[str]]:
+        place = self.clone.place
+        self._take_from_its_place(need, lacking, place)
+        with ObjectReader(self.clone.repo) as reader:
+            for _, content in from_code(reader, need, lacking):
+                if content is not None:
+                    place.store.put_bytes(content)
+        files = obtain_files(lacking, place, self.clone.config.remotes.values(), self.progress)
+        if not files.failures:
+            return files.fetched_bytes, ()
+        more_bytes, why_not = refetch(need, place, self.clone.config, self.progress, strange=self.strange)
+        left = {
+            f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
+        }
+        failures = by_cause([(digest, words) for digest, words in files.lost.items() if digest in left], left)
+        return files.fetched_bytes + more_bytes, [*failures, *why_not] if left else ()
+
+    def _take_from_its_place(self, need: DatasetNeed, lacking: Sequence[Entry], place: Place) -> None:
+        found = place.lies_at(need.record.path)
+        if found is None:
+            return
+        self.progress.expect(files=len(lacking), size_bytes=0)
+        with place.store.batch() as batch:
+            for entry in lacking:
+                file = found / os.fsdecode(entry.path) if found.is_dir() else found
+                try:
+                    if file.is_file():
+                        batch.put(file, digest=entry.digest)
+                except GitexpError:
+                    continue  # it has other bytes by now
+                self.progress.advance(files=1, size_bytes=0)
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     left = iter(entries)
     while some := list(islice(left, TOGETHER)):
         yield some
-
-
-def _obtained(
-    clone: Clone,
-    need: DatasetNeed,
-    entries: Iterable[Entry] | None,
-    progress: Progress | None,
-    strange: bool,
-) -> Obtained:
-    """A dataset in the store: from where it lies, or from git, if the code that ran has it; else from afar."""
-    place, remotes = clone.place, list(clone.config.remotes.values())
-    fetched_bytes, manifest = 0, None
-    failures: Sequence[str]
-    if entries is None:
-        fetched_bytes, failures = obtain_objects([need.digest], place, remotes, lab_key=place.key())
-        if failures:
-            more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)
-            fetched_bytes += more_bytes
-            if not place.store.has(need.digest):
-                return Obtained(None, fetched_bytes, [*failures, *why_not])
-        manifest = place.store.read_bytes(need.digest)
-        entries = parse_manifest(manifest)
-    for some in _batches(entry for entry in entries if not place.store.has(entry.digest)):
-        more_bytes, failures = _some_obtained(clone, need, some, progress, strange)
-        fetched_bytes += more_bytes
-        if failures:
-            return Obtained(manifest, fetched_bytes, failures)
-    return Obtained(manifest, fetched_bytes, ())
-
-
-def _some_obtained(
-    clone: Clone,
-    need: DatasetNeed,
-    lacking: Sequence[Entry],
-    progress: Progress | None,
-    strange: bool,
-) -> tuple[int, Sequence[str]]:
-    place = clone.place
-    _take_from_its_place(need, lacking, place, progress)
-    with ObjectReader(clone.repo) as reader:
-        for _, content in from_code(reader, need, lacking):
-            if content is not None:
-                place.store.put_bytes(content)
-    remotes = list(clone.config.remotes.values())
-    files = obtain_files(lacking, place, remotes, progress)
-    if not files.failures:
-        return files.fetched_bytes, ()
-    more_bytes, why_not = refetch(need, place, clone.config, progress, strange=strange)
-    left = {
-        f"{ALGORITHM}:{entry.digest}": display(entry.path) for entry in lacking if not place.store.has(entry.digest)
-    }
-    failures = by_cause([(digest, words) for digest, words in files.lost.items() if digest in left], left)
-    return files.fetched_bytes + more_bytes, [*failures, *why_not] if left else ()
-
-
-def _take_from_its_place(need: DatasetNeed, lacking: Sequence[Entry], place: Place, progress: Progress | None) -> None:
-    found = place.lies_at(need.record.path)
-    if found is None:
-        return
-    if progress:
-        progress.expect(files=len(lacking), size_bytes=0)
-    with place.store.batch() as batch:
-        for entry in lacking:
-            file = found / os.fsdecode(entry.path) if found.is_dir() else found
-            try:
-                if file.is_file():
-                    batch.put(file, digest=entry.digest)
-            except GitexpError:
-                continue  # it has other bytes by now
-            if progress:
-                progress.advance(files=1, size_bytes=0)

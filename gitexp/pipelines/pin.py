@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.datasets.pinned import Access, manifest_behind
-from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError
 from gitexp.pipelines.rundata import access_to, is_hidden
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import ManifestDifferences, manifest_differences
 from gitexp.spec.catalogue import DatasetRef
-from gitexp.spec.config import Config
 from gitexp.stages.look import look
 from gitexp.stages.provide import provide
 from gitexp.stages.writepin import write_parent, write_pin
@@ -93,17 +91,18 @@ def note_parents(ref: DatasetRef, *, clone: Clone) -> list[NotedParent]:
     return noted
 
 
-def made_of(name: str, digest: str, config: Config, place: Place) -> list[str]:
+def made_of(name: str, digest: str, clone: Clone) -> list[str]:
     """The datasets that note another version of this one as their parent."""
     return [
         other.name
-        for other in config.datasets.values()
-        if other.derived and not place.same(other.derived.parents.get(name) or digest, digest)
+        for other in clone.config.datasets.values()
+        if other.derived and not clone.place.same(other.derived.parents.get(name) or digest, digest)
     ]
 
 
-def doubts(refs: Iterable[DatasetRef], config: Config, place: Place) -> Iterator[str]:
+def doubts(refs: Iterable[DatasetRef], clone: Clone) -> Iterator[str]:
     """Sentences on pins that tell strangers too much, or this clone too little."""
+    place, config = clone.place, clone.config
     for ref in refs:
         if ref.digest is not None and ref.digest.keyed and not place.has_key:
             yield (

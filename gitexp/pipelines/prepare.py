@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from pathlib import Path
 
 from gitexp import runfolder
 from gitexp.attempt import Checked
@@ -25,7 +26,11 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 if code.tree != again.code_tree:
                     raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
                 again.restore(folder)
-            submitted = _submit(submitted, checked, code, message=message, streams=streams)
+            env = _training(checked, folder) if checked.recipe.made_of_components else {}
+            keep_secrets(submitted, checked, message)
+            submitted = submit(
+                submitted, checked, code=code.code, code_tree=code.tree, message=message, streams=streams, env=env
+            )
         except BaseException:
             import shutil
 
@@ -69,14 +74,8 @@ def other_code(run_id: RunId, *, tree: str, commit: str | None) -> Refused:
     )
 
 
-def _submit(
-    submitted: Submitted, checked: Checked, code: Snapshot, *, message: str | None, streams: Streams
-) -> Submitted:
-    env: Mapping[str, str] = {}
-    if checked.recipe.made_of_components:
-        from gitexp.stages.train import lay_out_training
+def _training(checked: Checked, folder: Path) -> Mapping[str, str]:
+    from gitexp.stages.train import lay_out_training
 
-        folder, recipe, datasets = submitted.folder, checked.recipe, checked.datasets
-        env = lay_out_training(folder, recipe, datasets, clone=checked.clone, mode="run", smoke=checked.smoke)
-    keep_secrets(submitted, checked, message)
-    return submit(submitted, checked, code=code.code, code_tree=code.tree, message=message, streams=streams, env=env)
+    recipe, datasets = checked.recipe, checked.datasets
+    return lay_out_training(folder, recipe, datasets, clone=checked.clone, mode="run", smoke=checked.smoke)

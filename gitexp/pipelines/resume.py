@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitexp import runfolder
 from gitexp.attempt import Again, Checked
-from gitexp.clone import FILE, Clone, configured, read_config
+from gitexp.clone import FILE, Clone, configured
 from gitexp.datasets.progress import Watch
 from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
@@ -42,7 +42,7 @@ def check_resume(
 
     `allow`: asked before anything of a run happens that this clone has not recorded itself.
     """
-    repo, config = surveyed.repo, read_config(surveyed.repo)
+    repo, clone = surveyed.repo, configured(surveyed.repo)
     try:
         row = newest_attempt(history, text)
     except UnknownRun:
@@ -55,16 +55,14 @@ def check_resume(
         name=record.recipe,
         path=record.recipe_path,
         where=f"{row.commit[:7]}:recipe.toml",
-        config=config,
+        config=clone.config,
     )
     if record.status == "completed" or not recipe.made_of_components:
-        raise _nothing_to_go_on(
-            record, command_again(recipe, record, row.commit, surveyed=surveyed, config=config, watch=watch)
-        )
-    if not recorded_here(repo, config.branch, run.commit):
+        raise _nothing_to_go_on(record, command_again(recipe, record, row.commit, clone=clone, watch=watch))
+    if not recorded_here(repo, clone.config.branch, run.commit):
         _require_same_tree(run, record, surveyed)
-        recipe = allowed(recipe, run, record, surveyed=surveyed, config=config, allow=allow)
-    checked = check_resolved(recipe, surveyed, config, cwd=repo.root, verify=verify, watch=watch)
+        recipe = allowed(recipe, run, record, clone=clone, allow=allow)
+    checked = check_resolved(recipe, surveyed, clone.config, cwd=repo.root, verify=verify, watch=watch)
     changed = other_data(run, checked.described)
     if changed:
         raise Refused(

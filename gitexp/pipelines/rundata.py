@@ -22,7 +22,6 @@ from gitexp.stages.provide import Provided, provide
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress, Watch
-    from gitexp.stages.vet import Vetted
 
 
 def ready_data(refs: Mapping[str, DatasetRef], *, clone: Clone, watch: Watch) -> dict[str, Dataset]:
@@ -81,15 +80,19 @@ def is_hidden(ref: DatasetRef | None, config: Config) -> bool:
 
 
 def _described(one: Provided, place: Place, config: Config, present: Mapping[str, str], watch: Watch) -> Dataset:
-    ref = one.ref
+    ref, hidden = one.ref, is_hidden(one.ref, config)
+    record = _record(one, place, hidden=hidden)
     if ref.contract is None and ref.contract_file is None and not ref.splits and not ref.samples and not ref.derived:
-        return _dataset(one, None, place, config)
+        return Dataset(record, one.path, one.built, place, hidden=hidden)
     from gitexp.stages.vet import vet
 
     with watch(f"checking {ref.name}") as progress:
         alike = _as_noted(ref, present, place)
         vetted = vet(ref, one.path, one.built.digest, place=place, present=alike, progress=progress)
-    return _dataset(one, vetted, place, config)
+    record = record._replace(contract=vetted.contract, lineage=_keyed_parents(vetted.lineage, place, config))
+    if not hidden:
+        record = record._replace(counts=vetted.counts, split=vetted.splits, sampling=vetted.samples)
+    return Dataset(record, one.path, one.built, place, vetted.indices, hidden, vetted.warnings)
 
 
 def _as_noted(ref: DatasetRef, present: Mapping[str, str], place: Place) -> dict[str, str]:
@@ -102,8 +105,8 @@ def _as_noted(ref: DatasetRef, present: Mapping[str, str], place: Place) -> dict
     return alike
 
 
-def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config) -> Dataset:
-    ref, built, hidden = one.ref, one.built, is_hidden(one.ref, config)
+def _record(one: Provided, place: Place, *, hidden: bool) -> DatasetRecord:
+    ref, built = one.ref, one.built
     record = DatasetRecord(
         name=ref.name,
         entry=ref.entry,
@@ -121,20 +124,15 @@ def _dataset(one: Provided, vetted: Vetted | None, place: Place, config: Config)
     )
     if one.resolution is not None:
         record = record._replace(resolved=one.resolution.resolved, mirror=one.resolution.mirror)
-    if not hidden:  # sizes tell much of small data, and an ETag may be its md5
-        record = record._replace(
-            sha256=None if built.sha256 is None else strong_digest(built.sha256),
-            files=built.files,
-            size_bytes=built.size_bytes,
-            fetched_bytes=one.fetched_bytes,
-        )
-        record = record._replace(version=one.resolution.version if one.resolution is not None else None)
-    if vetted is None:
-        return Dataset(record, one.path, built, place, hidden=hidden)
-    record = record._replace(contract=vetted.contract, lineage=_keyed_parents(vetted.lineage, place, config))
-    if not hidden:
-        record = record._replace(counts=vetted.counts, split=vetted.splits, sampling=vetted.samples)
-    return Dataset(record, one.path, built, place, vetted.indices, hidden, vetted.warnings)
+    if hidden:  # sizes tell much of small data, and an ETag may be its md5
+        return record
+    return record._replace(
+        sha256=None if built.sha256 is None else strong_digest(built.sha256),
+        files=built.files,
+        size_bytes=built.size_bytes,
+        fetched_bytes=one.fetched_bytes,
+        version=one.resolution.version if one.resolution is not None else None,
+    )
 
 
 def _keyed_parents(lineage: Mapping[str, Any], place: Place, config: Config) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ from gitexp.clone import Clone
 from gitexp.datasets.digest import digest_file
 from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.obtain import by_cause
-from gitexp.datasets.place import Place
 from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.transfer import Failure, send_objects
 from gitexp.errors import GitexpError, and_more, counted
@@ -64,13 +63,24 @@ class _Label(NamedTuple):
 class _Load:
     """What is to be sent, while it is put together."""
 
-    def __init__(self, place: Place, remote: RemoteSettings) -> None:
-        self.place, self.remote = place, remote
+    def __init__(self, clone: Clone, remote: RemoteSettings) -> None:
+        self.clone, self.place, self.remote = clone, clone.place, remote
         self.labels: dict[str, _Label] = {}
         self.elsewhere: dict[str, Path] = {}  # digest → a file outside of the store that should have it
         self.forbidden: set[str] = set()  # digests of restricted data that may not go there
         self.absent: list[str] = []
         self.withheld: list[str] = []
+        self._forbid_pinned()
+
+    def _forbid_pinned(self) -> None:
+        """What the catalogue pins and holds back may also be an artifact, or a dataset by another name."""
+        for ref in self.clone.config.datasets.values():
+            if ref.digest is not None and not _may_go(ref, self.remote):
+                try:
+                    manifest = self.place.store.read_bytes(ref.digest)
+                    self.forbidden |= {Digest.xxh128(entry.digest) for entry in parse_manifest(manifest)}
+                except GitexpError:
+                    self.forbidden.add(ref.digest)  # not here, so its files are not known
 
     def find(self, digest: str) -> Path | None:
         """The file that should have these bytes here; whoever sends it sees whether it does."""
@@ -195,14 +205,12 @@ def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
 
 def send_runs(clone: Clone, runs: Sequence[str], *, remote: RemoteSettings, watch: Watch) -> Sent:
     """Send what these runs need. Raises GitexpError where the remote cannot be opened at all."""
-    repo, config, load = clone.repo, clone.config, _Load(clone.place, remote)
-    _withhold_pinned(load, config)
-    with ObjectReader(repo) as reader:
+    load = _Load(clone, remote)
+    with ObjectReader(clone.repo) as reader:
         needs = needed(reader, runs)
         for need in needs.datasets:
             try:
-                manifest = _manifest(load, repo, reader, need, runs)
-                _add_need(load, reader, need, manifest, config)
+                _add_need(load, reader, need, runs)
             except GitexpError as error:  # a record of a stranger's stands in nobody's way
                 load.absent.append(f"dataset {need.record.name}: {error.what}")
     for digest, file in needs.files.items():
@@ -212,8 +220,7 @@ def send_runs(clone: Clone, runs: Sequence[str], *, remote: RemoteSettings, watc
 
 def send_datasets(manifests: Mapping[str, bytes], *, clone: Clone, remote: RemoteSettings, watch: Watch) -> Sent:
     """Send datasets of the catalogue, by name, whose files the store has."""
-    config, place, load = clone.config, clone.place, _Load(clone.place, remote)
-    _withhold_pinned(load, config)
+    config, place, load = clone.config, clone.place, _Load(clone, remote)
     for name, manifest in manifests.items():
         ref = config.datasets[name]
         if not _may_go(ref, remote):
@@ -228,30 +235,19 @@ def _may_go(ref: DatasetRef, remote: RemoteSettings) -> bool:
     return ref.access != "restricted" or remote.name in ref.remotes
 
 
-def _withhold_pinned(load: _Load, config: Config) -> None:
-    """What the catalogue pins and holds back may also be an artifact, or a dataset by another name."""
-    for ref in config.datasets.values():
-        if ref.digest is not None and not _may_go(ref, load.remote):
-            try:
-                manifest = load.place.store.read_bytes(ref.digest)
-                load.forbidden |= {Digest.xxh128(entry.digest) for entry in parse_manifest(manifest)}
-            except GitexpError:
-                load.forbidden.add(ref.digest)  # not here, so its files are not known
-
-
-def _manifest(load: _Load, repo: Repo, reader: ObjectReader, need: DatasetNeed, runs: Sequence[str]) -> bytes | None:
+def _manifest(load: _Load, reader: ObjectReader, need: DatasetNeed, runs: Sequence[str]) -> bytes | None:
     """The manifest of what a run read; None: no record of these runs has it, nor, of hidden data, the store."""
     if need.hidden:
         store = load.place.store
         return store.path_of(need.digest).read_bytes() if store.has(need.digest) else None
     name, digest = need.record.name, need.digest
     found = manifest_at(reader, need.commit, name, digest=digest)
-    return found if found is not None else manifest_among(repo, reader, runs, name, digest=digest)
+    return found if found is not None else manifest_among(load.clone.repo, reader, runs, name, digest=digest)
 
 
-def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, manifest: bytes | None, config: Config) -> None:
-    record = need.record
-    ref = config.datasets.get(record.entry or record.name)
+def _add_need(load: _Load, reader: ObjectReader, need: DatasetNeed, runs: Sequence[str]) -> None:
+    record, manifest = need.record, _manifest(load, reader, need, runs)
+    ref = load.clone.config.datasets.get(record.entry or record.name)
     # Restricted is what was so when it ran, and what is so by now.
     restricted = record.access == "restricted" or (ref is not None and ref.access == "restricted")
     if restricted and (ref is None or load.remote.name not in ref.remotes):

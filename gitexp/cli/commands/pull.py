@@ -23,17 +23,13 @@ def command(remote: str | None) -> int:
     Without REMOTE: `git config gitexp.remote`, else the branch's upstream, else origin, else the only remote.
     Your own runs stay; where both sides have new ones, the branches meet in a merge commit.
     """
-    from gitexp.cli.opened import settle_what_waits
-    from gitexp.clone import read_config
-    from gitexp.git.repo import find_repo
+    from gitexp.cli.opened import settled_clone
     from gitexp.git.transport import choose_remote
     from gitexp.history.share import pull_runs
 
-    cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settle_what_waits(repo)
-    branch = read_config(repo).branch
-    there = choose_remote(repo, remote, branch=branch, cwd=cwd)
+    clone = settled_clone()
+    repo, branch = clone.repo, clone.config.branch
+    there = choose_remote(repo, remote, branch=branch, cwd=Path.cwd())
     done = pull_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.healed:

@@ -30,19 +30,14 @@ def command(remote: str | None, no_objects: bool) -> int:
     Where gitexp.toml names a remote for bytes, the data and artifacts of the new runs are sent there first. What is
     not here is named and left out; where sending fails, nothing is pushed.
     """
-    from gitexp.cli.opened import settle_what_waits
-    from gitexp.clone import configured
-    from gitexp.git.repo import find_repo
+    from gitexp.cli.opened import settled_clone
     from gitexp.git.transport import choose_remote
     from gitexp.history.share import push_runs
     from gitexp.pipelines.send import new_runs
 
-    cwd = Path.cwd()
-    repo = find_repo(cwd)
-    settle_what_waits(repo)
-    clone = configured(repo)
-    branch = clone.config.branch
-    there = choose_remote(repo, remote, branch=branch, cwd=cwd)
+    clone = settled_clone()
+    repo, branch = clone.repo, clone.config.branch
+    there = choose_remote(repo, remote, branch=branch, cwd=Path.cwd())
     commits = new_runs(repo, branch=branch, known=there.tracking_ref(branch))
     if commits:
         _tell_restricted(clone, commits)

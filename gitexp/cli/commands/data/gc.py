@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import click
 
@@ -20,16 +19,12 @@ def command(dry_run: bool, as_json: bool) -> int:
     store that other clones may use (git config gitexp.store), nor from any remote. Of a damaged or forged record,
     what it lists is kept; where this clone lacks a part of one, nothing is removed.
     """
-    from gitexp.cli.opened import settle_what_waits
+    from gitexp.cli.opened import settled_clone
     from gitexp.cli.page import write_json
     from gitexp.cli.render import size
-    from gitexp.clone import configured
-    from gitexp.git.repo import find_repo
     from gitexp.pipelines.prune import find_prunable, prune
 
-    repo = find_repo(Path.cwd())
-    settle_what_waits(repo)
-    clone = configured(repo)
+    clone = settled_clone()
     found = find_prunable(clone, now=time.time()) if dry_run else prune(clone)
     if as_json:
         write_json(objects=found.unneeded, kept=found.kept, young=found.young, removed=not dry_run)

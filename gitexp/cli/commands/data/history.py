@@ -36,6 +36,6 @@ def command(name: str, as_json: bool) -> int:
         else:
             click.echo(f"No run has used {safe(name)} yet, and it is not pinned", err=True)
         ref = here.config.datasets.get(name)
-        for doubt in doubts([ref] if ref is not None else [], here.config, here.place):
+        for doubt in doubts([ref] if ref is not None else [], here.clone):
             click.echo(f"note: {safe(doubt)}", err=True)
     return 0

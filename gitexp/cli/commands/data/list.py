@@ -20,11 +20,10 @@ def command(as_json: bool) -> int:
     from gitexp.stages.look import look
 
     with opened_here() as here:
-        place = here.place
         looks = []
         for ref in here.config.datasets.values():
             with ProgressBar(f"data {ref.name}") as progress:
-                looks.append(look(ref, place, progress=progress))
+                looks.append(look(ref, here.place, progress=progress))
         if as_json:
             from gitexp.cli.datashapes import look_shape
 
@@ -33,7 +32,7 @@ def command(as_json: bool) -> int:
             from gitexp.cli.datapage import catalogue_table
 
             show(lambda on: catalogue_table(looks, on=on), repo=here.repo)
-        for doubt in doubts(here.config.datasets.values(), here.config, place):
+        for doubt in doubts(here.config.datasets.values(), here.clone):
             click.echo(f"note: {safe(doubt)}", err=True)
         if not looks:
             click.echo('No datasets are named yet; in gitexp.toml:\n[datasets.NAME]\npath = "…"', err=True)

@@ -86,9 +86,9 @@ def _print(pinned: Sequence[Pinned], noted: Sequence[NotedParent], clone: Clone)
             click.echo(f"note: {one.new} is known neither to this clone's store nor to a run", err=True)
         click.echo("\n".join(_words(one, [parent for parent in noted if parent.name == one.name])))
         if one.old != one.new:
-            for child in made_of(one.name, one.new, clone.config, clone.place):
+            for child in made_of(one.name, one.new, clone):
                 click.echo(f"note: {child} was made of another version of {one.name}", err=True)
-    for doubt in doubts([clone.config.datasets[one.name] for one in pinned], clone.config, clone.place):
+    for doubt in doubts([clone.config.datasets[one.name] for one in pinned], clone):
         click.echo(f"note: {doubt}", err=True)
 
 

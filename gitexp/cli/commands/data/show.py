@@ -57,6 +57,6 @@ def command(name: str, split: str | None, as_json: bool) -> int:
 
             page = partial(dataset_page, one, runs, stored=is_stored, remotes=list(here.config.remotes))
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
-        for doubt in doubts([ref], here.config, place):
+        for doubt in doubts([ref], here.clone):
             click.echo(f"note: {safe(doubt)}", err=True)
     return 0
