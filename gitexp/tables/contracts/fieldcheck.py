@@ -28,10 +28,6 @@ class Place(NamedTuple):
         """Row and line of one."""
         return self.rows[index], None if self.lines is None else self.lines[index]
 
-    def from_row(self, index: int) -> Place:
-        """The same without what comes before."""
-        return Place(self.file, self.rows[index:], None if self.lines is None else self.lines[index:])
-
     def only(self, indices: Sequence[int]) -> Place:
         """Of these values alone; one may come more than once."""
         lines = None if self.lines is None else [self.lines[at] for at in indices]

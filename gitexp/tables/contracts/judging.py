@@ -111,11 +111,10 @@ class _Check:
             if name in head.fields:
                 check.start(part.name, head.dtypes.get(name), head.shape)
 
-    def _extra(self, part: Part, name: str, place: Place | None = None) -> None:
+    def _extra(self, part: Part, name: str, row: int | None = None, line: int | None = None) -> None:
         if name not in self.extra:
             self.extra.add(name)
             what = f"the contract knows no such field{near(name, self.fields)}"
-            row, line = place.at(0) if place is not None else (None, None)
             self.report.add("fields", what, file=part.name, column=name, row=row, line=line)
 
     def _piece(self, part: Part, piece: Piece) -> None:
@@ -136,7 +135,7 @@ class _Check:
         if name in self.extra or not isinstance(values, list):
             return
         first = next((at for at, value in enumerate(values) if value is not None), 0)
-        self._extra(part, name, place.from_row(first))
+        self._extra(part, name, *place.at(first))
 
     def _finish(self) -> None:
         if self.kind == "npy":

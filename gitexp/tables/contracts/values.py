@@ -57,7 +57,7 @@ def read_values(values: Sequence[Any], family: str | None, *, as_text: bool) -> 
     for at, value in enumerate(values):
         try:
             parsed = parse(value)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, KeyError):
             wrong.append(at)
             continue
         if parsed is _MISSING:
@@ -89,31 +89,20 @@ def _quick_cells(cells: Sequence[str], family: str | None) -> Sequence[Any] | No
 def _cell(family: str | None) -> Callable[[str], Any]:
     if family in (None, "text"):
         return lambda cell: cell or _MISSING
-    parse = {"int": _int, "float": _float, "bool": lambda cell: _BOOLEANS[cell.lower()], "date": parse_date}[
-        family or ""
-    ]
+    parses: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "date": parse_date}
+    parses["bool"] = lambda cell: _BOOLEANS[cell.lower()]
+    parse = parses[family or ""]
 
     def one(cell: str) -> Any:
         cell = cell.strip()
-        try:
-            return _MISSING if cell.lower() in _BLANK else parse(cell)
-        except KeyError as error:
-            raise ValueError(cell) from error
+        if cell.lower() in _BLANK:
+            return _MISSING
+        if family in ("int", "float") and ("_" in cell or not cell.isascii()):
+            raise ValueError(cell)
+        value = parse(cell)
+        return value if value == value else _MISSING
 
     return one
-
-
-def _int(cell: str) -> int:
-    if "_" in cell or not cell.isascii():
-        raise ValueError(cell)
-    return int(cell)
-
-
-def _float(cell: str) -> Any:
-    if "_" in cell or not cell.isascii():
-        raise ValueError(cell)
-    value = float(cell)
-    return value if value == value else _MISSING
 
 
 def parse_date(text: str) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +105,7 @@ def read_part(part: Part, kind: str, options: Options) -> Items:
 
 def header_doubt(path: Path, *, kind: str | None, header: bool | None) -> str | None:
     """What to say where a first line was taken for a header, and may be a row. `header`: the contract's."""
-    try:
+    with suppress(Refused, Damaged):  # no tables; or whoever reads the rows says it
         listing = list_parts(path, kind)
         if header is not None or listing.kind not in ("csv", "tsv"):
             return None
@@ -115,8 +116,6 @@ def header_doubt(path: Path, *, kind: str | None, header: bool | None) -> str | 
                     f"the first line of {part.name} was taken for its header, and is no row, though it has a number or"
                     " a date; in the contract, header = false makes it a row, and header = true ends this warning"
                 )
-    except (Refused, Damaged):
-        pass  # no tables; or whoever reads the rows says it
     return None
 
 

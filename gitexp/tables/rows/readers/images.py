@@ -32,8 +32,7 @@ def label_of(relative: str) -> str | None:
 def row_of(path: Path, relative: str, *, opened: bool) -> dict[str, Any]:
     """One row. Raises Damaged."""
     row: dict[str, Any] = {"file": relative, "label": label_of(relative)}
-    size_bytes = path.stat().st_size
-    if not size_bytes:
+    if not path.stat().st_size:
         raise Damaged("is empty")
     if opened:
         picture = open_picture(path)
