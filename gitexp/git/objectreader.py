@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from types import TracebackType
 
 from gitexp.git.repo import PULL, GitFailed, NoObject, Repo, failure, start
 
@@ -26,12 +26,10 @@ class ObjectReader:
     def __enter__(self) -> ObjectReader:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # git died, which whoever asked it was told
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # git died, which whoever asked it was told
         self._process.stdout.close()  # type: ignore[union-attr]
         self._process.stderr.close()  # type: ignore[union-attr]
         self._process.wait()
@@ -72,11 +70,9 @@ class ObjectReader:
     def _ask(self, lines: Sequence[str]) -> None:
         asked = self._process.stdin
         assert asked is not None
-        try:
+        with suppress(BrokenPipeError):  # git died; reading its answer says of what
             asked.write("".join(lines).encode("utf-8", "surrogateescape"))
             asked.flush()
-        except BrokenPipeError:
-            pass  # git died; reading its answer says of what
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """One object in pieces of whole lines, whatever its size; nothing is asked until the last one is taken.

@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -101,11 +102,9 @@ class _TreeWriter:
     def write(self, entries: Sequence[str]) -> str:
         asked, answers = self._process.stdin, self._process.stdout
         assert asked is not None and answers is not None
-        try:
+        with suppress(BrokenPipeError):  # git said why on stderr
             asked.write("".join(f"{entry}\n" for entry in [*entries, ""]).encode())
             asked.flush()
-        except BrokenPipeError:
-            pass  # git said why on stderr
         oid = answers.readline().decode().strip()
         if not oid:
             finish(self._process)
@@ -137,11 +136,9 @@ def write_commit(
 def sync_code(repo: Repo, commit: str) -> None:
     """Wait for the disk to have the code's commit, which git may just have made; once. Raises OSError."""
     note = repo.common_dir / "gitexp" / "synced"
-    try:
+    with suppress(OSError, UnicodeDecodeError):  # nothing waited for yet
         if note.read_text() == commit:
             return
-    except (OSError, UnicodeDecodeError):
-        pass  # nothing waited for yet
     sync_objects(repo, fresh_objects(repo, commit))
     note.write_text(commit)
 

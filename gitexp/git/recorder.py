@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import gitexp
@@ -25,15 +26,13 @@ class Asked:
     def __init__(self) -> None:
         self._status: subprocess.Popen[bytes] | None = None
         root = PACKAGE.parent
-        try:
+        with suppress(OSError):  # no checkout, or nobody to ask
             if (root / ".git").exists() and b'name = "gitexp"' in (root / "pyproject.toml").read_bytes():
                 # GIT_DIR and the like, which hooks have, mean the user's repository.
                 env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"GIT_OPTIONAL_LOCKS": "0"}
                 self._status = subprocess.Popen(
                     ["git", *_STATUS], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
-        except OSError:
-            pass  # no checkout, or nobody to ask
 
     def answer(self) -> Recorder:
         """What is known."""

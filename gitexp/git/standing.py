@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,11 +52,9 @@ class Look:
         self._asking = start(repo.root, "cat-file", "--batch-command", stdin=subprocess.PIPE)
         questions = "".join(f"contents {ref}{part}\n" for part in ("", "^{tree}", "^^{tree}"))
         assert self._asking.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # git says why on stderr
             self._asking.stdin.write(questions.encode("utf-8", "surrogateescape"))
             self._asking.stdin.close()
-        except BrokenPipeError:
-            pass  # git says why on stderr
         self._asking.stdin = None
 
     def tip(self) -> str | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,6 @@ from gitexp.git.repo import (
     Repo,
     failure,
     finish,
-    git_environment,
     line,
     output,
     said,
@@ -182,12 +181,9 @@ def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:
         if item.startswith(b"# branch.head "):
             name = os.fsdecode(item[14:])
             branch = None if name == "(detached)" else name
-        elif kind == b"1 ":
-            fields = item.split(b" ", 8)
-            changes.append(_change(fields[1], fields[2], fields[8]))
-        elif kind == b"u ":
-            fields = item.split(b" ", 10)
-            changes.append(_change(fields[1], fields[2], fields[10]))
+        elif kind in (b"1 ", b"u "):
+            _, letters, submodule, *_, path = item.split(b" ", 8 if kind == b"1 " else 10)
+            changes.append(_change(letters, submodule, path))
         elif kind == b"? ":
             changes.append(Change("??", os.fsdecode(item[2:])))
     return branch, changes
@@ -223,23 +219,15 @@ def index_without_flags(repo: Repo, index: Path, flagged: Sequence[str]) -> dict
     """Copy the user's index to `index`, drop the flags of `flagged` there; the environment that makes git use it."""
     import shutil
 
-    try:
+    with suppress(FileNotFoundError):  # nothing was ever staged
         shutil.copyfile(repo.git_dir / "index", index)
-    except FileNotFoundError:
-        pass  # nothing was ever staged
     env = {"GIT_INDEX_FILE": str(index)}
     if flagged:
         feed = b"".join(os.fsencode(path) + b"\0" for path in flagged)
         for flag in ("--no-assume-unchanged", "--no-skip-worktree"):
             output(repo, "update-index", flag, "-z", "--stdin", feed=feed, env=env)
-        subprocess.run(
-            ["git", "update-index", "-q", "--refresh"],
-            cwd=repo.root,
-            env=git_environment(env),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,  # answers 1 when a file differs, which is what we are here to find out
-        )
+        # It answers 1 when a file differs, which is what we are here to find out.
+        start(repo.root, "update-index", "-q", "--refresh", env=env).communicate()
     return env
 
 

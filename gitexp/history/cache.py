@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -118,12 +119,10 @@ class Rows:
     def with_id(self, beginning: str) -> list[Row]:
         """Rows whose id begins with these letters (k to z)."""
         wanted = b'\n["' + beginning.encode()
-        found: dict[str, Row] = {}
-        at = self.data.find(wanted)
-        while at >= 0:
+        found, at = dict[str, Row](), -1
+        while (at := self.data.find(wanted, at + 1)) >= 0:
             row = self._line(at + 1)
             found[row.commit] = row
-            at = self.data.find(wanted, at + 1)
         return list(found.values())
 
     def at_commit(self, commit: str) -> Row | None:
@@ -135,7 +134,10 @@ class Rows:
         return row if row.commit == commit else None
 
     def _line(self, start: int) -> Row:
-        return _row(self.data[start : self.data.find(b"\n", start)])
+        fields = json.loads(self.data[start : self.data.find(b"\n", start)])
+        if not isinstance(fields, list) or len(fields) != len(Row._fields):
+            raise ValueError("not a row")
+        return Row._make(fields)
 
     def _backwards(self, end: int, *, containing: bytes = b'["') -> Iterator[Row]:
         seen: set[str] = set()
@@ -150,13 +152,6 @@ class Rows:
             if row.commit not in seen:
                 seen.add(row.commit)
                 yield row
-
-
-def _row(line: bytes) -> Row:
-    fields = json.loads(line)
-    if not isinstance(fields, list) or len(fields) != len(Row._fields):
-        raise ValueError("not a row")
-    return Row._make(fields)
 
 
 def dump_rows(rows: Iterable[Row], events: Iterable[Event] = ()) -> bytes:
@@ -218,7 +213,7 @@ def left_behind(repo: Repo, branch: str) -> GitexpError | None:
 def append_cache(repo: Repo, ref: str, added: bytes) -> None:
     """Add lines to the file of a ref. Where that fails half-way the file is removed, to be rebuilt."""
     path = _path(repo, ref)
-    try:
+    with suppress(OSError):  # a read-only or full disk: the next reader does the work again
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             whole = os.write(fd, added) == len(added)
@@ -226,8 +221,6 @@ def append_cache(repo: Repo, ref: str, added: bytes) -> None:
             os.close(fd)
         if not whole:
             path.unlink()
-    except OSError:
-        pass  # a read-only or full disk: the next reader does the work again
 
 
 def write_cache(repo: Repo, ref: str, rows: Rows) -> None:

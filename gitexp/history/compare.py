@@ -13,7 +13,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
-from gitexp.history.inputs import Inputs, KeyChange, seed_of
+from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
 from gitexp.history.read import Run, manifest_parts
 from gitexp.record.metrics import goal_of, is_setting
 from gitexp.text.bounded import Unreadable
@@ -153,9 +153,7 @@ def run_metric_changes(inputs: Inputs, *, goals: Mapping[str, str]) -> tuple[Met
 
 
 def _counts(record: Any) -> dict[str, int]:
-    both = (("split", record.split), ("sampling", record.sampling))
-    drawn = {f"{group}.{name}": rule.get("rows") for group, rules in both for name, rule in rules.items()}
-    return {**record.counts, **{name: rows for name, rows in drawn.items() if rows is not None}}
+    return {**record.counts, **{name: rows for name, rows in draws(record, "rows").items() if rows is not None}}
 
 
 def _data_change(reader: ObjectReader, a: Run, b: Run, name: str, state: str) -> DataChange:

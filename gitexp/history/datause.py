@@ -225,10 +225,9 @@ def _line_starts(content: bytes, beginning: bytes) -> Iterator[int]:
     """Where lines that begin like this start."""
     if content.startswith(beginning):
         yield 0
-    at = content.find(b"\n" + beginning)
-    while at >= 0:
+    at = -1
+    while (at := content.find(b"\n" + beginning, at + 1)) >= 0:
         yield at + 1
-        at = content.find(b"\n" + beginning, at + 1)
 
 
 def _records(content: bytes | None) -> Mapping[str, DatasetRecord]:

@@ -182,13 +182,14 @@ def data_state(a: Any, b: Any) -> str:
         return "not comparable"
     if a.digest is None or a.digest != b.digest:
         return "changed"
-    return "identical" if _drawn(a) == _drawn(b) else "other splits"
+    # Which rows a program sees.
+    return "identical" if draws(a, "digest") == draws(b, "digest") else "other splits"
 
 
-def _drawn(record: Any) -> dict[str, Any]:
-    """The digests of what was drawn from a dataset: they decide which rows a program sees."""
+def draws(record: Any, key: str) -> dict[str, Any]:
+    """What a DatasetRecord says under this key of each split and sample."""
     both = (("split", record.split), ("sampling", record.sampling))
-    return {f"{group}.{name}": rule.get("digest") for group, rules in both for name, rule in rules.items()}
+    return {f"{group}.{name}": rule.get(key) for group, rules in both for name, rule in rules.items()}
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
@@ -166,11 +167,9 @@ class Runs:
         commits = readable(self._repo, tip.ref, tip.commit)
         read = _scan(self._repo, self._reader, "--no-walk=unsorted", "--stdin", feed=commits) if commits else None
         rows = {row.commit: row for row in read.rows} if read else {}
-        try:
+        with suppress(ValueError, TypeError, LookupError):  # the cache is damaged too
             old = read_cache(self._repo, tip.ref)
             rows = {row.commit: row for row in (old.all() if old else [])} | rows
-        except (ValueError, TypeError, LookupError):
-            pass  # the cache is damaged too
         return fresh(rows.values(), read.events if read else (), tip=tip.commit)
 
 
@@ -286,10 +285,8 @@ def read_row(commit: RunCommit, record: Found, metrics: Found, data: Found) -> R
 def _held_out(run: RunRecord, data: Found) -> str:
     drawn: Mapping[str, DatasetRecord] = {}
     if data is not None and data[1] is not None and b".split." in data[1]:  # most have none, and need no parsing
-        try:
+        with suppress(GitexpError):  # `show` and `diff` say so
             drawn = load_data(_text(data, "data.toml"))
-        except GitexpError:
-            pass  # `show` and `diff` say so
     return rows_key((run.splits, drawn))
 
 

@@ -27,11 +27,9 @@ def versions_of(uses: Iterable[Use]) -> list[Version]:
     for use in uses:
         if use.record.digest is not None:
             found.setdefault(use.record.digest, []).append(use)
-    versions = [_version(digest, members) for digest, members in found.items()]
+    versions = []
+    for digest, members in found.items():
+        newest, rows = members[0].record, {use.row.commit: use.row for use in members}
+        since = members[-1].row.finished
+        versions.append(Version(digest, since, newest.files, newest.size_bytes, tuple(rows.values())))
     return sorted(versions, key=lambda version: version.since or 0.0, reverse=True)
-
-
-def _version(digest: str, members: list[Use]) -> Version:
-    newest = members[0].record
-    rows = {use.row.commit: use.row for use in members}
-    return Version(digest, members[-1].row.finished, newest.files, newest.size_bytes, tuple(rows.values()))

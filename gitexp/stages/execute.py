@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gitexp.worker import frames
@@ -182,10 +183,8 @@ class Running:
 
         self.raw = False
         if _in_foreground(self.keyboard):
-            try:
+            with suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(self.keyboard, termios.TCSADRAIN, self.cooked)
-            except termios.error:
-                pass  # the terminal is gone
 
     # The loop.
 

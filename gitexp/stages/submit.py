@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -241,8 +242,6 @@ def write_data(folder: Path, datasets: Mapping[str, Dataset]) -> str:
 def _write_manifest(target: Path, manifest: bytes, kept: Path | None) -> None:
     """A second name of the file that is there already: a million files' manifest has 60 MB."""
     if kept is not None:
-        try:
+        with suppress(OSError):  # another file system, or removed by now
             return os.link(kept, target)
-        except OSError:
-            pass  # another file system, or removed by now
     target.write_bytes(manifest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from gitexp.datasets.sources.resolution import Resolution
@@ -60,14 +61,12 @@ class Noted:
         self._path = workspace / "files" / _hash(address)
         self._known: dict[str, str] = {}
         self._fd: int | None = None
-        try:
+        with suppress(OSError):  # only a cache
             self._path.parent.mkdir(parents=True, exist_ok=True)
             lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
             # A kill may have left half a line; what is not of the form is skipped.
             self._known = {key: digest for digest, key in filter(None, map(_parsed, lines))}
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError:
-            pass  # only a cache
 
     def digest(self, key: str) -> str | None:
         return self._known.get(_hash(key))
@@ -76,11 +75,9 @@ class Noted:
         digits = digest.removeprefix(f"{ALGORITHM}:")
         self._known[_hash(key)] = digits
         if self._fd is not None:
-            try:
+            with suppress(OSError):
                 # The line feed before it ends what a kill may have torn.
                 os.write(self._fd, f"\n{digits} {_hash(key)}\n".encode())
-            except OSError:
-                pass
 
     def keep_only(self, keys: Iterable[str]) -> None:
         """Forget other files, once there are many of them."""
