@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
+from gitexp.cli.shapes import moment
 from gitexp.history.datause import Hit
 from gitexp.history.versions import Version
 from gitexp.spec.catalogue import DrawRule
@@ -58,7 +58,7 @@ def version_shape(one: Version) -> dict[str, object]:
     """A version; its runs newest first."""
     return {
         "digest": one.digest,
-        "since": _moment(one.since),
+        "since": moment(one.since),
         "files": one.files,
         "size_bytes": one.size_bytes,
         "pinned": one.is_pinned,
@@ -71,9 +71,5 @@ def hit_shape(one: Hit) -> dict[str, object]:
     """A use of some bytes by a run."""
     named = {"dataset": one.name, "path": one.path} if one.role != "artifact" else {"path": one.name}
     shape = {"run": one.row.id, "attempt": one.row.attempt, "commit": one.row.commit, "recipe": one.row.recipe}
-    shape |= {"status": one.row.status, "finished": _moment(one.row.finished), "as": one.role, "digest": one.digest}
+    shape |= {"status": one.row.status, "finished": moment(one.row.finished), "as": one.role, "digest": one.digest}
     return shape | {key: value for key, value in named.items() if value is not None}
-
-
-def _moment(then: float | None) -> datetime | None:
-    return None if then is None else datetime.fromtimestamp(then, UTC)

@@ -61,9 +61,6 @@ def running_page(run: InProgress, *, now: float) -> str:
 
 def running_shape(run: InProgress) -> Mapping[str, Any]:
     """The same for programs."""
-    from datetime import UTC, datetime
+    from gitexp.cli.shapes import moment
 
-    shape = run._asdict()
-    for key in ("started", "last_sign"):
-        shape[key] = None if shape[key] is None else datetime.fromtimestamp(shape[key], UTC)
-    return shape
+    return run._asdict() | {"started": moment(run.started), "last_sign": moment(run.last_sign)}

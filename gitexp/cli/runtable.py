@@ -20,7 +20,7 @@ STATUS_STYLE = {
     "unreadable": "red",
 }  # fmt: skip
 CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST = 18, 10, 8, 9
-CHANGED_ROOM, MESSAGE_ROOM = 36, 24  # what a wide terminal keeps for them before it shows more than the first metrics
+ROOM = {"changed": 36, "message": 24}  # what a wide terminal keeps for them before it shows more than the first metrics
 FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
@@ -56,7 +56,7 @@ def run_table(
         metric = (Column(safe(name), right=True), [_metric_cell(row, name, best) for row in chosen])
         kept = [*filled, metric, *message]
         if count >= FIRST_METRICS and whole_keys:
-            kept = [(column._replace(least=_ROOM.get(column.name, column.least)), cells) for column, cells in kept]
+            kept = [(column._replace(least=ROOM.get(column.name, column.least)), cells) for column, cells in kept]
         if not plain and not _fits(kept, on=on):
             if count > 0 and not any(name in stated for stated in goals.values()):
                 break
@@ -75,7 +75,6 @@ def _status(row: Row) -> str:
 
 
 _Filled = tuple[Column, list[Cell]]  # with a cell for each row
-_ROOM = {"changed": CHANGED_ROOM, "message": MESSAGE_ROOM}
 
 
 def _with_room(filled: list[_Filled], metric: _Filled, *, on: Screen) -> list[_Filled] | None:

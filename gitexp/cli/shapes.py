@@ -41,6 +41,11 @@ def plain(value: Any) -> Any:
     return str(value)  # TOML's dates and times
 
 
+def moment(then: float | None) -> datetime | None:
+    """A time in epoch seconds."""
+    return None if then is None else datetime.fromtimestamp(then, UTC)
+
+
 def run_shape(run: Run, row: Row) -> dict[str, Any]:
     """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
     shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}

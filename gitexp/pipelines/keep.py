@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
-from gitexp.datasets.build import build_manifest
+from gitexp.datasets.build import Built, build_manifest
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.pinned import require_key
 from gitexp.errors import GitexpError, Refused
@@ -31,10 +31,7 @@ class Saved(NamedTuple):
     """A dataset that the store holds whole. `added`: files that it did not have before."""
 
     name: str
-    digest: str
-    manifest: bytes
-    files: int
-    size_bytes: int
+    built: Built
     added: int
 
 
@@ -72,8 +69,8 @@ def save(
 
     `held` says what need not be stored again: ObjectStore.holds asks for the size, holds_whole reads.
     """
-    place = clone.place
-    if is_hidden(ref, clone.config):
+    place, hidden = clone.place, is_hidden(ref, clone.config)
+    if hidden:
         require_key(place)
     with watch(f"hashing {ref.name}") as progress:
         provided = provide(ref, access_to(clone, progress))
@@ -88,9 +85,9 @@ def save(
                 added += batch.put(folder / os.fsdecode(entry.path), digest=entry.digest)
                 progress.advance(files=1, size_bytes=entry.size or 0)
         store.put_bytes(built.manifest)
-        if is_hidden(ref, clone.config):
+        if hidden:
             store.put_keyed(built.manifest, digest=place.keyed(built.digest))
-    return Saved(ref.name, built.digest, built.manifest, built.files, built.size_bytes, added)
+    return Saved(ref.name, built, added)
 
 
 def pull(ref: DatasetRef, *, clone: Clone, watch: Watch) -> Pulled:

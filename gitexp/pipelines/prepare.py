@@ -47,13 +47,11 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
 
 def _folder(checked: Checked) -> Submitted:
     """A folder of its own for the run; one that goes on has its old name, which only one command can have at a time."""
-    again, common_dir = checked.again, checked.surveyed.repo.common_dir
-    if again is None:
-        return make_folder(common_dir)
+    again = checked.again
     try:
-        return make_folder(common_dir, again.id)
+        return make_folder(checked.surveyed.repo.common_dir, again.id if again else None)
     except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+        if again and error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise in_progress(again.id) from error
         raise
 

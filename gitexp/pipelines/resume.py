@@ -60,7 +60,9 @@ def check_resume(
     if record.status == "completed" or not recipe.made_of_components:
         raise _nothing_to_go_on(record, command_again(recipe, record, row.commit, clone=clone, watch=watch))
     if not recorded_here(repo, clone.config.branch, run.commit):
-        _require_same_tree(run, record, surveyed)
+        # Before anybody is asked; a tree that differs from HEAD is looked at once its snapshot is taken.
+        if surveyed.clean and surveyed.head.tree != run.code:
+            raise other_code(record.id, tree=run.code or "", commit=_commit_of(record))
         recipe = allowed(recipe, run, record, clone=clone, allow=allow)
     checked = check_resolved(recipe, surveyed, clone.config, cwd=repo.root, verify=verify, watch=watch)
     changed = other_data(run, checked.described)
@@ -131,12 +133,6 @@ def _nothing_to_go_on(record: RunRecord, again: str) -> Refused:
         why="Runs of recipes that are made of components have checkpoints that gitexp knows.",
         fix=f"start anew:  {again}",
     )
-
-
-def _require_same_tree(run: Run, record: RunRecord, surveyed: Surveyed) -> None:
-    """Before anybody is asked; a tree that differs from HEAD is looked at once its snapshot is taken."""
-    if surveyed.clean and surveyed.head.tree != run.code:
-        raise other_code(record.id, tree=run.code or "", commit=_commit_of(record))
 
 
 def _commit_of(record: RunRecord) -> str | None:

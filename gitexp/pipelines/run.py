@@ -88,7 +88,11 @@ def check_resolved(
     check_store(surveyed)
     if recipe.made_of_components:
         check_components(surveyed, recipe)
-    datasets = _data(recipe, surveyed, config, watch=watch)
+    datasets: Mapping[str, Dataset] = {}
+    if recipe.data:  # else nothing that data takes is loaded
+        from gitexp.pipelines.rundata import ready_data
+
+        datasets = ready_data(recipe.data, clone=Clone(surveyed.repo, config), watch=watch)
     argv = _argv(recipe, datasets, root=root)
     check_program(argv, cwd=cwd, recipe=recipe)
     warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
@@ -96,14 +100,6 @@ def check_resolved(
     warned += [*([unused] if unused else []), *tables_that_may_be_meant(recipe)]
     said = (*said, *(f"warning: {words}" for words in warned))
     return Checked(surveyed, config, recipe, datasets, argv, cwd, said)
-
-
-def _data(recipe: Recipe, surveyed: Surveyed, config: Config, *, watch: Watch) -> Mapping[str, Dataset]:
-    if not recipe.data:
-        return {}  # and nothing that data takes is loaded
-    from gitexp.pipelines.rundata import ready_data
-
-    return ready_data(recipe.data, clone=Clone(surveyed.repo, config), watch=watch)
 
 
 def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:

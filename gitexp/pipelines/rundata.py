@@ -34,15 +34,13 @@ def ready_data(refs: Mapping[str, DatasetRef], *, clone: Clone, watch: Watch) ->
         parents = ref.derived.parents if ref.derived else ()
         if is_hidden(ref, config) or any(is_hidden(config.datasets.get(parent), config) for parent in parents):
             require_key(place)  # before gigabytes are fetched
-    provided = {name: _provided(ref, clone, watch) for name, ref in refs.items()}
+    provided = {}
+    for name, ref in refs.items():
+        with watch(f"data {ref.name}") as progress:
+            provided[name] = provide(ref, access_to(clone, progress))
     present = {name: ref.digest for name, ref in config.datasets.items() if ref.digest is not None}
     present |= {one.ref.entry: one.built.digest for one in provided.values() if one.ref.entry is not None}
     return {name: _described(one, place, config, present, watch) for name, one in provided.items()}
-
-
-def _provided(ref: DatasetRef, clone: Clone, watch: Watch) -> Provided:
-    with watch(f"data {ref.name}") as progress:
-        return provide(ref, access_to(clone, progress))
 
 
 def access_to(clone: Clone, progress: Progress | None) -> Access:

@@ -58,6 +58,8 @@ def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
     root = clone.repo.root
     recipe = resolve(request, root=root, config=clone.config)
     golden = read_expected(recipe, root=root).golden
+    own = own_components(recipe.values, root=root) if recipe.made_of_components else []
+    tested = folders_with_tests(_home(recipe, root), own, root=root)
     cases: list[Case] = []
 
     def add(found: Iterator[Case]) -> None:
@@ -67,8 +69,8 @@ def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
 
     folder = Path(tempfile.mkdtemp(prefix="gitexp-test-"))
     try:
-        add(_components(recipe, root))
-        add(_tests(recipe, root, folder))
+        add(_components(own, tested))
+        add(_tests(recipe, root, tested, folder))
         add(_golden(request, clone, recipe, golden, folder, watch))
         report = folder / REPORT
         junit = dump_junit(recipe.name, cases, pytest=report.read_bytes() if report.is_file() else None)
@@ -80,21 +82,12 @@ def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
 # ---- has each component a test
 
 
-def _own(recipe: Recipe, root: Path) -> list[Own]:
-    return own_components(recipe.values, root=root) if recipe.made_of_components else []
-
-
-def _components(recipe: Recipe, root: Path) -> Iterator[Case]:
-    own = _own(recipe, root)
-    bare = {one.key for one in untested(own, _folders(recipe, root))}
+def _components(own: list[Own], tested: list[Path]) -> Iterator[Case]:
+    bare = {one.key for one in untested(own, tested)}
     for one in own:
         where = f"{Path(one.file).parent.as_posix()}/{TESTS}/test_components.py"
         words = f"no test names {one.name}; write one in {where}" if one.key in bare else ""
         yield Case("components", f"{one.key} {one.use}", not words, words)
-
-
-def _folders(recipe: Recipe, root: Path) -> list[Path]:
-    return folders_with_tests(_home(recipe, root), _own(recipe, root), root=root)
 
 
 def _home(recipe: Recipe, root: Path) -> Path:
@@ -106,8 +99,8 @@ def _home(recipe: Recipe, root: Path) -> Path:
 # ---- do its tests pass
 
 
-def _tests(recipe: Recipe, root: Path, folder: Path) -> Iterator[Case]:
-    folders = [path.relative_to(root).as_posix() for path in _folders(recipe, root)]
+def _tests(recipe: Recipe, root: Path, tested: list[Path], folder: Path) -> Iterator[Case]:
+    folders = [path.relative_to(root).as_posix() for path in tested]
     if not folders:
         where = (_home(recipe, root) / TESTS).relative_to(root).as_posix()
         yield Case("tests", "pytest", False, f"there are no tests; write {where}/test_components.py")

@@ -86,7 +86,10 @@ def coloured_patch(text: str, settings: Mapping[str, str], *, on: Screen) -> str
 
     git colours only what it has not escaped, and a file may hold any control sequence; so the colouring is ours.
     """
-    styles = {part: _style(settings.get(f"color.diff.{part}", ""), style) for part, style in _COLOURS.items()}
+    styles = {}
+    for part, usual in _COLOURS.items():
+        wanted = settings.get(f"color.diff.{part}", "").split()
+        styles[part] = " ".join(word for word in wanted if word in BASIC_STYLES) or usual
     lines = []
     header = False
     for line in text.split("\n"):
@@ -94,8 +97,3 @@ def coloured_patch(text: str, settings: Mapping[str, str], *, on: Screen) -> str
         part = "meta" if header else {"@": "frag", "-": "old", "+": "new"}.get(line[:1], "")
         lines.append(on.paint(safe(line, lines="kept"), styles.get(part, "")))
     return "\n".join(lines)
-
-
-def _style(wanted: str, usual: str) -> str:
-    known = [word for word in wanted.split() if word in BASIC_STYLES]
-    return " ".join(known) or usual

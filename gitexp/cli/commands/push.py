@@ -33,14 +33,16 @@ def command(remote: str | None, no_objects: bool) -> int:
     from gitexp.cli.opened import settled_clone
     from gitexp.git.transport import choose_remote
     from gitexp.history.share import push_runs
+    from gitexp.pipelines.confine import check_published
     from gitexp.pipelines.send import new_runs
 
     clone = settled_clone()
     repo, branch = clone.repo, clone.config.branch
     there = choose_remote(repo, remote, branch=branch, cwd=Path.cwd())
     commits = new_runs(repo, branch=branch, known=there.tracking_ref(branch))
-    if commits:
-        _tell_restricted(clone, commits)
+    looked = check_published(clone, commits) if commits else None  # refuses to publish restricted data as code
+    for line in looked.words if looked is not None else ():
+        click.echo(safe(line), err=True)
     if commits and clone.config.remotes and not no_objects and not _send_objects(clone, commits):
         raise GitexpError(
             "Nothing was pushed, because the bytes that the runs need could not all be sent",
@@ -57,15 +59,6 @@ def command(remote: str | None, no_objects: bool) -> int:
         moved = span(safe(branch), done.before, done.after)
         click.echo(f"pushed {counted(done.sent, 'run')} to {name}{taken} ({moved})", err=True)
     return 0
-
-
-def _tell_restricted(clone: Clone, commits: Sequence[str]) -> None:
-    """Refuse to publish restricted data as code; say what was looked at, where there is such data."""
-    from gitexp.pipelines.confine import check_published
-
-    looked = check_published(clone, commits)
-    for line in looked.words if looked is not None else ():
-        click.echo(safe(line), err=True)
 
 
 def _send_objects(clone: Clone, commits: Sequence[str]) -> bool:

@@ -38,8 +38,7 @@ def command(names: tuple[str, ...], remote: str | None) -> int:
         commits = [] if names else [row.commit for row in here.history.runs.all()]
     if names:
         refs = entries_of(clone.config, names)
-        kept = [save(ref, clone=clone, watch=ProgressBar) for ref in refs]
-        manifests = {saved.name: saved.manifest for saved in kept}
+        manifests = {ref.name: save(ref, clone=clone, watch=ProgressBar).built.manifest for ref in refs}
         sent = send_datasets(manifests, clone=clone, remote=there, watch=ObjectsBar)
     else:
         sent = send_runs(clone, commits, remote=there, watch=ObjectsBar)

@@ -29,8 +29,7 @@ def command(names: tuple[str, ...], check: bool) -> int:
     held = ObjectStore.holds_whole if check else ObjectStore.holds
     for ref in entries_of(clone.config, names):
         done = save(ref, clone=clone, watch=ProgressBar, held=held)
-        new = f"{done.added:,} new" if done.added else "all stored before"
-        click.echo(
-            f"{safe(done.name)}  {done.digest}  {counted(done.files, 'file')}, {size(done.size_bytes)}, {new}", err=True
-        )
+        built, new = done.built, f"{done.added:,} new" if done.added else "all stored before"
+        amount = f"{counted(built.files, 'file')}, {size(built.size_bytes)}"
+        click.echo(f"{safe(done.name)}  {built.digest}  {amount}, {new}", err=True)
     return 0
