@@ -201,17 +201,13 @@ def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: S
     refused = [said for flag, said in verdicts if flag == "!"]
     if code == 0 and verdicts and not refused:
         _remember(repo, remote, commit, branch=branch)
-        return Taken(_before(repo, *verdicts[0], commit=commit))
+        flag, said = verdicts[0]
+        if flag == "=":
+            return Taken(commit)
+        return Taken(ref_id(repo, said.partition("..")[0]) if ".." in said else None)  # from git's `old..new`
     if refused and all(said.startswith("[rejected]") or any(w in said for w in _LOST_THERE) for said in refused):
         return Lost((*words, *refused))
     raise TransportFailed(f"Cannot push {branch} to {remote.shown}", details=(*words, *refused))
-
-
-def _before(repo: Repo, flag: str, said: str, *, commit: str) -> str | None:
-    """What the remote's branch was, from git's `old..new`."""
-    if flag == "=":
-        return commit
-    return ref_id(repo, said.partition("..")[0]) if ".." in said else None
 
 
 def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:

@@ -245,7 +245,8 @@ def _unfair(inputs: Inputs) -> Iterator[str]:
     if a.record and b.record and a.record.recipe != b.record.recipe:
         yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
     if not inputs.same_seed:
-        yield f"different seeds: {_seed_text(a)} and {_seed_text(b)}"
+        seeds = ("none" if seed is None else str(seed) for seed in map(seed_of, (a, b)))
+        yield f"different seeds: {' and '.join(seeds)}"
     same = ("identical", "not comparable", "other splits")
     different = [name for name, state in inputs.data.items() if state not in same]
     if different:
@@ -257,11 +258,6 @@ def _unfair(inputs: Inputs) -> Iterator[str]:
     yield from _other_hardware(a, b)
     for side, run in (("A", a), ("B", b)):
         yield from _remarks(side, run)
-
-
-def _seed_text(run: Run) -> str:
-    seed = seed_of(run)
-    return "none" if seed is None else str(seed)
 
 
 def _other_hardware(a: Run, b: Run) -> Iterator[str]:

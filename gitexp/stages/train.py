@@ -88,7 +88,8 @@ def why_not_begun(
         )
     refusals = _refusals(folder)
     if refusals:
-        return RecipeErrors(list(dict.fromkeys(_located(recipe, path, what) for path, what in refusals)))
+        located = (f"{recipe.where(path)}: {f'{dotted(path)}: ' if path else ''}{what}" for path, what in refusals)
+        return RecipeErrors(list(dict.fromkeys(located)))
     what = f"The training program {_ending(outcome)}; nothing was recorded"
     if stop == "timeout":
         what = f"{escaped(recipe.name)} took longer than its timeout before training began; nothing was recorded"
@@ -119,11 +120,6 @@ def _refusals(folder: Path) -> list[tuple[tuple[str, ...], str]]:
             path = problem.get("path")
             found.append((tuple(map(str, path)) if isinstance(path, list) else (), problem["what"]))
     return found
-
-
-def _located(recipe: Recipe, path: tuple[str, ...], what: str) -> str:
-    """`file:line: key: what`."""
-    return f"{recipe.where(path)}: {dotted(path)}: {what}" if path else f"{recipe.where(path)}: {what}"
 
 
 # ---- what it said
