@@ -296,6 +296,8 @@ def test_what_no_disk_takes_from_the_worker_is_recorded_by_the_command_that_atte
 ) -> None:
     go = lab.path / ".git" / "go"
     process, worker = started(lab, "while [ ! -e .git/go ]; do sleep 0.05; done; echo still here; exit 3")
+    # Not while it starts the probe: pipes whose ends cannot be closed are no disk's doing.
+    wait_for(lambda: [*(lab.path / ".git" / "gitexp" / "runs").glob("*/environment.json")])
     tracer = [strace, "-p", str(worker), "-o", "/dev/null", "-e", f"inject={rule}"]
     tracing = subprocess.Popen(tracer, stderr=subprocess.PIPE, text=True)
     assert tracing.stderr is not None
