@@ -93,7 +93,8 @@ class Probing:
         if self.pid is not None:
             self._error = why
             self._next = None
-            signal_group(self.pid, _KILL)
+            if not signal_group(self.pid, _KILL):
+                self.pid = None  # nobody is left to be reaped
 
     def reaped(self, status: int) -> None:
         """The probe ended: keep its answer, and start what waits."""

@@ -72,6 +72,7 @@ class Watch:
         self.relay = Relay(self.disk, front)
         self.probing: Probing | None = None
         self.stopping = Stopping(0, deadline=None, grace_s=GRACE_S)
+        self.wait: Callable[[int, int], tuple[Any, ...]] = os.waitpid
         self.pid = 0
         self.status: int | None = None  # the wait status, once the program has ended
         self.peak_memory_bytes: int | None = None
@@ -119,8 +120,15 @@ class Watch:
             os.close(nothing)
         deadline = None if job["timeout_s"] is None else self.began + job["timeout_s"]
         self.stopping = Stopping(self.pid, deadline=deadline, grace_s=job.get("grace_s", GRACE_S))
+        self.attempt("measure the program's memory", self.prepare_to_reap)
         self.attempt("look for the program's Python and metrics", self.look_on, python)
         return None
+
+    def prepare_to_reap(self) -> None:
+        """os.wait4 imports a module once it has a child's end, which is lost where no file can be opened by then."""
+        import resource  # noqa: F401
+
+        self.wait = os.wait4
 
     def look_on(self, python: interpreter.Found | None) -> None:
         self.probing = Probing(self.disk, self.job["probe"], program=self.pid, python=python)
@@ -274,7 +282,7 @@ class Watch:
         """See which of our children ended or stopped."""
         while True:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG | os.WUNTRACED)
+                pid, status, *usage = self.wait(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -285,7 +293,8 @@ class Watch:
             elif pid == self.pid:
                 self.status = status
                 self.ended = self.last_data = now
-                self.peak_memory_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                if usage:
+                    self.peak_memory_bytes = usage[0].ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 if self.probing:
                     self.probing.program_ended()
             elif self.probing and pid == self.probing.pid:

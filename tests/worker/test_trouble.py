@@ -2,13 +2,14 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from harness import wait_for
-from jobs import MAIN, job, start_unattended
+from jobs import MAIN, job, outcome, start_unattended
 
 from gitexp import runfolder
 from gitexp.worker.output import read_output
@@ -140,3 +141,16 @@ def test_a_start_that_its_program_could_note_is_that_of_a_run(tmp_path: Path) ->
     assert start_unattended(folder).wait(60) == 0
     assert json.loads(read_output(str(folder)))["pid"] > 0
     assert not (folder / "starting.json").exists()
+
+
+def test_how_the_program_ended_is_known_where_the_module_that_measures_memory_cannot_be_loaded(
+    strace: str, tmp_path: Path
+) -> None:
+    module = getattr(resource, "__file__", None)
+    if module is None:
+        pytest.skip("this Python has it built in")
+    folder = job(tmp_path / "run", ["sh", "-c", "exit 3"])
+    rules = ["-P", module, "-e", "trace=openat", "-e", "inject=openat:error=EMFILE"]
+    worker = [sys.executable, "-I", "-S", str(MAIN), str(folder)]
+    subprocess.run([strace, "-o", os.devnull, *rules, *worker], stdin=subprocess.DEVNULL, timeout=30, check=True)
+    assert (outcome(folder)["exit_code"], outcome(folder)["peak_memory_bytes"]) == (3, None)
