@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from harness import Lab
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def shared(lab: Lab, hub: Lab) -> Lab:

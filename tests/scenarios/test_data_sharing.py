@@ -12,6 +12,8 @@ import pytest
 from harness import Lab, wait_for, world
 from servers import Bucket
 
+pytestmark = pytest.mark.long
+
 ONE, TWO = "".join(f"{n}\n" for n in range(100)), "".join(f"{n}\n" for n in range(100, 300))
 PROGRAM = """
 import pathlib, sys, gitexp

@@ -16,6 +16,8 @@ import pytest
 from harness import Lab, at_terminal, exit_code, have, until_over, wait_for, world
 from servers import Bucket, Server
 
+pytestmark = pytest.mark.long
+
 PETS = "label,size\n" + "cat,1\ndog,2\n" * 50
 PROGRAM = """
 import pathlib, sys

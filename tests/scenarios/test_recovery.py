@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from harness import Lab, until_over, wait_for
 
+pytestmark = pytest.mark.long
+
 
 def started(lab: Lab, script: str) -> tuple[subprocess.Popen[str], int]:
     """A run whose program has printed its parent's process id, the worker's."""
