@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE_S = 0.5
+FRAME_S = 0.1
 
 
 class ProgressBar:
@@ -28,7 +29,7 @@ class ProgressBar:
         self.what = what
         self._lock = threading.Lock()
         self._wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._began = time.monotonic()
+        self._next = time.monotonic() + PATIENCE_S
         self._files = self._bytes = self._all_files = self._all_bytes = 0
         self._drawn: Progress | None = None
 
@@ -51,8 +52,10 @@ class ProgressBar:
         with self._lock:
             self._files += files
             self._bytes += size_bytes
-            if not self._wanted or time.monotonic() - self._began < PATIENCE_S:
+            now = time.monotonic()
+            if not self._wanted or now < self._next:
                 return
+            self._next = now + FRAME_S
             done, whole = (self._bytes, self._all_bytes) if self._all_bytes else (self._files, self._all_files)
             state: dict[str, Any] = {"completed": done, "total": whole or None, "count": self._count()}
             if self._drawn is None:

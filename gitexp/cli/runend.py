@@ -135,10 +135,13 @@ def _written(done: Done) -> list[str]:
     """Files that it wrote, and that may hold metrics: no dataset's."""
     if not done.edited:
         return []
-    from gitexp.clone import read_config
     from gitexp.record.metricfiles import ENDINGS
 
     names = [path for path in done.edited if path.endswith(tuple(f".{ending}" for ending in ENDINGS))]
+    if not names:
+        return []
+    from gitexp.clone import read_config
+
     root, known = done.repo.root, [*read_config(done.repo).datasets.values(), *done.recipe.data.values()]
     places = {(root / ref.path).resolve() for ref in known if ref.path}
     return [visible(name) for name in names if not places & {(path := (root / name).resolve()), *path.parents}]

@@ -9,7 +9,8 @@ statcache.py what was hashed last time, on disk; the manifests, and the git obje
 progress.py  how far long work is, told to whoever watches
 place.py     a clone → where its store, its caches and its key are
 obtain.py    a digest → its bytes in the store, from remotes if need be; pinned.py: a pin, which may be keyed, likewise
+ready.py     a dataset that is here, proven and described; restricted.py: what tells restricted bytes
 
-objects/     the store, checkouts, transfers; remotes/: the places that keep objects for several clones
+objects/     the store, checkouts; remotes/: the places that keep objects for several clones, and transfers
 sources/     where data comes from, other than a folder
 """

@@ -55,6 +55,8 @@ def advance(
     deadline = time.monotonic() + patience_s
     while True:
         new = follow((look or Look(repo, ref)).tip())
+        if new.commit == new.tip and not new.objects:
+            return new
         keeper = Keeper(repo)
         words = None if new.commit == new.tip else move_ref(repo, ref, new=new.commit, old=new.tip, why=why)
         if words is None:

@@ -166,12 +166,16 @@ def part_as_it_is(reader: ObjectReader, commit: str, part: str) -> bytes:
 def manifest_of(repo: Repo, reader: ObjectReader, *, branch: str, digest: str) -> bytes | None:
     """The manifest with this digest, from any run on the branch (or on the remote's that stands for it)."""
     tip = tip_to_read(find_tips(repo, branch), remote=repo.settings.get("gitexp.remote"))
-    having: dict[str, list[str]] = {}
+    tried = set[str]()
     for use in uses(repo, reader, Runs(repo, tip, reader=reader).all()):
         if use.record.digest == digest:
-            having.setdefault(use.record.name, []).append(use.row.commit)
-    found = (manifest_among(repo, reader, commits, name, digest=digest) for name, commits in having.items())
-    return next((manifest for manifest in found if manifest is not None), None)
+            found = reader.find(f"{use.row.commit}:data/{use.record.name}.xxh128")
+            if found is not None and found[0] not in tried:
+                tried.add(found[0])
+                manifest = manifest_at(reader, use.row.commit, use.record.name, digest=digest)
+                if manifest is not None:
+                    return manifest
+    return None
 
 
 class _Searched:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -19,8 +18,8 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.append import Next, advance
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
-from gitexp.git.gc import gc_runs, pack_new
-from gitexp.git.objects import is_whole, sync_objects, write_commit
+from gitexp.git.gc import Keeper, gc_runs, pack_new
+from gitexp.git.objects import is_whole, move_ref, sync_objects, write_commit
 from gitexp.git.repo import BranchDamaged, BranchHeld, Repo, is_ancestor, line, revision
 from gitexp.git.standing import ANOTHER, Look, branch_ref, require_grown
 from gitexp.git.transport import (
@@ -198,12 +197,11 @@ def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
     """
     if new == old:
         return
-
-    def follow(tip: str | None) -> Next:
-        return Next(tip, new if tip in (old, None) else str(tip))
-
-    with suppress(BranchHeld):
-        advance(repo, branch, follow, why="gitexp push: merge", patience_s=0)
+    keeper = Keeper(repo)
+    if move_ref(repo, branch_ref(branch), new=new, old=old, why="gitexp push: merge") is None:
+        keeper.keep(new, (), rewrite=lambda: None)
+    else:
+        keeper.close()
 
 
 def _stored(repo: Repo, write: Callable[[], str]) -> str:

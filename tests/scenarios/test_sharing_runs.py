@@ -88,6 +88,24 @@ def test_a_plain_clone_with_nobodys_configuration_lists_diffs_and_shows(ada: Lab
     assert breaches(carol.path, "origin/experiments") == []
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    ["update-ref -d refs/heads/experiments", "symbolic-ref refs/heads/experiments refs/heads/elsewhere"],
+)
+def test_a_push_that_the_remote_took_is_no_error_whatever_became_of_the_local_branch(
+    ada: Lab, bob: Lab, hub: Lab, meanwhile: str
+) -> None:
+    run(bob, "0.5")
+    run(ada, "0.25")
+    assert bob.gitexp("push").exit_code == 0
+    hook = hub.write("hooks/post-receive", f"#!/bin/sh\nunset GIT_DIR\ngit --git-dir {ada.path}/.git {meanwhile}\n")
+    hook.chmod(0o755)
+    pushed = ada.gitexp("push")
+    assert pushed.exit_code == 0, pushed.stderr
+    assert ada.git("for-each-ref", "refs/heads/experiments") == ""
+    assert hub.git("rev-list", "--count", "--merges", "experiments") == "1\n"
+
+
 def test_three_labs_meet_in_merges_and_every_commit_is_of_the_format(ada: Lab, bob: Lab, hub: Lab) -> None:
     carol = clone(hub, "carol", user="Carol")
     ids = [run(ada, "0.1"), run(bob, "0.2"), run(carol, "0.3")]

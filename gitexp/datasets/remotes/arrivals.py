@@ -37,6 +37,7 @@ class Growing:
         self.path = aside if shared is None or fd is None else shared
         self._fd = os.open(aside, _OPEN | os.O_EXCL, 0o600) if fd is None else fd
         self.spent = fd is None  # nobody needs it any more
+        self.moved = False  # what is at `path` now, if anything, is another's
         self.came = 0  # bytes that were appended, in all
         self._most = 0  # the farthest that was ever reached, so that progress is told once
 
@@ -45,7 +46,7 @@ class Growing:
 
     def __exit__(self, *_: object) -> None:
         try:
-            if self.spent or self.size_bytes == 0:
+            if not self.moved and (self.spent or self.size_bytes == 0):
                 self.path.unlink(missing_ok=True)
         finally:
             os.close(self._fd)
@@ -86,7 +87,7 @@ class Arrival(Growing):
             raise WrongBytes(f"{ALGORITHM}:{found.digest}", found.size)
         # Under the lock: whoever waits for it finds the path gone, and does not go on writing to the file.
         self._batch.move(self.path, self.name)
-        self.spent = True
+        self.moved = True
         return found.size
 
 

@@ -62,7 +62,8 @@ class Work:
 
     def told(self, size_bytes: int) -> None:
         """A piece has been moved. Raises Stopped."""
-        self.pause(0)
+        if self._stop.is_set():
+            raise Stopped
         if self._progress:
             self._progress.advance(files=0, size_bytes=size_bytes)
 

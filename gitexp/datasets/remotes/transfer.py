@@ -17,7 +17,7 @@ from gitexp.datasets.objects.objectname import Name, name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.progress import Progress
 from gitexp.datasets.remotes.arrivals import Arrival, WrongBytes
-from gitexp.datasets.remotes.protocol import WHOLE, Kind, Parcel, Remote, Trouble, Wanted, local_trouble
+from gitexp.datasets.remotes.protocol import WHOLE, Kind, Parcel, Remote, Sent, Trouble, Wanted, local_trouble
 from gitexp.datasets.remotes.threads import Item, Work
 from gitexp.errors import GitexpError
 
@@ -89,13 +89,20 @@ def send_objects(
         work = Work(progress)
         work.expect(len(parcels), sum(sizes.values()))
         loads = _loads(parcels, sizes, remote)
-        answers = _all_of(lambda some: remote.send(some, work.told), loads, remote=remote, work=work)
+        answers = _all_of(lambda some: _sent(remote, some, work), loads, remote=remote, work=work)
     finally:
         remote.close()
     failures += [_failure(remote, parcel.name, answer) for parcel, answer in answers if isinstance(answer, Trouble)]
     sent = [parcel.name for parcel, answer in answers if answer == "sent"]
     existing = len(names) - len(sent) - len(failures)
     return SendReport(len(sent), existing, _in_order(failures, names), sum(sizes[name] for name in sent))
+
+
+def _sent(remote: Remote, some: Sequence[Parcel], work: Work) -> list[Trouble | Sent]:
+    try:
+        return list(remote.send(some, work.told))
+    except OSError as error:  # of a file of ours: no other load's trouble
+        return [local_trouble(error)] * len(some)
 
 
 def fetch_objects(

@@ -35,12 +35,7 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         from gitexp.cli.page import write_json
 
-        write_json(
-            datasets=[
-                {"name": one.name, "digest": one.digest, "found": one.result.found, **one.result._asdict()}
-                for one in checked
-            ]
-        )
+        write_json(datasets=[{"name": one.name, "digest": one.digest, **one.result._asdict()} for one in checked])
     for one in checked:
         if one.doubt:
             click.echo(safe(f"warning: dataset {one.name}: {one.doubt}"), err=True)
