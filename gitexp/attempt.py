@@ -149,8 +149,10 @@ def dump_submission(submission: Submission) -> bytes:
 def read_submission(folder: Path) -> Submission | None:
     """What was submitted; None where nothing was (yet). Raises OSError, Torn, ValueError for what is no submit.json."""
     document = runfolder.read_json(str(folder), runfolder.SUBMIT)
-    if document is None:
-        return None
+    return None if document is None else _submission(document)
+
+
+def _submission(document: Mapping[str, Any]) -> Submission:
     try:
         code = Code(**{"clean": False, **_fields(Code, document.get("code", {}))})
         code = code._replace(commit=Oid(code.commit) if code.commit else None)
@@ -182,10 +184,11 @@ def read_ended(folder: Path, content: bytes | None = None) -> Ended | None:
             torn.append(str(error.strerror))
             return {} if name == runfolder.STARTED else None
 
-    submission = read_submission(folder)
+    document = runfolder.read_json(str(folder), runfolder.SUBMIT)
     started, outcome = read(runfolder.STARTED), read(runfolder.OUTCOME)
-    if submission is None or (started is None and outcome is None):
+    if document is None or (started is None and outcome is None):
         return None
+    submission = _submission(document)
     if not (submission.submitted and submission.branch and submission.code_tree and submission.code.commit):
         raise ValueError(f"{runfolder.SUBMIT} does not say what ran, when, or for which branch")
     for name, text in submission.texts.items():

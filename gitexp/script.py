@@ -265,7 +265,7 @@ def _joined(metrics: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, A
     flat: dict[str, Any] = {}
     for name, value in (*flattened(metrics, deepest=15), *flattened(named, deepest=15)):
         if hasattr(value, "items"):
-            raise ValueError(f"metric {name[:60]!r}: dicts nested more than 16 deep")
+            raise ValueError(f"metric {f'{name}.'[:60]!r}: dicts nested more than 16 deep")
         if name in flat:
             raise ValueError(f"metric {name!r} is there twice in one call")
         flat[name] = value

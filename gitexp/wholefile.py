@@ -31,15 +31,18 @@ class WholeFile:
         return self._file
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        placed = False
         try:
             self._file.close()
             if kind is None:
                 os.replace(self._beside, self._path)
+                placed = True
         finally:
-            try:
-                os.unlink(self._beside)
-            except OSError:
-                pass  # it has its place by now
+            if not placed:
+                try:
+                    os.unlink(self._beside)
+                except OSError:
+                    pass
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:

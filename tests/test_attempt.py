@@ -48,3 +48,10 @@ def test_what_an_older_gitexp_did_not_write_has_its_default_and_what_a_newer_one
 def test_what_does_not_say_what_ran_is_no_run_that_can_be_recorded(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"submit\.json"):
         read_ended(submitted(tmp_path, content))
+
+
+@pytest.mark.parametrize("content", [b'{"code": 1}', b'{"metric_files": {"a": 1}}'])
+def test_of_a_run_that_never_started_nothing_is_asked(tmp_path: Path, content: bytes) -> None:
+    submitted(tmp_path, content)
+    (tmp_path / "outcome.json").unlink()
+    assert read_ended(tmp_path) is None

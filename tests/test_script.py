@@ -184,6 +184,10 @@ def test_a_dict_that_holds_itself_is_refused():
     loop["a"] = loop
     with pytest.raises(ValueError, match="dicts nested more than 16 deep"):
         script.log(loop)
+    named_by_number: dict[object, object] = {}
+    named_by_number[1] = named_by_number
+    with pytest.raises(ValueError, match=r"metric '1\.': dicts nested more than 16 deep"):
+        script.log(named_by_number)  # type: ignore[arg-type]
 
 
 def test_threads_and_forked_processes_never_mix_their_lines(tmp_path):

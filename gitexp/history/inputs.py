@@ -129,7 +129,7 @@ def same_inputs(
 
 def other_data(run: Run, data: Mapping[str, DatasetRecord]) -> list[str]:
     """The datasets that are not what a recorded run read, or of which other rows would be read."""
-    return [name for name, state in _data_states(run.data, data).items() if state != "identical"]
+    return [name for name, one in data.items() if data_state(run.data.get(name), one) != "identical"]
 
 
 def other_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

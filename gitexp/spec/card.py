@@ -74,7 +74,7 @@ def load_cards(content: str, *, where: str) -> dict[str, Card]:
     """The cards of a file `X.toml`, by component. Raises Refused with each problem as a `file:line: key: what` line."""
     if len(content) > _LIMIT:
         raise Refused(f"{where} is too long for a file of cards", why=f"It may have {_LIMIT:,} characters.")
-    table = load_checked(content, where=where, check=_problems, what="{count} in the cards")
+    table = load_checked(content, where=where, check=_problems, what="{count} in the cards", shown=_SHOWN)
     return {name: _card(name, values, where) for name, values in table.items()}
 
 
@@ -184,8 +184,7 @@ _CARD: Shape = {
 def _problems(table: Mapping[str, Any]) -> Sequence[Problem]:
     slotless = [name for name, values in table.items() if isinstance(values, dict) and "slot" not in values]
     missing = [((name,), f"slot is missing; it is one of {', '.join(SLOTS)}") for name in slotless]
-    problems = list(oversized(table)) or [*problems_in(table, Each(_CARD)), *missing]
-    return problems[:_SHOWN]
+    return list(oversized(table)) or [*problems_in(table, Each(_CARD)), *missing]
 
 
 def _card(name: str, values: Mapping[str, Any], where: str) -> Card:

@@ -67,23 +67,24 @@ def load_checked(
     where: str,
     check: Callable[[dict[str, Any]], Iterable[tuple[tuple[str, ...], str]]],
     what: str = "{where} is wrong: {count}",
+    shown: int | None = None,
 ) -> dict[str, Any]:
     """A table that `check` finds no problems in. Raises Refused, each problem a line `file:line: key: what`.
 
-    `what` says it in a sentence, with the file and how many errors there are.
+    `what` says it in a sentence, with the file and how many errors there are, of which the first `shown` are listed.
     """
     try:
         table = load_toml(text)
     except ValueError as error:
-        details = [misread(text, error, where=where)]
+        count, details = 1, [misread(text, error, where=where)]
     else:
         problems = list(check(table))
         if not problems:
             return table
         from gitexp.text.keylines import located
 
-        details = located(problems, text, where)
-    raise Refused(what.format(where=where, count=counted(len(details), "error")), details=details)
+        count, details = len(problems), located(problems[:shown], text, where)
+    raise Refused(what.format(where=where, count=counted(count, "error")), details=details)
 
 
 def misread(text: str, error: ValueError, *, where: str) -> str:

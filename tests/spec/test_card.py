@@ -202,3 +202,10 @@ def test_digits_of_other_scripts_are_no_version():
     assert problems('[A]\nslot = "model"\nversion = "١.٠"\n') == (
         'parts.toml:3: A.version: expected a version such as "1.0", got "١.٠"',
     )
+
+
+def test_all_errors_are_counted_and_the_first_fifty_listed():
+    content = "".join(f"[Part{number}]\n" for number in range(73))
+    with pytest.raises(Refused, match="73 errors in the cards") as refused:
+        load_cards(content, where="parts.toml")
+    assert len(refused.value.details) == 50
