@@ -44,7 +44,7 @@ $(VENV)/.test: $(VENV)/.base
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	$(PIP) pygit2 obstore 'moto[s3]' flask flask-cors
+	$(PIP) pygit2 obstore 'moto[s3]' flask flask-cors tensorboard
 	touch $@
 
 clean:

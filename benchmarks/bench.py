@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from capture import capture_rows
 from data import manifest_rows
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
@@ -117,6 +118,7 @@ def main() -> int:
             "run": lambda: run_rows(bench, sizes),
             "view": lambda: view_rows(bench, sizes[1:]),
             "manifest": lambda: manifest_rows(bench, full=options.full),
+            "capture": lambda: capture_rows(bench, full=options.full),
             "remote": lambda: remote_rows(bench),
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),

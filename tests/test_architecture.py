@@ -20,7 +20,7 @@ FLOORS = [
     {"pipelines"},
     {"stages"},
     {"attempt", "history", "executors", "worker", "training"},
-    {"clone", "tables"},
+    {"clone", "tables", "capture"},
     {"git", "datasets", "runfolder"},
     {"spec"},
     {"record"},

@@ -34,7 +34,8 @@ def blocks(rows: Iterable[Row]) -> Iterator[Block]:
     for row in rows:
         if not row.values:
             continue
-        if len(some) >= MOST_ROWS or (len(some) + 1) * len(names.keys() | row.values.keys()) > MOST_CELLS:
+        width = len(names) + sum(name not in names for name in row.values)  # by the row's own: there may be thousands
+        if len(some) >= MOST_ROWS or (len(some) + 1) * width > MOST_CELLS:
             yield _block(some, names)
             some, names = [], {}
         some.append(row)

@@ -1,0 +1,223 @@
+"""TensorBoard's event files: their scalars, as blocks of rows with the program's own steps.
+
+A record is its length, a checksum of the length, the data and a checksum of the data. The length's is checked, so that
+damage is found before it is believed; that of the data is not: CRC-32C takes longer in Python than all the rest, and
+other text files have none either. Histograms, pictures, texts and graphs are passed over without being read.
+
+Scalars come as `simple_value` (PyTorch, TensorFlow 1) or as a tensor of the plugin "scalars" (TensorFlow 2, Keras).
+They are 32-bit floats, and recorded as what they are: 0.1 is 0.10000000149011612. A step that is absent is 0, as it is
+in TensorBoard, since the format writes no zeros.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import IO
+
+from gitexp.capture.wire import BYTES, FIXED32, FIXED64, VARINT, Get, Malformed, fields, held, signed, varint
+from gitexp.record.metricreader import Reader
+from gitexp.record.metrics import MAX_METRICS, Row
+from gitexp.record.rowblocks import Block, blocks
+
+CHUNK = 1 << 20
+LARGE = 1 << 16  # of longer records only the parts that are needed are read
+_FRAME, _TAIL = 12, 4
+_SHORTEST = 20  # bytes of an event with a tag and a number
+_LONGEST_TAG = 1024
+
+_STEP, _SUMMARY = 2, 5  # of an Event
+_TAG, _SIMPLE, _TENSOR, _METADATA = 1, 2, 8, 9  # of a Summary.Value
+_DTYPE, _CONTENT = 1, 4  # of a TensorProto
+_NUMBERS = {1: (5, "<f"), 2: (6, "<d")}  # by dtype: the field of its values, and one of them
+
+Scalar = tuple[int, str, float]  # step, name, value
+
+
+def read(reader: Reader, file: IO[bytes], *, start: int) -> Iterator[Block]:
+    """The scalars from byte `start` on, where a record begins. Those of one step that follow each other are a row."""
+    yield from blocks(_rows(_Events(reader).scalars(file, start)))
+
+
+def _rows(scalars: Iterator[Scalar]) -> Iterator[Row]:
+    now: int | None = None
+    values: dict[str, float] = {}
+    for step, name, value in scalars:
+        if step != now or name in values:
+            if values:
+                yield Row(now, None, values)
+            now, values = step, {}
+        values[name] = value
+    if values:
+        yield Row(now, None, values)
+
+
+class _Events:
+    """What is known of a file while it is read: the shapes of its records, so that most are only compared."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.shapes: dict[bytes, str] = {}  # the bytes between step and value, for the name of their metric
+        self.scalar_tags: set[str] = set()  # tensors whose first record said that they are scalars
+
+    def scalars(self, file: IO[bytes], start: int) -> Iterator[Scalar]:
+        shapes, value_of = self.shapes, struct.Struct("<f").unpack_from
+        for data, at, end, begin in _records(self.reader, file, start):
+            try:
+                if end - at > _SHORTEST and data and data[at] == 9 and data[at + 9] in (0x10, 0x2A):
+                    step, after = _step(data, at + 9)
+                    name = shapes.get(data[after : end - 4])
+                    if name is not None:
+                        if name:
+                            yield step, name, value_of(data, end - 4)[0]
+                        continue
+                yield from self._looked_at(data, at, end, file.fileno())
+            except Malformed:
+                self.reader.problem(f"the record at byte {begin + at - _FRAME} is damaged: it was left out")
+
+    def _looked_at(self, data: bytes, at: int, end: int, fd: int) -> list[Scalar]:
+        """The scalars of any record."""
+        get: Get = held(data) if data else lambda start, size: os.pread(fd, size, start)
+        step, found, summaries = 0, [], list[tuple[int, int]]()
+        for number, kind, begin, stop in fields(get, at, end):
+            if number == _STEP and kind == VARINT:
+                step = signed(begin)
+            elif number == _SUMMARY and kind == BYTES:
+                summaries.append((begin, stop))
+        for summary in summaries:
+            values = [
+                (begin, stop) for number, kind, begin, stop in fields(get, *summary) if (number, kind) == (1, BYTES)
+            ]
+            for begin, stop in values:
+                tag, value, simple = self._value(get, begin, stop)
+                name = "" if value is None else self.reader.name(tag)
+                if name and value is not None:
+                    found.append((step, name, value))
+                if simple and len(values) == len(summaries) == 1 and stop == end:
+                    self._learn(data, at, end, name)
+        return found
+
+    def _learn(self, data: bytes, at: int, end: int, name: str) -> None:
+        """Take a record whose value is its last four bytes for a shape that others will have."""
+        if data and data[at] == 9 and data[at + 9] in (0x10, 0x2A) and len(self.shapes) < MAX_METRICS:
+            _, after = _step(data, at + 9)
+            if end - after < _LONGEST_TAG:
+                self.shapes[data[after : end - 4]] = name
+
+    def _value(self, get: Get, at: int, end: int) -> tuple[str, float | None, bool]:
+        """Tag and number of a Summary.Value, and whether the number is its last field."""
+        tag, value, tensor, simple = "", None, None, False
+        scalar = False
+        for number, kind, begin, stop in fields(get, at, end):
+            simple = False
+            if number == _TAG and kind == BYTES and stop - begin <= _LONGEST_TAG:
+                tag = get(begin, stop - begin).decode(errors="replace")
+            elif number == _SIMPLE and kind == FIXED32:
+                (value,), simple = struct.unpack("<f", get(begin, 4)), True
+            elif number == _TENSOR and kind == BYTES:
+                tensor = (begin, stop)
+            elif number == _METADATA and kind == BYTES and stop - begin <= LARGE:
+                scalar = _is_of_scalars(get, begin, stop)
+        if tensor is not None and (scalar or tag in self.scalar_tags):
+            if len(self.scalar_tags) < MAX_METRICS:
+                self.scalar_tags.add(tag)
+            value = _number(get, *tensor)
+            if value is None:
+                self.reader.problem(f"{tag[:60]!r} is not one float of 32 or 64 bits: it was left out")
+        return tag, value, simple
+
+
+def _step(data: bytes, at: int) -> tuple[int, int]:
+    """The step of which an Event speaks after its time, and where the next field begins. Written out for small ones."""
+    if data[at] != 0x10:
+        return 0, at
+    first, second = data[at + 1], data[at + 2]
+    if first < 0x80:
+        return first, at + 2
+    if second < 0x80:
+        return first & 0x7F | second << 7, at + 3
+    value, after = varint(held(data), at + 1)
+    return signed(value), after
+
+
+def _is_of_scalars(get: Get, at: int, end: int) -> bool:
+    for number, kind, begin, stop in fields(get, at, end):
+        if number == 1 and kind == BYTES:
+            for inner, of, first, last in fields(get, begin, stop):
+                if (inner, of) == (1, BYTES):
+                    return get(first, min(last - first, 64)) == b"scalars"
+    return False
+
+
+def _number(get: Get, at: int, end: int) -> float | None:
+    """The one number of a tensor."""
+    parts = {number: (kind, begin, stop) for number, kind, begin, stop in fields(get, at, end)}
+    field, form = _NUMBERS.get(parts.get(_DTYPE, (0, 0, 0))[1], (0, ""))
+    kind, begin, stop = parts.get(field) or parts.get(_CONTENT, (0, 0, 0))
+    if not form or kind not in (BYTES, FIXED32, FIXED64) or stop - begin != struct.calcsize(form):
+        return None
+    value: float = struct.unpack(form, get(begin, stop - begin))[0]
+    return value
+
+
+# ---- records
+
+
+def _records(reader: Reader, file: IO[bytes], start: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """Each record: bytes, where in them its data begins and ends, and at which byte of the file they begin.
+
+    Of a large one no bytes, and places in the file.
+    """
+    size = os.fstat(file.fileno()).st_size
+    file.seek(start)
+    lengths: dict[bytes, int] = {}  # of frames whose checksum is right
+    data, at, begin = b"", 0, start  # `begin`: the byte of the file where `data` begins
+    while True:
+        if len(data) - at < LARGE:
+            begin, data, at = begin + at, data[at:] + file.read(CHUNK), 0
+            if not data:
+                return
+        frame = data[at : at + _FRAME]
+        length = lengths.get(frame, -1)
+        if length < 0:
+            if len(frame) == _FRAME and _masked_crc(frame[:8]) != frame[8:]:
+                reader.problem(f"is damaged at byte {begin + at}: what follows was not read")
+                return
+            length = int.from_bytes(frame[:8], "little")
+            lengths = lengths if len(lengths) < MAX_METRICS else {}
+            lengths[frame] = length
+        end = at + _FRAME + length
+        if begin + end + _TAIL > size or len(frame) < _FRAME:
+            reader.notes.append(
+                f"{reader.source}: the last record is not whole, so it was left out (was the program killed?)"
+            )
+            return
+        if end + _TAIL <= len(data):
+            yield data, at + _FRAME, end, begin
+            at = end + _TAIL
+        else:
+            yield b"", begin + at + _FRAME, begin + end, 0
+            begin, data, at = begin + end + _TAIL, b"", 0
+            file.seek(begin)
+
+
+def _crc_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def _masked_crc(data: bytes) -> bytes:
+    """CRC-32C (Castagnoli), turned and shifted as the format wants it."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
