@@ -94,6 +94,8 @@ class Submission(NamedTuple):
     history_limit: int = HISTORY_LIMIT_BYTES
     metric_files: Mapping[str, Written] = {}  # those that were there already
     metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
+    outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
+    notes: tuple[str, ...] = ()  # sentences for the record, known before the run
     metrics_named: tuple[str, ...] = ()  # by the recipe itself
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name
@@ -156,8 +158,8 @@ def _submission(document: Mapping[str, Any]) -> Submission:
     try:
         code = Code(**{"clean": False, **_fields(Code, document.get("code", {}))})
         code = code._replace(commit=Oid(code.commit) if code.commit else None)
-        written = load_written(document.get("metric_files", {}))
-        return Submission(**_fields(Submission, document) | {"code": code, "metric_files": written})
+        noted = {name: load_written(document.get(name, {})) for name in ("metric_files", "outputs")}
+        return Submission(**_fields(Submission, document) | {"code": code, **noted})
     except (TypeError, AttributeError) as error:
         raise ValueError(f"{runfolder.SUBMIT} is not what gitexp writes") from error
 

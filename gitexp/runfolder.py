@@ -16,6 +16,7 @@
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
         saved/            the program, through GITEXP_OUTPUT
+        outputs.json      the recorder: the names in saved/ that it put there, of [run] outputs
         earlier.csv       submitting side, from the second attempt on: history.csv of the one before
         training.json     submitting side, of a recipe made of components: what gitexp.training needs beside recipe.toml
         lib/              submitting side: a link to this gitexp, where the training program's PYTHONPATH begins
@@ -65,6 +66,7 @@ OUTCOME = "outcome.json"
 WORKER_LOCK = "worker.lock"
 METRICS = "metrics.jsonl"
 SAVED = "saved"
+OUTPUTS = "outputs.json"
 EARLIER = "earlier.csv"
 TRAINING = "training.json"
 LIB = "lib"

@@ -10,6 +10,7 @@ from gitexp import runfolder
 from gitexp.attempt import Checked
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
+from gitexp.record.written import Written
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, submit
 
@@ -26,10 +27,19 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 if code.tree != again.code_tree:
                     raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
                 again.restore(folder)
+            notes, outputs = _old_outputs(checked, submitted.id)
             env = _training(checked, folder) if checked.recipe.made_of_components else {}
             keep_secrets(submitted, checked, message)
             submitted = submit(
-                submitted, checked, code=code.code, code_tree=code.tree, message=message, streams=streams, env=env
+                submitted,
+                checked,
+                code=code.code,
+                code_tree=code.tree,
+                message=message,
+                streams=streams,
+                env=env,
+                outputs=outputs,
+                notes=notes,
             )
         except BaseException:
             import shutil
@@ -77,3 +87,16 @@ def _training(checked: Checked, folder: Path) -> Mapping[str, str]:
 
     recipe, datasets = checked.recipe, checked.datasets
     return lay_out_training(folder, recipe, datasets, clone=checked.clone, mode="run", smoke=checked.smoke)
+
+
+def _old_outputs(checked: Checked, run_id: RunId) -> tuple[tuple[str, ...], Mapping[str, Written]]:
+    """What there is to say of outputs that were there before, once the recipe's way with them is done; and they."""
+    recipe, surveyed = checked.recipe, checked.surveyed
+    if not recipe.outputs:
+        return (), {}
+    from gitexp.stages.outputs import make_way, note_present
+
+    how = "keep" if checked.again else recipe.values["run"].get("old_outputs", "keep")
+    tracked = frozenset(surveyed.tracked)
+    said = make_way(recipe.outputs, how, cwd=checked.cwd, repo=surveyed.repo, tracked=tracked, stamp=run_id)
+    return said, note_present(recipe.outputs, cwd=checked.cwd)

@@ -80,6 +80,10 @@ def check_resolved(
 ) -> Checked:
     """What can be known of a recipe's run before it starts: the tree, the data, the program. Raises Refused."""
     root = surveyed.repo.root
+    if recipe.outputs:
+        from gitexp.stages.outputs import leave_out
+
+        surveyed = leave_out(surveyed, recipe.outputs, cwd=cwd)
     look = look_at_branch(surveyed, config)  # git answers while the hook runs
     _check_code(surveyed, config, subject=recipe.name)  # first: the hook's advice for a dirty tree is to commit it
     said = check_hook(surveyed, config, subject=recipe.name) if verify else ()
@@ -158,6 +162,11 @@ def run(
         looking = EditWatch(repo, tree=code.tree, env=code.env)
         data = [said for one in checked.datasets.values() if (said := one.changed())]
         edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
+        if checked.recipe.outputs:
+            from gitexp.stages.outputs import is_output
+
+            own = is_output(checked.recipe.outputs, root=repo.root, cwd=checked.cwd)
+            edited = tuple(path for path in edited if not own(path))
         after = {"data": data, "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)

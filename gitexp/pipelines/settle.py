@@ -43,9 +43,10 @@ def settle(
 ) -> Recorded:
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
+    cwd = Path(submission.root) / submission.cwd
     collected = collect(
         folder=str(ended.folder),
-        cwd=Path(submission.root) / submission.cwd,
+        cwd=cwd,
         rules=metric_rules(recipe, named=submission.metrics_named),
         history_limit=submission.history_limit,
         before=submission.metric_files,
@@ -53,6 +54,14 @@ def settle(
         attempt=submission.attempt,
         completed=ended.status == "completed",
     )
+    outputs = recipe.get("run", {}).get("outputs", ())
+    if outputs:
+        from gitexp.stages.outputs import gather
+
+        gathered = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=ended.status == "completed")
+        collected = collected._replace(
+            problems=(*collected.problems, *gathered.problems), notes=(*collected.notes, *gathered.notes)
+        )
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)

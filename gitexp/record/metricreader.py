@@ -38,11 +38,16 @@ def is_numeral(text: str) -> bool:
 class Reader:
     """Collects what there is to say of one file while its blocks are taken."""
 
-    def __init__(self, source: str, *, strict: bool = False, completed: bool = True) -> None:
-        """`completed`: whether the program came to its end; else a last line without its line feed may be torn."""
+    def __init__(self, source: str, *, strict: bool = False, completed: bool = True, step: str = "step") -> None:
+        """`completed`: whether the program came to its end; else a last line without its line feed may be torn.
+
+        `step`: the column, or key, that is the step.
+        """
         self.source = source
         self.strict = strict
         self.completed = completed
+        self.step_key = step
+        self.had_step = False
         self.notes: list[str] = []  # what is no problem, but the user should know
         self.texts: dict[str, str] = {}  # metrics whose values came as text, with one of them
         self.worker_says: list[str] = []  # in its own lines
@@ -92,6 +97,8 @@ class Reader:
             return None
         joined = chunk[:-1].replace(b"}\n{", b"},{")
         if joined.count(b"},{") != inner or b"null" in chunk or b'"problem"' in chunk or len(chunk) > CHUNK * 2:
+            return None
+        if self.step_key != "step":
             return None
         try:
             tables = json.loads(f"[{joined.decode()}]")
@@ -212,8 +219,10 @@ class Reader:
         for key, value in table.items():
             if value is None:
                 continue
-            if key == "step":
+            if key == self.step_key:
                 step = self.step(value, where)
+            elif key == "step":
+                continue  # the recipe says that another one is
             elif key == "time_s":
                 time_s = self.time_s(value, where)
             elif isinstance(value, dict):
@@ -261,13 +270,14 @@ class Reader:
         return known
 
     def step(self, value: object, where: str) -> int | None:
+        self.had_step = True
         known = None if isinstance(value, bool) else number(value)
         if isinstance(known, float) and known.is_integer() and abs(known) < 2**53:
             return int(known)  # a column of integers with gaps is written with .0 by pandas
         if isinstance(known, int):
             return known
         within = " within ±2^63" if isinstance(value, int) and not isinstance(value, bool) else ""
-        self.problem(f"{where}step is not an integer{within}: {shown(value)}")
+        self.problem(f"{where}{self.step_key} is not an integer{within}: {shown(value)}")
         return None
 
     def time_s(self, value: object, where: str) -> float | None:

@@ -80,6 +80,7 @@ class _Table:
         self.numbers = dict.fromkeys(header, 0)
         self.others = dict.fromkeys(header, 0)
         self.first_other: dict[str, tuple[str, int]] = {}
+        self.own = {reader.step_key, *_OWN}
         for index, name in enumerate(header):
             if name and name in header[:index]:
                 reader.problem(f"there are two columns {shown(name)}; the first is taken")
@@ -119,11 +120,12 @@ class _Table:
             return
         across = list(zip(*some, strict=True))
         found = {name: self._numbers(name, across[index], line) for index, name in self.columns}
-        columns = {self.reader.name(name): column for name, column in found.items() if name not in _OWN}
+        columns = {self.reader.name(name): column for name, column in found.items() if name not in self.own}
         columns.pop("", None)
         columns = {name: column for name, column in columns.items() if any(cell is not None for cell in column)}
         nothing: list[Number | None] = [None] * len(some)
-        steps, times = found.get("step", nothing), found.get("time_s", nothing)
+        steps, times = found.get(self.reader.step_key, nothing), found.get("time_s", nothing)
+        self.reader.had_step = self.reader.had_step or steps is not nothing
         plain = set(map(type, steps)) <= {int, type(None)} and all(t is None or t - t == 0 for t in times)
         if plain and any(None not in column for column in columns.values()):
             floats = [None if time is None else float(time) for time in times]
@@ -167,7 +169,7 @@ class _Table:
                 continue
             cell, line = self.first_other[name]
             self.reader.texts.setdefault(normal_name(name), f"{shown(cell)} in line {line}")
-            if self.numbers[name] or name in _OWN or is_numeral(cell):
+            if self.numbers[name] or name in self.own or is_numeral(cell):
                 count = self.others[name]
                 cells = counted(count, "cell is not a number", "cells are not numbers")
                 hint = ": numbers are read as 1234.5" if is_numeral(cell) else ""

@@ -15,6 +15,7 @@ from gitexp.spec.catalogue import (
     location,
     region,
 )
+from gitexp.spec.outputs import outputs
 from gitexp.text.bounded import load_checked
 from gitexp.text.schema import (
     Each,
@@ -87,6 +88,7 @@ class Config(NamedTuple):
     branch: str = BRANCH
     policy: Policy = Policy()
     goal: Mapping[str, str] = MappingProxyType({})  # metric → max | min; the lowest layer of every recipe
+    outputs: tuple[str, ...] = ()  # [run] outputs of every recipe that says nothing of its own, and of commands
     datasets: Mapping[str, DatasetRef] = MappingProxyType({})
     remotes: Mapping[str, RemoteSettings] = MappingProxyType({})  # in the order in which they stand
     catalogue: str | None = None  # another file with [datasets.NAME] tables, relative to the root
@@ -105,6 +107,7 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
         branch=table.get("branch", BRANCH),
         policy=Policy(**policy),
         goal=table.get("metrics", {}).get("goal", {}),
+        outputs=tuple(table.get("run", {}).get("outputs", ())),
         datasets=load_catalogue(table.get("datasets", {})),
         remotes={name: RemoteSettings(name, **entry) for name, entry in table.get("remotes", {}).items()},
         catalogue=table.get("catalogue"),
@@ -233,6 +236,7 @@ _SHAPE: Shape = {
         "imports": _imports,
     },
     "metrics": {"goal": GOALS},
+    "run": {"outputs": outputs},
     "catalogue": location,
     "datasets": anything,  # spec/catalogue.py knows better
     "remotes": Each(

@@ -17,6 +17,7 @@ from gitexp.spec.recipe_merge import SOURCES, Merged, Origin, nearest
 from gitexp.spec.recipe_shape import OWN, REMARKS
 from gitexp.text.schema import KeyPath, dotted, escaped, leaves, near, spell, split_key
 
+OUTPUT = "$GITEXP_OUTPUT"
 EXAMPLE = 'command = ["python", "train.py"]'
 
 
@@ -33,6 +34,8 @@ class Recipe(NamedTuple):
     timeout_s: float | None
     data: Mapping[str, DatasetRef]
     metrics: MetricRules
+    env: Mapping[str, str] = {}  # variables that it sets for the program
+    outputs: tuple[str, ...] = ()  # what the program writes and the record keeps, relative to its working folder
     argv: tuple[str, ...] | None = None  # of `run -- CMD`: as typed, bytes that are not UTF-8 included
 
     @property
@@ -64,7 +67,8 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
         return None
     _compact_data(merged)
     in_order = ordered(values)
-    timeout = values.get("run", {}).get("timeout")
+    run = values.get("run", {})
+    timeout = run.get("timeout")
     return Recipe(
         name=name,
         path=path,
@@ -76,15 +80,21 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
         timeout_s=None if timeout is None else parse_duration(timeout),
         data=found,
         metrics=metric_rules(values, named=_named(own, values, made_of_components=not command)),
+        env=run.get("env", {}),
+        outputs=tuple(run.get("outputs", ())),
     )
 
 
-def program_argv(recipe: Recipe, *, data_paths: Mapping[str, str]) -> tuple[str, ...]:
-    """The argv to execute. `data_paths` gives each dataset's place, as the program is to see it."""
+def program_argv(recipe: Recipe, *, data_paths: Mapping[str, str], output: str = OUTPUT) -> tuple[str, ...]:
+    """The argv to execute. `data_paths` gives each dataset's place, as the program is to see it.
+
+    `output`: the folder of the run's own that {output} stands for; while nobody knows it, the variable that will.
+    """
     if recipe.argv is not None:
         return recipe.argv
     argv: list[str] = []
-    for element in fill(recipe.command, values=recipe.values, seed=recipe.seed, data_paths=data_paths):
+    values = {"output": output, **recipe.values}
+    for element in fill(recipe.command, values=values, seed=recipe.seed, data_paths=data_paths):
         assert not isinstance(element, Misplaced), "resolve has filled every element once"
         argv += element
     return tuple(argv)
@@ -248,7 +258,7 @@ def _check_summary(merged: Merged) -> None:
 
 def _check_command(merged: Merged, command: list[str]) -> None:
     """Fill every placeholder once, with any path for a dataset, so that it cannot fail when the run starts."""
-    values = merged.values
+    values = {"output": OUTPUT, **merged.values}
     paths = dict.fromkeys(values.get("data", {}), "path")
     argv: list[str] = []
     misplaced = False

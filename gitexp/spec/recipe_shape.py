@@ -7,6 +7,7 @@ from typing import Any
 
 from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
 from gitexp.spec.config import GOALS, duration, metric_name, size
+from gitexp.spec.outputs import outputs
 from gitexp.text.schema import (
     Each,
     Either,
@@ -50,9 +51,17 @@ def _pattern(value: Any) -> str | None:
         compiled = re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         return f"not a regular expression: {error}, in {spell(value)}"
-    if compiled.groups == 0:
+    if compiled.groups - ("step" in compiled.groupindex) < 1:
         return f"expected a group around the number, such as 'loss: (\\S+)', got {spell(value)}"
     return None
+
+
+def _variable(value: Any) -> str | None:
+    return text(value) or ("a variable cannot hold a NUL character" if "\0" in value else None)
+
+
+def _variable_name(name: str) -> str | None:
+    return None if name and "=" not in name and "\0" not in name else f"{spell(name)} is no variable's name"
 
 
 def _range_key(key: str) -> str | None:
@@ -82,7 +91,14 @@ OWN: Mapping[str, Any] = {
     "seed": integer,
     "about": dict.fromkeys(ABOUT, text),
     "why": Each(text),
-    "run": {"command": _command, "timeout": duration, "python": text},
+    "run": {
+        "command": _command,
+        "timeout": duration,
+        "python": text,
+        "env": Each(_variable, name=_variable_name),
+        "outputs": outputs,
+        "old_outputs": one_of("keep", "clear", "version"),
+    },
     "data": Each(
         Either(location, {"path": location, "url": source_url, "name": dataset_name, "digest": pinned_digest}),
         name=dataset_name,
@@ -91,6 +107,7 @@ OWN: Mapping[str, Any] = {
         "files": _files,
         "output": Each(_pattern, name=metric_name),
         "goal": GOALS,
+        "step": text,
         "monitor": monitored,
         "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
     },

@@ -18,6 +18,9 @@ CONFIG_TEMPLATE = """\
 [metrics]
 # goal = { "val.acc" = "max" }  # which way is better; a recipe's own [metrics] goal wins
 
+[run]
+# outputs = []                  # ["out/", "*.ckpt"]: kept as artifacts of every run, and no change of the tree's
+
 # [datasets.digits]             # a name that recipes may use in [data]
 # path = "data/digits.csv.gz"
 # digest = "xxh128:…"           # refuse runs on anything else; `gitexp data pin digits` writes it

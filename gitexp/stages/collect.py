@@ -79,10 +79,11 @@ class _Told:
         self.notes: list[str] = []
         self.looked_in: list[str] = []
         self.texts: dict[str, str] = {}  # metrics that came as text: which, and where
+        self.had_step = False  # whether a file had the column that is the step
         self.said_of: set[str] = set()  # metrics whose pattern matched something that is no number
 
-    def reader(self, source: str, *, strict: bool = False) -> Reader:
-        return Reader(source, strict=strict, completed=self.completed)
+    def reader(self, source: str) -> Reader:
+        return Reader(source, completed=self.completed, step=self.rules.step or "step")
 
     def others_with(self, path: Path) -> list[str]:
         """The runs that may have written to this file too."""
@@ -153,7 +154,7 @@ def _earlier(folder: str, told: _Told) -> Iterator[tuple[int, Block]]:
 def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
     """What the program logged, or the worker found in its output."""
     spoken = _SPOKEN[name]
-    reader = told.reader(spoken, strict=True)
+    reader = Reader(spoken, strict=True, completed=told.completed)
     try:
         fd, info = open_regular(Path(folder, name))
         with open(fd, "rb") as file:
@@ -229,6 +230,7 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
         yield from read_metric_file(reader, file, name=name, start=start)
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
+    told.had_step = told.had_step or reader.had_step
     told.heard(reader, name)
 
 
@@ -313,6 +315,9 @@ def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told) -> Iter
     if not told.completed and not history.rows:
         return  # it did not come so far
     where = ", ".join(told.looked_in)
+    if rules.step and not told.had_step:
+        files = ", ".join(name for name in told.looked_in if name not in _SPOKEN.values())
+        yield f"no column {rules.step}, which [metrics] step names; looked in {files or 'no file: [metrics] files'}"
     for name in dict.fromkeys(rules.named):
         if name in history.tallies or name in told.said_of:
             continue

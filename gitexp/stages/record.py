@@ -311,7 +311,7 @@ def describe_run(
         message=printable(redact_text(submission.message)) or None if submission.message else None,
         job=submission.job,
         defects=tuple(defects),
-        notes=results.notes,
+        notes=(*submission.notes, *results.notes),
         summary=results.judged,
         code=code,
         gitexp=recorder,

@@ -6,12 +6,13 @@ Reads recipe files, and nothing else: no environment, no data, no git.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
+from gitexp.record.written import OWN as OWN_FILES
 from gitexp.spec.config import Config
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe, finish
@@ -34,6 +35,15 @@ LAUNCHERS = frozenset((
 # fmt: on
 
 
+class Said(NamedTuple):
+    """What options say of a program beside its recipe, each as it was typed."""
+
+    metrics: Sequence[str] = ()  # NAME=REGEX
+    files: Sequence[str] = ()  # metric files
+    data: Sequence[str] = ()  # NAME=PATH, relative to where it was typed
+    outputs: Sequence[str] = ()
+
+
 class Request(NamedTuple):
     """What the user asked for: a recipe, or a command as it stands."""
 
@@ -41,8 +51,10 @@ class Request(NamedTuple):
     recipe: str | None = None
     command: tuple[str, ...] = ()  # of `gitexp run -- CMD…`, where there is no recipe
     overrides: Sequence[str] = ()
+    said: Said = Said()
     seed: int | None = None
     timeout: str | None = None
+    environ: Mapping[str, str] = {}  # from which `[run] env = [NAME, …]` takes its values
     smoke: bool = False  # on a few samples, of a recipe that is made of components
 
 
@@ -51,23 +63,23 @@ def resolve(request: Request, *, root: Path, config: Config) -> Recipe:
 
     Of a command: one that means its argv, whose bytes that are not UTF-8 are shown escaped.
     """
-    merged = _with_goals(config)
+    merged = _of_the_lab(config)
     if request.recipe is None:
-        return _command(request, merged, config)
+        return _command(request, merged, config, root=root)
     path = find_recipe(request.recipe, root=root, cwd=request.cwd)
     shown = path.relative_to(root).as_posix()
     name = (path.parent.name if path.name == FILE else path.stem) or root.name
     if not name.isprintable() or name != name.strip():
         raise Refused(f"{escaped(shown)}: a recipe's name is shown in every log; this one has unprintable characters")
-    complete = _add_file(merged, path, root=root, above=())
-    return _resolved(merged, name, shown, request, config, complete=complete)
+    complete = _add_file(merged, path, root=root, above=(), environ=request.environ)
+    return _resolved(merged, name, shown, request, config, root=root, complete=complete)
 
 
-def _command(request: Request, merged: Merged, config: Config) -> Recipe:
+def _command(request: Request, merged: Merged, config: Config, *, root: Path) -> Recipe:
     argv = request.command
     recorded = [escape(arg.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")) for arg in argv]
     merged.add({"run": {"command": recorded}}, Origin("command line"))
-    found = _resolved(merged, command_name(argv, cwd=request.cwd), None, request, config, complete=True)
+    found = _resolved(merged, command_name(argv, cwd=request.cwd), None, request, config, root=root, complete=True)
     return found._replace(argv=argv) if found.command == tuple(recorded) else found
 
 
@@ -92,11 +104,12 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
     return recipe
 
 
-def _with_goals(config: Config) -> Merged:
+def _of_the_lab(config: Config) -> Merged:
     merged = Merged(config.datasets)
-    if config.goal:
+    if config.goal or config.outputs:
         merged.lab = Origin(config.where, config.text)
-        merged.add({"metrics": {"goal": config.goal}}, merged.lab)
+        goals = {"metrics": {"goal": config.goal}} if config.goal else {}
+        merged.add({**goals, **({"run": {"outputs": list(config.outputs)}} if config.outputs else {})}, merged.lab)
     return merged
 
 
@@ -107,11 +120,13 @@ def _resolved(
     request: Request,
     config: Config,
     *,
+    root: Path,
     complete: bool,
 ) -> Recipe:
     """Lay the flags over the files and check the whole. `complete`: all were read, so a missing key is missing."""
     for typed in request.overrides:
         merged.override(typed, known_keys=complete)
+    _said(merged, request, root=root)
     _flag(merged, ("seed",), request.seed)
     _flag(merged, ("run", "timeout"), request.timeout)
     recipe = finish(merged, name=name, path=path, datasets=config.datasets) if complete else None
@@ -130,10 +145,42 @@ def _flag(merged: Merged, path: KeyPath, value: int | str | None) -> None:
     merged.add({path[0]: {path[1]: value} if path[1:] else value}, origin)
 
 
+def _said(merged: Merged, request: Request, *, root: Path) -> None:
+    """Lay what options name over what is there: lists grow, and a name that is there gets what was typed."""
+    said, folder = request.said, root if request.recipe is not None else request.cwd
+
+    def from_folder(typed: str) -> str:
+        """As the program will see it."""
+        if folder == request.cwd:
+            return typed
+        return os.path.relpath(request.cwd / typed, folder) + "/" * typed.endswith("/")
+
+    for option, texts, path in (("--metric", said.metrics, ("metrics", "output")), ("--data", said.data, ("data",))):
+        for text in texts:
+            name, _, value = text.partition("=")
+            if not (name and value):
+                what = "NAME=REGEX, such as loss='loss (\\S+)'" if option == "--metric" else "NAME=PATH"
+                merged.complain(Origin(option), (), f"expected {what}, got {escaped(text)}")
+                continue
+            if option == "--data" and "://" not in value and value not in merged.catalogue:
+                value = value if os.path.isabs(value) else os.path.relpath(request.cwd / value, root)  # noqa: PTH117
+            layer: Any = {name: value}
+            for part in reversed(path):
+                layer = {part: layer}
+            merged.add(layer, Origin(option))
+    files = [name if name.startswith(OWN_FILES) else from_folder(name) for name in said.files]
+    outputs = list(map(from_folder, said.outputs))
+    for option, more, at in (("--metrics", files, ("metrics", "files")), ("--save", outputs, ("run", "outputs"))):
+        if more:
+            before = merged.value(at)
+            together = dict.fromkeys([*(before if isinstance(before, list) else ()), *more])
+            merged.add({at[0]: {at[1]: list(together)}}, Origin(option))
+
+
 # ---- files
 
 
-def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]) -> bool:
+def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...], environ: Mapping[str, str]) -> bool:
     """Lay a recipe file over what is there, its bases first. False when a file of it is no TOML."""
     shown = path.relative_to(root).as_posix()
     text = read_text(root, shown)
@@ -155,7 +202,10 @@ def _add_file(merged: Merged, path: Path, *, root: Path, above: tuple[Path, ...]
             merged.complain(origin, ("extends", str(index)), complaint)
             complete = False
         else:
-            complete &= _add_file(merged, base, root=root, above=(*above, path))
+            complete &= _add_file(merged, base, root=root, above=(*above, path), environ=environ)
+    run = table.get("run")
+    if isinstance(run, dict) and isinstance(run.get("env"), list):  # names: the record has what they were
+        run["env"] = {name: environ[name] for name in run["env"] if isinstance(name, str) and name in environ}
     merged.add(table, origin)
     return complete
 

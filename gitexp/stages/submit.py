@@ -20,7 +20,7 @@ from gitexp.record.identity import Code, RunId, as_plain, new_run_id
 from gitexp.record.manifest import dataset_digest
 from gitexp.record.written import OWN, Written, matches, note, path_of
 from gitexp.regularfile import open_regular
-from gitexp.spec.recipe import Recipe
+from gitexp.spec.recipe import OUTPUT, Recipe, program_argv
 
 if TYPE_CHECKING:
     from gitexp.datasets.ready import Dataset
@@ -69,6 +69,8 @@ def submit(
     message: str | None,
     streams: Streams,
     env: Mapping[str, str],
+    outputs: Mapping[str, Written],
+    notes: tuple[str, ...],
 ) -> Submitted:
     """Write recipe, data, job and, last, submit.json, which is kept in memory too.
 
@@ -84,6 +86,8 @@ def submit(
         code=code,
         code_tree=code_tree,
         metric_files=noted,
+        outputs=outputs,
+        notes=notes,
         metric_patterns=tuple(str(cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)
@@ -197,15 +201,23 @@ def _job(submitted: Submitted, checked: Checked, *, streams: Streams, env: Mappi
     return {
         "format": runfolder.FORMAT,
         "id": submitted.id,
-        "argv": list(checked.argv),
+        "argv": list(_argv(submitted, checked)),
         "cwd": str(checked.cwd),
-        "env": program_env(submitted.folder, submitted.id, recipe, checked.datasets) | dict(env),
+        "env": {**recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env},
         "timeout_s": recipe.timeout_s,
         "patterns": dict(recipe.metrics.output),
         **streams._asdict(),
         "umask": users_umask(),
         "probe": {"variables": list(checked.config.policy.variables)},
     }
+
+
+def _argv(submitted: Submitted, checked: Checked) -> tuple[str, ...]:
+    """What is executed: the run's own folder is known by now."""
+    if not any(OUTPUT in word for word in checked.argv) or checked.recipe.argv is not None:
+        return checked.argv
+    paths = {name: one.path_from(checked.surveyed.repo.root) for name, one in checked.datasets.items()}
+    return program_argv(checked.recipe, data_paths=paths, output=str(submitted.folder / runfolder.SAVED))
 
 
 def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str, Dataset]) -> dict[str, str]:

@@ -57,22 +57,29 @@ class Matches:
 
     def _line(self, raw: bytes, time_s: float, *, torn: bool = False) -> None:
         line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
-        values: dict[str, float] = {}
+        rows: dict[int | None, dict[str, float]] = {}  # by step
         for metric, pattern in self._patterns.items():
             match = pattern.search(line)
             if match is None:
                 continue
-            text = next((group for group in match.groups() if group is not None), match.group())
-            value = _number(text)
+            own = pattern.groupindex.get("step")
+            groups = (group for at, group in enumerate(match.groups(), 1) if group is not None and at != own)
+            text = next(groups, match.group())
+            value, step = _number(text), _number(match.group(own) or "") if own else None
             if value is None:
                 self._problem(metric, f"{metric}: {text[:80]!r} is not a number, in the line {line[:200]!r}")
-            else:
-                values[metric] = value
-        if values and torn:
+                continue
+            if own and (step is None or not step.is_integer()):
+                said = f"the step {str(match.group(own))[:80]!r} is no whole number, in the line {line[:200]!r}"
+                self._problem(f"{metric} step", f"{metric}: {said}")
+                step = None
+            rows.setdefault(None if step is None else int(step), {})[metric] = value
+        if rows and torn:
             last = f"the last line of the output, {line[:200]!r}, has no line feed and may be torn: it was left out"
-            self._write({"problem": f"{', '.join(values)}: {last}"})
-        elif values:
-            self._write({"time_s": round(time_s, 3), **values})
+            self._write({"problem": f"{', '.join(name for row in rows.values() for name in row)}: {last}"})
+            return
+        for at, values in rows.items():
+            self._write({"time_s": round(time_s, 3), **({} if at is None else {"step": at}), **values})
 
     def _problem(self, metric: str, text: str) -> None:
         if metric not in self._complained:

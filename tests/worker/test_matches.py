@@ -20,6 +20,24 @@ def test_each_line_that_matches_is_a_row_and_its_step_is_not_guessed(tmp_path: P
     assert rows == [{"time_s": 1.5, "loss": 0.5}, {"time_s": 1.5, "loss": 0.25}]
 
 
+def test_a_step_is_what_the_group_of_that_name_says(tmp_path: Path) -> None:
+    patterns = {"val": r"step (?P<step>\d+).*val loss (\S+)", "train": r"step .*train loss (\S+),", "it": r"iter (\d+)"}
+    rows = matched(tmp_path, patterns, b"iter 2\nstep 20: train loss 4.1, val loss 4.2\n")
+    assert rows == [
+        {"time_s": 1.5, "it": 2.0},
+        {"time_s": 1.5, "step": 20, "val": 4.2},
+        {"time_s": 1.5, "train": 4.1},
+    ]
+
+
+def test_a_step_that_is_no_whole_number_is_a_problem_and_the_value_stays(tmp_path: Path) -> None:
+    rows = matched(tmp_path, {"loss": r"epoch (?P<step>\S+) loss (\S+)"}, b"epoch 0.5 loss 1\n")
+    assert rows == [
+        {"problem": "loss: the step '0.5' is no whole number, in the line 'epoch 0.5 loss 1'"},
+        {"time_s": 1.5, "loss": 1.0},
+    ]
+
+
 def test_metrics_of_one_line_share_a_row(tmp_path: Path) -> None:
     patterns = {"loss": r"loss=(\S+)", "acc": r"acc=(\S+)"}
     rows = matched(tmp_path, patterns, b"loss=1 acc=2\nloss=3\nloss=4 acc=5\n")

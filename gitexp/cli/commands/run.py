@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key; +KEY=VALUE adds one."
 )
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=REGEX", help="A metric that the program prints.")
+@click.option("--metrics", "files", multiple=True, metavar="FILE", help="A metric file that it writes, or a pattern.")
+@click.option("--data", multiple=True, metavar="NAME=PATH", help="A dataset that it reads; {data.NAME} in a recipe.")
+@click.option("--save", "outputs", multiple=True, metavar="PATH", help="Outputs to keep: a file, folder or pattern.")
 @click.option("-m", "--message", help="Why this run; kept in its commit.")
 @click.option("--seed", type=int, metavar="N", help="The run's seed: {seed}, GITEXP_SEED, `seed` of the recipe.")
 @click.option("--timeout", metavar="TIME", help="Stop the program after this long: 90s, 15m, 2h.")
@@ -36,6 +40,10 @@ def command(
     ctx: click.Context,
     words: tuple[str, ...],
     overrides: tuple[str, ...],
+    metrics: tuple[str, ...],
+    files: tuple[str, ...],
+    data: tuple[str, ...],
+    outputs: tuple[str, ...],
     message: str | None,
     seed: int | None,
     timeout: str | None,
@@ -52,6 +60,7 @@ def command(
     \b
     gitexp run digits-mlp -s optimizer.lr=0.02 -m "twice the rate"
     gitexp run -- python train.py --epochs 3
+    gitexp run --metric loss='loss (\\S+)' --data train=data.csv --save out/ -- python train.py
     """
     after_dashes = _stood_after_dashes(words)
     if not words:
@@ -61,15 +70,17 @@ def command(
     survey = Survey(Path.cwd(), records=not dry_run)  # git looks at the tree while Python loads what comes next
     from gitexp.errors import before_anything_runs
     from gitexp.pipelines.run import check
-    from gitexp.stages.resolve import Request
+    from gitexp.stages.resolve import Request, Said
 
     request = Request(
         cwd=Path.cwd(),
         recipe=None if after_dashes else words[0],
         command=words if after_dashes else (),
         overrides=overrides,
+        said=Said(metrics, files, data, outputs),
         seed=seed,
         timeout=timeout,
+        environ=os.environ,
         smoke=smoke,
     )
     with before_anything_runs():
