@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,12 +22,12 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runtable import STATUS_STYLE, key_in_words
+from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.compare import Comparison, DataChange
-from gitexp.history.inputs import KeyChange
+from gitexp.history.inputs import COMMAND, KeyChange
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Digest
@@ -45,6 +44,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: S
         _sides(rows, on=on),
         _verdict(found, on=on),
         _code(a, b, found.code, on=on),
+        _arguments(found, on=on),
         _recipe(a, b, found, on=on),
         _data(found, on=on),
         _environment(found, on=on),
@@ -135,40 +135,56 @@ def _name(run: Run) -> str:
     return run.record.id[:SHOWN] if run.record else run.commit[:10]
 
 
+def _arguments(found: Comparison, *, on: Screen) -> str:
+    """What differs between the command lines."""
+    if not found.arguments:
+        return ""
+    names = {change.name: argument_name(change.name) for change in found.arguments}
+    return heading("arguments", on=on) + _changes(
+        [
+            KeyChange(names[c.name] or "(no option)", *(c.spelled if c.of_flags else (c.a, c.b)), None)
+            for c in found.arguments
+        ],
+        on=on,
+    )
+
+
 def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
-    if not found.recipe:
-        return heading("recipe", "identical", on=on)
-    same = a.record is not None and b.record is not None and a.record.recipe == b.record.recipe
-    rows, long = [], {}
-    shown = found.recipe[:NAMED]
+    changes = [c for c in found.recipe if c.key != COMMAND or not found.arguments]
+    if not changes:
+        return "" if found.arguments else heading("recipe", "identical", on=on)
+    # Between two recipes, everything differs, and reasons would bury it.
+    if a.record is None or b.record is None or a.record.recipe != b.record.recipe:
+        changes = [c._replace(why=None) for c in changes]
+    return heading("recipe", on=on) + _changes(changes, on=on)
+
+
+def _changes(changes: Sequence[KeyChange], *, on: Screen) -> str:
+    """Names with both values side by side, or below each other where they are long."""
+    rows, long = [], []
+    shown = changes[:NAMED]
     room = (on.width - 7 - max(len(c.key) for c in shown)) // 2 if on.width is not None else SIDE_BY_SIDE
     for c in shown:
         old, new = _two(c.a, c.b)
         if (text_width(old.text) > room and text_width(new.text) > room // 2) or text_width(new.text) > room:
-            long[c.key] = _below_each_other(c, on=on)
+            long.append(_below_each_other(c, on=on))
             old, new = Cell(""), Cell("")
+        else:
+            long.append("")
         rows.append([Cell(safe(c.key[:VALUE_LIMIT])), old, Cell("→" if old.text else "", "dim"), new])
     columns = [Column("", least=20), Column("", least=12), Column(""), Column("", least=12)]
-    text = heading("recipe", on=on)
-    for line, change in zip(table(columns, rows, on=on, indent="  ").splitlines(), shown, strict=True):
-        text += f"{line}\n{long.get(change.key, '')}"
-        if change.why and same:  # between two recipes, everything differs, and reasons would bury it
-            text += wrap(safe(change.why[: 2 * VALUE_LIMIT]), on=on, indent="      ", style="dim")
-    return text + rest_of(len(found.recipe) - NAMED)
+    text = ""
+    for line, below, c in zip(table(columns, rows, on=on, indent="  ").splitlines(), long, shown, strict=True):
+        text += f"{line}\n{below}"
+        if c.why:
+            text += wrap(safe(c.why[: 2 * VALUE_LIMIT]), on=on, indent="      ", style="dim")
+    return text + rest_of(len(changes) - NAMED)
 
 
 def _below_each_other(change: KeyChange, *, on: Screen) -> str:
-    """Two long values as a diff has them; of command lines, first what changed."""
+    """Two long values as a diff has them."""
     text = ""
-    if change.key == "run.command" and isinstance(change.a, list) and isinstance(change.b, list):
-        old, new = (shlex.join(map(str, argv)) for argv in (change.a, change.b))
-        words = ", ".join(key_in_words(change, whole_keys=True, limit=40))
-        if len(words) * 2 < len(old) + len(new):
-            text = wrap(words, on=on, indent="      ")
-        sides = safe(old[:VALUE_LIMIT]), safe(new[:VALUE_LIMIT])
-    else:
-        sides = value(change.a), value(change.b)
-    for sign, style, side in (("-", "red", sides[0]), ("+", "green", sides[1])):
+    for sign, style, side in (("-", "red", value(change.a)), ("+", "green", value(change.b))):
         first, *rest = wrap(side, on=on, indent="      ").splitlines()
         text += "".join(on.paint(part, style) + "\n" for part in (f"    {sign}{first[5:]}", *rest))
     return text

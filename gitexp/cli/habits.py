@@ -166,7 +166,7 @@ def _key(name: str, keys: Iterable[str]) -> str | None:
 def no_such_command(args: Sequence[str], table: Mapping[str, str]) -> UsageError | None:
     """For words that begin with no command of gitexp: the line that was meant. None where nobody can say."""
     from gitexp.executors.startable import meant
-    from gitexp.stages.resolve import LAUNCHERS
+    from gitexp.record.arguments import LAUNCHERS
 
     first, *rest = args
     what = f"'{first}' is not a gitexp command"

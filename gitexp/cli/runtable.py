@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from gitexp.cli.opened import Opened
@@ -10,9 +10,10 @@ from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, 
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order
-from gitexp.history.inputs import Inputs, KeyChange, argument_changes
+from gitexp.history.inputs import COMMAND, Inputs
 from gitexp.history.read import INPUTS, Run, read_run
 from gitexp.history.select import SHOWN
+from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange
 from gitexp.record.metrics import foremost, goal_of
 
 STATUS_STYLE = {
@@ -25,6 +26,7 @@ FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
 LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
+BRIEF = 16  # characters of a value that changed
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
@@ -200,11 +202,14 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
 
 
 def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
-    """`optimizer.lr 0.01→0.02` (or `lr 0.01→0.02`), `--lr 1→2`, `code`, `data digits`, `packages`: what differs."""
+    """`optimizer.lr 0.01→0.02` (or `lr 0.01→0.02`), `with --amp`, `code`, `data digits`, `packages`: what differs."""
     inputs = Inputs(before, run)
+    words = [argument_in_words(change) for change in inputs.arguments]
     keys = [c for c in inputs.recipe if not c.key.startswith("data.")]
     keys.sort(key=lambda change: change.key.startswith("space."))  # ranges changed no number of this run
-    words = [word for c in keys for word in key_in_words(c, whole_keys=whole_keys)]
+    for c in keys:
+        if c.key != COMMAND or not words:
+            words.append(f"{safe(c.key if whole_keys else c.key.rpartition('.')[2])} {_both(c.a, c.b)}")
     if len(words) > CHANGED_KEPT:
         words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
     if not inputs.same_code:
@@ -227,33 +232,40 @@ def _environment_in_words(found: Mapping[str, object] | None, *, alone: bool) ->
     return packages + (["environment"] if found.keys() - {"packages"} else [])
 
 
-def key_in_words(change: KeyChange, *, whole_keys: bool, limit: int = 16) -> Iterator[str]:
-    """A changed key of a recipe in a few words; of a command line, a few for each argument."""
-    if change.key != "run.command" or not isinstance(change.a, list) or not isinstance(change.b, list):
-        name = safe(change.key if whole_keys else change.key.rpartition(".")[2])
-        yield f"{name} {_both(change.a, change.b, limit)}"
-        return
-    for option, old, new in argument_changes(change.a, change.b):
-        if old is None or new is None:
-            yield f"with {_brief(new, limit)}" if old is None else f"without {_brief(old, limit)}"
-        else:
-            yield f"{safe(option)} {_both(old, new, limit)}".lstrip()
+def argument_in_words(change: ArgumentChange) -> str:
+    """`lr 0.1→0.3`, `with --amp`, `script train.py→tune.py`."""
+    old, new = change.spelled
+    if change.name == ORDER:
+        return "another order of arguments"
+    if old is None or new is None:
+        return f"with {_brief(new)}" if old is None else f"without {_brief(old)}"
+    if change.of_flags:
+        return f"{_brief(old)}→{_brief(new)}"
+    name = safe(argument_name(change.name))
+    if change.name in (PROGRAM, SCRIPT):
+        return f"{name} {_end(change.a)}→{_end(change.b)}"
+    return f"{name} {_both(change.a, change.b)}".lstrip()
 
 
-def _both(old: object, new: object, limit: int) -> str:
-    shown = _brief(old, limit), _brief(new, limit)
+def argument_name(name: str) -> str:
+    """`lr` of --lr and of -s lr."""
+    return name.rpartition(" ")[2].removeprefix("--")
+
+
+def _both(old: object, new: object) -> str:
+    shown = _brief(old), _brief(new)
     if shown[0] == shown[1]:  # long, and alike at their beginnings: then their ends tell them apart
-        shown = _end(old, limit), _end(new, limit)
+        shown = _end(old), _end(new)
     return f"{shown[0]}→{shown[1]}"
 
 
-def _brief(thing: object, limit: int) -> str:
-    return "none" if thing is None else cut(value(thing, limit=limit), limit)
+def _brief(thing: object) -> str:
+    return "none" if thing is None else cut(value(thing, limit=BRIEF), BRIEF)
 
 
-def _end(thing: object, limit: int) -> str:
+def _end(thing: object) -> str:
     text = value(thing)
-    return text if len(text) <= limit else f"…{text[1 - limit :]}"
+    return text if len(text) <= BRIEF else f"…{text[1 - BRIEF :]}"
 
 
 def summarise_recipes(rows: Sequence[Row]) -> dict[str, dict[str, float | int]]:

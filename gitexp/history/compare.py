@@ -15,6 +15,7 @@ from gitexp.git.repo import Repo
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
 from gitexp.history.read import Run, manifest_parts
+from gitexp.record.arguments import ArgumentChange
 from gitexp.record.metrics import goal_of, is_setting
 from gitexp.text.bounded import Unreadable
 
@@ -70,6 +71,7 @@ class Comparison(NamedTuple):
 
     code: CodeChange
     recipe: tuple[KeyChange, ...]
+    arguments: tuple[ArgumentChange, ...]  # where the command lines differ, if that is told
     data: tuple[DataChange, ...]
     environment: Mapping[str, Any] | None
     metrics: tuple[MetricChange, ...]
@@ -112,6 +114,7 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
     found = Comparison(
         code=code,
         recipe=inputs.recipe,
+        arguments=inputs.arguments,
         data=data,
         environment=inputs.environment,
         metrics=metrics,

@@ -1,15 +1,17 @@
 """What went into two runs, and whether it was the same: the one place that decides it.
 
 Code, recipe, data by digest and rows of splits, the seed, and whether it was a smoke run; the environment beside them.
+Command lines are compared argument by argument, in any order.
 What was not looked at is not recorded, and never the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.record.arguments import ArgumentChange, argument_changes
 from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     Stated = tuple[Mapping[str, SplitRows], Mapping[str, DatasetRecord]]
 
 TRAIN = "train"
+COMMAND = "run.command"
 
 
 class KeyChange(NamedTuple):
@@ -56,6 +59,14 @@ class Inputs:
             return ()
         old, new, why = a.recipe_values, b.recipe_values, {**a.why, **b.why}
         return tuple(KeyChange(key, old.get(key), new.get(key), why.get(key)) for key in other_values(old, new))
+
+    @cached_property
+    def arguments(self) -> tuple[ArgumentChange, ...]:
+        """How the command lines differ, argument by argument; nothing where one recipe has none."""
+        command = next((change for change in self.recipe if change.key == COMMAND), None)
+        if command is None or not is_command(command.a) or not is_command(command.b):
+            return ()
+        return tuple(argument_changes(command.a, command.b))
 
     @cached_property
     def data(self) -> Mapping[str, str]:
@@ -134,36 +145,17 @@ def other_data(run: Run, data: Mapping[str, DatasetRecord]) -> list[str]:
 
 def other_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The keys, of recipes by dotted key, whose values differ: the new one's first."""
-    return [key for key in dict.fromkeys([*new, *old]) if not _equal(old.get(key), new.get(key))]
+    both = ((key, old.get(key), new.get(key)) for key in dict.fromkeys([*new, *old]))
+    return [key for key, a, b in both if not _equal(a, b) and not (key == COMMAND and _means_the_same(a, b))]
 
 
-def argument_changes(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[str, Any, Any]]:
-    """Where two command lines differ: the option in front of it or "", what was there, what is there now.
-
-    None: nothing. Arguments that moved are not followed: between the first and the last that differ, lines of unequal
-    length count as one difference.
-    """
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    same = zip(reversed(a[start:]), reversed(b[start:]), strict=False)
-    end = next((i for i, (x, y) in enumerate(same) if x != y), min(len(a), len(b)) - start)
-    old, new = a[start : len(a) - end], b[start : len(b) - end]
-    if len(old) != len(new):
-        before = "" if start == 0 or not old or not new else _option(a[start - 1])
-        return [(before, " ".join(map(str, old)) or None, " ".join(map(str, new)) or None)]
-    found = []
-    for at, (x, y) in enumerate(zip(old, new, strict=True), start):
-        if x != y:
-            name, _, one = str(x).partition("=")
-            other_name, _, other = str(y).partition("=")
-            if name == other_name and name.startswith("-"):
-                found.append((name, one, other))
-            else:
-                found.append((_option(a[at - 1]) if at and a[at - 1] == b[at - 1] else "", x, y))
-    return found
+def _means_the_same(a: Any, b: Any) -> bool:
+    return is_command(a) and is_command(b) and not argument_changes(a, b)
 
 
-def _option(argument: Any) -> str:
-    return argument if isinstance(argument, str) and argument.startswith("-") and "=" not in argument else ""
+def is_command(value: Any) -> bool:
+    """Whether it is an array of strings: a record may hold anything."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _data_states(a: Mapping[str, DatasetRecord], b: Mapping[str, DatasetRecord]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
+from gitexp.record.arguments import LAUNCHERS
 from gitexp.record.written import OWN as OWN_FILES
 from gitexp.spec.config import Config
 from gitexp.spec.placeholders import escape
@@ -23,16 +24,6 @@ from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, spell
 FOLDER = "recipes"
 FILE = "recipe.toml"
 LISTED = 20
-
-# Programs that only start another one: the run is named after the first file among their arguments.
-# fmt: off
-LAUNCHERS = frozenset((
-    "python", "pypy", "sh", "bash", "dash", "zsh", "ksh", "fish", "node", "deno", "bun", "ruby", "perl", "Rscript",
-    "julia", "lua", "luajit", "php", "java", "uv", "poetry", "pipenv", "pixi", "conda", "mamba", "micromamba",
-    "torchrun", "accelerate", "deepspeed", "mpirun", "mpiexec", "srun", "env", "nice", "nohup", "time", "timeout",
-    "stdbuf", "xvfb-run",
-))
-# fmt: on
 
 
 class Said(NamedTuple):

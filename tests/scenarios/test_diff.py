@@ -115,13 +115,15 @@ def test_what_makes_a_comparison_unfair_is_said_first(lab: Lab) -> None:
     ]
 
 
-def test_a_long_command_line_shows_what_changed_in_it(lab: Lab) -> None:
+def test_command_lines_are_compared_argument_by_argument_in_any_order(lab: Lab) -> None:
     lab.write("train.sh", "true\n")
     lab.commit()
-    common = ["sh", "train.sh", "--data", "somewhere/far/away/in/a/folder", "--epochs", "100", "--lr"]
-    lab.gitexp("run", "--", *common, "0.1")
-    lab.gitexp("run", "--", *common, "0.2")
+    common = ["--data", "somewhere/far/away/in/a/folder", "--epochs", "100"]
+    lab.gitexp("run", "--", "sh", "train.sh", *common, "--lr", "0.1", "--seed", "1")
+    lab.gitexp("run", "--", "sh", "train.sh", "--seed=2", "--amp", *common, "--lr=0.3")
     lines = page(lab)
-    at = lines.index("run.command")
-    assert lines[at + 1] == "--lr 0.1→0.2"
-    assert lines[at + 2] == "- sh train.sh --data somewhere/far/away/in/a/folder --epochs 100 --lr 0.1"
+    at = lines.index("arguments")
+    assert lines[at + 1 : at + 5] == ["seed 1 → 2", "amp (none) → --amp", "lr 0.1 → 0.3", ""]
+    assert "seed 1→2, with --amp, lr 0.1→0.3" in lab.gitexp("log").stdout
+    lab.gitexp("run", "--", "sh", "train.sh", *common, "--lr", "0.3", "--amp", "--seed", "2")
+    assert "identical inputs  code, recipe, data and seed are the same" in lab.gitexp("diff").stdout

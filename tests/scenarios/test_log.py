@@ -89,7 +89,7 @@ def test_changed_arguments_of_a_plain_command_are_told_apart(lab: Lab) -> None:
         lab.gitexp("run", "--", "sh", "train.sh", *args)
     lines = lab.gitexp("log").stdout.splitlines()
     assert lines[1].endswith("with --fast")
-    assert lines[2].endswith("--lr 0.1→0.2, --epochs 3→5")
+    assert lines[2].endswith("  lr 0.1→0.2, epochs 3→5")
 
 
 def test_dirty_and_edited_runs_are_marked_each_by_its_name(lab: Lab) -> None:
