@@ -17,3 +17,8 @@ def rows_of(path: Path, *, start: int = 0, reader: Reader | None = None) -> list
     kind = kind_of(path.as_posix())
     assert kind is not None
     return [row for block in read(kind, reader or Reader(path.name), path, start=start) for row in block.rows()]
+
+
+def flat(row: Row) -> tuple[int | None, dict[str, float]]:
+    """Step and values, for tables of expected rows."""
+    return row.step, row.values

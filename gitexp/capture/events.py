@@ -14,16 +14,20 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
+from gitexp.capture.source import TORN
+from gitexp.capture.steps import rows_by_step, without_epoch
 from gitexp.capture.wire import BYTES, FIXED32, FIXED64, VARINT, Get, Malformed, fields, held, signed, varint
 from gitexp.record.metricreader import Reader
-from gitexp.record.metrics import MAX_METRICS, Row
+from gitexp.record.metrics import MAX_METRICS
 from gitexp.record.rowblocks import Block, blocks
 
 CHUNK = 1 << 20
 LARGE = 1 << 16  # of longer records only the parts that are needed are read
 _FRAME, _TAIL = 12, 4
+_PLACEHOLDER = "hp_metric"  # -1 until a program of Lightning's gives it a value
 _SHORTEST = 20  # bytes of an event with a tag and a number
 _LONGEST_TAG = 1024
 
@@ -35,22 +39,10 @@ _NUMBERS = {1: (5, "<f"), 2: (6, "<d")}  # by dtype: the field of its values, an
 Scalar = tuple[int, str, float]  # step, name, value
 
 
-def read(reader: Reader, file: IO[bytes], *, start: int) -> Iterator[Block]:
-    """The scalars from byte `start` on, where a record begins. Those of one step that follow each other are a row."""
-    yield from blocks(_rows(_Events(reader).scalars(file, start)))
-
-
-def _rows(scalars: Iterator[Scalar]) -> Iterator[Row]:
-    now: int | None = None
-    values: dict[str, float] = {}
-    for step, name, value in scalars:
-        if step != now or name in values:
-            if values:
-                yield Row(now, None, values)
-            now, values = step, {}
-        values[name] = value
-    if values:
-        yield Row(now, None, values)
+def read(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
+    """The scalars from byte `start` on, where a record begins."""
+    rows = rows_by_step(_Events(reader).scalars(file, start))
+    yield from without_epoch(blocks(rows), stepped=True)  # Lightning logs its epoch beside each step
 
 
 class _Events:
@@ -91,8 +83,10 @@ class _Events:
             ]
             for begin, stop in values:
                 tag, value, simple = self._value(get, begin, stop)
-                name = "" if value is None else self.reader.name(tag)
-                if name and value is not None:
+                if value is None or (tag == _PLACEHOLDER and value == -1):
+                    continue
+                name = self.reader.name(tag)
+                if name:
                     found.append((step, name, value))
                 if simple and len(values) == len(summaries) == 1 and stop == end:
                     self._learn(data, at, end, name)
@@ -189,9 +183,7 @@ def _records(reader: Reader, file: IO[bytes], start: int) -> Iterator[tuple[byte
             lengths[frame] = length
         end = at + _FRAME + length
         if begin + end + _TAIL > size or len(frame) < _FRAME:
-            reader.notes.append(
-                f"{reader.source}: the last record is not whole, so it was left out (was the program killed?)"
-            )
+            reader.notes.append(f"{reader.source}: {TORN}")
             return
         if end + _TAIL <= len(data):
             yield data, at + _FRAME, end, begin

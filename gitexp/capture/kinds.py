@@ -18,16 +18,33 @@ class Kind(NamedTuple):
 
     name: str  # as people call it
     pattern: str
-    reader: str  # module of this room
+    reader: str  # module and function of this room
     grows: bool = False  # lines or records are only ever added, so that it can be read from a byte on
     latest: bool = False  # each holds all that was there before: of several of one training the newest counts
+    several: bool = False  # `reader` gives the sources of a store, which may hold several trainings, and old ones
+    settings: str = ""  # module and function that give the settings, where they are not the store's
 
 
-_HERE = r"(?:(?P<training>.+)/)?"
+_HERE = r"(?:(?P<training>.+?)/)??"
+_WANDB = r"(?P<training>(?:.+/)?wandb/(?:offline-)?run-[^/]+)"
 
-KINDS: tuple[Kind, ...] = (Kind("TensorBoard", _HERE + r"[^/]*tfevents[^/]*", "events", grows=True),)
+KINDS: tuple[Kind, ...] = (
+    Kind("Lightning's CSVLogger", r"(?P<training>(?:.+/)?version_\d+)/metrics\.csv", "tables.by_step", grows=True),
+    Kind("timm", _HERE + r"summary\.csv", "tables.of_epochs", grows=True),
+    Kind("metrics.csv", _HERE + r"metrics\.csv", "tables.by_step", grows=True),
+    Kind("CSV by epoch", _HERE + r"[^/]+\.(?:csv|log)", "tables.of_epochs", grows=True),  # Keras' CSVLogger
+    Kind("Trainer", _HERE + r"(?:checkpoint-\d+/)?trainer_state\.json", "documents.trainer", latest=True),
+    Kind("dvclive", _HERE + r"plots/metrics/.+\.tsv", "tables.of_one_metric", grows=True),
+    Kind("MLflow", r"(?P<training>(?:.+/)?mlruns/[^/]+/[0-9a-f]{32})/meta\.yaml", "mlflow.of_folder", several=True),
+    Kind("MLflow", _HERE + r"(?:mlflow|mlruns)\.db", "mlflow.of_database", several=True),
+    Kind("W&B", _WANDB + r"/run-[^/]+\.wandb", "wandb.read", settings="wandb.settings"),
+    Kind("metrics.jsonl", _HERE + r"(?:metrics|results|history|log)\.jsonl", "documents.lines", grows=True),
+    Kind("metrics.json", _HERE + r"metrics\.json", "documents.document"),
+    Kind("results.json", _HERE + r"(?:[^/]+_)?results\.json", "documents.document"),
+    Kind("TensorBoard", _HERE + r"[^/]*tfevents[^/]*", "events.read", grows=True),
+)
 
-_LIKELY = (".csv", ".tsv", ".log", ".json", ".yaml", ".db", ".wandb")
+_LIKELY = (".csv", ".tsv", ".log", ".json", ".jsonl", ".yaml", ".db", ".wandb")
 
 
 def kind_of(path: str) -> Kind | None:

@@ -1,23 +1,48 @@
-"""A file of a known kind to blocks of rows. Problems, also that it cannot be opened, are sentences of its Reader."""
+"""A file of a known kind to blocks of rows, and to settings.
+
+Problems, also that it cannot be opened, are sentences of a Reader.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from gitexp.capture.kinds import Kind
+from gitexp.capture.source import Source
 from gitexp.record.metricreader import Reader
 from gitexp.record.rowblocks import Block
 from gitexp.regularfile import open_regular
 
 
+def sources(kind: Kind, path: Path, *, start: int = 0, since: float | None = None) -> list[Source]:
+    """The trainings that a file holds: one, but for stores. None of a store in which nothing was logged since.
+
+    `start`: the byte from which the file grew, where it was there before; it counts for kinds that grow. `since`: when
+    the run began, in seconds of Unix time; it counts for stores.
+    """
+    if kind.several:
+        found: list[Source] = _function(kind.reader)(path, since=since)
+        return found
+    blocks = partial(read, kind, path=path, start=start)
+    return [Source("", blocks, partial(_function(kind.settings), path)) if kind.settings else Source("", blocks)]
+
+
 def read(kind: Kind, reader: Reader, path: Path, *, start: int = 0) -> Iterator[Block]:
-    """The rows, from byte `start` on if the kind grows. Steps are the program's; times are not said."""
+    """The rows of a file with one training. Steps are the program's; times are not said.
+
+    None, and no problem, is a file of another kind under such a name: a table without epochs, a text called train.log.
+    """
     try:
         with open(open_regular(path)[0], "rb") as file:
-            yield from import_module(f"gitexp.capture.{kind.reader}").read(
-                reader, file, start=start if kind.grows else 0
-            )
+            yield from _function(kind.reader)(reader, file, path=path, start=start if kind.grows else 0)
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(".")
+    return getattr(import_module(f"gitexp.capture.{module}"), function)

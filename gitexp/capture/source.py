@@ -1,0 +1,19 @@
+"""One training of what a file holds: its rows and its settings, taken when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from gitexp.record.metricreader import Reader
+from gitexp.record.rowblocks import Block
+
+TORN = "the last record is not whole, so it was left out (was the program killed?)"
+
+
+class Source(NamedTuple):
+    """`label` tells the trainings of one file apart; it is "" where there can be but one."""
+
+    label: str
+    blocks: Callable[[Reader], Iterator[Block]]
+    settings: Callable[[], dict[str, Any] | None] = lambda: None  # flat, as the program named them; None: none found

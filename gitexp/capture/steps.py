@@ -1,0 +1,48 @@
+"""Rows by the step that a program gave: its own, or the epoch where it counts nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gitexp.record.metrics import Number, Row
+from gitexp.record.rowblocks import Block, blocks
+
+EPOCH = "epoch"
+
+
+def rows_by_step(values: Iterable[tuple[int | None, str, Number]]) -> Iterator[Row]:
+    """Values that were logged one by one: those of one step that follow each other are a row."""
+    now: int | None = None
+    row: dict[str, Number] = {}
+    for step, name, value in values:
+        if step != now or name in row:
+            if row:
+                yield Row(now, None, row)
+            now, row = step, {}
+        row[name] = value
+    if row:
+        yield Row(now, None, row)
+
+
+def without_epoch(some: Iterable[Block], *, stepped: bool | None = None) -> Iterator[Block]:
+    """An epoch is the step of what has none, and no metric beside a step. It stays one where it is no whole number.
+
+    `stepped`: whether there are steps; None: as the first block has it.
+    """
+    for block in some:
+        if stepped is None:
+            stepped = any(step is not None for step in block.steps)
+        epochs = block.columns.get(EPOCH)
+        if epochs is None or not all(type(epoch) is int or _whole(epoch) for epoch in epochs):
+            yield block
+            continue
+        steps = block.steps if stepped else [None if epoch is None else int(epoch) for epoch in epochs]
+        columns = {name: column for name, column in block.columns.items() if name != EPOCH}
+        if any(None not in column for column in columns.values()):
+            yield Block(steps, block.times, columns)
+        elif columns:
+            yield from blocks(Block(steps, block.times, columns).rows())
+
+
+def _whole(value: Number | None) -> bool:
+    return value is None or (isinstance(value, float) and value.is_integer() and abs(value) < 2**53)
