@@ -55,7 +55,7 @@ def complete(what: str, ctx: click.Context, incomplete: str) -> Items:
 def _runs(here: Opened, ctx: click.Context, incomplete: str) -> Words:
     """`latest`, `best:METRIC`, the ids of the newest runs, and the same of each remote."""
     from gitexp.cli.runtable import id_letters
-    from gitexp.record.metrics import is_setting
+    from gitexp.record.metricnames import is_setting
 
     yield "latest", "the newest run"
     for name in filter(lambda name: not is_setting(name), _metrics(here)):

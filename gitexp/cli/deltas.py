@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitexp.cli.pageparts import LISTED, rest_of
-from gitexp.cli.render import Cell, number
+from gitexp.cli.render import Cell, Column, Screen, number, safe, table
 from gitexp.history.compare import MetricChange, same_number
+
+CLOCKS = 10  # that are shown
 
 _SHARES = frozenset((
     "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
@@ -15,7 +17,11 @@ _SHARES = frozenset((
 
 
 def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
-    """The metrics that a page has room for, and lines that count the others, such as slices that are the same."""
+    """The metrics that a page has room for, and lines that count the others, such as slices that are the same.
+
+    No clocks: see `clocks`.
+    """
+    changes = [c for c in changes if not c.clock]
     slices = [c for c in changes if "[" in c.name]
     if len(slices) == len(changes):
         slices = []  # there is nothing else to show
@@ -25,6 +31,16 @@ def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], 
     lines = f"  {_slices(len(same))} the same on both sides\n" if same else ""
     lines += f"  {_slices(len(alone))} on one side only\n" if alone else ""
     return worth[:LISTED], lines + rest_of(len(worth) - LISTED)
+
+
+def clocks(changes: Sequence[MetricChange], *, on: Screen) -> str:
+    """Times and throughputs, in which runs differ whatever they do. `changes` have the side that is told first as a."""
+    rows = [[Cell(safe(c.name)), Cell(number(c.a)), Cell(number(c.b))] for c in changes if c.clock]
+    if not rows:
+        return ""
+    columns = [Column(""), Column("", right=True), Column("", right=True)]
+    head = on.paint("  clocks: not compared", "dim") + "\n"
+    return head + table(columns, rows[:CLOCKS], on=on, indent="    ") + rest_of(len(rows) - CLOCKS, indent="    ")
 
 
 def _slices(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gitexp.cli.deltas import delta_cells, metrics_shown, moved
+from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
 from gitexp.cli.pageparts import heading, remarks, rest_of
 from gitexp.cli.render import (
     VALUE_LIMIT,
@@ -87,7 +87,8 @@ def _inputs(found: Comparison, *, on: Screen) -> str:
         why = "the environments differ" if found.environment else "see the remarks below"
         why = "an environment is not recorded" if found.environment is None else why
     else:
-        said = "identical inputs, identical metrics" if found.metrics else "identical inputs"
+        judged = any(not metric.clock for metric in found.metrics)
+        said = "identical inputs, identical metrics" if judged else "identical inputs"
         said += ", the same weights" if found.same_digests else ""
         style, why = "bold green", "code, recipe, data and seed are the same"
         why += "; the environments differ" if found.environment else ""
@@ -270,8 +271,9 @@ def _metrics(found: Comparison, *, on: Screen) -> str:
     columns = [Column("")] + [Column(name, right=True) for name in ("A", "B", "Δ", "%")] + [Column("")]
     shown, rest = metrics_shown(found.metrics)
     rows = [[Cell(safe(c.name)), Cell(number(c.a)), Cell(number(c.b), "bold"), *delta_cells(c)] for c in shown]
-    note = "identical" if found.same_metrics else ""
-    return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
+    note = "identical" if found.same_metrics and rows else ""
+    known = table(columns, rows, on=on, indent="  ") if rows else ""
+    return heading("metrics", note, on=on) + known + rest + clocks(found.metrics, on=on)
 
 
 def _digests(found: Comparison, *, on: Screen) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gitexp.cli.deltas import delta_cells, metrics_shown
+from gitexp.cli.deltas import clocks, delta_cells, metrics_shown
 from gitexp.cli.pageparts import LISTED, Fact, fact_table, heading, remarks, rest_of
 from gitexp.cli.render import (
     VALUE_LIMIT,
@@ -168,7 +168,7 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
         known = goals_in_order(goals, run)
         changes = metric_changes({}, run.metrics, goals=known)
         rows = [
-            [Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(known.get(c.name, ""), "dim")]
+            [Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell("clock" if c.clock else known.get(c.name, ""), "dim")]
             for c in changes[:LISTED]
         ]
         found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
@@ -178,9 +178,11 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Scre
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     note = "; ".join(filter(None, [_judged(run), note]))
     columns = [Column(""), *(Column(name, right=True) for name in ("this", "before", "Δ", "%")), Column("")]
-    shown, rest = metrics_shown([c for c in run_metric_changes(inputs, goals=goals) if c.b is not None])
+    logged = [c for c in run_metric_changes(inputs, goals=goals) if c.b is not None]
+    shown, rest = metrics_shown(logged)
     rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
-    return heading("metrics", note, on=on) + table(columns, rows, on=on, indent="  ") + rest
+    text = heading("metrics", note, on=on) + (table(columns, rows, on=on, indent="  ") if rows else "") + rest
+    return text + clocks([c._replace(a=c.b, b=c.a) for c in logged], on=on)
 
 
 def _judged(run: Run) -> str:

@@ -16,7 +16,8 @@ from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
 from gitexp.history.read import Run, manifest_parts
 from gitexp.record.arguments import ArgumentChange
-from gitexp.record.metrics import goal_of, is_setting
+from gitexp.record.metricnames import is_clock, is_setting
+from gitexp.record.metrics import goal_of
 from gitexp.text.bounded import Unreadable
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class MetricChange(NamedTuple):
     """A metric of one run and another: which way it moved. That is no verdict: nobody knows the noise of one run.
 
     `delta` and `percent` are None where they make no sense; `toward_goal` None: equal, or no goal is known.
+    A `clock`, a time or a throughput without a goal, is compared with nothing: two equal runs differ in it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class MetricChange(NamedTuple):
     delta: float | int | None
     percent: float | None
     toward_goal: bool | None
+    clock: bool = False
 
 
 class DigestChange(NamedTuple):
@@ -82,8 +85,8 @@ class Comparison(NamedTuple):
 
     @property
     def same_metrics(self) -> bool:
-        """Whether every metric has the same value on both sides."""
-        return all(same_number(metric.a, metric.b) for metric in self.metrics)
+        """Whether every metric but the clocks has the same value on both sides."""
+        return all(same_number(metric.a, metric.b) for metric in self.metrics if not metric.clock)
 
     @property
     def same_digests(self) -> bool | None:
@@ -212,16 +215,20 @@ def _read_others(reader: ObjectReader, parts: Sequence[str], shared: Set[str]) -
 def metric_changes(
     a: Mapping[str, float | int], b: Mapping[str, float | int], *, goals: Mapping[str, str]
 ) -> tuple[MetricChange, ...]:
-    """Every metric of either run, those with a goal first, learning rates last. A slice goes by its metric's goal."""
+    """Every metric of either run, those with a goal first, learning rates and clocks last.
+
+    A slice goes by its metric's goal.
+    """
     stated = [name for name in goals if name in a or name in b]
-    others = sorted(dict.fromkeys([*b, *a]), key=is_setting)
+    others = sorted(dict.fromkeys([*b, *a]), key=lambda name: (is_clock(name), is_setting(name)))
     names = dict.fromkeys([*stated, *others])
     return tuple(_metric_change(name, a.get(name), b.get(name), goal_of(name, goals)) for name in names)
 
 
 def _metric_change(name: str, a: float | int | None, b: float | int | None, goal: str | None) -> MetricChange:
-    if a is None or b is None:
-        return MetricChange(name, a, b, None, None, None)
+    clock = goal is None and is_clock(name)
+    if clock or a is None or b is None:
+        return MetricChange(name, a, b, None, None, None, clock)
     delta: float | int = b - a
     if delta != delta or delta in (float("inf"), float("-inf")):
         return MetricChange(name, a, b, None, None, None)

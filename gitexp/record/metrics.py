@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from gitexp.record.metricnames import is_clock, is_setting
 from gitexp.text.bounded import load_tables
 
 RESERVED = ("step", "time_s", "attempt")
@@ -111,20 +112,14 @@ def parse_number(text: str) -> Number | None:
 
 
 def foremost(names: Iterable[str], goals: Iterable[str]) -> list[str]:
-    """What people look at first: metrics with a goal, then the others; no slices and no settings, unless those are all.
+    """What people look at first: metrics with a goal, then the others; no slices, settings and clocks, unless all are.
 
     A setting is a learning rate that is logged as it changes: nothing is learnt about a run from where it ended.
     """
     names = list(names)
     stated = [name for name in goals if name in names]
-    others = [name for name in names if name not in stated and "[" not in name and not is_setting(name)]
+    others = [n for n in names if n not in stated and "[" not in n and not is_setting(n) and not is_clock(n)]
     return stated + others or names
-
-
-def is_setting(name: str) -> bool:
-    """Whether a metric is a learning rate: `lr`, `optim/lr-group0`, `train.learning_rate`."""
-    words = name.lower().replace("/", ".").replace("-", ".").split(".")
-    return any(word.rstrip("0123456789_") in ("lr", "learning_rate") for word in words)
 
 
 def dump_metrics(metrics: Mapping[str, Number]) -> str:

@@ -70,6 +70,18 @@ def test_the_same_inputs_with_different_metrics_are_called_out(fresh: Lab, gitex
     assert result.exit_code == 1
 
 
+def test_clocks_are_shown_apart_and_compared_with_nothing(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.5, "epoch_time": 12.5})
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", metrics={"val.acc": 0.5, "epoch_time": 13.5})
+    page = gitexp("diff", A, B).stdout
+    assert "identical inputs, identical metrics" in page
+    assert "  clocks: not compared\n    epoch_time  12.5  13.5\n" in page
+    assert "  clocks: not compared\n    epoch_time  13.5  12.5\n" in gitexp("show", B).stdout
+    assert "epoch_time  12.5  clock" in gitexp("show", A).stdout
+    assert gitexp("diff", A, B, "--json").json["metrics"][1]["clock"] is True
+    assert "epoch_time" not in gitexp("log").stdout
+
+
 def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A, metrics={"val.acc": 0.5})
     write_run(fresh, B, metrics={"val.acc": 0.25})
@@ -80,7 +92,7 @@ def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
     ]  # fmt: skip
     assert (document["a"]["id"], document["b"]["id"]) == (A, B)
     assert document["metrics"] == [
-        {"name": "val.acc", "a": 0.5, "b": 0.25, "delta": -0.25, "percent": -50.0, "toward_goal": False}
+        {"name": "val.acc", "a": 0.5, "b": 0.25, "delta": -0.25, "percent": -50.0, "toward_goal": False, "clock": False}
     ]
     assert (document["identical_inputs"], document["unexplained"]) == (True, True)
 

@@ -54,6 +54,23 @@ def test_the_same_inputs_with_different_metrics_are_unexplained(fresh: Lab, comp
     assert (found.identical_inputs, found.unexplained, found.differs) == (True, True, True)
 
 
+def test_clocks_are_no_different_metrics(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, metrics={"val.acc": 0.9, "train_runtime": 12.5})
+    b = write_run(fresh, B, metrics={"val.acc": 0.9, "train_runtime": 13.5, "it/s": 4.0})
+    found = compared(a, b)
+    assert (found.identical_inputs, found.same_metrics, found.unexplained, found.differs) == (True, True, False, False)
+    assert [(m.name, m.clock, m.delta) for m in found.metrics] == [
+        ("val.acc", False, 0.0),
+        ("train_runtime", True, None),
+        ("it/s", True, None),
+    ]
+
+
+def test_a_clock_with_a_goal_is_a_metric() -> None:
+    [change] = metric_changes({"latency_ms": 3.0}, {"latency_ms": 2.0}, goals={"latency_ms": "min"})
+    assert (change.clock, change.toward_goal) == (False, True)
+
+
 @pytest.mark.parametrize(
     "circumstance",
     [

@@ -42,7 +42,7 @@ def test_what_changed_since_the_run_before_is_said_in_one_line(lab: Lab) -> None
     lab.gitexp("run", "--", "sh", "-c", "true", "--lr", "1")
     lab.gitexp("run", "--", "sh", "-c", "true", "--lr", "2")
     before = lab.gitexp("log", "--json").json["runs"][1]["id"]
-    assert f"changed --lr 1→2 against {before[:8]}" in page(lab)
+    assert f"changed lr 1→2 against {before[:8]}" in page(lab)
 
 
 def test_a_history_that_git_holds_a_sample_of_says_so(lab: Lab) -> None:
