@@ -12,14 +12,14 @@ in TensorBoard, since the format writes no zeros.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
+from struct import Struct
 from typing import IO
 
 from gitexp.capture.source import TORN
 from gitexp.capture.steps import rows_by_step, without_epoch
-from gitexp.capture.wire import BYTES, FIXED32, FIXED64, VARINT, Get, Malformed, fields, held, signed, varint
+from gitexp.capture.wire import BYTES, FIXED32, FIXED64, VARINT, Data, Malformed, OnDisk, fields, signed, varint
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import MAX_METRICS
 from gitexp.record.rowblocks import Block, blocks
@@ -34,7 +34,9 @@ _LONGEST_TAG = 1024
 _STEP, _SUMMARY = 2, 5  # of an Event
 _TAG, _SIMPLE, _TENSOR, _METADATA = 1, 2, 8, 9  # of a Summary.Value
 _DTYPE, _CONTENT = 1, 4  # of a TensorProto
-_NUMBERS = {1: (5, "<f"), 2: (6, "<d")}  # by dtype: the field of its values, and one of them
+_FLOAT, _DOUBLE = Struct("<f"), Struct("<d")
+_NUMBERS = {1: (5, _FLOAT), 2: (6, _DOUBLE)}  # by dtype: the field of its values, and one of them
+_TAILS = 4  # how many different numbers of bytes behind a value are remembered
 
 Scalar = tuple[int, str, float]  # step, name, value
 
@@ -50,76 +52,84 @@ class _Events:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self.shapes: dict[bytes, str] = {}  # the bytes between step and value, for the name of their metric
+        # By the number of bytes behind the value: the bytes between step and value and those behind, and their metric.
+        self.shapes: dict[int, dict[bytes, str]] = {}
+        self.known = 0
         self.scalar_tags: set[str] = set()  # tensors whose first record said that they are scalars
 
     def scalars(self, file: IO[bytes], start: int) -> Iterator[Scalar]:
-        shapes, value_of = self.shapes, struct.Struct("<f").unpack_from
+        value_of = _FLOAT.unpack_from
         for data, at, end, begin in _records(self.reader, file, start):
             try:
-                if end - at > _SHORTEST and data and data[at] == 9 and data[at + 9] in (0x10, 0x2A):
+                if data and end - at > _SHORTEST and data[at] == 9:
                     step, after = _step(data, at + 9)
-                    name = shapes.get(data[after : end - 4])
-                    if name is not None:
-                        if name:
-                            yield step, name, value_of(data, end - 4)[0]
-                        continue
-                yield from self._looked_at(data, at, end, file.fileno())
-            except Malformed:
+                    for tail, shapes in self.shapes.items():
+                        last = end - tail
+                        name = shapes.get(data[after : last - 4] + data[last:end])
+                        if name is not None:
+                            if name:
+                                yield step, name, value_of(data, last - 4)[0]
+                            break
+                    else:
+                        yield from self._looked_at(data, at, end)
+                else:
+                    yield from self._looked_at(data or OnDisk(file.fileno()), at, end)
+            except (Malformed, IndexError):
                 self.reader.problem(f"the record at byte {begin + at - _FRAME} is damaged: it was left out")
 
-    def _looked_at(self, data: bytes, at: int, end: int, fd: int) -> list[Scalar]:
+    def _looked_at(self, data: Data, at: int, end: int) -> list[Scalar]:
         """The scalars of any record."""
-        get: Get = held(data) if data else lambda start, size: os.pread(fd, size, start)
-        step, found, summaries = 0, [], list[tuple[int, int]]()
-        for number, kind, begin, stop in fields(get, at, end):
+        step, found, values = 0, list[Scalar](), list[tuple[int, int]]()
+        for number, kind, begin, stop in fields(data, at, end):
             if number == _STEP and kind == VARINT:
                 step = signed(begin)
             elif number == _SUMMARY and kind == BYTES:
-                summaries.append((begin, stop))
-        for summary in summaries:
-            values = [
-                (begin, stop) for number, kind, begin, stop in fields(get, *summary) if (number, kind) == (1, BYTES)
-            ]
-            for begin, stop in values:
-                tag, value, simple = self._value(get, begin, stop)
-                if value is None or (tag == _PLACEHOLDER and value == -1):
-                    continue
-                name = self.reader.name(tag)
-                if name:
-                    found.append((step, name, value))
-                if simple and len(values) == len(summaries) == 1 and stop == end:
-                    self._learn(data, at, end, name)
+                values += [
+                    (first, last) for of, how, first, last in fields(data, begin, stop) if (of, how) == (1, BYTES)
+                ]
+        for begin, stop in values:
+            tag, value, place = self._value(data, begin, stop)
+            if value is None or (tag == _PLACEHOLDER and value == -1):
+                continue
+            name = self.reader.name(tag)
+            if name:
+                found.append((step, name, value))
+            if place and len(values) == 1 and isinstance(data, bytes) and data[at] == 9:
+                self._learn(data, at, end, place, name)
         return found
 
-    def _learn(self, data: bytes, at: int, end: int, name: str) -> None:
-        """Take a record whose value is its last four bytes for a shape that others will have."""
-        if data and data[at] == 9 and data[at + 9] in (0x10, 0x2A) and len(self.shapes) < MAX_METRICS:
-            _, after = _step(data, at + 9)
-            if end - after < _LONGEST_TAG:
-                self.shapes[data[after : end - 4]] = name
+    def _learn(self, data: bytes, at: int, end: int, place: int, name: str) -> None:
+        """Take a record whose one value lies in the four bytes at `place` for a shape that others will have."""
+        after, tail = _step(data, at + 9)[1], end - place - 4
+        if (
+            end - after < _LONGEST_TAG
+            and self.known < MAX_METRICS
+            and (tail in self.shapes or len(self.shapes) < _TAILS)
+        ):
+            self.shapes.setdefault(tail, {})[data[after:place] + data[place + 4 : end]] = name
+            self.known += 1
 
-    def _value(self, get: Get, at: int, end: int) -> tuple[str, float | None, bool]:
-        """Tag and number of a Summary.Value, and whether the number is its last field."""
-        tag, value, tensor, simple = "", None, None, False
-        scalar = False
-        for number, kind, begin, stop in fields(get, at, end):
-            simple = False
+    def _value(self, data: Data, at: int, end: int) -> tuple[str, float | None, int]:
+        """Tag and number of a Summary.Value, and where it lies if it has four bytes."""
+        tag, place, form, tensor, scalar = "", 0, _FLOAT, None, False
+        for number, kind, begin, stop in fields(data, at, end):
             if number == _TAG and kind == BYTES and stop - begin <= _LONGEST_TAG:
-                tag = get(begin, stop - begin).decode(errors="replace")
+                tag = data[begin:stop].decode(errors="replace")
             elif number == _SIMPLE and kind == FIXED32:
-                (value,), simple = struct.unpack("<f", get(begin, 4)), True
+                place = begin
             elif number == _TENSOR and kind == BYTES:
                 tensor = (begin, stop)
             elif number == _METADATA and kind == BYTES and stop - begin <= LARGE:
-                scalar = _is_of_scalars(get, begin, stop)
+                scalar = _is_of_scalars(data, begin, stop)
         if tensor is not None and (scalar or tag in self.scalar_tags):
             if len(self.scalar_tags) < MAX_METRICS:
                 self.scalar_tags.add(tag)
-            value = _number(get, *tensor)
-            if value is None:
+            place, form = _number(data, *tensor)
+            if not place:
                 self.reader.problem(f"{tag[:60]!r} is not one float of 32 or 64 bits: it was left out")
-        return tag, value, simple
+        if not place:
+            return tag, None, 0
+        return tag, form.unpack(data[place : place + form.size])[0], place if form is _FLOAT else 0
 
 
 def _step(data: bytes, at: int) -> tuple[int, int]:
@@ -131,28 +141,26 @@ def _step(data: bytes, at: int) -> tuple[int, int]:
         return first, at + 2
     if second < 0x80:
         return first & 0x7F | second << 7, at + 3
-    value, after = varint(held(data), at + 1)
+    value, after = varint(data, at + 1)
     return signed(value), after
 
 
-def _is_of_scalars(get: Get, at: int, end: int) -> bool:
-    for number, kind, begin, stop in fields(get, at, end):
+def _is_of_scalars(data: Data, at: int, end: int) -> bool:
+    for number, kind, begin, stop in fields(data, at, end):
         if number == 1 and kind == BYTES:
-            for inner, of, first, last in fields(get, begin, stop):
+            for inner, of, first, last in fields(data, begin, stop):
                 if (inner, of) == (1, BYTES):
-                    return get(first, min(last - first, 64)) == b"scalars"
+                    return data[first : min(last, first + 64)] == b"scalars"
     return False
 
 
-def _number(get: Get, at: int, end: int) -> float | None:
-    """The one number of a tensor."""
-    parts = {number: (kind, begin, stop) for number, kind, begin, stop in fields(get, at, end)}
-    field, form = _NUMBERS.get(parts.get(_DTYPE, (0, 0, 0))[1], (0, ""))
+def _number(data: Data, at: int, end: int) -> tuple[int, Struct]:
+    """Where the one number of a tensor lies, and how; 0 if there is not one."""
+    parts = {number: (kind, begin, stop) for number, kind, begin, stop in fields(data, at, end)}
+    field, form = _NUMBERS.get(parts.get(_DTYPE, (0, 0, 0))[1], (0, _FLOAT))
     kind, begin, stop = parts.get(field) or parts.get(_CONTENT, (0, 0, 0))
-    if not form or kind not in (BYTES, FIXED32, FIXED64) or stop - begin != struct.calcsize(form):
-        return None
-    value: float = struct.unpack(form, get(begin, stop - begin))[0]
-    return value
+    right = field and kind in (BYTES, FIXED32, FIXED64) and stop - begin == form.size
+    return (begin if right else 0), form
 
 
 # ---- records

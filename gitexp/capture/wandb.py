@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from gitexp.capture.source import TORN
 from gitexp.capture.steps import without_epoch
-from gitexp.capture.wire import BYTES, Malformed, fields, held
+from gitexp.capture.wire import BYTES, Malformed, fields
 from gitexp.record.metricreader import DEEPEST, Reader
 from gitexp.record.metrics import Row
 from gitexp.record.rowblocks import Block, blocks
@@ -99,23 +100,22 @@ def _apply(change: Change, table: Items) -> None:
 # ---- records
 
 
-def _items(data: bytes, number: int) -> Items:
-    found: Items = {}
-    for item in _parts(data, number):
-        names = [name.decode(errors="replace") for name in (*_parts(item, _KEY), *_parts(item, _NESTED))]
-        texts = _parts(item, _JSON)
-        try:
-            found[".".join(names)] = json.loads(texts[-1]) if texts else None
-        except (ValueError, RecursionError):
-            continue  # of one value that cannot be read nothing else is lost
-    return found
-
-
-def _parts(data: bytes, number: int) -> list[bytes]:
-    """The fields of this number that are bytes."""
-    return [
-        data[at:end] for known, kind, at, end in fields(held(data), 0, len(data)) if (known, kind) == (number, BYTES)
-    ]
+def _items(data: bytes, at: int, end: int) -> tuple[Items, Items]:
+    """What a history, a summary or a configuration sets, and, of the latter two, what it removes."""
+    both: tuple[Items, Items] = ({}, {})
+    for number, kind, begin, stop in fields(data, at, end):
+        if number in (_UPDATE, _REMOVE) and kind == BYTES:
+            names, text = [], "null"
+            for part, of, first, last in fields(data, begin, stop):
+                if of == BYTES and part in (_KEY, _NESTED, _JSON):
+                    decoded = data[first:last].decode(errors="replace")
+                    if part == _JSON:
+                        text = decoded
+                    else:
+                        names.append(decoded)
+            with suppress(ValueError, RecursionError):  # of one value that cannot be read nothing else is lost
+                both[number - 1][".".join(names)] = json.loads(text)
+    return both
 
 
 def _changes(reader: Reader, file: IO[bytes]) -> Iterator[Change]:
@@ -124,14 +124,19 @@ def _changes(reader: Reader, file: IO[bytes]) -> Iterator[Change]:
         return
     for data in _records(reader, file):
         try:
-            for of in (_HISTORY, _SUMMARY, _CONFIG):
-                for part in _parts(data, of):
-                    yield Change(of, _items(part, _UPDATE), {} if of == _HISTORY else _items(part, _REMOVE))
-            for run in _parts(data, _RUN):
-                for part in _parts(run, _RUN_CONFIG):
-                    yield Change(_CONFIG, _items(part, _UPDATE), {})
+            yield from _said(data)
         except Malformed:
             reader.problem("a record is damaged: it was left out")
+
+
+def _said(data: bytes) -> Iterator[Change]:
+    for number, kind, at, end in fields(data, 0, len(data)):
+        if kind == BYTES and number in (_HISTORY, _SUMMARY, _CONFIG):
+            yield Change(number, *_items(data, at, end))
+        elif kind == BYTES and number == _RUN:
+            for inner, of, first, last in fields(data, at, end):
+                if of == BYTES and inner == _RUN_CONFIG:
+                    yield Change(_CONFIG, *_items(data, first, last))
 
 
 def _records(reader: Reader, file: IO[bytes]) -> Iterator[bytes]:
