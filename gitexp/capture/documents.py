@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from gitexp.capture.steps import EPOCH, without_epoch
+from gitexp.record.metricnames import holds_settings
 from gitexp.record.metricreader import DEEPEST, MAX_DOCUMENT_BYTES, Reader, reason
 from gitexp.record.metrics import Row
 from gitexp.record.rowblocks import Block, blocks
-
-# Objects of these names are what a program was told, not what it found.
-_SETTINGS = {"args", "arguments", "config", "configuration", "hparams", "hyperparameters", "options", "params"}
-_SETTINGS |= {"parameters", "settings"}
 
 
 def lines(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
@@ -29,7 +26,7 @@ def document(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iter
         known = _parsed(reader, file)
         yield from blocks(reader.row(dict(_slashed(known)), "") if isinstance(known, dict) else ())
     else:
-        yield from _found(without_epoch(reader.document(file)))
+        yield from without_epoch(reader.document(file))
 
 
 def trainer(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
@@ -74,7 +71,7 @@ def _slashed(table: dict[str, Any], before: str = "", depth: int = 0) -> Iterato
 def _found(some: Iterator[Block]) -> Iterator[Block]:
     """Without the settings that stand beside the numbers."""
     for block in some:
-        columns = {n: column for n, column in block.columns.items() if n.partition(".")[0].lower() not in _SETTINGS}
+        columns = {n: column for n, column in block.columns.items() if not holds_settings(n.partition(".")[0])}
         if len(columns) == len(block.columns):
             yield block
         elif columns:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from gitexp.record.rowblocks import Block
+from gitexp.record.rowblocks import Block, only
 from gitexp.record.tally import Tally
 from gitexp.spool import Spool
 
@@ -28,8 +28,12 @@ class HistoryWriter:
     `add` writes lines to `body`, each with the columns that were known by then; `pieces` gives the file as it must be.
     """
 
-    def __init__(self, body: Spool, *, with_attempts: bool = False) -> None:
+    def __init__(
+        self, body: Spool, *, with_attempts: bool = False, wanted: Callable[[str], bool] = lambda name: True
+    ) -> None:
+        """`wanted`: whether a metric of this name is to be written; the others leave no trace."""
         self.body = body
+        self._wanted = wanted
         self.rows = 0
         self.tallies: dict[str, Tally] = {}  # in first-logged order
         self.sources: list[Source] = []
@@ -41,7 +45,10 @@ class HistoryWriter:
 
     def add(self, block: Block, *, attempt: int = 1, origin: object = None) -> None:
         """More rows. `origin`: what they have in common with those before them, if they have."""
-        before = len(self.tallies)
+        chosen = only(block, self._wanted)
+        if chosen is None:
+            return
+        block, before = chosen, len(self.tallies)
         for name, column in block.columns.items():
             if name not in self.tallies:
                 self.tallies[name] = Tally()

@@ -1,4 +1,4 @@
-"""What the name of a metric says of it: a clock, a throughput, a learning rate. Nobody else knows; so word by word."""
+"""What a name says: of a metric that it is a clock or a learning rate, of a table that it holds settings; by words."""
 
 from __future__ import annotations
 
@@ -29,9 +29,14 @@ _COUNTED = frozenset((  # what is counted per second
     "sequences", "episode", "episodes", "row", "rows", "item", "items", "word", "words", "graphs", "b", "kb",
     "mb", "gb",
 ))
-# fmt: on
 _SPANS = _UNITS - {"min"}
 _TIMERS = ("timer", "timers", "timing", "timings")
+_SETTINGS = frozenset((
+    "arg", "args", "arguments", "cfg", "conf", "config", "configs", "configuration", "flags", "hparams", "hyperparams",
+    "hyperparameters", "kwargs", "opt", "opts", "option", "options", "param", "parameters", "params", "setting",
+    "settings",
+))
+# fmt: on
 _RATES = ("lr", "learning_rate")
 
 
@@ -39,6 +44,11 @@ def is_setting(name: str) -> bool:
     """Whether a metric is a learning rate: `lr`, `optim/lr-group0`, `train.learning_rate`."""
     words = name.lower().replace("/", ".").replace("-", ".").split(".")
     return any(word.rstrip("0123456789_") in _RATES for word in words)
+
+
+def holds_settings(table: str) -> bool:
+    """Whether a table of this name in a document is what a program was told, not what it found: `config`, `my_args`."""
+    return re.split(r"[^a-z]+", table.lower().rstrip("_"))[-1] in _SETTINGS
 
 
 def is_clock(name: str) -> bool:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from gitexp.record.metricnames import holds_settings
 from gitexp.record.metrics import MAX_METRICS, Number, Row, metric_name_problem, normal_name, number
 from gitexp.record.rowblocks import Block, block_of_tables, blocks
 from gitexp.script import flattened
@@ -38,16 +39,27 @@ def is_numeral(text: str) -> bool:
 class Reader:
     """Collects what there is to say of one file while its blocks are taken."""
 
-    def __init__(self, source: str, *, strict: bool = False, completed: bool = True, step: str = "step") -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        strict: bool = False,
+        completed: bool = True,
+        step: str = "step",
+        asked: Callable[[str], bool] = lambda name: False,
+    ) -> None:
         """`completed`: whether the program came to its end; else a last line without its line feed may be torn.
 
-        `step`: the column, or key, that is the step.
+        `step`: the column, or key, that is the step. `asked`: whether a metric is asked for by its name, which settings
+        of a document are not taken for otherwise.
         """
+        self.asked = asked
         self.source = source
         self.strict = strict
         self.completed = completed
         self.step_key = step
         self.had_step = False
+        self.settings: dict[str, int] = {}  # of a document, tables that hold no metrics, and how many numbers
         self.notes: list[str] = []  # what is no problem, but the user should know
         self.texts: dict[str, str] = {}  # metrics whose values came as text, with one of them
         self.worker_says: list[str] = []  # in its own lines
@@ -156,9 +168,27 @@ class Reader:
             self.problem(f"is not JSON: {reason(error)}")
         else:
             if isinstance(document, dict):
-                yield from blocks(self.row(document, ""))
+                yield from blocks(self.row(self._without_settings(document), ""))
             else:
                 self.problem(f"entry 1 is not a JSON object: {shown(document)}")
+
+    def _without_settings(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A document without the tables that hold what the program was told, such as `config`."""
+        left_out: dict[str, int] = {}
+
+        def leaves(table: dict[str, Any], before: str, above: str, deepest: int) -> Iterator[tuple[str, Any]]:
+            for key, value in table.items():
+                if isinstance(value, dict) and deepest:
+                    under = above or (f"{before}{key}" if holds_settings(key) else "")
+                    yield from leaves(value, f"{before}{key}.", under, deepest - 1)
+                elif not above or self.asked(f"{before}{key}"):
+                    yield f"{before}{key}", value
+                elif number(value) is not None:
+                    left_out[above] = left_out.get(above, 0) + 1
+
+        found = dict(leaves(document, "", "", DEEPEST))
+        self.settings |= left_out
+        return found if left_out else document
 
     def _elements(self, file: IO[bytes]) -> Iterator[Row]:
         """The rows of an array, an element at a time."""

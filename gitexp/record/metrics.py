@@ -32,6 +32,8 @@ class MetricRules(NamedTuple):
     """How metrics are found and judged, as [metrics] of a recipe says. The keys are metrics' names."""
 
     files: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()  # patterns: only these
+    ignore: tuple[str, ...] = ()  # patterns: not these
     output: Mapping[str, str] = MappingProxyType({})  # regular expression with a group
     goal: Mapping[str, str] = MappingProxyType({})  # max | min
     summary: Mapping[str, str] = MappingProxyType({})  # last | best | min | max
@@ -44,7 +46,45 @@ def metric_rules(recipe: Mapping[str, Any], *, named: tuple[str, ...] = ()) -> M
     """The rules of a recipe that was found to be right."""
     table = recipe.get("metrics", {})
     known = {key: table[key] for key in ("output", "goal", "summary", "step", "monitor") if key in table}
-    return MetricRules(tuple(table.get("files", ())), named=named, **known)
+    files, keys, ignore = (tuple(table.get(key, ())) for key in ("files", "keys", "ignore"))
+    return MetricRules(files, keys, ignore, named=named, **known)
+
+
+class Selection:
+    """Which of the metrics that there are a recipe wants, by `[metrics] keys` and `ignore`. What it names stays."""
+
+    def __init__(self, rules: MetricRules) -> None:
+        self.unmatched = dict.fromkeys([*rules.keys, *rules.ignore])  # patterns that nothing has matched so far
+        self.seen: dict[str, bool] = {}  # each name that was asked about: whether it is wanted
+        self._rules = rules
+        self._named = {*rules.goal, *rules.output, *rules.summary, *rules.named, rules.monitor}
+
+    def asks_for(self, name: str) -> bool:
+        """Whether the recipe names it, or `keys` has it."""
+        return not self._named.isdisjoint(_own_and_above(name)) or self._matches(name, self._rules.keys)
+
+    def wants(self, name: str) -> bool:
+        """Whether it is to be recorded. A slice goes by its metric, too."""
+        known = self.seen.get(name)
+        if known is None:
+            asked, ignored = self.asks_for(name), self._matches(name, self._rules.ignore)
+            named = asked and not self._named.isdisjoint(_own_and_above(name))
+            known = self.seen[name] = named or ((asked or not self._rules.keys) and not ignored)
+        return known
+
+    def _matches(self, name: str, patterns: tuple[str, ...]) -> bool:
+        if not patterns:
+            return False
+        from fnmatch import fnmatchcase
+
+        found = [p for p in patterns if any(one == p or fnmatchcase(one, p) for one in _own_and_above(name))]
+        for pattern in found:
+            self.unmatched.pop(pattern, None)
+        return bool(found)
+
+
+def _own_and_above(name: str) -> tuple[str, str]:
+    return name, name.partition("[")[0]
 
 
 def goal_of(metric: str, goals: Mapping[str, str]) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, compress
 from typing import NamedTuple
 
 from gitexp.record.metrics import Number, Row
@@ -42,6 +42,21 @@ def blocks(rows: Iterable[Row]) -> Iterator[Block]:
         names.update(dict.fromkeys(row.values))
     if some:
         yield _block(some, names)
+
+
+def only(block: Block, wanted: Callable[[str], bool]) -> Block | None:
+    """The block without the metrics that are not wanted. None: nothing is left."""
+    columns = {name: column for name, column in block.columns.items() if wanted(name)}
+    if len(columns) == len(block.columns):
+        return block
+    left = [any(value is not None for value in cells) for cells in zip(*columns.values(), strict=True)]
+    if not any(left):
+        return None
+    return Block(
+        list(compress(block.steps, left)),
+        list(compress(block.times, left)),
+        {name: list(compress(column, left)) for name, column in columns.items()},
+    )
 
 
 def _block(rows: list[Row], names: Iterable[str]) -> Block:

@@ -42,6 +42,11 @@ def _files(value: Any) -> str | None:
     return complaint
 
 
+def _globs(value: Any) -> str | None:
+    complaint = texts(value)
+    return complaint or (None if all(value) else expected("names of metrics, or patterns such as val.*", value))
+
+
 def _pattern(value: Any) -> str | None:
     import re
 
@@ -105,6 +110,8 @@ OWN: Mapping[str, Any] = {
     ),
     "metrics": {
         "files": _files,
+        "keys": _globs,
+        "ignore": _globs,
         "output": Each(_pattern, name=metric_name),
         "goal": GOALS,
         "step": text,

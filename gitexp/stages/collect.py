@@ -15,9 +15,11 @@ from typing import IO, TYPE_CHECKING
 
 from gitexp import runfolder
 from gitexp.attempt import Collected
+from gitexp.errors import and_more, counted
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
+from gitexp.record.metrics import Selection
 from gitexp.record.runrecord import Judged
 from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gitexp.record.metrics import MetricRules
     from gitexp.record.rowblocks import Block
 
+NAMED = 8  # metrics that there were, where a pattern matches none of them
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
 _SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the program's output"}
@@ -74,6 +77,7 @@ class _Told:
         self, rules: MetricRules, completed: bool, rewritten: Iterable[str], others: Mapping[str, set[str] | None]
     ) -> None:
         self.rules, self.completed, self.rewritten = rules, completed, set(rewritten)
+        self.selection = Selection(rules)
         self.others = others  # metric files of runs that were here at the same time, by run
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -83,7 +87,8 @@ class _Told:
         self.said_of: set[str] = set()  # metrics whose pattern matched something that is no number
 
     def reader(self, source: str) -> Reader:
-        return Reader(source, completed=self.completed, step=self.rules.step or "step")
+        step = self.rules.step or "step"
+        return Reader(source, completed=self.completed, step=step, asked=self.selection.asks_for)
 
     def others_with(self, path: Path) -> list[str]:
         """The runs that may have written to this file too."""
@@ -93,6 +98,12 @@ class _Told:
     def heard(self, reader: Reader, name: str) -> None:
         self.problems += [*reader.problems(), *reader.worker_says]
         self.notes += reader.notes
+        if reader.settings and not self.rules.keys:
+            count, tables = sum(reader.settings.values()), list(reader.settings)
+            self.notes.append(
+                f"{name}: {counted(count, 'number')} of {', '.join(tables[:NAMED])}{and_more(len(tables), NAMED)} taken"
+                ' for settings and not for metrics; [metrics] keys = ["*"] takes them, too'
+            )
         self.said_of.update(problem.partition(":")[0] for problem in reader.worker_says)
         self.looked_in += [name] if name else []
         for metric, text in reader.texts.items():
@@ -113,7 +124,7 @@ def _history(
     from gitexp.record.rowblocks import blocks
     from gitexp.record.timeorder import in_time, watched
 
-    history = HistoryWriter(Spool(room), with_attempts=attempt > 1)
+    history = HistoryWriter(Spool(room), with_attempts=attempt > 1, wanted=told.selection.wants)
     if attempt > 1:
         for number, block in _earlier(folder, told):
             history.add(block, attempt=number)
@@ -318,6 +329,12 @@ def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told) -> Iter
     if rules.step and not told.had_step:
         files = ", ".join(name for name in told.looked_in if name not in _SPOKEN.values())
         yield f"no column {rules.step}, which [metrics] step names; looked in {files or 'no file: [metrics] files'}"
+    seen = ", ".join(list(told.selection.seen)[:NAMED]) + and_more(len(told.selection.seen), NAMED)
+    for pattern in told.selection.unmatched:
+        if pattern in rules.keys:
+            yield f"no metric matches {pattern} of [metrics] keys; there were {seen or 'none'}"
+        else:
+            told.notes.append(f"no metric matches {pattern} of [metrics] ignore")
     for name in dict.fromkeys(rules.named):
         if name in history.tallies or name in told.said_of:
             continue

@@ -325,3 +325,55 @@ def test_a_metric_with_a_goal_that_ends_as_no_number_is_a_problem_whatever_its_b
     assert found.problems == ("acc, which has a goal, ended as nan", "loss, which has a goal, ended as inf")
     written(folder / "metrics.jsonl", '{"acc": NaN}\n{"acc": 0.9}\n')
     assert collected(folder, cwd, goal={"acc": "max"}).problems == ()
+
+
+def test_only_metrics_that_keys_has_and_ignore_has_not_are_recorded(folder, cwd):
+    line = '{"step":%d,"val.acc":0.5,"val.acc[digit=3]":0.25,"val.lr":0.1,"loss":2.0,"grad":3.0}\n'
+    (folder / "metrics.jsonl").write_text(line % 1 + '{"step":2,"grad":4.0}\n' + line % 3)
+    found = collected(folder, cwd, keys=("val.*", "loss"), ignore=("*lr*",))
+    assert found.summary == {"val.acc": 0.5, "val.acc[digit=3]": 0.25, "loss": 2.0}
+    assert found.history_csv == b"step,time_s,val.acc,val.acc[digit=3],loss\n1,,0.5,0.25,2.0\n3,,0.5,0.25,2.0\n"
+    assert (found.rows_total, found.problems, found.notes) == (2, (), ())
+
+
+def test_a_slice_goes_by_the_pattern_of_its_metric(folder, cwd):
+    (folder / "metrics.jsonl").write_text('{"acc":0.5,"acc[digit=3]":0.25,"f1[digit=3]":1.0}\n')
+    assert collected(folder, cwd, keys=("acc", "f1[digit=3]")).summary == {
+        "acc": 0.5,
+        "acc[digit=3]": 0.25,
+        "f1[digit=3]": 1.0,
+    }
+    assert collected(folder, cwd, ignore=("acc",)).summary == {"f1[digit=3]": 1.0}
+
+
+def test_what_the_recipe_names_is_recorded_whatever_keys_and_ignore_say(folder, cwd):
+    (folder / "metrics.jsonl").write_text('{"acc":0.5,"loss":1.0,"lr":0.1,"n":3,"other":1}\n')
+    rules = {"goal": {"acc": "max"}, "summary": {"lr": "last"}, "output": {"n": "n=(.)"}, "keys": ("loss",)}
+    assert collected(folder, cwd, ignore=("*",), **rules).summary == {"acc": 0.5, "lr": 0.1, "n": 3}
+
+
+def test_a_pattern_that_matches_no_metric_is_said(folder, cwd):
+    (folder / "metrics.jsonl").write_text('{"acc":0.5,"loss":1.0}\n')
+    found = collected(folder, cwd, keys=("val.*", "loss"), ignore=("lr",))
+    assert found.problems == ("no metric matches val.* of [metrics] keys; there were acc, loss",)
+    assert found.notes == ("no metric matches lr of [metrics] ignore",)
+
+
+def test_settings_in_a_document_are_no_metrics_unless_they_are_asked_for(folder, cwd):
+    text = '{"acc": 0.5, "config": {"lr": 0.1, "model": {"d": 64}, "name": "x"}, "eval": {"args": {"n": 3}, "f1": 0.7}}'
+    written(cwd / "results.json", text)
+    found = collected(folder, cwd, "results.json")
+    assert found.summary == {"acc": 0.5, "eval.f1": 0.7}
+    assert found.notes == (
+        "results.json: 3 numbers of config, eval.args taken for settings and not for metrics;"
+        ' [metrics] keys = ["*"] takes them, too',
+    )
+    everything = {"acc": 0.5, "config.lr": 0.1, "config.model.d": 64, "eval.args.n": 3, "eval.f1": 0.7}
+    assert collected(folder, cwd, "results.json", keys=("*",)).summary == everything
+    assert collected(folder, cwd, "results.json", goal={"config.lr": "min"}).summary == {
+        "acc": 0.5,
+        "config.lr": 0.1,
+        "eval.f1": 0.7,
+    }
+    some = collected(folder, cwd, "results.json", keys=("acc", "config.model.*"))
+    assert (some.summary, some.notes) == ({"acc": 0.5, "config.model.d": 64}, ())

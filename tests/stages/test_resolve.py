@@ -268,6 +268,17 @@ def test_true_is_no_integer_and_no_float(tmp_path: Path) -> None:
     )
 
 
+def test_patterns_of_metrics_are_arrays_of_strings(tmp_path: Path) -> None:
+    write(tmp_path, "recipes/x.toml", RUN + '[metrics]\nkeys = "val.*"\nignore = [""]\n')
+    assert problems(tmp_path) == (
+        'recipes/x.toml:4: metrics.keys: expected an array of strings, got "val.*"',
+        'recipes/x.toml:5: metrics.ignore: expected names of metrics, or patterns such as val.*, got [""]',
+    )
+    write(tmp_path, "recipes/x.toml", RUN + '[metrics]\nkeys = ["val.*", "loss"]\nignore = ["*lr*"]\n')
+    rules = resolved(tmp_path).metrics
+    assert (rules.keys, rules.ignore) == (("val.*", "loss"), ("*lr*",))
+
+
 def test_a_table_is_not_replaced_by_a_value_nor_a_value_by_a_table(tmp_path: Path) -> None:
     write(tmp_path, "recipes/base.toml", RUN + "[a]\nx = 1\n[b]\ny = 1\n")
     write(tmp_path, "recipes/x.toml", 'extends = "base.toml"\nb = 3\n[a.x]\nz = 1\n')
@@ -359,7 +370,9 @@ def test_own_tables_become_fields(tmp_path: Path) -> None:
     assert recipe.seed == 3
     assert recipe.command == ("sh", "-c", "true")
     assert recipe.timeout_s == 5400
-    rules = MetricRules(("m.json",), {"loss": "loss: (\\S+)"}, {"loss": "min"}, {"loss": "last"}, named=("loss",))
+    rules = MetricRules(
+        ("m.json",), output={"loss": "loss: (\\S+)"}, goal={"loss": "min"}, summary={"loss": "last"}, named=("loss",)
+    )
     assert recipe.metrics == rules
 
 
