@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
     name: str  # as people call it
     pattern: str
-    reader: str  # module and function of this room
+    reader: str  # module and function of this room; "": it has settings alone
     grows: bool = False  # lines or records are only ever added, so that it can be read from a byte on
     latest: bool = False  # each holds all that was there before: of several of one training the newest counts
     several: bool = False  # `reader` gives the sources of a store, which may hold several trainings, and old ones
@@ -41,6 +41,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("metrics.jsonl", _HERE + r"(?:metrics|results|history|log)\.jsonl", "documents.lines", grows=True),
     Kind("metrics.json", _HERE + r"metrics\.json", "documents.document"),
     Kind("results.json", _HERE + r"(?:[^/]+_)?results\.json", "documents.document"),
+    Kind("Hydra", _HERE + r"\.hydra/config\.yaml", "", settings="settings.of_yaml"),
+    Kind("hparams.yaml", _HERE + r"hparams\.yaml", "", settings="settings.of_yaml"),  # Lightning's loggers
+    Kind("timm", _HERE + r"args\.yaml", "", settings="settings.of_yaml"),
+    Kind("dvclive", r"(?P<training>(?:.+/)?dvclive)/params\.yaml", "", settings="settings.of_yaml"),
     Kind("TensorBoard", _HERE + r"[^/]*tfevents[^/]*", "events.read", grows=True),
 )
 

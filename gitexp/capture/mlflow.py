@@ -100,7 +100,7 @@ def _logged(database: sqlite3.Connection, run_id: str, since_ms: int | None) -> 
             yield step if name in stepped and isinstance(step, int) else None, name, known
 
 
-def _params(path: Path, run_id: str) -> dict[str, Any] | None:
+def _params(path: Path, run_id: str, reader: Reader) -> dict[str, Any] | None:
     try:
         with closing(_opened(path)) as database:
             asked = "SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key"
@@ -165,7 +165,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _param_files(folder: Path) -> dict[str, Any] | None:
+def _param_files(folder: Path, reader: Reader) -> dict[str, Any] | None:
     try:
         return {
             name: read_regular(path, most=_LONGEST).decode(errors="replace") for name, path in _files(folder)

@@ -27,20 +27,34 @@ def sources(kind: Kind, path: Path, *, start: int = 0, since: float | None = Non
     if kind.several:
         found: list[Source] = _function(kind.reader)(path, since=since)
         return found
-    blocks = partial(read, kind, path=path, start=start)
-    return [Source("", blocks, partial(_function(kind.settings), path)) if kind.settings else Source("", blocks)]
+    return [Source("", partial(read, kind, path=path, start=start), partial(_settings, kind, path))]
 
 
 def read(kind: Kind, reader: Reader, path: Path, *, start: int = 0) -> Iterator[Block]:
     """The rows of a file with one training. Steps are the program's; times are not said.
 
-    None, and no problem, is a file of another kind under such a name: a table without epochs, a text called train.log.
+    No row, and no problem, comes of a kind that has settings alone, and of a file of another kind under such a name: a
+    table without epochs, a text called train.log.
     """
+    if not kind.reader:
+        return
     try:
         with open(open_regular(path)[0], "rb") as file:
             yield from _function(kind.reader)(reader, file, path=path, start=start if kind.grows else 0)
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
+
+
+def _settings(kind: Kind, path: Path, reader: Reader) -> dict[str, Any] | None:
+    if not kind.settings:
+        return None
+    try:
+        with open(open_regular(path)[0], "rb") as file:
+            found: dict[str, Any] | None = _function(kind.settings)(reader, file, path=path)
+            return found
+    except OSError as error:
+        reader.problem(f"cannot be read: {error.strerror}")
+        return None
 
 
 def _function(name: str) -> Any:

@@ -16,4 +16,4 @@ class Source(NamedTuple):
 
     label: str
     blocks: Callable[[Reader], Iterator[Block]]
-    settings: Callable[[], dict[str, Any] | None] = lambda: None  # flat, as the program named them; None: none found
+    settings: Callable[[Reader], dict[str, Any] | None] = lambda reader: None  # flat, by dotted names; None: none found

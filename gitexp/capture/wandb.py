@@ -20,7 +20,6 @@ from gitexp.capture.wire import BYTES, Malformed, fields
 from gitexp.record.metricreader import DEEPEST, Reader
 from gitexp.record.metrics import Row
 from gitexp.record.rowblocks import Block, blocks
-from gitexp.regularfile import open_regular
 from gitexp.script import flattened
 
 BLOCK = 1 << 15
@@ -77,18 +76,14 @@ def _metrics(items: Items) -> Items:
     return found
 
 
-def settings(path: Path) -> Items | None:
+def settings(reader: Reader, file: IO[bytes], *, path: Path) -> Items | None:
     """What the program put into wandb.config, flat."""
     found: Items = {}
-    try:
-        with open(open_regular(path)[0], "rb") as file:
-            for change in _changes(Reader(""), file):
-                if change.of == _CONFIG:
-                    _apply(change, found)
-    except OSError:
-        return None
+    for change in _changes(reader, file):
+        if change.of == _CONFIG:
+            _apply(change, found)
     known = {name: value for name, value in found.items() if not name.startswith("_wandb")}
-    return dict(flattened(known, deepest=15)) or None
+    return dict(flattened(known, deepest=DEEPEST)) or None
 
 
 def _apply(change: Change, table: Items) -> None:

@@ -47,7 +47,10 @@ def test_each_run_of_a_database_is_a_training_of_its_own(tmp_path: Path) -> None
         (None, {"acc": 0.5}),  # MLflow has 0 where the program gave no step
     ]
     assert math.isnan(rows_in(second)[3].values["acc"])
-    assert (first.settings(), second.settings()) == ({"lr": "0.1", "name": "mlp"}, {"lr": "0.2", "name": "mlp"})
+    assert (first.settings(Reader("store")), second.settings(Reader("store"))) == (
+        {"lr": "0.1", "name": "mlp"},
+        {"lr": "0.2", "name": "mlp"},
+    )
 
 
 def test_runs_from_before_are_not_ours_but_what_was_added_to_them_is(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_a_folder_of_mlflows_is_read_from_its_description() -> None:
         (2, {"train/loss": 0.1 / 3}),
         (None, {"acc": 0.5}),
     ]
-    assert source.settings() == {"lr": "0.1", "name": "mlp"}
+    assert source.settings(Reader("store")) == {"lr": "0.1", "name": "mlp"}
     (later,) = sources_of(meta, since=1796003480.886)
     assert [flat(row) for row in rows_in(later)] == [(2, {"train/loss": 0.1 / 3}), (None, {"acc": 0.5})]
 
@@ -108,7 +111,7 @@ def test_links_in_a_store_are_not_followed(tmp_path: Path) -> None:
     (run / "params").symlink_to(tmp_path)
     (source,) = sources_of(run / "meta.yaml")
     assert rows_in(source) == []
-    assert source.settings() is None
+    assert source.settings(Reader("store")) is None
 
 
 def test_wandb_has_history_summary_and_configuration() -> None:
@@ -126,7 +129,7 @@ def test_wandb_has_history_summary_and_configuration() -> None:
     assert flat(rows[4]) == (None, {"best": 0.25})
     assert (reader.problems(), reader.notes) == ((), [])
     (source,) = sources_of(WANDB)
-    assert source.settings() == {"lr": 0.1, "model.name": "mlp", "model.layers": 2, "late": 7}
+    assert source.settings(Reader("store")) == {"lr": 0.1, "model.name": "mlp", "model.layers": 2, "late": 7}
 
 
 def test_wandb_killed_or_damaged_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

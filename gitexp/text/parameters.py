@@ -1,0 +1,95 @@
+"""Settings that programs keep in YAML, JSON and TOML as one flat table: `optim.lr`, by the names that people type.
+
+Within bounds, whatever the file: an alias that repeats another a million times is not written out. Tags of YAML make no
+objects: what stands under one is taken as the plain value that it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+MOST_BYTES = 1 << 16  # of which PyYAML takes half a second
+MOST_KEYS = 4096
+DEEPEST = 32
+ENDINGS = (".yaml", ".yml", ".json", ".toml")
+
+_FLOAT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
+
+
+def parameters(name: str, data: bytes) -> dict[str, Any] | None:
+    """The values of a file by their dotted names; None where it is no table in one of the formats, or beyond bounds.
+
+    A value is a number, a boolean, a text, None, or a list of these. YAML needs PyYAML; without it there is None.
+    """
+    if len(data) > MOST_BYTES:
+        return None
+    try:
+        table = _parsed(name, data.decode())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(table, dict):
+        return None
+    found = dict(islice(_flat(table, "", DEEPEST), MOST_KEYS + 1))
+    return found if len(found) <= MOST_KEYS else None
+
+
+def _parsed(name: str, text: str) -> Any:
+    """What stands in it. Raises ValueError."""
+    if name.endswith(".json"):
+        return json.loads(text)
+    if name.endswith(".toml"):
+        from gitexp.text.bounded import load_toml
+
+        return load_toml(text)
+    return _yaml(text) if name.endswith((".yaml", ".yml")) else None
+
+
+def _yaml(text: str) -> Any:
+    try:
+        import yaml  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+
+    class Plain(yaml.SafeLoader):  # type: ignore[misc]
+        """As SafeLoader, but what is under a tag is plain. (CSafeLoader dies of 50,000 brackets in each other.)"""
+
+    def plain(loader: Any, _: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node)
+
+    Plain.add_multi_constructor("", plain)
+    try:
+        return yaml.load(text, Loader=Plain)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def _flat(value: Any, name: str, deepest: int) -> Iterator[tuple[str, Any]]:
+    """The leaves; what is empty, or too deep, is one."""
+    inner: dict[Any, Any] | None = None
+    if isinstance(value, dict):
+        inner = value
+    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        inner = dict(enumerate(value))
+    if inner and deepest:
+        for key, one in inner.items():
+            yield from _flat(one, f"{name}.{key}" if name else f"{key}", deepest - 1)
+    else:
+        yield name, _leaf(value)
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, str) and _FLOAT.fullmatch(value):
+        return float(value)  # 1e-4, which YAML 1.1 takes for a text
+    if isinstance(value, list):
+        return [_leaf(one) for one in value] if not any(isinstance(one, dict | list) for one in value) else "…"
+    if isinstance(value, dict):
+        return "…" if value else {}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)  # dates
