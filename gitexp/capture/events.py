@@ -5,8 +5,8 @@ damage is found before it is believed; that of the data is not: CRC-32C takes lo
 other text files have none either. Histograms, pictures, texts and graphs are passed over without being read.
 
 Scalars come as `simple_value` (PyTorch, TensorFlow 1) or as a tensor of the plugin "scalars" (TensorFlow 2, Keras).
-They are 32-bit floats, and recorded as what they are: 0.1 is 0.10000000149011612. A step that is absent is 0, as it is
-in TensorBoard, since the format writes no zeros.
+They are 32-bit floats, and recorded as what they are: 0.1 is 0.10000000149011612. The format writes no
+zeros, so a step that is absent is 0, unless it is in the whole file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from struct import Struct
 from typing import IO
 
 from gitexp.capture.source import TORN
-from gitexp.capture.steps import rows_by_step, without_epoch
-from gitexp.capture.wire import BYTES, FIXED32, FIXED64, VARINT, Data, Malformed, OnDisk, fields, signed, varint
+from gitexp.capture.steps import if_ever, rows_by_step, without_epoch
+from gitexp.capture.wire import BYTES, FIXED32, FIXED64, MOST, VARINT, Data, Malformed, OnDisk, fields, signed, varint
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import MAX_METRICS
 from gitexp.record.rowblocks import Block, blocks
@@ -43,7 +43,7 @@ Scalar = tuple[int, str, float]  # step, name, value
 
 def read(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
     """The scalars from byte `start` on, where a record begins."""
-    rows = rows_by_step(_Events(reader).scalars(file, start))
+    rows = rows_by_step(if_ever(_Events(reader).scalars(file, start)))
     yield from without_epoch(blocks(rows), stepped=True)  # Lightning logs its epoch beside each step
 
 
@@ -87,6 +87,8 @@ class _Events:
                 values += [
                     (first, last) for of, how, first, last in fields(data, begin, stop) if (of, how) == (1, BYTES)
                 ]
+        if len(values) > MOST:
+            raise Malformed
         for begin, stop in values:
             tag, value, place = self._value(data, begin, stop)
             if value is None or (tag == _PLACEHOLDER and value == -1):

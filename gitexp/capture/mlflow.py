@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gitexp.capture.source import Source
-from gitexp.capture.steps import rows_by_step
+from gitexp.capture.steps import Logged, rows_by_step
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Number, parse_number
 from gitexp.record.rowblocks import Block, blocks
@@ -27,8 +27,6 @@ MOST_BYTES = 64 * 2**20  # of one run's metrics in a folder
 MOST_RUNS = 1000
 _LONGEST = 1 << 16  # of a run's own description, or of a parameter
 _LARGEST = 1.7976931348623157e308  # what a database holds for infinity
-
-Logged = tuple[int | None, str, Number]  # step, metric, value
 
 
 def _rows(reader: Reader, logged: Iterator[Logged]) -> Iterator[Block]:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from gitexp.record.metrics import Number, Row
 from gitexp.record.rowblocks import Block, blocks
 
 EPOCH = "epoch"
+_HELD = 1 << 14
+
+Logged = tuple[int | None, str, Number]  # step, metric, value
 
 
-def rows_by_step(values: Iterable[tuple[int | None, str, Number]]) -> Iterator[Row]:
+def if_ever(values: Iterator[tuple[int, str, Number]]) -> Iterator[Logged]:
+    """Without steps where all are 0, which is what a writer has that is given none. Of very many, the first decide."""
+    held: list[tuple[int, str, Number]] = []
+    for one in values:
+        held.append(one)
+        if one[0] or len(held) == _HELD:
+            break
+    if held and held[-1][0]:
+        yield from chain(held, values)
+    else:
+        yield from ((step or None, name, value) for step, name, value in chain(held, values))
+
+
+def rows_by_step(values: Iterable[Logged]) -> Iterator[Row]:
     """Values that were logged one by one: those of one step that follow each other are a row."""
     now: int | None = None
     row: dict[str, Number] = {}

@@ -18,12 +18,13 @@ from gitexp.capture.source import TORN
 from gitexp.capture.steps import without_epoch
 from gitexp.capture.wire import BYTES, Malformed, fields
 from gitexp.record.metricreader import DEEPEST, Reader
-from gitexp.record.metrics import Row
+from gitexp.record.metrics import MAX_METRICS, Row
 from gitexp.record.rowblocks import Block, blocks
 from gitexp.script import flattened
 
 BLOCK = 1 << 15
 LONGEST = 16 * 2**20  # of a record
+LONGEST_VALUE = 1 << 18  # as JSON
 _BEGIN, _PIECE = 7, 7  # bytes at the beginning of the file, and before each piece
 _FULL, _FIRST, _LAST = 1, 2, 4
 _HISTORY, _SUMMARY, _CONFIG, _RUN = 2, 3, 5, 17  # of a Record
@@ -55,7 +56,8 @@ def _rows(reader: Reader, file: IO[bytes]) -> Iterator[Row]:
             _apply(change, summary)
         elif change.of == _HISTORY:
             values = _metrics(change.items)
-            logged.update(values)
+            if len(logged) < 2 * MAX_METRICS:
+                logged.update(values)
             yield from reader.row({**values, "step": change.items.get("_step")}, "")
     yield from reader.row({name: value for name, value in _metrics(summary).items() if name not in logged}, "")
 
@@ -87,7 +89,9 @@ def settings(reader: Reader, file: IO[bytes], *, path: Path) -> Items | None:
 
 
 def _apply(change: Change, table: Items) -> None:
-    table.update(change.items)
+    for name, value in change.items.items():
+        if name in table or len(table) < MAX_METRICS:
+            table[name] = value
     for name in change.removed:
         table.pop(name, None)
 
@@ -105,7 +109,7 @@ def _items(data: bytes, at: int, end: int) -> tuple[Items, Items]:
                 if of == BYTES and part in (_KEY, _NESTED, _JSON):
                     decoded = data[first:last].decode(errors="replace")
                     if part == _JSON:
-                        text = decoded
+                        text = decoded if last - first <= LONGEST_VALUE else "null"
                     else:
                         names.append(decoded)
             with suppress(ValueError, RecursionError):  # of one value that cannot be read nothing else is lost

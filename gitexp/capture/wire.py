@@ -11,6 +11,7 @@ from typing import overload
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _SIZES = {FIXED64: 8, FIXED32: 4}
+MOST = 1 << 16  # fields of one message
 
 
 class Malformed(ValueError):
@@ -50,8 +51,12 @@ def varint(data: Data, at: int) -> tuple[int, int]:
 
 def fields(data: Data, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Each field's number, its kind, and its bytes' begin and end, or a VARINT's value twice. Raises Malformed."""
+    left = MOST
     try:
         while at < end:
+            left -= 1
+            if not left:
+                raise Malformed
             key, at = data[at], at + 1
             if key >= 0x80:
                 key, at = varint(data, at - 1)

@@ -117,6 +117,14 @@ def test_a_shape_that_is_known_gives_the_same_as_a_first_look(tmp_path: Path) ->
     assert rows_of(tmp_path / "tfevents") == wanted
 
 
+def test_a_program_that_gives_no_steps_has_none(tmp_path: Path) -> None:
+    values = [framed(event(0, scalar("loss", value))) for value in (3.0, 2.0)]
+    (tmp_path / "tfevents").write_bytes(b"".join(values))
+    assert rows_of(tmp_path / "tfevents") == [Row(None, None, {"loss": 3.0}), Row(None, None, {"loss": 2.0})]
+    (tmp_path / "tfevents").write_bytes(b"".join(values) + framed(event(1, scalar("loss", 1.0))))
+    assert [row.step for row in rows_of(tmp_path / "tfevents")] == [0, 0, 1]
+
+
 def test_only_what_was_added_is_read_of_a_file_that_was_there(tmp_path: Path) -> None:
     before, after = framed(event(1, scalar("loss", 1.0))), framed(event(2, scalar("loss", 2.0)))
     (tmp_path / "tfevents").write_bytes(before + after)
