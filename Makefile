@@ -1,17 +1,19 @@
 # For a fresh machine with git, Python 3.11 or later and make:  make demo   make test   make test-all
 PYTHON ?= python3
 VENV ?= .venv
+PROGRAMS ?= .venv-programs
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all check bench install clean
+.PHONY: demo test test-all programs check bench install clean
 
 demo: $(VENV)/.torch install
 	sh scripts/demo.sh $(BIN)
 
 # Format, lint, types, then the tests against an installed wheel: all but the long ones, or, as CI does, all.
+# Those that are marked `programs` also need `make programs`.
 test: $(VENV)/.torch $(VENV)/.test install check
-	$(BIN)/pytest -q -n 2 -m "not long" tests
+	$(BIN)/pytest -q -n 2 -m "not long and not programs" tests
 
 test-all: $(VENV)/.torch $(VENV)/.test install check
 	$(BIN)/pytest -q -n 2 tests
@@ -47,5 +49,14 @@ $(VENV)/.bench: $(VENV)/.base
 	$(PIP) pygit2 obstore 'moto[s3]' flask flask-cors tensorboard
 	touch $@
 
+# What the programs of tests/programs are written with: some 2 GB, which gitexp itself never imports.
+programs: $(PROGRAMS)/.installed
+
+$(PROGRAMS)/.installed: tests/programs/requirements.txt constraints.txt
+	test -x $(PROGRAMS)/bin/python || $(PYTHON) -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy
+	$(PROGRAMS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/programs/requirements.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(PROGRAMS) dist build
