@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
-from gitexp.cli.pageparts import heading, remarks, rest_of
+from gitexp.cli.pageparts import heading, remarks, rest_of, size_in_words
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -24,6 +24,7 @@ from gitexp.cli.render import (
 )
 from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more
+from gitexp.history.artifactchange import ArtifactChanges
 from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.compare import Comparison, DataChange
@@ -32,14 +33,18 @@ from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Digest
 
+if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
+
 SHOWN_DIGEST = 23  # characters: sha256: and 16 digits
 NAMED = 30  # files, packages, keys; JSON has all of them
+SHOWN_ARTIFACTS = 12
 NAMED_METRICS = 4  # metrics in the sentence at the top
 SIDE_BY_SIDE = 60  # characters of a value; longer ones stand below each other where there is no terminal
 
 
-def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: Screen) -> str:
-    """The page: who is compared, what to know first, then section by section."""
+def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place: Place, on: Screen) -> str:
+    """The page: who is compared, what to know first, then section by section. `place` knows the sizes of artifacts."""
     sections = [
         _sides(rows, on=on),
         _verdict(found, on=on),
@@ -50,6 +55,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], on: S
         _environment(found, on=on),
         _metrics(found, on=on),
         _digests(found, on=on),
+        _artifacts(found.artifacts, place, on=on),
         _cost(a, b, on=on),
         _problems(a, b, on=on),
     ]
@@ -90,7 +96,9 @@ def _inputs(found: Comparison, *, on: Screen) -> str:
         judged = any(not metric.clock for metric in found.metrics)
         said = "identical inputs, identical metrics" if judged else "identical inputs"
         said += ", the same weights" if found.same_digests else ""
+        said += ", the same artifacts" if found.artifacts.files and found.artifacts.all_same else ""
         style, why = "bold green", "code, recipe, data and seed are the same"
+        why += "" if found.artifacts.same else "; artifacts differ"
         why += "; the environments differ" if found.environment else ""
         why += "; an environment is not recorded" if found.environment is None else ""
     return f"{on.paint(said, style)}  {why}\n"
@@ -295,6 +303,35 @@ def _digests(found: Comparison, *, on: Screen) -> str:
 def _short(digest: Any) -> Any:
     """The beginning of a digest: enough to tell two apart; `show` has the whole."""
     return f"{digest[:SHOWN_DIGEST]}…" if isinstance(digest, str) and len(digest) > SHOWN_DIGEST else digest
+
+
+_STATES = {  # of a saved file: sign, style, words behind a count
+    "different": ("~", "yellow", "different"),
+    "added": ("+", "green", "only in B"),
+    "removed": ("-", "red", "only in A"),
+    "same": ("=", "dim", "the same"),
+}
+
+
+def _artifacts(found: ArtifactChanges, place: Place, *, on: Screen) -> str:
+    """The files that the runs saved, those that differ first, with their sizes."""
+    if not found.files and not found.untold:
+        return ""
+    counts = [f"{found.of(state):,} {words}" for state, (_, _, words) in _STATES.items() if found.of(state)]
+    counts += [f"{found.untold:,} not compared"] if found.untold else []
+    rows = []
+    for change in found.files[:SHOWN_ARTIFACTS]:
+        sign, style, _ = _STATES[change.state]
+        old, new = (size_in_words(digest, place) if digest else "" for digest in (change.a, change.b))
+        both = (
+            [Cell(old), Cell("→", "dim"), Cell(new)]
+            if old and new and old != new
+            else [Cell(""), Cell(""), Cell(new or old)]
+        )
+        rows.append([Cell(sign, style), Cell(safe(change.path)), *both])
+    columns = [Column(""), Column("", least=20), Column("", True), Column(""), Column("", True)]
+    text = heading("artifacts", ", ".join(counts), on=on)
+    return text + table(columns, rows, on=on, indent="  ") + rest_of(len(found.files) - SHOWN_ARTIFACTS)
 
 
 def _cost(a: Run, b: Run, *, on: Screen) -> str:

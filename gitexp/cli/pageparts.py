@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, safe, table, wrap
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, safe, size, table, wrap
+from gitexp.errors import GitexpError
+
+if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
 
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 
@@ -34,6 +39,20 @@ def remarks(texts: Sequence[str], *, on: Screen) -> str:
     """Sentences as paragraphs, the first few of them."""
     lines = "".join(wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ") for text in texts[:LISTED])
     return lines + rest_of(len(texts) - LISTED)
+
+
+def size_here(digest: str, place: Place) -> int | None:
+    """Of a saved file, where the object store of this clone has it: the record has the size of all alone."""
+    try:
+        return place.store.size_bytes(digest)
+    except (OSError, ValueError, GitexpError):
+        return None
+
+
+def size_in_words(digest: str, place: Place) -> str:
+    """The same for people."""
+    found = size_here(digest, place)
+    return "not here" if found is None else size(found)
 
 
 def rest_of(count: int, *, indent: str = "  ") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown
-from gitexp.cli.pageparts import LISTED, Fact, fact_table, heading, remarks, rest_of
+from gitexp.cli.pageparts import LISTED, Fact, fact_table, heading, remarks, rest_of, size_in_words
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -25,7 +25,7 @@ from gitexp.cli.render import (
     wrap,
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
-from gitexp.errors import GitexpError, and_more, counted
+from gitexp.errors import and_more, counted
 from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes
 from gitexp.history.inputs import Inputs
@@ -272,7 +272,8 @@ def _artifacts(run: Run, place: Place, *, on: Screen) -> str:
     if not count:
         return ""
     rows = [
-        [Cell(safe(path)), Cell(_size_here(digest, place)), Cell(safe(digest), "dim")] for path, digest in first[:NAMED]
+        [Cell(safe(path)), Cell(size_in_words(digest, place)), Cell(safe(digest), "dim")]
+        for path, digest in first[:NAMED]
     ]
     if count > NAMED:
         rows.append([Cell(f"and {count - NAMED:,} more"), Cell(""), Cell("")])
@@ -280,15 +281,6 @@ def _artifacts(run: Run, place: Place, *, on: Screen) -> str:
     saved = run.record.artifacts if run.record else None
     note = f"{size(saved.size_bytes)} in all" if saved is not None and count > 1 else ""
     return heading("artifacts", note, on=on) + table(columns, rows, on=on, indent="  ")
-
-
-def _size_here(digest: str, place: Place) -> str:
-    """The record has the size of all; that of one is known where the object store of this clone has it."""
-    try:
-        found = place.store.size_bytes(digest)
-    except (OSError, ValueError, GitexpError):
-        found = None
-    return "not here" if found is None else size(found)
 
 
 def _digests(run: Run, *, on: Screen) -> str:

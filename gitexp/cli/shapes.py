@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gitexp.cli.pageparts import size_here
 from gitexp.cli.render import safe
 from gitexp.history.cache import Row
 from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
 from gitexp.record.identity import as_plain
+
+if TYPE_CHECKING:
+    from gitexp.datasets.place import Place
 
 FORMAT = 1
 
@@ -73,9 +77,18 @@ def unreadable_shape(row: Row) -> dict[str, Any]:
     return {"id": row.id, "commit": row.commit, "status": row.status, "metrics": {}, "problems": [row.problem]}
 
 
-def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison) -> str:
+def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison, *, place: Place) -> str:
     """What `gitexp diff --json` prints."""
-    return document(a=a, b=b, **found._asdict())
+    files = [
+        {
+            **change._asdict(),
+            "state": change.state,
+            "a_size_bytes": size_here(change.a, place) if change.a else None,
+            "b_size_bytes": size_here(change.b, place) if change.b else None,
+        }
+        for change in found.artifacts.files
+    ]
+    return document(a=a, b=b, **{**found._asdict(), "artifacts": files, "artifacts_untold": found.artifacts.untold})
 
 
 _COLUMNS = (

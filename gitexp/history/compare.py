@@ -1,4 +1,4 @@
-"""Compare two runs: code, recipe, data, environment, metrics, and whether the comparison is a fair one. Plain data.
+"""Compare two runs: what went in, what came out, and whether the comparison is a fair one. Plain data.
 
 Inputs are identical when code tree, recipe, data and seed are. Same inputs with different metrics are `unexplained`
 only where the environments are equal too and nothing was edited or went wrong while either ran.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
+from gitexp.history.artifactchange import ArtifactChanges, artifact_changes
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
 from gitexp.history.read import Run, manifest_parts
@@ -79,6 +80,7 @@ class Comparison(NamedTuple):
     environment: Mapping[str, Any] | None
     metrics: tuple[MetricChange, ...]
     digests: tuple[DigestChange, ...]  # of weights and fitted state, of either run
+    artifacts: ArtifactChanges
     identical_inputs: bool
     unexplained: bool
     unfair: tuple[str, ...]  # what to bear in mind before believing the numbers
@@ -102,7 +104,7 @@ class Comparison(NamedTuple):
     @property
     def differs(self) -> bool:
         """Whether anything at all is known to."""
-        return not (self.identical_inputs and self.same_results and not self.environment)
+        return not (self.identical_inputs and self.same_results and self.artifacts.same and not self.environment)
 
 
 def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[str, str]) -> Comparison:
@@ -125,6 +127,7 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
         unexplained=False,
         unfair=tuple(_unfair(inputs)),
         digests=digest_changes(a, b),
+        artifacts=artifact_changes(a, b),
     )
     unexplained = identical and inputs.environment == {} and undisturbed and not found.same_results
     return found._replace(unexplained=unexplained)

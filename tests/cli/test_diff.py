@@ -82,13 +82,58 @@ def test_clocks_are_shown_apart_and_compared_with_nothing(fresh: Lab, gitexp: Gi
     assert "epoch_time" not in gitexp("log").stdout
 
 
+def manifest(**files: str) -> dict[str, str]:
+    return {"artifacts.xxh128": "".join(f"{digit * 32}  {name}.pt\n" for name, digit in files.items())}
+
+
+def test_artifacts_are_compared_by_digest(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files=manifest(both="1", model="2", old="3"))
+    write_run(fresh, B, files=manifest(both="1", model="4", new="5"))
+    page = gitexp("diff", A, B).stdout
+    assert "identical inputs, identical metrics  code, recipe, data and seed are the same; artifacts differ" in page
+    lines = [" ".join(line.split()) for line in page.splitlines()]
+    at = lines.index("artifacts 1 different, 1 only in B, 1 only in A, 1 the same")
+    assert lines[at + 1 : at + 5] == [
+        "~ model.pt not here",
+        "+ new.pt not here",
+        "- old.pt not here",
+        "= both.pt not here",
+    ]
+    assert gitexp("diff", A, B, "--exit-code").exit_code == 1
+    found = gitexp("diff", A, B, "--json").json
+    assert found["artifacts"][0] == {
+        "path": "model.pt",
+        "a": f"xxh128:{'2' * 32}",
+        "b": f"xxh128:{'4' * 32}",
+        "state": "different",
+        "a_size_bytes": None,
+        "b_size_bytes": None,
+    }
+    assert found["artifacts_untold"] == 0
+
+
+def test_the_same_artifacts_are_said_to_be_the_same(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files=manifest(model="1"))
+    write_run(fresh, B, files=manifest(model="1"))
+    result = gitexp("diff", A, B, "--exit-code")
+    assert "identical inputs, identical metrics, the same artifacts" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_of_more_artifacts_than_are_read_the_rest_is_not_compared(fresh: Lab, gitexp: Gitexp) -> None:
+    many = "".join(f"{'1' * 32}  {number:05}.pt\n" for number in range(20_010))
+    write_run(fresh, A, files={"artifacts.xxh128": many})
+    write_run(fresh, B, files={"artifacts.xxh128": many + f"{'2' * 32}  a.pt\n"})
+    assert "artifacts  20,000 the same, 21 not compared\n" in gitexp("diff", A, B).stdout
+
+
 def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A, metrics={"val.acc": 0.5})
     write_run(fresh, B, metrics={"val.acc": 0.25})
     document = gitexp("diff", A, B, "--json").json
     assert list(document) == [
         "format", "a", "b", "code", "recipe", "arguments", "data", "environment", "metrics", "digests",
-        "identical_inputs", "unexplained", "unfair",
+        "artifacts", "identical_inputs", "unexplained", "unfair", "artifacts_untold",
     ]  # fmt: skip
     assert (document["a"]["id"], document["b"]["id"]) == (A, B)
     assert document["metrics"] == [

@@ -283,8 +283,9 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
     csv_table([row])
     summary_table([row], on=on, now=0.0)
     changes_in_words(good, bad, whole_keys=False)
-    run_page(bad, row, good, goals={}, place=Place(Path("/"), Path("/nowhere"), {}), printed=None, on=on, now=0.0)
+    place = Place(Path("/"), Path("/nowhere"), {})
+    run_page(bad, row, good, goals={}, place=place, printed=None, on=on, now=0.0)
     for a, b in ((good, bad), (bad, good)):
         comparison = compare(repo, reader, a, b=b, goals={})
-        diff_page(a, b, comparison, rows=(row, row), on=on)
-        strict(diff_document(run_shape(a, row), run_shape(b, row), comparison))
+        diff_page(a, b, comparison, rows=(row, row), place=place, on=on)
+        strict(diff_document(run_shape(a, row), run_shape(b, row), comparison, place=place))

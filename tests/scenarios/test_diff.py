@@ -127,3 +127,13 @@ def test_command_lines_are_compared_argument_by_argument_in_any_order(lab: Lab) 
     assert "seed 1→2, with --amp, lr 0.1→0.3" in lab.gitexp("log").stdout
     lab.gitexp("run", "--", "sh", "train.sh", *common, "--lr", "0.3", "--amp", "--seed", "2")
     assert "identical inputs  code, recipe, data and seed are the same" in lab.gitexp("diff").stdout
+
+
+def test_what_the_runs_saved_is_compared_with_sizes(lab: Lab) -> None:
+    for size in ("3000", "4000"):
+        lab.gitexp(
+            "run", "--", "sh", "-c", f'head -c {size} /dev/zero >"$GITEXP_OUTPUT/w.bin"; echo 1 >"$GITEXP_OUTPUT/one"'
+        )
+    lines = page(lab)
+    at = lines.index("artifacts 1 different, 1 the same")
+    assert lines[at + 1 : at + 3] == ["~ w.bin 3 kB → 4 kB", "= one 2 B"]

@@ -26,7 +26,7 @@ EXIT_DIFFERENT = 1
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ in anything.")
 def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_code: bool) -> int:
-    """Compare two runs: code, recipe, data, environment, metrics, duration and memory.
+    """Compare two runs: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
 
     Without B, A is compared with the latest run. The latest run, named alone or not at all, is compared with the run
     before it of the same recipe. `gitexp show --help` says how to name a run.
@@ -43,11 +43,11 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
         if as_json:
             from gitexp.cli.shapes import diff_document, run_shape
 
-            write(diff_document(run_shape(a, old), run_shape(b, new), found))
+            write(diff_document(run_shape(a, old), run_shape(b, new), found, place=here.place))
         else:
             from gitexp.cli.diffpage import diff_page
 
-            show(lambda on: diff_page(a, b, found, rows=(old, new), on=on), repo=here.repo)
+            show(lambda on: diff_page(a, b, found, rows=(old, new), place=here.place, on=on), repo=here.repo)
     return EXIT_DIFFERENT if exit_code and found.differs else 0
 
 
