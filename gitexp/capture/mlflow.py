@@ -26,6 +26,8 @@ from gitexp.regularfile import open_regular, read_regular
 MOST_BYTES = 64 * 2**20  # of one run's metrics in a folder
 MOST_RUNS = 1000
 _LONGEST = 1 << 16  # of a run's own description, or of a parameter
+_LINE = re.compile(r"(\d{1,18}) (\S{1,400})(?: (-?\d{1,18})(?: .*)?)?")  # and since MLflow 3, a dataset
+_ERRORS = (sqlite3.Error, OSError, ValueError)  # the last where a damaged name is no text
 _LARGEST = 1.7976931348623157e308  # what a database holds for infinity
 
 
@@ -48,7 +50,7 @@ def of_database(path: Path, *, since: float | None) -> list[Source]:
     try:
         with closing(_opened(path)) as database:
             runs = database.execute(chosen, (since_ms,)).fetchall()
-    except (sqlite3.Error, OSError) as error:
+    except _ERRORS as error:
         return [Source("", partial(_unreadable, str(error)))]
     found = []
     for run_id, started in runs:
@@ -81,7 +83,7 @@ def _of_run(path: Path, run_id: str, since_ms: int | None, reader: Reader) -> It
     try:
         with closing(_opened(path)) as database:
             yield from _rows(reader, _logged(database, run_id, since_ms))
-    except (sqlite3.Error, OSError) as error:
+    except _ERRORS as error:
         yield from _unreadable(str(error), reader)
 
 
@@ -103,7 +105,7 @@ def _params(path: Path, run_id: str, reader: Reader) -> dict[str, Any] | None:
         with closing(_opened(path)) as database:
             asked = "SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key"
             return dict(database.execute(asked, (run_id,)).fetchall()) or None
-    except (sqlite3.Error, OSError):
+    except _ERRORS:
         return None
 
 
@@ -137,16 +139,16 @@ def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Logge
             reader.problem(f"this run's metrics have more than {MOST_BYTES // 2**20} MiB: what follows was not read")
             break
         for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
-            words = line.split()
-            value = parse_number(words[1]) if len(words) > 1 else None
-            if value is None or not words[0].isdecimal() or not (words[2:3] or ["0"])[0].lstrip("-").isdecimal():
+            match = _LINE.fullmatch(line)
+            value = parse_number(match[2]) if match else None
+            if match is None or value is None:
                 reader.problem(f"metrics/{name}: line {number} is not MLflow's")
                 continue
-            step = int(words[2]) if len(words) > 2 else 0
+            logged_ms, step = int(match[1]), int(match[3] or 0)
             if step:
                 stepped.add(name)
-            if since_ms is None or int(words[0]) >= since_ms:
-                found.append((int(words[0]), step, name, value))
+            if since_ms is None or logged_ms >= since_ms:
+                found.append((logged_ms, step, name, value))
     found.sort(key=lambda one: one[0])
     for _, step, name, value in found:
         yield step if name in stepped else None, name, value

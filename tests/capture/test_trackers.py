@@ -85,6 +85,10 @@ def test_a_file_of_that_name_that_is_no_database_of_mlflows_is_a_problem(tmp_pat
         assert rows_in(source, reader) == []
         assert len(reader.problems()) == 1
         assert reader.problems()[0].startswith("mlflow.db: cannot be read as MLflow's: ")
+    path.unlink()
+    damaged = database(tmp_path).read_bytes().replace(b'"step"', b'"\xb5tep"').replace(b"step", b"\xb5tep")
+    path.write_bytes(damaged)
+    assert [row for source in sources_of(path) for row in rows_in(source)] == []
     assert sorted(one.name for one in tmp_path.iterdir()) == ["mlflow.db"]
 
 
@@ -100,6 +104,22 @@ def test_a_folder_of_mlflows_is_read_from_its_description() -> None:
     assert source.settings(Reader("store")) == {"lr": "0.1", "name": "mlp"}
     (later,) = sources_of(meta, since=1796003480.886)
     assert [flat(row) for row in rows_in(later)] == [(2, {"train/loss": 0.1 / 3}), (None, {"acc": 0.5})]
+
+
+def test_lines_that_are_not_mlflows_are_named(tmp_path: Path) -> None:
+    run = tmp_path / "mlruns" / "1" / ("a" * 32)
+    (run / "metrics").mkdir(parents=True)
+    (run / "meta.yaml").write_text("start_time: 1\n")
+    lines = ["17 0.5 -2", "18 0.25 3 data 0a1b", f"{'9' * 5000} 1 1", "19 1 --5", "20 x 1", "21 0.1"]
+    (run / "metrics" / "loss").write_text("\n".join(lines) + "\n")
+    (source,) = sources_of(run / "meta.yaml")
+    reader = Reader("store")
+    assert [flat(row) for row in rows_in(source, reader)] == [
+        (-2, {"loss": 0.5}),
+        (3, {"loss": 0.25}),
+        (0, {"loss": 0.1}),
+    ]
+    assert reader.problems() == tuple(f"store: metrics/loss: line {number} is not MLflow's" for number in (3, 4, 5))
 
 
 def test_links_in_a_store_are_not_followed(tmp_path: Path) -> None:
