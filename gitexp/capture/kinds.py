@@ -48,15 +48,19 @@ KINDS: tuple[Kind, ...] = (
     Kind("TensorBoard", _HERE + r"[^/]*tfevents[^/]*", "events.read", grows=True),
 )
 
-_LIKELY = (".csv", ".tsv", ".log", ".json", ".jsonl", ".yaml", ".db", ".wandb")
+# How the names of all but TensorBoard's end: a folder of data holds thousands of other files of such endings.
+_NAMES = (
+    *("metrics.csv", "summary.csv", "trainer_state.json", "metrics.json", "results.json", ".jsonl", ".tsv", ".wandb"),
+    *("meta.yaml", "config.yaml", "hparams.yaml", "args.yaml", "params.yaml", "mlflow.db", "mlruns.db"),
+)
+_ANY = next(kind for kind in KINDS if kind.name == "CSV by epoch")
 
 
 def kind_of(path: str) -> Kind | None:
     """The kind of the file at this path, or None. Says nothing of what is in it."""
-    name = path.rpartition("/")[2]
-    if not name.endswith(_LIKELY) and "tfevents" not in name:
-        return None
-    return next((kind for kind in KINDS if re.fullmatch(kind.pattern, path)), None)
+    if path.endswith(_NAMES) or "tfevents" in path:
+        return next((kind for kind in KINDS if re.fullmatch(kind.pattern, path)), None)
+    return _ANY if path.endswith((".csv", ".log")) else None
 
 
 def training_of(kind: Kind, path: str) -> str:

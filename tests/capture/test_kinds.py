@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -49,6 +50,13 @@ def test_a_file_is_known_by_its_path(path: str, name: str, training: str) -> Non
 )
 def test_other_files_are_of_no_kind(path: str) -> None:
     assert kind_of(path) is None
+
+
+def test_thousands_of_other_files_cost_little() -> None:
+    paths = [f"data/{number}.{ending}" for number in range(20_000) for ending in ("json", "yaml", "csv", "png", "py")]
+    begin = time.process_time()
+    assert sum(kind_of(path) is not None for path in paths) == 20_000  # the tables, into which a look must be taken
+    assert time.process_time() - begin < 0.5
 
 
 def test_every_reader_is_there() -> None:
