@@ -152,6 +152,7 @@ def test_help_loads_nothing_heavy() -> None:
         "xxhash",
         "tomli_w",
         "sqlite3",
+        "yaml",
     }
 
 

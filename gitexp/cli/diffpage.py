@@ -49,6 +49,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place
         _sides(rows, on=on),
         _verdict(found, on=on),
         _code(a, b, found.code, on=on),
+        _parameters(found, on=on),
         _arguments(found, on=on),
         _recipe(a, b, found, on=on),
         _data(found, on=on),
@@ -144,6 +145,19 @@ def _name(run: Run) -> str:
     return run.record.id[:SHOWN] if run.record else run.commit[:10]
 
 
+def _parameters(found: Comparison, *, on: Screen) -> str:
+    """The keys that differ in parameter files, below the name of each."""
+    text = ""
+    for file in found.parameters:
+        name = safe(file.path)
+        if file.keys:
+            text += f"  {name}\n{_changes(file.keys, on=on, indent='    ')}"
+        else:
+            why = "cannot be compared key by key" if file.keys is None else "no value differs"
+            text += f"  {name}  {on.paint(why, 'dim')}\n"
+    return heading("parameters", on=on) + text if text else ""
+
+
 def _arguments(found: Comparison, *, on: Screen) -> str:
     """What differs between the command lines."""
     if not found.arguments:
@@ -168,7 +182,7 @@ def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
     return heading("recipe", on=on) + _changes(changes, on=on)
 
 
-def _changes(changes: Sequence[KeyChange], *, on: Screen) -> str:
+def _changes(changes: Sequence[KeyChange], *, on: Screen, indent: str = "  ") -> str:
     """Names with both values side by side, or below each other where they are long."""
     rows, long = [], []
     shown = changes[:NAMED]
@@ -183,11 +197,11 @@ def _changes(changes: Sequence[KeyChange], *, on: Screen) -> str:
         rows.append([Cell(safe(c.key[:VALUE_LIMIT])), old, Cell("→" if old.text else "", "dim"), new])
     columns = [Column("", least=20), Column("", least=12), Column(""), Column("", least=12)]
     text = ""
-    for line, below, c in zip(table(columns, rows, on=on, indent="  ").splitlines(), long, shown, strict=True):
+    for line, below, c in zip(table(columns, rows, on=on, indent=indent).splitlines(), long, shown, strict=True):
         text += f"{line}\n{below}"
         if c.why:
             text += wrap(safe(c.why[: 2 * VALUE_LIMIT]), on=on, indent="      ", style="dim")
-    return text + rest_of(len(changes) - NAMED)
+    return text + rest_of(len(changes) - NAMED, indent=indent)
 
 
 def _below_each_other(change: KeyChange, *, on: Screen) -> str:

@@ -15,6 +15,7 @@ from gitexp.git.repo import Repo
 from gitexp.history.artifactchange import ArtifactChanges, artifact_changes
 from gitexp.history.codechange import CodeChange, CodeComparison
 from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
+from gitexp.history.parameterchange import ParameterChange, parameter_changes
 from gitexp.history.read import Run, manifest_parts
 from gitexp.record.arguments import ArgumentChange
 from gitexp.record.metricnames import is_clock, is_setting
@@ -74,6 +75,7 @@ class Comparison(NamedTuple):
     """Everything that differs between two runs. `environment` None: of one of them it is not recorded."""
 
     code: CodeChange
+    parameters: tuple[ParameterChange, ...]  # files of the code
     recipe: tuple[KeyChange, ...]
     arguments: tuple[ArgumentChange, ...]  # where the command lines differ, if that is told
     data: tuple[DataChange, ...]
@@ -118,6 +120,7 @@ def compare(repo: Repo, reader: ObjectReader, a: Run, *, b: Run, goals: Mapping[
     undisturbed = not any(_disturbed(run) for run in (a, b))
     found = Comparison(
         code=code,
+        parameters=parameter_changes(reader, a, b, code.files),
         recipe=inputs.recipe,
         arguments=inputs.arguments,
         data=data,

@@ -14,6 +14,7 @@ from typing import Any
 
 MOST_BYTES = 1 << 16  # of which PyYAML takes half a second
 MOST_KEYS = 4096
+MOST_MERGED = 64  # tables by `<<` into one
 DEEPEST = 32
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
@@ -56,6 +57,20 @@ def _yaml(text: str) -> Any:
 
     class Plain(yaml.SafeLoader):  # type: ignore[misc]
         """As SafeLoader, but what is under a tag is plain. (CSafeLoader dies of 50,000 brackets in each other.)"""
+
+        def flatten_mapping(self, node: Any) -> None:
+            """Within bounds: each `<<: [*a, *a]` doubles the keys of the one before, and SafeLoader keeps them all."""
+            merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+            if not merged:
+                return
+            if sum(len(value.value) if isinstance(value, yaml.SequenceNode) else 1 for value in merged) > MOST_MERGED:
+                raise yaml.YAMLError("too many tables merged into one")
+            super().flatten_mapping(node)
+            last = {
+                (key.tag, key.value if isinstance(key, yaml.ScalarNode) else id(key)): at
+                for at, (key, _) in enumerate(node.value)
+            }
+            node.value = [node.value[at] for at in sorted(last.values())]
 
     def plain(loader: Any, _: str, node: Any) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -132,7 +132,7 @@ def test_json_has_the_parts_of_the_design(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, B, metrics={"val.acc": 0.25})
     document = gitexp("diff", A, B, "--json").json
     assert list(document) == [
-        "format", "a", "b", "code", "recipe", "arguments", "data", "environment", "metrics", "digests",
+        "format", "a", "b", "code", "parameters", "recipe", "arguments", "data", "environment", "metrics", "digests",
         "artifacts", "identical_inputs", "unexplained", "unfair", "artifacts_untold",
     ]  # fmt: skip
     assert (document["a"]["id"], document["b"]["id"]) == (A, B)

@@ -21,6 +21,7 @@ from gitexp.history.compare import (
     same_number,
 )
 from gitexp.history.inputs import KeyChange
+from gitexp.history.parameterchange import ParameterChange
 from gitexp.history.read import read_run
 from gitexp.record.arguments import ArgumentChange
 
@@ -150,6 +151,57 @@ def test_changed_files_of_the_code_are_counted_in_lines(fresh: Lab, compared: Co
         FileChange("tr\tain.py", 0, 0, old="train.py"),
     }
     assert found.code.identical is False
+
+
+def in_code(lab: Lab, run_id: str, **files: str) -> str:
+    """A run of code with these files."""
+    for name, text in files.items():
+        lab.write(name, text)
+    lab.commit()
+    return write_run(lab, run_id)
+
+
+def test_parameter_files_differ_key_by_key(fresh: Lab, compared: Compare) -> None:
+    old = {"params.yaml": "train:\n  n_est: 50\n  lr: 1e-3\nseed: 1\nnone: null\n", "conf/model/net.toml": "d = 64\n"}
+    new = {"params.yaml": "seed: 1\ntrain: {n_est: 100, lr: 1e-3}\n", "conf/model/net.toml": "d = 64 # wide\n"}
+    found = compared(in_code(fresh, A, **old), in_code(fresh, B, **new))
+    assert found.parameters == (
+        ParameterChange("conf/model/net.toml", ()),
+        ParameterChange(
+            "params.yaml", (KeyChange("train.n_est", 50, 100, None), KeyChange("none", "null", None, None))
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("config.yaml", "a: 1\n", "a: [\n"),
+        ("config.yaml", "a: 1\n", "a: 2\n" + "# long\n" * 20_000),
+        ("config.json", '{"a": 1}', "[1, 2]"),
+        ("config.yaml", "a: 1\n", "a: &a [x, *a]\n"),
+    ],
+)
+def test_a_parameter_file_that_cannot_be_read_has_just_changed(
+    fresh: Lab, compared: Compare, name: str, old: str, new: str
+) -> None:
+    found = compared(in_code(fresh, A, **{name: old}), in_code(fresh, B, **{name: new}))
+    assert found.parameters == (ParameterChange(name, None),)
+    assert [file.path for file in found.code.files] == [name]
+
+
+def test_other_files_and_those_of_one_side_are_not_read_for_parameters(fresh: Lab, compared: Compare) -> None:
+    a = in_code(fresh, A, **{"data.json": '{"a": 1}', "train.py": "config = 1\n", ".config.yaml": "a: 1\n"})
+    new = {"data.json": '{"a": 2}', "train.py": "config = 2\n", ".config.yaml": "a: 2\n", "params.yaml": "a: 1\n"}
+    assert compared(a, in_code(fresh, B, **new)).parameters == ()
+
+
+def test_a_parameter_file_that_was_moved_is_compared_with_what_it_was(fresh: Lab, compared: Compare) -> None:
+    same = "".join(f"key{n}: {n}\n" for n in range(20))
+    a = in_code(fresh, A, **{"params.yaml": same + "lr: 1\n"})
+    fresh.git("mv", "params.yaml", "config.yaml")
+    found = compared(a, in_code(fresh, B, **{"config.yaml": same + "lr: 2\n"}))
+    assert found.parameters == (ParameterChange("config.yaml", (KeyChange("lr", 1, 2, None),)),)
 
 
 def test_the_commits_in_between_are_named_where_they_are_known(fresh: Lab, compared: Compare) -> None:

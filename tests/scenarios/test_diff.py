@@ -137,3 +137,13 @@ def test_what_the_runs_saved_is_compared_with_sizes(lab: Lab) -> None:
     lines = page(lab)
     at = lines.index("artifacts 1 different, 1 the same")
     assert lines[at + 1 : at + 3] == ["~ w.bin 3 kB → 4 kB", "= one 2 B"]
+
+
+def test_parameter_files_are_compared_key_by_key(lab: Lab) -> None:
+    for count in (50, 100):
+        lab.write("params.yaml", f"train:\n  n_est: {count}\n  lr: 0.1\n")
+        lab.commit()
+        lab.gitexp("run", "--", "cat", "params.yaml")
+    lines = page(lab)
+    at = lines.index("parameters")
+    assert lines[at + 1 : at + 3] == ["params.yaml", "train.n_est 50 → 100"]

@@ -55,3 +55,14 @@ def test_aliases_upon_aliases_are_not_written_out() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]".encode() for n in range(1, 12)]
     assert parameters("a.yaml", b"\n".join(lines)) is None
     assert parameters("a.yaml", b"a: &a\n  b: *a\n") is not None
+
+
+def test_merges_upon_merges_are_not_multiplied() -> None:
+    lines = ["a0: &a0 {k: 1, l: 2}"]
+    lines += [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}], m: {n}}}" for n in range(1, 40)]
+    found = parameters("a.yaml", "\n".join(lines).encode())
+    assert found is not None
+    assert (len(found), found["a39.k"], found["a39.m"]) == (2 + 39 * 3, 1, 39)
+    assert parameters("a.yaml", b"a: &a {b: 1}\nc: {<<: [" + b"*a, " * 1000 + b"]}\n") is None
+    assert parameters("a.yaml", b"a: &a {b: 1, c: 2}\nd: {<<: *a, c: 3}\n") == {"a.b": 1, "a.c": 2, "d.b": 1, "d.c": 3}
+    assert parameters("a.yaml", b"a: &a {<<: *a, b: 1}\n") == {"a.b": 1}
