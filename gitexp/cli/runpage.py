@@ -262,8 +262,11 @@ def _environment(run: Run, *, on: Screen) -> str:
     if isinstance(interpreter, dict):
         words.append(f"{interpreter.get('implementation', 'Python')} {interpreter.get('version', '')}".strip())
     if isinstance(packages, dict):
-        words.append(counted(len(packages), "package"))
+        words.append(counted(len(packages), "package") + (" (doubtful)" if "doubt" in run.environment else ""))
     words.append(environment_class(dict(run.environment)))
+    launcher = run.environment.get("launcher")
+    if isinstance(launcher, dict):
+        words.append(f"started by {launcher.get('path', 'another interpreter')}")
     return heading("environment", on=on) + f"  {safe(' · '.join(words))}\n"
 
 

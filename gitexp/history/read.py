@@ -137,10 +137,12 @@ class Run:
 
     @cached_property
     def packages_recorded(self) -> bool:
-        """Whether the program's interpreter was asked what was installed, and answered."""
-        if "\n[packages" in (self._text("environment.toml") or ""):  # without parsing hundreds of them
+        """Whether the interpreter that is known to have computed was asked what was installed, and answered."""
+        text = self._text("environment.toml") or ""
+        if "\n[packages" in text and "\ndoubt = " not in text:  # without parsing hundreds of them
             return True
-        return isinstance((self.environment or {}).get("packages"), Mapping)
+        known = self.environment or {}
+        return isinstance(known.get("packages"), Mapping) and "doubt" not in known
 
     @cached_property
     def artifacts(self) -> Artifacts:

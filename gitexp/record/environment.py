@@ -1,7 +1,8 @@
 """What the probe said as environment.toml and requirements.txt, and two such environments as their differences.
 
-`document` is the worker's environment.json: {"probed", "how", "result", "error"}; `environment` is environment.toml
-read back. Both were written by somebody else's Python: nothing in them is taken to have the right type.
+`document` is the worker's environment.json: {"probed", "how", "result", "error"}, and where there is something to tell
+"launcher", "others" and "doubt"; `environment` is environment.toml read back. Both were written by somebody else's
+Python: nothing in them is taken to have the right type.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from gitexp.record.identity import as_plain
 
 UNKNOWN = "unknown"
+DOUBT = "another interpreter may have computed: processes ended before they were looked at"
 
 Pair = tuple[Any, Any]
 
@@ -28,11 +30,34 @@ def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any]
     if isinstance(probed, str):
         head["how"] = document.get("how")
     if error or not isinstance(probed, str):
-        seen = "no Python was seen among the program's processes"
+        seen = "no Python or R was seen among the program's processes"
         silence = seen if document else "the worker ended before it could ask"
         head["reason"] = error if isinstance(error, str) else silence
     known = {"training": training} if training else {}
-    return tomli_w.dumps(as_plain(sound({**head, **result, **head, **known})))
+    return tomli_w.dumps(as_plain(sound({**head, **result, **_beside(document), **head, **known})))
+
+
+def doubts(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a run's notes say of its environment."""
+    return (f"environment: {DOUBT}",) if document.get("doubt") and document.get("probed") else ()
+
+
+def _beside(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The interpreters that did not compute: the one that started it all, and others."""
+    found: dict[str, Any] = {"doubt": DOUBT} if document.get("doubt") else {}
+    others = document.get("others")
+    if isinstance(others, list):
+        found["others"] = [_told(other) for other in others if isinstance(other, Mapping)]
+    launcher = _table(document, "launcher")
+    if launcher:
+        packages = {key: launcher[key] for key in ("packages",) if key in launcher}
+        found["launcher"] = {**_told(launcher), "how": launcher.get("how"), **packages}
+    return found
+
+
+def _told(about: Mapping[str, Any]) -> dict[str, Any]:
+    interpreter = _table(about, "interpreter")
+    return {"path": about.get("path"), **{key: interpreter.get(key) for key in ("implementation", "version")}}
 
 
 def sound(value: Any) -> Any:
@@ -52,6 +77,8 @@ def requirements(document: Mapping[str, Any]) -> str:
     packages, python = result.get("packages"), _table(result, "interpreter").get("version")
     if not isinstance(packages, Mapping) or not isinstance(document.get("probed"), str):
         return "# The packages of this run are unknown: no Python of the program's was asked.\n"
+    if _table(result, "interpreter").get("implementation") == "R":
+        return "# This run's R and its packages are in environment.toml; none of them is installed by pip.\n"
     lines = ["# What this run's Python had installed, for `pip install -r requirements.txt`."]
     if isinstance(python, str) and python.replace(".", "").isalnum() and python.isascii():
         lines.append(f"# It was Python {python}.")
@@ -160,8 +187,12 @@ def _pairs(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Pair]:
 
 def _facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     interpreter = _table(environment, "interpreter")
-    kept = {key: _shown(interpreter[key]) for key in ("implementation", "version", "pythonpath") if key in interpreter}
+    named = ("implementation", "version", "pythonpath", "blas", "lapack")
+    kept = {key: _shown(interpreter[key]) for key in named if key in interpreter}
     yield "interpreter", kept or {"version": UNKNOWN}
+    launcher = _table(environment, "launcher")
+    version = {"version": _shown(launcher.get("version", UNKNOWN))} if launcher else {}
+    yield "launcher", {**version, **{str(k): _package(stated) for k, stated in _table(launcher, "packages").items()}}
     yield "packages", {str(name): _package(stated) for name, stated in _table(environment, "packages").items()}
     cpu = {f"cpu {key}": _shown(value) for key, value in _table(environment, "cpu").items()}
     others = {key: _shown(environment[key]) for key in ("driver", "cuda", "hip") if key in environment}

@@ -27,7 +27,7 @@ from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.git.standing import Look, branch_ref
-from gitexp.record.environment import UNKNOWN, dump_environment, requirements
+from gitexp.record.environment import UNKNOWN, doubts, dump_environment, requirements
 from gitexp.record.identity import Recorder, RunId, visible
 from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
 from gitexp.record.manifest import Entry as ManifestEntry
@@ -311,7 +311,7 @@ def describe_run(
         message=printable(redact_text(submission.message)) or None if submission.message else None,
         job=submission.job,
         defects=tuple(defects),
-        notes=(*submission.notes, *results.notes),
+        notes=(*submission.notes, *results.notes, *doubts(ended.environment)),
         summary=results.judged,
         code=code,
         gitexp=recorder,

@@ -1,4 +1,4 @@
-"""Which Python is the program's own: from its argv, its shebang, or the processes that it started.
+"""Which Python or R is the program's own, by its argv or its shebang, and which one a process is.
 
 Found paths are as the program would call them (…/venv/bin/python), never resolved: a link's place is what makes a
 virtual environment.
@@ -10,14 +10,28 @@ import os
 
 from gitexp.regularfile import open_regular
 
+# Of R's options those that decide which of the user's own files it reads before anything else.
+_STARTUP = ("--vanilla", "--no-environ", "--no-site-file", "--no-init-file")
+
 
 class Found:
     """An interpreter, how it was found ("argv", "shebang" or "process"), and the surroundings to call it in."""
 
-    __slots__ = ("cwd", "env", "how", "path", "process")
+    __slots__ = ("cwd", "env", "how", "options", "path", "place")
 
-    def __init__(self, path: str, how: str, env: dict[str, str], cwd: str, process: int = 0) -> None:
-        self.path, self.how, self.env, self.cwd, self.process = path, how, env, cwd, process
+    def __init__(self, path: str, how: str, env: dict[str, str], cwd: str, argv: list[str]) -> None:
+        self.path, self.how, self.env, self.cwd = path, how, env, cwd
+        self.options = [option for option in argv[1:] if option in _STARTUP] if self.is_r else []
+        self.place = place_of(path)
+
+    @property
+    def is_r(self) -> bool:
+        return looks_like_r(self.path)
+
+
+def place_of(path: str) -> tuple[str, str]:
+    """The same for `python` and `python3` of one virtual environment, another for those of two."""
+    return os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
 
 
 def looks_like_python(path: str) -> bool:
@@ -25,62 +39,47 @@ def looks_like_python(path: str) -> bool:
     return name.startswith(("python", "pypy")) and not name.endswith((".py", ".sh", "-config"))
 
 
+def looks_like_r(path: str) -> bool:
+    return os.path.basename(path) in ("R", "Rscript")
+
+
 def from_argv(argv: list[str], env: dict[str, str], cwd: str) -> Found | None:
-    """The Python that argv[0] is, or that its shebang names."""
+    """The Python or R that argv[0] is, or that its shebang names."""
     path = _which(argv[0], env, cwd)
     if path is None:
         return None
-    if looks_like_python(path):
-        return Found(path, "argv", env, cwd)
+    if looks_like_python(path) or looks_like_r(path):
+        return Found(path, "argv", env, cwd, argv)
     named = _shebang(path)
-    resolved = _which(named, env, cwd) if named and looks_like_python(named) else None
-    return Found(resolved, "shebang", env, cwd) if resolved else None
+    resolved = _which(named, env, cwd) if named and (looks_like_python(named) or looks_like_r(named)) else None
+    return Found(resolved, "shebang", env, cwd, argv) if resolved else None
 
 
-def from_processes(root: int) -> Found | None:
-    """The first Python among a process and its descendants, nearest first. None also where there is no /proc."""
-    generation, seen = [root], 0
-    while generation and seen < 1000:
-        following: list[int] = []
-        for pid in generation:
-            found = _of_process(pid)
-            if found is not None:
-                return found
-            following += _children(pid)
-        seen += len(generation)
-        generation = following
-    return None
+def from_process(pid: int, exe: str, *, above: Found | None) -> Found | None:
+    """The Python or R that a process is. Its path is `exe` where nothing says by which name it was called.
 
-
-def _of_process(pid: int) -> Found | None:
+    `above`: the nearest one that it comes from.
+    """
+    if not (looks_like_python(exe) or looks_like_r(exe)):
+        return None
     try:
-        exe = os.readlink(f"/proc/{pid}/exe")
-        if not looks_like_python(exe):
-            return None
         cwd = os.readlink(f"/proc/{pid}/cwd")
         with open(f"/proc/{pid}/environ", "rb") as file:
             env = dict(os.fsdecode(e).split("=", 1) for e in file.read().split(b"\0") if b"=" in e)
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            called = os.fsdecode(file.read().split(b"\0")[0])
+            argv = os.fsdecode(file.read()).split("\0")
     except OSError:
         return None  # it ended meanwhile, or is another user's
-    # A process may call itself anything: what it was called by counts only if it leads to what it runs.
+    if looks_like_r(exe):
+        rscript = os.path.join(env.get("R_HOME", ""), "bin", "Rscript")
+        return Found(rscript, "process", env, cwd, argv) if os.path.isfile(rscript) else None
+    # A process may call itself anything: what it was called by counts only if it leads to what it runs. One that has
+    # given itself a title was mostly forked.
     own_venv = os.path.join(env["VIRTUAL_ENV"], "bin", "python") if env.get("VIRTUAL_ENV") else None
-    for candidate in (_which(called, env, cwd) if called else None, own_venv):
+    for candidate in (_which(argv[0], env, cwd) if argv[0] else None, above.path if above else None, own_venv):
         if candidate and os.path.realpath(candidate) == exe:
-            return Found(candidate, "process", env, cwd, pid)
-    return Found(exe, "process", env, cwd, pid)
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children") as file:
-                children += map(int, file.read().split())
-    except OSError:
-        pass
-    return children
+            return Found(candidate, "process", env, cwd, argv)
+    return Found(exe, "process", env, cwd, argv)
 
 
 def _which(name: str, env: dict[str, str], cwd: str) -> str | None:

@@ -267,7 +267,7 @@ class Watch:
             self.reap(now)
         elif self.over:
             if self.probing and number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
-                self.probing.kill("not waited for")
+                self.probing.hurry()
         elif number == _signal.SIGINT:
             self.stopping.interrupt(now)
         elif number == _signal.SIGTERM:
@@ -280,6 +280,8 @@ class Watch:
 
     def reap(self, now: float) -> None:
         """See which of our children ended or stopped."""
+        if self.probing and self.status is None:
+            self.attempt("see what computed", self.probing.program_ends)
         while True:
             try:
                 pid, status, *usage = self.wait(-1, os.WNOHANG | os.WUNTRACED)

@@ -353,6 +353,14 @@ def test_packages_that_nobody_could_ask_about_are_not_the_same(fresh: Lab, compa
     assert environment == {"hardware": {"cpu cores": (2, 4)}, "packages": {"(all)": ("unknown", "unknown")}}
 
 
+def test_packages_of_which_it_is_doubtful_that_they_computed_are_not_the_same(fresh: Lab, compared: Compare) -> None:
+    doubtful = 'probed = "/a/bin/python"\ndoubt = "unseen"\n\n[packages]\nnumpy = "2.0.0"\n'
+    runs = [write_run(fresh, name, metrics={"val.acc": value}, files={"environment.toml": doubtful})
+            for name, value in ((A, 0.5), (B, 0.75))]  # fmt: skip
+    found = compared(*runs)
+    assert (found.environment, found.identical_inputs, found.unexplained) == (None, True, False)
+
+
 def test_data_without_a_recorded_manifest_is_changed_and_its_files_unknown(fresh: Lab, compared: Compare) -> None:
     a = write_run(fresh, A, files={"data.toml": data_toml(ONE)})
     b = write_run(fresh, B, files={"data.toml": data_toml(TWO)})

@@ -20,6 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from gitexp.record.environment import (
+    doubts,
     dump_environment,
     environment_class,
     environment_differences,
@@ -76,7 +77,7 @@ def test_where_no_python_was_seen_the_machine_alone_is_recorded_and_why() -> Non
     document = {"probed": None, "how": "none", "result": {"cpu": {"cores": 2}}, "error": None}
     assert tomllib.loads(dump_environment(document)) == {
         "probed": "unknown",
-        "reason": "no Python was seen among the program's processes",
+        "reason": "no Python or R was seen among the program's processes",
         "cpu": {"cores": 2},
     }
 
@@ -94,6 +95,50 @@ def test_where_the_worker_wrote_nothing_that_is_the_reason() -> None:
         "probed": "unknown",
         "reason": "the worker ended before it could ask",
     }
+
+
+LAUNCHER = {
+    "path": "/dvc/bin/python",
+    "how": "shebang",
+    "interpreter": {"implementation": "cpython", "version": "3.12.1"},
+}
+SEEN = {"path": "/usr/bin/python3", "how": "process"}
+
+
+def test_the_launcher_and_other_interpreters_stand_beside_the_one_that_computed() -> None:
+    beside = {"launcher": {**LAUNCHER, "packages": {"dvc": "3.67.0"}}, "others": [SEEN]}
+    written = tomllib.loads(dump_environment({**probed(packages={"numpy": "2.0.0"}), **beside}))
+    assert (written["probed"], written["packages"]) == ("/venv/bin/python", {"numpy": "2.0.0"})
+    assert written["launcher"] == {
+        "path": "/dvc/bin/python",
+        "implementation": "cpython",
+        "version": "3.12.1",
+        "how": "shebang",
+        "packages": {"dvc": "3.67.0"},
+    }
+    assert written["others"] == [{"path": "/usr/bin/python3"}]
+
+
+def test_that_another_interpreter_may_have_computed_is_said() -> None:
+    document = {**probed(packages={}), "doubt": True}
+    assert doubts(document) == (
+        "environment: another interpreter may have computed: processes ended before they were looked at",
+    )
+    assert tomllib.loads(dump_environment(document))["doubt"] == doubts(document)[0].removeprefix("environment: ")
+    assert doubts(probed()) == ()
+
+
+def test_packages_of_r_are_nothing_for_pip() -> None:
+    document = probed(interpreter={"implementation": "R", "version": "4.2.2"}, packages={"MASS": "7.3-58.2"})
+    assert requirements(document) == (
+        "# This run's R and its packages are in environment.toml; none of them is installed by pip.\n"
+    )
+
+
+def test_another_launcher_is_a_difference_of_its_own() -> None:
+    a = tomllib.loads(dump_environment({**probed(packages={}), "launcher": {**LAUNCHER, "packages": {"dvc": "3.1"}}}))
+    b = tomllib.loads(dump_environment({**probed(packages={}), "launcher": {**LAUNCHER, "packages": {"dvc": "3.2"}}}))
+    assert environment_differences(a, b) == {"launcher": {"dvc": ("3.1", "3.2")}}
 
 
 def test_what_the_probe_says_cannot_take_the_place_of_what_the_worker_says() -> None:

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import wait_for
 
 from gitexp.worker import interpreter
 
@@ -60,21 +59,44 @@ def test_a_script_named_like_python_is_not_one(tmp_path: Path) -> None:
     assert not interpreter.looks_like_python("/usr/bin/python3-config")
 
 
-def test_a_python_below_a_shell_is_seen_with_its_own_path_and_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Rscript", "R"])
+def test_an_r_is_known_with_the_options_that_decide_what_it_reads(tmp_path: Path, name: str) -> None:
+    r = script(tmp_path / name, "")
+    found = interpreter.from_argv([name, "--vanilla", "--quiet", "train.R"], {"PATH": str(tmp_path)}, "/")
+    assert found is not None
+    assert (found.path, found.how, found.is_r, found.options) == (str(r), "argv", True, ["--vanilla"])
+
+
+def test_two_names_of_one_virtual_environment_are_one_place(tmp_path: Path) -> None:
+    python, other = venv(tmp_path / "a"), venv(tmp_path / "b")
+    (python.parent / "python3").symlink_to("python")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    places = [str(python), f"{python}3", str(tmp_path / "link" / "bin" / "python")]
+    assert len({interpreter.place_of(path) for path in places}) == 1
+    assert interpreter.place_of(str(other)) != interpreter.place_of(str(python))
+
+
+def test_a_process_is_called_by_its_own_path_in_its_own_folder(tmp_path: Path) -> None:
     python = venv(tmp_path / "venv")
-    command = 'PATH="$1:$PATH"; python -c "input()"; exit 0'
-    shell = subprocess.Popen(["sh", "-c", command, "sh", str(python.parent)], stdin=subprocess.PIPE, cwd=tmp_path)
-    wait_for(lambda: interpreter.from_processes(shell.pid))
-    found = interpreter.from_processes(shell.pid)
-    shell.communicate(b"\n")
+    env = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen(["python", "-c", "input()"], stdin=subprocess.PIPE, cwd=tmp_path, env=env)
+    found = interpreter.from_process(process.pid, os.path.realpath(sys.executable), above=None)
+    process.communicate(b"\n")
     assert found is not None
     assert (found.path, found.how, found.cwd) == (str(python), "process", str(tmp_path))
     assert found.env["PATH"].startswith(str(python.parent))
 
 
-def test_processes_without_a_python_have_none() -> None:
-    sleep = subprocess.Popen(["sleep", "60"])
-    assert interpreter.from_processes(sleep.pid) is None
-    sleep.kill()
-    sleep.wait()
-    assert interpreter.from_processes(sleep.pid) is None
+def test_a_process_with_a_title_of_its_own_is_the_interpreter_that_it_was_forked_from(tmp_path: Path) -> None:
+    above = interpreter.from_argv([str(venv(tmp_path / "venv"))], {}, "/")
+    exe = os.path.realpath(sys.executable)
+    titled = subprocess.Popen(["ray::IDLE", "-c", "input()"], executable=exe, stdin=subprocess.PIPE)
+    found = interpreter.from_process(titled.pid, exe, above=above)
+    titled.communicate(b"\n")
+    assert found is not None
+    assert above is not None
+    assert found.place == above.place
+
+
+def test_a_program_that_is_neither_is_none() -> None:
+    assert interpreter.from_process(os.getpid(), "/usr/bin/sleep", above=None) is None
