@@ -5,6 +5,7 @@ They run in `.venv-programs`, which `make programs` makes; the tests skip withou
 
 from __future__ import annotations
 
+import fnmatch
 import gzip
 import os
 import shutil
@@ -27,53 +28,190 @@ pytestmark = [
 ]
 
 
+LIGHTNING = ("lightning_logs/version_?/checkpoints/epoch=?-step=*.ckpt", "lightning_logs/version_?/hparams.yaml")
+
+
 @dataclass(frozen=True)
 class Program:
-    """A folder of tests/programs, what people type there, and what a record of it must say."""
+    """A folder of tests/programs, what people type there, and what gitexp must know of it."""
 
     folder: str
     command: str
+    changed: str  # the same with one other setting
+    named: str  # how diff names it
     left: tuple[str, ...]  # what a run leaves lying, as git's patterns
+    kept: tuple[str, ...]  # of it, what `--save` with these patterns keeps
     packages: tuple[str, ...]
+    edit: tuple[str, str, str] | None = None  # the other setting, where it is committed: a file, a text, another
     env: dict[str, str] = field(default_factory=dict)
 
 
 PROGRAMS = {
-    "nanogpt": Program("nanogpt", "python train.py --max_iters=20", ("out/",), ("torch",)),
-    "metric_lines": Program("metric_lines", "python train.py", (), ("torch",)),
-    "tensorboard": Program("tensorboard", "python train.py", ("runs/", "model.pt"), ("torch", "tensorboard")),
-    "lightning_csv": Program("lightning_csv", "python train.py", ("lightning_logs/",), ("pytorch-lightning",)),
+    "nanogpt": Program(
+        folder="nanogpt",
+        command="python train.py --max_iters=20",
+        changed="python train.py --max_iters=20 --seed=7",
+        named="seed  (none)  →  7",
+        left=("out/",),
+        kept=("out/ckpt.pt",),
+        packages=("torch",),
+    ),
+    "tensorboard": Program(
+        folder="tensorboard",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.02",
+        named="lr  0.01  →  0.02",
+        left=("runs/", "model.pt"),
+        kept=("model.pt", "runs/*/events.out.tfevents.*"),
+        packages=("torch", "tensorboard"),
+    ),
+    "lightning_csv": Program(
+        folder="lightning_csv",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.02",
+        named="lr  0.01  →  0.02",
+        left=("lightning_logs/",),
+        kept=(*LIGHTNING, "lightning_logs/version_?/metrics.csv"),
+        packages=("pytorch-lightning",),
+    ),
     "lightning_tensorboard": Program(
-        "lightning_tensorboard", "python train.py", ("lightning_logs/",), ("pytorch-lightning", "tensorboard")
+        folder="lightning_tensorboard",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.02",
+        named="lr  0.01  →  0.02",
+        left=("lightning_logs/",),
+        kept=(*LIGHTNING, "lightning_logs/version_?/events.out.tfevents.*"),
+        packages=("pytorch-lightning", "tensorboard"),
+    ),
+    "hf_trainer": Program(
+        folder="hf_trainer",
+        command="python train.py --lr 0.005",
+        changed="python train.py --lr 0.001",
+        named="lr  0.005  →  0.001",
+        left=("out/",),
+        kept=("out/checkpoint-20/trainer_state.json", "out/model.safetensors", "out/trainer_state.json"),
+        packages=("transformers", "accelerate"),
+    ),
+    "hydra": Program(
+        folder="hydra",
+        command="python train.py optim.lr=0.01",
+        changed="python train.py optim.lr=0.02",
+        named="optim.lr  0.01  →  0.02",
+        left=("outputs/",),
+        kept=("outputs/*/*/.hydra/config.yaml", "outputs/*/*/metrics.jsonl", "outputs/*/*/model.pt"),
+        packages=("hydra-core", "omegaconf"),
+    ),
+    "timm": Program(
+        folder="timm",
+        command="python train.py --lr 0.005",
+        changed="python train.py --lr 0.001",
+        named="lr  0.005  →  0.001",
+        left=("output/",),
+        kept=("output/train/*/model_best.pth.tar", "output/train/*/summary.csv"),
+        packages=("timm",),
+    ),
+    "xgboost": Program(
+        folder="xgboost",
+        command="python train.py --max-depth 4",
+        changed="python train.py --max-depth 2",
+        named="max-depth  4  →  2",
+        left=("model.json", "results.json"),
+        kept=("model.json", "results.json"),
+        packages=("xgboost-cpu", "scikit-learn"),
+    ),
+    "mlflow_sqlite": Program(
+        folder="mlflow",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.1",
+        named="lr  0.01  →  0.1",
+        left=("mlflow.db", "mlruns/"),
+        kept=("mlflow.db", "mlruns/1/*/artifacts/coefficients.txt"),
+        packages=("mlflow-skinny",),
+    ),
+    "mlflow_files": Program(
+        folder="mlflow",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.1",
+        named="lr  0.01  →  0.1",
+        left=("mlruns/",),
+        kept=("mlruns/*/*/metrics/val_accuracy", "mlruns/*/*/artifacts/coefficients.txt"),
+        packages=("mlflow-skinny",),
+        env={"MLFLOW_TRACKING_URI": "./mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"},
+    ),
+    "wandb": Program(
+        folder="wandb",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.02",
+        named="lr  0.01  →  0.02",
+        left=("wandb/", "model.pt"),
+        kept=("model.pt", "wandb/offline-run-*/run-*.wandb"),
+        packages=("wandb",),
+        env={"WANDB_MODE": "offline"},
+    ),
+    "papermill": Program(
+        folder="papermill",
+        command="papermill train.ipynb out.ipynb -p lr 0.05",
+        changed="papermill train.ipynb out.ipynb -p lr 0.01",
+        named="0.05  →  lr 0.01",
+        left=("out.ipynb", "results.json"),
+        kept=("out.ipynb", "results.json"),
+        packages=("papermill", "ipykernel"),
+    ),
+    "dvclive": Program(
+        folder="dvclive",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.1",
+        named="lr  0.01  →  0.1",
+        left=("dvclive/", "dvc.yaml"),
+        kept=("dvclive/metrics.json", "dvclive/params.yaml", "dvclive/plots/metrics/val/accuracy.tsv"),
+        packages=("dvclive",),
+    ),
+    "keras": Program(
+        folder="keras",
+        command="python train.py --lr 0.01",
+        changed="python train.py --lr 0.02",
+        named="lr  0.01  →  0.02",
+        left=("model.keras", "training.csv"),
+        kept=("model.keras", "training.csv"),
+        packages=("keras",),
+    ),
+    "metric_lines": Program(
+        folder="metric_lines",
+        command="python train.py",
+        changed="python train.py --lr 0.02",
+        named="lr  (none)  →  0.02",
+        left=(),
+        kept=(),
+        packages=("torch",),
     ),
     "lightning_seeds": Program(
-        "lightning_seeds", "python train.py --seeds 0 1", ("lightning_logs/",), ("pytorch-lightning",)
+        folder="lightning_seeds",
+        command="python train.py --seeds 0 1",
+        changed="python train.py --seeds 0 2",
+        named="seeds  0 1  →  0 2",
+        left=("lightning_logs/",),
+        kept=LIGHTNING,
+        packages=("pytorch-lightning",),
     ),
-    "hf_trainer": Program("hf_trainer", "python train.py", ("out/",), ("transformers", "accelerate")),
-    "hydra": Program("hydra", "python train.py optim.lr=0.02", ("outputs/",), ("hydra-core", "omegaconf")),
-    "hydra_multirun": Program("hydra", "python train.py -m optim.lr=0.1,0.01", ("multirun/",), ("hydra-core",)),
-    "timm": Program("timm", "python train.py", ("output/",), ("timm",)),
-    "xgboost": Program("xgboost", "python train.py", ("model.json", "results.json"), ("xgboost-cpu", "scikit-learn")),
-    "mlflow_sqlite": Program("mlflow", "python train.py", ("mlflow.db", "mlruns/"), ("mlflow-skinny",)),
-    "mlflow_files": Program(
-        "mlflow",
-        "python train.py",
-        ("mlruns/",),
-        ("mlflow-skinny",),
-        {"MLFLOW_TRACKING_URI": "./mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"},
-    ),
-    "wandb": Program("wandb", "python train.py", ("wandb/", "model.pt"), ("wandb",), {"WANDB_MODE": "offline"}),
-    "papermill": Program(
-        "papermill",
-        "papermill train.ipynb out.ipynb -p lr 0.05",
-        ("out.ipynb", "results.json"),
-        ("papermill", "ipykernel"),
+    "hydra_multirun": Program(
+        folder="hydra",
+        command="python train.py -m optim.lr=0.1,0.01",
+        changed="python train.py -m optim.lr=0.1,0.02",
+        named="optim.lr  0.1,0.01  →  0.1,0.02",
+        left=("multirun/",),
+        kept=("multirun/*/*/0/model.pt", "multirun/*/*/1/model.pt"),
+        packages=("hydra-core",),
     ),
     "dvc": Program(
-        "dvc", "dvc repro", (".gitignore", "dvc.lock", "metrics.json", "prepared/.gitignore"), ("dvc", "scikit-learn")
+        folder="dvc",
+        command="dvc repro -f",
+        changed="dvc repro -f",
+        edit=("params.yaml", "n_est: 50", "n_est: 100"),
+        named="train.n_est  50  →  100",
+        left=(),
+        kept=(),
+        packages=("dvc", "scikit-learn"),
     ),
-    "dvclive": Program("dvclive", "python train.py", ("dvclive/", "dvc.yaml", ".dvc*"), ("dvclive",)),
-    "keras": Program("keras", "python train.py", ("model.keras", "training.csv"), ("keras",)),
 }
 
 
@@ -86,8 +224,10 @@ def in_its_folder(lab: Lab, program: Program) -> Lab:
     lab.write("data/input.txt", gzip.open(ROOT / "recipes/char-transformer/topics.txt.gz", "rt").read(50_000))
     path = f"{BIN}{os.pathsep}{lab.env['PATH']}"
     there = replace(lab, env={**lab.env, "PATH": path, "OMP_NUM_THREADS": "1", **program.env})
-    if program.folder == "dvc":
+    if program.folder in {"dvc", "dvclive"}:
         assert there.command("dvc", "init", "-q").exit_code == 0
+    if program.folder == "dvc":
+        assert there.command("dvc", "repro", "-q").exit_code == 0  # dvc.lock and metrics.json are committed
     there.commit("a program as it is")
     return there
 
@@ -103,6 +243,26 @@ def test_a_program_as_it_is_is_recorded_with_the_packages_that_it_has(lab: Lab, 
     assert set(program.packages) <= set(environment["packages"])
     left = lab.git("ls-files", "--others", "--exclude-standard", *exclude(program))
     assert left == "", "it leaves more than the table says"
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_with_one_more_line_a_repeat_is_the_same_and_a_changed_setting_is_named(lab: Lab, program: Program) -> None:
+    lab = in_its_folder(lab, program)
+    line = ["--data", "digits=data/digits.csv.gz", *(f"--save={pattern}" for pattern in program.left)]
+    for command in (program.command, program.command, program.changed):
+        if program.edit and len(lab.runs()) == 2:
+            name, old, new = program.edit
+            lab.write(name, (lab.path / name).read_text().replace(old, new))
+            lab.commit("another setting")
+        result = lab.gitexp("run", *line, "--", *command.split())
+        assert result.exit_code == 0, result.stderr
+    data = tomllib.loads(lab.show("experiments:data.toml"))
+    assert data["digits"]["digest"] == "xxh128:6d16d10074c6cb7ad662945e1a87e52b"
+    kept = [line.split("  ")[1] for line in lab.show("experiments:artifacts.xxh128").splitlines()]
+    assert [pattern for pattern in program.kept if not fnmatch.filter(kept, pattern)] == []
+    changed, repeat, first = lab.runs()
+    assert "identical inputs" in lab.gitexp("diff", first, repeat).stdout
+    assert program.named in lab.gitexp("diff", repeat, changed).stdout
 
 
 def exclude(program: Program) -> list[str]:
