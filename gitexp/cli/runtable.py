@@ -6,7 +6,21 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from gitexp.cli.opened import Opened
-from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, stamp, table, text_width, value
+from gitexp.cli.render import (
+    VALUE_LIMIT,
+    Cell,
+    Column,
+    Screen,
+    ago,
+    cut,
+    duration,
+    number,
+    safe,
+    stamp,
+    table,
+    text_width,
+    value,
+)
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order
@@ -241,7 +255,7 @@ def argument_in_words(change: ArgumentChange) -> str:
         return f"with {_brief(new)}" if old is None else f"without {_brief(old)}"
     if change.of_flags:
         return f"{_brief(old)}→{_brief(new)}"
-    name = safe(argument_name(change.name))
+    name = cut(safe(argument_name(change.name)[:VALUE_LIMIT]), 2 * BRIEF)
     if change.name in (PROGRAM, SCRIPT):
         return f"{name} {_end(change.a)}→{_end(change.b)}"
     return f"{name} {_both(change.a, change.b)}".lstrip()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAIN = "train"
 COMMAND = "run.command"
+MOST_WORDS = 4096  # of a command that is compared word by word; a longer one as a whole
 
 
 class KeyChange(NamedTuple):
@@ -154,8 +155,8 @@ def _means_the_same(a: Any, b: Any) -> bool:
 
 
 def is_command(value: Any) -> bool:
-    """Whether it is an array of strings: a record may hold anything."""
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    """Whether it is an array of strings that can be taken apart at once: a record may hold anything."""
+    return isinstance(value, list) and len(value) <= MOST_WORDS and all(isinstance(item, str) for item in value)
 
 
 def _data_states(a: Mapping[str, DatasetRecord], b: Mapping[str, DatasetRecord]) -> dict[str, str]:

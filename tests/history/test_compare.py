@@ -135,6 +135,13 @@ def test_a_command_that_is_no_array_of_strings_is_another_value(fresh: Lab, comp
     assert (found.recipe, found.arguments) == ((KeyChange("run.command", ["t", 1], ["t", 2], None),), ())
 
 
+def test_a_command_of_thousands_of_words_is_compared_as_a_whole(fresh: Lab, compared: Compare) -> None:
+    a = write_run(fresh, A, files=command("t", *(f"--o{n}=1" for n in range(20_000))))
+    b = write_run(fresh, B, files=command("t", *(f"--o{n}=2" for n in range(20_000))))
+    found = compared(a, b)
+    assert ([change.key for change in found.recipe], found.arguments) == (["run.command"], ())
+
+
 def test_changed_files_of_the_code_are_counted_in_lines(fresh: Lab, compared: Compare) -> None:
     fresh.write("train.py", "one\ntwo\nthree\nfour\n")
     fresh.write("logo.png", "\0one")
