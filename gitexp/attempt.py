@@ -19,11 +19,13 @@ from gitexp.regularfile import read_regular
 from gitexp.spec.config import HISTORY_LIMIT_BYTES, Config
 
 if TYPE_CHECKING:
+    from gitexp.capture.kinds import Kind
+    from gitexp.capture.source import Source
     from gitexp.datasets.ready import Dataset
     from gitexp.git.worktree import Surveyed
     from gitexp.record.datarecord import DatasetRecord
     from gitexp.record.metrics import Number
-    from gitexp.record.runrecord import Judged
+    from gitexp.record.runrecord import Judged, Seen
     from gitexp.spec.recipe import Recipe
 
 
@@ -94,6 +96,7 @@ class Submission(NamedTuple):
     history_limit: int = HISTORY_LIMIT_BYTES
     metric_files: Mapping[str, Written] = {}  # those that were there already
     metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
+    seen: Mapping[str, Written] | None = None  # files of known kinds that were there already; None: nobody looks
     outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
     metrics_named: tuple[str, ...] = ()  # by the recipe itself
@@ -127,6 +130,26 @@ class Ended(NamedTuple):
         return "completed" if self.outcome["exit_code"] == 0 else "failed"
 
 
+class Found(NamedTuple):
+    """A file, and one training in it."""
+
+    name: str
+    kind: Kind
+    source: Source
+    prefix: str = ""  # before the names of its metrics: train/ where it lies in such a folder beside val/
+    start: int = 0  # the byte behind what was there already
+
+
+class Captured(NamedTuple):
+    """What was found, and what there is to say. `several`: trainings, so that nothing printed is of one run either."""
+
+    found: tuple[Found, ...] = ()
+    several: bool = False
+    settings: bool = True  # whether they are to be taken, too
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Collected(NamedTuple):
     """Everything that became known of a run's metrics."""
 
@@ -140,6 +163,8 @@ class Collected(NamedTuple):
     rows_kept: int
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    seen: tuple[Seen, ...] = ()  # files and lines that the program wrote by itself
+    settings: Mapping[str, Mapping[str, Any]] = {}  # by whose they are, what was found beside
 
 
 def dump_submission(submission: Submission) -> bytes:
@@ -158,7 +183,11 @@ def _submission(document: Mapping[str, Any]) -> Submission:
     try:
         code = Code(**{"clean": False, **_fields(Code, document.get("code", {}))})
         code = code._replace(commit=Oid(code.commit) if code.commit else None)
-        noted = {name: load_written(document.get(name, {})) for name in ("metric_files", "outputs")}
+        noted = {
+            name: load_written(document[name])
+            for name in ("metric_files", "outputs", "seen")
+            if document.get(name) is not None
+        }
         return Submission(**_fields(Submission, document) | {"code": code, **noted})
     except (TypeError, AttributeError) as error:
         raise ValueError(f"{runfolder.SUBMIT} is not what gitexp writes") from error

@@ -9,7 +9,8 @@
         starting.json     worker: when the program starts, its process id and its machine; then, renamed by that very
         started.json      process as its last act before it becomes the program: from then on there is a run
         output.*          worker: what it printed, bounded (see worker/output.py)
-        matched.jsonl     worker: metrics found in the output
+        matched.jsonl     worker: metrics found in the output by the recipe's patterns
+        announced.jsonl   worker: those that the program announced by itself (METRIC name=value, __RESULT__ {json})
         environment.json  worker: what the probe said
         outcome.json      worker, last: its presence means that the program has ended (outcome.room: place kept for it)
         worker-error.txt  worker: why it gave up, where it has a bug
@@ -61,6 +62,7 @@ SPLITS = "splits"
 STARTING = "starting.json"
 STARTED = "started.json"
 MATCHED = "matched.jsonl"
+ANNOUNCED = "announced.jsonl"
 ENVIRONMENT = "environment.json"
 OUTCOME = "outcome.json"
 WORKER_LOCK = "worker.lock"
@@ -83,6 +85,8 @@ BESIDE = "beside-"
 RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
+
+LOGGED = (METRICS, MATCHED, ANNOUNCED)  # rows of metrics, while the program runs
 
 TORN = "torn"  # beside the folder of runs
 FROM = "@"  # between the name and the offset of what is elsewhere

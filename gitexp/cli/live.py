@@ -141,7 +141,7 @@ class Latest:
         self._folder = folder
         self.step: int | float | None = None
         self.metrics: dict[str, float] = {}
-        self._files = {Path(folder) / name: 0 for name in (runfolder.METRICS, runfolder.MATCHED)}
+        self._files = {Path(folder) / name: 0 for name in runfolder.LOGGED}
 
     def read(self) -> None:
         """Take in what is new; a torn last line waits."""

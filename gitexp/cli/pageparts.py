@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, safe, size, table, wrap
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
+    from gitexp.record.runrecord import Seen
 
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 
@@ -58,3 +59,12 @@ def size_in_words(digest: str, place: Place) -> str:
 def rest_of(count: int, *, indent: str = "  ") -> str:
     """The line that ends a list which is longer than a page should be."""
     return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
+
+
+def seen_in_words(seen: Sequence[Seen], *, most: int) -> Iterator[str]:
+    """Where metrics were seen that nobody had named."""
+    for one in seen[:most]:
+        rows = f"{counted(one.metrics, 'metric')} in {counted(one.rows, 'row')}"
+        yield f"{rows} of {safe(one.kind)}{f' ({safe(one.path)})' if one.path else ''}"
+    if len(seen) > most:
+        yield f"and {len(seen) - most} more files"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.attempt import Checked
+from gitexp.cli.pageparts import seen_in_words
 from gitexp.cli.render import coloured, safe
-from gitexp.errors import counted
+from gitexp.errors import and_more, counted
 from gitexp.pipelines.run import Done
 from gitexp.record.digests import Oid
 from gitexp.record.identity import visible
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SHOWN_METRICS = 5
+SHOWN_SEEN = 3
+SHOWN_LEFT = 5
 TOLD_UNSEEN = 3  # runs of a command after whose end the note on what was not seen comes
 LONGEST_COMMAND = 200  # characters of a command in a line to paste
 
@@ -82,18 +85,22 @@ def tell(done: Done) -> None:
     if done.other_held_out:
         names = ", ".join(map(safe, done.other_held_out))
         click.echo(f"note: held-out rows differ from those of the run before: not comparable ({names})", err=True)
+    if run.seen:
+        click.echo("seen: " + "; ".join(seen_in_words(run.seen, most=SHOWN_SEEN)), err=True)
     for note in run.notes:
         click.echo("note: " + safe(note), err=True)
     for defect in run.defects:
         click.echo(coloured("warning: ", "yellow") + safe(defect), err=True)
-    if done.edited:
-        names = ", ".join(safe(visible(path)) for path in done.edited[:3]) + (", …" if len(done.edited) > 3 else "")
+    changed = [
+        path for path in done.edited if not any(path == one or path.startswith(_folder(one)) for one in done.left)
+    ]
+    if changed:
+        names = ", ".join(safe(visible(path)) for path in changed[:3]) + (", …" if len(changed) > 3 else "")
+        paths = counted(len(changed), "path")
         click.echo(
-            coloured("warning: ", "yellow")
-            + f"{len(done.edited)} {'path' if len(done.edited) == 1 else 'paths'} in the working tree changed while it"
-            f" ran: {names}\n         (outputs belong into .gitignore, or into $GITEXP_OUTPUT to be kept)",
-            err=True,
+            coloured("warning: ", "yellow") + f"{paths} in the working tree changed while it ran: {names}", err=True
         )
+    _tell_left(done)
     _tell_unseen(done)
     if done.recipe.made_of_components and run.status != "completed":
         click.echo(f"to go on with it:  gitexp resume {run.id[:8]}", err=True)
@@ -101,6 +108,40 @@ def tell(done: Done) -> None:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:
         click.echo(coloured("warning: ", "yellow") + safe(problem), err=True)
+
+
+def _folder(left: str) -> str:
+    return left if left.endswith("/") else f"{left}/"
+
+
+def _tell_left(done: Done) -> None:
+    """What it left lying, which would make the next run's tree dirty, and the two ways on."""
+    if not done.left:
+        return
+    import shlex
+
+    from gitexp.git.ignoring import kept_out
+
+    recipe, run = done.recipe, done.recorded.record
+    shown = [safe(visible(path)) for path in done.left[:SHOWN_LEFT]]
+    more = and_more(len(done.left), SHOWN_LEFT)
+    click.echo(
+        coloured("note: ", "yellow")
+        + f"it left {', '.join(shown)}{more} in the working tree, and the next run would be"
+        " refused for it",
+        err=True,
+    )
+    inside = "" if run.cwd == "." else f"{run.cwd}/"
+    entries = [visible(path.removeprefix(inside)) for path in done.left[:SHOWN_LEFT] if path.startswith(inside)]
+    if recipe.path:
+        keep = f"outputs = {safe(inline([*recipe.outputs, *entries]))} below [run] in {safe(recipe.path)}"
+    else:
+        saves = " ".join(f"--save {safe(shlex.quote(entry))}" for entry in entries)
+        keep = f"gitexp {_typed()} {saves} -- {_pasted(run.argv) or '…'}"
+    if len(entries) == min(len(done.left), SHOWN_LEFT):
+        click.echo(f"      keep it:    {keep}", err=True)
+    click.echo("                  gitexp init --outputs    keeps it of all runs here", err=True)
+    click.echo(f"      ignore it:  {safe(kept_out(done.left, root=done.repo.root))}", err=True)
 
 
 def _tell_unseen(done: Done) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown
-from gitexp.cli.pageparts import LISTED, Fact, fact_table, heading, remarks, rest_of, size_in_words
+from gitexp.cli.pageparts import (
+    LISTED,
+    Fact,
+    fact_table,
+    heading,
+    remarks,
+    rest_of,
+    seen_in_words,
+    size_in_words,
+)
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -116,6 +125,8 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
     yield "command", command + ("" if record.cwd == "." else f"  in {safe(record.cwd[:VALUE_LIMIT])}"), ""
     if record.seed is not None:
         yield "seed", str(record.seed), ""
+    for name, words in zip(["seen", *[""] * NAMED], seen_in_words(record.seen, most=NAMED), strict=False):
+        yield name, words, ""
 
 
 def _ending(run: Run, record: RunRecord) -> str:

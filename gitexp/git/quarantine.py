@@ -55,12 +55,19 @@ def lacking(repo: Repo, tree: str, paths: Sequence[str], *, objects: Path) -> li
     return [path for path in paths if path not in there]
 
 
+def file_of(repo: Repo, tree: str, path: str, *, objects: Path) -> bytes:
+    """A file of a tree which may still be in quarantine. Raises GitFailed where it has none of that name."""
+    env = {"GIT_OBJECT_DIRECTORY": str(objects)} if objects.is_dir() else {}
+    return output(repo, "cat-file", "blob", f"{tree}:{path}", env=env)
+
+
 class EditWatch:
     """Two git processes that find what has changed in the working tree since it was `tree`, seen in `env`."""
 
     def __init__(self, repo: Repo, *, tree: str, env: Mapping[str, str]) -> None:
         diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
         self._repo = repo
+        self.new: tuple[str, ...] = ()  # those that git neither has nor ignores, once `finish` has returned
         self._edited = start(repo.root, *diff, env=env)
         self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
 
@@ -73,4 +80,5 @@ class EditWatch:
             from gitexp.git.redirected import own_output
 
             new = sorted(set(new).difference(own_output(self._repo, new, untracked=new)))
+            self.new = tuple(new)
         return tuple(sorted({*edited, *new}))

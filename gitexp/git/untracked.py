@@ -8,7 +8,7 @@ and after a run.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from gitexp.git.repo import finish, start
@@ -27,9 +27,13 @@ class Untracked:
     """The process under way. `finish` waits for it and walks."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
+        self.folder = folder
         self._listing = start(folder, "ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", ".")
         self.cut = False  # there were too many
+
+    def abandon(self) -> None:
+        """Nobody wants to know any more."""
+        self._listing.communicate()
 
     def finish(self, *, without: Collection[str] = ()) -> list[str]:
         """Posix paths relative to the folder, sorted. `without`: folders and files that are not looked into."""
@@ -49,7 +53,7 @@ class Untracked:
         while folders:
             folder = folders.pop()
             try:
-                with os.scandir(f"{self._folder}/{folder}") as entries:
+                with os.scandir(f"{self.folder}/{folder}") as entries:
                     here = list(entries)
             except OSError:
                 continue  # gone, or nobody may look
@@ -67,3 +71,16 @@ class Untracked:
                     folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     yield path
+
+
+def collapsed(paths: Iterable[str], listing: bytes) -> list[str]:
+    """Untracked paths, or the outermost folder around each (`runs/`) in which git tracks nothing.
+
+    `listing`: of `git ls-files -v -z`.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        parts = path.split("/")
+        folders = ("/".join(parts[:end]) + "/" for end in range(1, len(parts)))
+        found[next((one for one in folders if b" " + os.fsencode(one) not in listing), path)] = None
+    return list(found)

@@ -23,6 +23,7 @@ from gitexp.git.repo import (
     said,
     start,
 )
+from gitexp.git.untracked import Untracked
 
 _STATUS = (
     "status",
@@ -67,6 +68,7 @@ class Surveyed(NamedTuple):
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
     author: str  # "Name <email>"
     listing: bytes = b""  # `git ls-files -v -z`
+    untracked: Untracked | None = None  # a listing below the survey's folder that was begun
     own_output: tuple[str, ...] = ()  # files that our own output goes or went to (`> train.log`): changes of nobody's
 
     @property
@@ -98,10 +100,14 @@ def _no_commit(repo: Repo) -> GitexpError:
 
 
 class Survey:
-    """Six git processes under way. `finish` waits for them. `records`: something will be, by somebody known."""
+    """Git processes under way. `finish` waits for them. `records`: something will be, by somebody known.
 
-    def __init__(self, cwd: Path, *, records: bool = True) -> None:
+    `runs`: a program will run in that folder, so that what git does not know there is listed too.
+    """
+
+    def __init__(self, cwd: Path, *, records: bool = True, runs: bool = False) -> None:
         self._cwd, self._records = cwd, records
+        self._untracked = Untracked(cwd) if runs else None
         self._finding = Finding(cwd)
         self._status = start(cwd, *_STATUS)
         self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
@@ -158,12 +164,15 @@ class Survey:
             flagged=flagged,
             author=os.fsdecode(author).rsplit(" ", 2)[0],
             listing=listing,
+            untracked=self._untracked,
             own_output=own,
         )
 
     def _abandon(self) -> None:
         for process in (self._status, self._flags, self._head, self._author):
             process.communicate()
+        if self._untracked is not None:
+            self._untracked.abandon()
 
 
 def _has_own_author(config: Mapping[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +11,17 @@ from gitexp.clone import FILE, read_config
 from gitexp.errors import GitexpError, before_anything_runs
 from gitexp.git.branch import in_the_way_there, require_startable, take_up
 from gitexp.git.hooks import Installed, install_hooks
-from gitexp.git.repo import Repo
+from gitexp.git.repo import Repo, output
 from gitexp.git.standing import ANOTHER, Look, branch_ref
+from gitexp.git.untracked import collapsed
 from gitexp.git.worktree import Survey
 from gitexp.history.cache import left_behind
+from gitexp.record.identity import visible
+from gitexp.spec.outputs import covers
 from gitexp.spec.template import CONFIG_TEMPLATE
+from gitexp.text.schema import inline
+from gitexp.text.tomledit import set_texts
+from gitexp.wholefile import write_whole
 
 
 class Initialised(NamedTuple):
@@ -51,3 +58,32 @@ def init(cwd: Path) -> Initialised:
         words = f"{other} is there, so its remote cannot have a branch {config.branch}"
         warnings.append(GitexpError(words, fix=ANOTHER))
     return Initialised(repo, config.branch, tip, origin, wrote_config, hooks, warnings)
+
+
+def keep_outputs(repo: Repo, *, since: float) -> tuple[str, ...]:
+    """Name in gitexp.toml, as outputs of all runs, what git neither has nor ignores and was written `since` (s, UTC).
+
+    Returns all that it names then; empty, and nothing is written, where nothing lies there. Raises GitexpError.
+    """
+    new = [os.fsdecode(p) for p in output(repo, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0") if p]
+    known = covers(read_config(repo).outputs)
+    new = [path for path in new if path != FILE and not known(path)]
+    written = [path for path in new if _changed(repo.root / path) >= since]
+    if not written:
+        return ()
+    entries = collapsed(written, output(repo, "ls-files", "-v", "-z"))
+    outputs = tuple(dict.fromkeys([*read_config(repo).outputs, *map(visible, entries)]))
+    path = repo.root / FILE
+    text = path.read_text(encoding="utf-8") if path.exists() else CONFIG_TEMPLATE
+    edited = set_texts(text, ("run", "outputs"), outputs)
+    if edited is None:
+        raise GitexpError(f"{FILE} cannot be edited", fix=f"write below [run]:  outputs = {inline(list(outputs))}")
+    write_whole(path, edited.encode())
+    return outputs
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_ctime
+    except OSError:
+        return 0.0

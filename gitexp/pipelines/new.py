@@ -61,12 +61,7 @@ def new(template: str, name: str | None, *, repo: Repo) -> Copied:
         names = [one.name for one in there]
         raise GitexpError(f"No recipe {spell(template)} ships with gitexp{near(template, names)}", fix="gitexp new")
     name = template if name is None else name
-    if not re.fullmatch(_NAME, name):
-        raise GitexpError(
-            f"{spell(name)} is no name for a recipe",
-            why="It is written into paths: letters, digits, dots, - and _, at most 64, a letter or digit first.",
-            fix=f"gitexp new {template} my-{template}",
-        )
+    require_name(name, fix=f"gitexp new {template} my-{template}")
     folder = repo.root / FOLDER / name
     for taken in (folder, folder.with_name(f"{name}.toml")):
         if os.path.lexists(taken):
@@ -77,6 +72,16 @@ def new(template: str, name: str | None, *, repo: Repo) -> Copied:
     files = _with_borrowed(files, found)
     _write(folder, files, template=template, name=name, origin=origin)
     return Copied(f"{FOLDER}/{name}", tuple(files), origin)
+
+
+def require_name(name: str, *, fix: str) -> None:
+    """Raise GitexpError where this is no name for a recipe."""
+    if not re.fullmatch(_NAME, name):
+        raise GitexpError(
+            f"{spell(name)} is no name for a recipe",
+            why="It is written into paths: letters, digits, dots, - and _, at most 64, a letter or digit first.",
+            fix=fix,
+        )
 
 
 def _shipped_folder() -> Path:

@@ -28,6 +28,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                     raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
                 again.restore(folder)
             notes, outputs = _old_outputs(checked, submitted.id)
+            seen = _seen(checked)
             env = _training(checked, folder) if checked.recipe.made_of_components else {}
             keep_secrets(submitted, checked, message)
             submitted = submit(
@@ -39,6 +40,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 streams=streams,
                 env=env,
                 outputs=outputs,
+                seen=seen,
                 notes=notes,
             )
         except BaseException:
@@ -100,3 +102,19 @@ def _old_outputs(checked: Checked, run_id: RunId) -> tuple[tuple[str, ...], Mapp
     tracked = frozenset(surveyed.tracked)
     said = make_way(recipe.outputs, how, cwd=checked.cwd, repo=surveyed.repo, tracked=tracked, stamp=run_id)
     return said, note_present(recipe.outputs, cwd=checked.cwd)
+
+
+def _seen(checked: Checked) -> Mapping[str, Written] | None:
+    """The files here that might be a program's own metrics, as they are before it starts. None: nobody will look."""
+    recipe, listing = checked.recipe, checked.surveyed.untracked
+    if not recipe.capture.get("files", not recipe.made_of_components):
+        if listing is not None:
+            listing.abandon()
+        return None
+    from gitexp.git.untracked import Untracked
+    from gitexp.stages.capture import below, note_candidates
+
+    if listing is None or listing.folder != checked.cwd:
+        listing = Untracked(checked.cwd)
+    data = below(checked.cwd, (dataset.path for dataset in checked.datasets.values()))
+    return note_candidates(listing.finish(without=data), cwd=checked.cwd)

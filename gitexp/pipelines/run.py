@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
 
+MOST_TRACKED = 1000  # changed files of git's that are looked at for metrics
+
 
 class Done(NamedTuple):
     """A run that was executed and recorded."""
@@ -50,6 +52,7 @@ class Done(NamedTuple):
     recipe: Recipe
     previous: Mapping[str, float | int] | None  # metrics of the run before it of the same recipe
     edited: tuple[str, ...]  # paths that changed in the working tree meanwhile
+    left: tuple[str, ...]  # of those, what git neither has nor ignores, a folder of such for all that is in it
     others: Settled  # left-over runs that were recorded on the way
     earlier: int  # runs of the same recipe before it, of the last ten
     other_held_out: tuple[str, ...] = ()  # splits whose rows the run before had others of: then it has no `previous`
@@ -142,6 +145,7 @@ def run(
     with execute(str(submitted.folder), start=local.start, terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
         from gitexp.git.quarantine import EditWatch
+        from gitexp.git.untracked import collapsed
         from gitexp.history.previous import PreviousRun
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
 
@@ -161,13 +165,21 @@ def run(
         stop_left_over(ended)
         looking = EditWatch(repo, tree=code.tree, env=code.env)
         data = [said for one in checked.datasets.values() if (said := one.changed())]
-        edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
+        refuses = checked.config.policy.dirty == "refuse"
+        changed = looking.finish()
+        edited = tuple(path for path in changed if path not in surveyed.own_output)
         if checked.recipe.outputs:
             from gitexp.stages.outputs import is_output
 
             own = is_output(checked.recipe.outputs, root=repo.root, cwd=checked.cwd)
             edited = tuple(path for path in edited if not own(path))
-        after = {"data": data, "edited": list(edited)}
+        left = (
+            collapsed((path for path in looking.new if path in edited), surveyed.listing)
+            if refuses and looking.new
+            else ()
+        )
+        tracked = [path for path in changed if path not in looking.new][:MOST_TRACKED]
+        after = {"data": data, "edited": list(edited), "tracked": tracked}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
         recorded = settle(repo, ended, watch=watch)
@@ -178,7 +190,7 @@ def run(
     maintain(repo)
     before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
-    return Done(repo, recorded, checked.recipe, before, edited, others, previous.count, told)
+    return Done(repo, recorded, checked.recipe, before, edited, tuple(left), others, previous.count, told)
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Ended, read_ended
+from gitexp.attempt import Captured, Ended, read_ended
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
@@ -44,6 +44,11 @@ def settle(
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     cwd = Path(submission.root) / submission.cwd
+    seen = Captured()
+    if submission.seen is not None:
+        from gitexp.stages.capture import captured
+
+        seen = captured(repo, ended, recipe.get("capture", {}), recipe.get("metrics", {}).get("files", ()))
     collected = collect(
         folder=str(ended.folder),
         cwd=cwd,
@@ -53,15 +58,15 @@ def settle(
         rewritten=(ended.outcome or {}).get("rewritten", ()),
         attempt=submission.attempt,
         completed=ended.status == "completed",
+        captured=seen,
     )
     outputs = recipe.get("run", {}).get("outputs", ())
     if outputs:
         from gitexp.stages.outputs import gather
 
-        gathered = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=ended.status == "completed")
-        collected = collected._replace(
-            problems=(*collected.problems, *gathered.problems), notes=(*collected.notes, *gathered.notes)
-        )
+        completed = ended.status == "completed"
+        problems = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed)
+        collected = collected._replace(problems=(*collected.problems, *problems))
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)

@@ -18,6 +18,7 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `data/NAME.xxh128` | the digest of each file of dataset NAME |
 | `metrics.toml`, `history.csv` | the results, and every step that was logged |
 | `environment.toml`, `requirements.txt` | the interpreter, packages and machine |
+| `settings.toml` | settings that the program itself noted, if any were found |
 | `components.toml` | what a recipe's components take and give, if it has any |
 | `artifacts.xxh128` | the digests of the files that the run saved |
 | `output.log` | what the program printed |

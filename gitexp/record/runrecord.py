@@ -20,6 +20,7 @@ from gitexp.text.bounded import Unreadable, load_tables
 FORMAT = 1
 
 MOST_SPLITS = 100
+MOST_SEEN = 1000
 MOST_DIGESTS = 1000
 _DIGEST = r"[a-z0-9-]{1,32}:[0-9a-f]{8,128}"
 _DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
@@ -66,6 +67,16 @@ class Saved(NamedTuple):
     files: int
     size_bytes: int
     sha256: str | None = None  # "sha256:…" of artifacts.sha256; None: the policy does not ask for it
+
+
+class Seen(NamedTuple):
+    """Metrics that a program wrote for nobody in particular, and where they were seen."""
+
+    kind: str  # "TensorBoard", "METRIC lines"
+    rows: int
+    metrics: int  # different names that came from there alone
+    path: str | None = None  # relative to where the program ran; None: it was printed
+    from_byte: int | None = None  # None: whole
 
 
 class SplitRows(NamedTuple):
@@ -116,6 +127,7 @@ class RunRecord(NamedTuple):
     recorded_by: str | None = None  # "user@host", where it was not the user that ran, or not that machine
     variables: Mapping[str, str] = MappingProxyType({})  # which gitexp set for the program, whatever the place
     summary: Judged | None = None
+    seen: tuple[Seen, ...] = ()
 
 
 def dump_run(record: RunRecord) -> str:
@@ -217,6 +229,7 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "code": partial(_take, Code),
     "history": partial(_take, History),
     "summary": partial(_take, Judged),
+    "seen": lambda stated: tuple(_take(Seen, one) for one in stated[:MOST_SEEN]),
     "resources": partial(_take, Resources),
     "gitexp": partial(_take, Recorder),
     "digests": sound_digests,

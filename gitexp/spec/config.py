@@ -33,6 +33,11 @@ from gitexp.text.schema import (
 )
 
 BRANCH = "experiments"
+# What is seen of a program without a word, as [capture] here and in recipes switches it off; `files`: all that follow.
+CAPTURES = (
+    "printed", "settings", "files",
+    "lightning", "timm", "csv", "trainer", "dvclive", "mlflow", "wandb", "json", "tensorboard",
+)  # fmt: skip
 REMOTE_SCHEMES = ("file", "s3", "gs", "az", "https", "http", "ssh")
 UNTRACKED_LIMIT_BYTES = 10_000_000
 HISTORY_LIMIT_BYTES = 256 * 1024
@@ -88,6 +93,7 @@ class Config(NamedTuple):
     branch: str = BRANCH
     policy: Policy = Policy()
     goal: Mapping[str, str] = MappingProxyType({})  # metric → max | min; the lowest layer of every recipe
+    capture: Mapping[str, bool] = MappingProxyType({})  # the lowest layer of every recipe's
     outputs: tuple[str, ...] = ()  # [run] outputs of every recipe that says nothing of its own, and of commands
     datasets: Mapping[str, DatasetRef] = MappingProxyType({})
     remotes: Mapping[str, RemoteSettings] = MappingProxyType({})  # in the order in which they stand
@@ -107,6 +113,7 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
         branch=table.get("branch", BRANCH),
         policy=Policy(**policy),
         goal=table.get("metrics", {}).get("goal", {}),
+        capture=table.get("capture", {}),
         outputs=tuple(table.get("run", {}).get("outputs", ())),
         datasets=load_catalogue(table.get("datasets", {})),
         remotes={name: RemoteSettings(name, **entry) for name, entry in table.get("remotes", {}).items()},
@@ -237,6 +244,7 @@ _SHAPE: Shape = {
     },
     "metrics": {"goal": GOALS},
     "run": {"outputs": outputs},
+    "capture": dict.fromkeys(CAPTURES, yes_or_no),
     "catalogue": location,
     "datasets": anything,  # spec/catalogue.py knows better
     "remotes": Each(

@@ -35,6 +35,7 @@ class Recipe(NamedTuple):
     data: Mapping[str, DatasetRef]
     metrics: MetricRules
     env: Mapping[str, str] = {}  # variables that it sets for the program
+    capture: Mapping[str, bool] = {}  # what of it is not to be seen, or again
     outputs: tuple[str, ...] = ()  # what the program writes and the record keeps, relative to its working folder
     argv: tuple[str, ...] | None = None  # of `run -- CMD`: as typed, bytes that are not UTF-8 included
 
@@ -82,6 +83,7 @@ def finish(merged: Merged, *, name: str, path: str | None, datasets: Mapping[str
         metrics=metric_rules(values, named=_named(own, values, made_of_components=not command)),
         env=run.get("env", {}),
         outputs=tuple(run.get("outputs", ())),
+        capture=values.get("capture", {}),
     )
 
 

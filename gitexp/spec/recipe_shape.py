@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
-from gitexp.spec.config import GOALS, duration, metric_name, size
+from gitexp.spec.config import CAPTURES, GOALS, duration, metric_name, size
 from gitexp.spec.outputs import outputs
 from gitexp.text.schema import (
     Each,
@@ -118,6 +118,7 @@ OWN: Mapping[str, Any] = {
         "monitor": monitored,
         "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
     },
+    "capture": dict.fromkeys(CAPTURES, yes_or_no),
     "space": Each({"low": number, "high": number, "log": yes_or_no, "choices": some_values}, name=_range_key),
     "resources": {
         "cpus": at_least(1),

@@ -21,6 +21,11 @@ CONFIG_TEMPLATE = """\
 [run]
 # outputs = []                  # ["out/", "*.ckpt"]: kept as artifacts of every run, and no change of the tree's
 
+[capture]
+# files = true                  # metrics that programs write by themselves: event files, CSV loggers, trackers' stores
+# printed = true                # METRIC name=value lines, and __RESULT__ {json}
+# settings = true               # such as Hydra's config.yaml
+
 # [datasets.digits]             # a name that recipes may use in [data]
 # path = "data/digits.csv.gz"
 # digest = "xxh128:…"           # refuse runs on anything else; `gitexp data pin digits` writes it

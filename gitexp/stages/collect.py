@@ -11,16 +11,16 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from gitexp import runfolder
-from gitexp.attempt import Collected
+from gitexp.attempt import Captured, Collected, Found
 from gitexp.errors import and_more, counted
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Selection
-from gitexp.record.runrecord import Judged
+from gitexp.record.runrecord import Judged, Seen
 from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 NAMED = 8  # metrics that there were, where a pattern matches none of them
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
-_SPOKEN = {runfolder.METRICS: "GITEXP_METRICS", runfolder.MATCHED: "the program's output"}
+_SPOKEN = {
+    runfolder.METRICS: "GITEXP_METRICS",
+    runfolder.MATCHED: "the program's output",
+    runfolder.ANNOUNCED: "the program's output",
+}
 _OF_ITS_OWN = "a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE), gitexp.log() or $GITEXP_METRICS"
 _DOUBT = f". If this run wrote them anew, they are missing: use {_OF_ITS_OWN}, or remove the file first"
 
@@ -48,22 +52,24 @@ def collect(
     rewritten: Iterable[str] = (),
     attempt: int = 1,
     completed: bool = True,
+    captured: Captured | None = None,
 ) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd`.
 
     `before`: the metric files that were there when it started, as submit noted them. `rewritten`: those that the worker
-    saw shorter. From the second attempt on, the rows of those before come first.
+    saw shorter. From the second attempt on, the rows of those before come first. `captured`: what the program wrote by
+    itself, behind all else; a metric that something before it has is not taken again.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
-        others = _beside(folder) if rules.files else {}
-        told = _Told(rules, completed, rewritten, others)
+        others, captured = _beside(folder) if rules.files else {}, captured or Captured()
+        told = _Told(rules, completed, rewritten, others, captured)
         from gitexp.record.timeorder import OutOfOrder
 
         try:
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
         except OutOfOrder:  # several processes, or threads, logged
-            told = _Told(rules, completed, rewritten, others)
+            told = _Told(rules, completed, rewritten, others, captured)
             history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
@@ -74,13 +80,22 @@ class _Told:
     """What there is to say, and what was looked at."""
 
     def __init__(
-        self, rules: MetricRules, completed: bool, rewritten: Iterable[str], others: Mapping[str, set[str] | None]
+        self,
+        rules: MetricRules,
+        completed: bool,
+        rewritten: Iterable[str],
+        others: Mapping[str, set[str] | None],
+        captured: Captured,
     ) -> None:
+        self.captured = captured
+        self.seen: list[Seen] = []
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.taken: set[tuple[int, int]] = set()  # files that were read
         self.rules, self.completed, self.rewritten = rules, completed, set(rewritten)
         self.selection = Selection(rules)
         self.others = others  # metric files of runs that were here at the same time, by run
-        self.problems: list[str] = []
-        self.notes: list[str] = []
+        self.problems: list[str] = [*captured.problems]
+        self.notes: list[str] = [*captured.notes]
         self.looked_in: list[str] = []
         self.texts: dict[str, str] = {}  # metrics that came as text: which, and where
         self.had_step = False  # whether a file had the column that is the step
@@ -128,16 +143,63 @@ def _history(
     if attempt > 1:
         for number, block in _earlier(folder, told):
             history.add(block, attempt=number)
-    sources = [_lines(folder, name, told) for name in (runfolder.METRICS, runfolder.MATCHED)]
-    if _size(folder, runfolder.METRICS) and _size(folder, runfolder.MATCHED):
-        sort = True
+    logged = runfolder.LOGGED[:2] if told.captured.several else runfolder.LOGGED  # of which training was it announced?
+    sources = [_lines(folder, name, told) for name in logged]
+    sort = sort or sum(_size(folder, name) > 0 for name in logged) > 1
     merged = blocks(in_time(sources, room.file())) if sort else (one for source in sources for one in watched(source))
     for block in merged:
         history.add(block, attempt=attempt, origin="logged")
     for name, written in _written(cwd, Path(folder, runfolder.SAVED), before, told):
         for block in written:
             history.add(block, attempt=attempt, origin=name)
+    _add_captured(history, told, cwd, Path(folder, runfolder.SAVED), attempt=attempt)
     return history
+
+
+def _add_captured(history: HistoryWriter, told: _Told, cwd: Path, own: Path, *, attempt: int) -> None:
+    """What the program wrote by itself, kind by kind: a metric that an earlier kind has is not taken again."""
+    kind, known = None, frozenset[str]()
+    for found in told.captured.found:
+        _take_settings(found, told)
+        info = path_of(found.name, cwd, own).stat()
+        if (info.st_dev, info.st_ino) in told.taken and not found.kind.several:
+            continue  # the recipe names it
+        told.taken.add((info.st_dev, info.st_ino))
+        if found.kind != kind:
+            kind, known = found.kind, frozenset(history.tallies)
+        reader, rows, names = Reader(found.name, completed=told.completed), 0, set[str]()
+        for block in found.source.blocks(reader):
+            columns = {f"{found.prefix}{name}": column for name, column in block.columns.items()}
+            columns = {name: column for name, column in columns.items() if name not in known and reader.name(name)}
+            for part in _sparse(block._replace(columns=columns)):
+                history.add(part, attempt=attempt, origin=found.name + found.source.label)
+                rows += len(part.steps)
+            names.update(columns)
+        told.heard(reader, found.name)
+        if names:
+            told.seen.append(Seen(found.kind.name, rows, len(names), found.name, found.start or None))
+
+
+def _take_settings(found: Found, told: _Told) -> None:
+    """What the program noted of its own settings there, under the name of whose file it is."""
+    if not told.captured.settings:
+        return
+    reader = Reader(found.name)
+    values = found.source.settings(reader)
+    told.notes += [*reader.problems(), *reader.notes]
+    if values:
+        name = found.kind.name if found.kind.name not in told.settings else found.name
+        told.settings[name] = {key: value for key, value in values.items() if value is not None}
+
+
+def _sparse(block: Block) -> Iterator[Block]:
+    """A block without the rows that have lost all their values with a column."""
+    if any(None not in column for column in block.columns.values()):
+        yield block
+    elif block.columns:
+        from gitexp.record.rowblocks import blocks
+
+        yield from blocks(row for row in block.rows() if row.values)
 
 
 def _size(folder: str, name: str) -> int:
@@ -169,14 +231,21 @@ def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
     try:
         fd, info = open_regular(Path(folder, name))
         with open(fd, "rb") as file:
-            yield from reader.lines(file)
+            rows, metrics = 0, set[str]()
+            for block in reader.lines(file):
+                rows += len(block.steps)
+                metrics.update(block.columns)
+                yield block
+            if name == runfolder.ANNOUNCED and rows:
+                told.seen.append(Seen("announced lines", rows, len(metrics)))
         if info.st_mode & stat.S_ISVTX and not reader.worker_says:  # the mark of gitexp/script.py
             reader.problem("gitexp.log() or gitexp.save() could not write all of it; was the disk full?")
     except FileNotFoundError:
         pass
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
-    told.heard(reader, spoken if name == runfolder.METRICS or told.rules.output else "")
+    looked = name == runfolder.METRICS or (name == runfolder.MATCHED and told.rules.output)
+    told.heard(reader, spoken if looked else "")
 
 
 # ---- metric files of the recipe
@@ -184,7 +253,7 @@ def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
 
 def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
     """The metric files that this run wrote, each once, under the name that the recipe gives them, and their rows."""
-    seen: set[tuple[int, int]] = set()
+    seen = told.taken
     old = OldFiles(cwd, own, before)
     for pattern in told.rules.files:
         names = matches(pattern, cwd, own)
@@ -285,7 +354,8 @@ def _finished(
 ) -> Collected:
     told.problems += _not_logged(history, rules, told)
     if not history.rows:
-        return Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
+        nothing = Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
+        return nothing._replace(settings=told.settings)
     from xxhash import xxh3_128
 
     state, spool = xxh3_128(), Spool(room)
@@ -311,6 +381,8 @@ def _finished(
         rows_kept=count,
         problems=tuple(told.problems),
         notes=tuple(told.notes),
+        seen=tuple(told.seen),
+        settings=told.settings,
     )
 
 

@@ -110,7 +110,7 @@ def _json(folder: Path, name: str) -> dict[str, Any] | None:
 def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:
     step: int | None = None
     metrics: dict[str, float | int] = {}
-    for name in (runfolder.MATCHED, runfolder.METRICS):
+    for name in reversed(runfolder.LOGGED):
         for block in Reader(name, strict=True).lines(BytesIO(_end(folder / name))):
             for row in block.rows():
                 step = row.step if row.step is not None else step

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.errors import Refused, counted
@@ -128,25 +127,16 @@ def _prune(cwd: Path, name: str) -> None:
             return
 
 
-class Gathered(NamedTuple):
-    """What became of a run's outputs, in sentences."""
-
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 def gather(
     folder: Path, outputs: Sequence[str], before: Mapping[str, Written], *, cwd: Path, completed: bool
-) -> Gathered:
-    """Copy the outputs that a run wrote into its folder, where what it saved is. Raises OSError for no room.
+) -> tuple[str, ...]:
+    """Copy the outputs that a run wrote into its folder, where what it saved is; what went wrong, in sentences.
 
     It may be done again after a kill: what was put there is noted first.
     """
     problems: list[str] = []
-    fresh: list[str] = []
-    old: list[str] = []
-    for name in present(outputs, cwd=cwd):
-        (old if name in before and is_as_before((cwd / name).lstat(), before[name]) else fresh).append(name)
+    there = list(present(outputs, cwd=cwd))
+    fresh = [name for name in there if name not in before or not is_as_before((cwd / name).lstat(), before[name])]
     saved = folder / runfolder.SAVED
     ours = set((runfolder.read_json(str(folder), runfolder.OUTPUTS) or {}).get("names", ()))
     runfolder.write_json(str(folder), runfolder.OUTPUTS, {"names": [*ours.union(fresh)]})
@@ -161,12 +151,9 @@ def gather(
             problems.append(f"not kept: output {name}: {error.strerror}")
     for entry in outputs if completed else ():
         if not any(map(covers([entry]), fresh)):
-            problems.append(f"{entry}: this run wrote no such output ([run] outputs)")
-    rest = f": {old[0]}" if len(old) == 1 else f", such as {old[0]}" if old else ""
-    notes = (
-        (f"{counted(len(old), 'output')} from before this run, not written by it, so not kept{rest}",) if old else ()
-    )
-    return Gathered(tuple(problems), notes)
+            was = ", though there are some from before" if any(map(covers([entry]), there)) else ""
+            problems.append(f"{entry}: this run wrote no such output{was} ([run] outputs)")
+    return tuple(problems)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -127,6 +127,7 @@ def _texts(
         "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
+        **({"settings.toml": dump_settings(results.settings)} if results.settings else {}),
         **{name: text.encode() for name, text in trained.files.items()},
     }
     for name, text in texts.items():
@@ -137,6 +138,21 @@ def _texts(
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
     return texts
+
+
+def dump_settings(settings: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """The text of settings.toml, without values that their keys give away. What TOML cannot hold is text."""
+    import tomli_w
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(one) for one in value if one is not None]
+        return str(value) if type(value) is int and not -(2**63) <= value < 2**63 else value
+
+    tables = {
+        visible(name): {visible(key): plain(value) for key, value in one.items()} for name, one in settings.items()
+    }
+    return tomli_w.dumps(redact_values(tables)).encode("utf-8", "backslashreplace")
 
 
 def _secrets(ended: Ended) -> list[str]:
@@ -313,6 +329,7 @@ def describe_run(
         defects=tuple(defects),
         notes=(*submission.notes, *results.notes, *doubts(ended.environment)),
         summary=results.judged,
+        seen=results.seen,
         code=code,
         gitexp=recorder,
         recorded_by=_recorded_by(submission.user, host),

@@ -97,10 +97,14 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
 
 def _of_the_lab(config: Config) -> Merged:
     merged = Merged(config.datasets)
-    if config.goal or config.outputs:
+    layer = {
+        "metrics": {"goal": config.goal} if config.goal else {},
+        "run": {"outputs": list(config.outputs)} if config.outputs else {},
+        "capture": config.capture,
+    }
+    if any(layer.values()):
         merged.lab = Origin(config.where, config.text)
-        goals = {"metrics": {"goal": config.goal}} if config.goal else {}
-        merged.add({**goals, **({"run": {"outputs": list(config.outputs)}} if config.outputs else {})}, merged.lab)
+        merged.add({name: table for name, table in layer.items() if table}, merged.lab)
     return merged
 
 

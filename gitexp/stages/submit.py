@@ -70,6 +70,7 @@ def submit(
     streams: Streams,
     env: Mapping[str, str],
     outputs: Mapping[str, Written],
+    seen: Mapping[str, Written] | None,
     notes: tuple[str, ...],
 ) -> Submitted:
     """Write recipe, data, job and, last, submit.json, which is kept in memory too.
@@ -80,6 +81,9 @@ def submit(
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
     data_toml = write_data(submitted.folder, checked.datasets)
     noted, watched = _metric_files(submitted.folder, cwd, recipe.metrics.files)
+    for name, one in (seen or {}).items():  # into which a look was taken, since they may grow
+        if one.digest and len(watched) < WATCHED:
+            watched.setdefault(name, [str(cwd / name), one.size])
     job = _job(submitted, checked, streams=streams, env=env) | {"metric_files": watched}
     runfolder.write_json(folder, runfolder.JOB, job)
     submission = _submission(submitted.id, checked, message=message, data_toml=data_toml)._replace(
@@ -87,13 +91,14 @@ def submit(
         code_tree=code_tree,
         metric_files=noted,
         outputs=outputs,
+        seen=seen,
         notes=notes,
         metric_patterns=tuple(str(cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)
     runfolder.write_whole(folder, runfolder.SUBMIT, content)
-    if submission.metric_patterns:
-        _meet_others(submitted, submission.metric_patterns)
+    if submission.metric_patterns or seen is not None:
+        _meet_others(submitted, submission)
     return submitted._replace(content=content)
 
 
@@ -172,7 +177,12 @@ def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dic
     return found, watched
 
 
-def _meet_others(submitted: Submitted, patterns: Sequence[str]) -> None:
+def _word(submission: Submission) -> dict[str, Any]:
+    """What another run must know to tell its files from ours."""
+    return {"files": list(submission.metric_patterns), "cwd": submission.cwd, "argv": list(submission.argv)}
+
+
+def _meet_others(submitted: Submitted, ours: Submission) -> None:
     """Leave word of our metric files with each run here that is not recorded yet, and of its own with us if it lives.
 
     Each of two runs that start at once looks once its submit.json is there, so at least one of them sees the other.
@@ -183,14 +193,14 @@ def _meet_others(submitted: Submitted, patterns: Sequence[str]) -> None:
         from gitexp.worker.life import recorder_life, worker_life
 
         try:
-            theirs = (read_submission(other) or Submission()).metric_patterns
+            theirs = read_submission(other) or Submission()
             ended, recording = (other / runfolder.OUTCOME).exists(), recorder_life(str(other))
-            if not theirs or (ended and recording):
+            if not (theirs.metric_patterns or theirs.seen is not None) or (ended and recording):
                 continue  # what it wrote is being read
             if not ended and (recording or worker_life(str(other))):
-                runfolder.write_json(str(submitted.folder), f"{runfolder.BESIDE}{other.name}.json", {"files": theirs})
+                runfolder.write_json(str(submitted.folder), f"{runfolder.BESIDE}{other.name}.json", _word(theirs))
             word = f"{runfolder.BESIDE}{submitted.id}.json"
-            runfolder.write_json(str(other), word, {"files": list(patterns)})
+            runfolder.write_json(str(other), word, _word(ours))
             os.utime(other / word, (0, 0))  # the times there are signs of its life
         except (OSError, ValueError):
             continue  # recorded meanwhile, or another user's
@@ -206,6 +216,7 @@ def _job(submitted: Submitted, checked: Checked, *, streams: Streams, env: Mappi
         "env": {**recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env},
         "timeout_s": recipe.timeout_s,
         "patterns": dict(recipe.metrics.output),
+        "announced": recipe.capture.get("printed", not recipe.made_of_components),
         **streams._asdict(),
         "umask": users_umask(),
         "probe": {"variables": list(checked.config.policy.variables)},

@@ -1,4 +1,4 @@
-"""Set one string in the text of a TOML file, and leave every other character as its author wrote it.
+"""Set one value in the text of a TOML file, and leave every other character as its author wrote it.
 
 A change is tried in the ways in which TOML lets a key be written, and taken only where the parsed text then differs in
 that one value.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from gitexp.text.bounded import load_toml
 from gitexp.text.keylines import key_lines
-from gitexp.text.schema import KeyPath
+from gitexp.text.schema import KeyPath, inline
 
 _TRIES = 64  # braces behind a key that may close the table it stands in
 
@@ -29,7 +30,27 @@ def set_string(text: str, path: KeyPath, value: str) -> str | None:
     old = _at(tables, path)
     _at(tables, path[:-1])[path[-1]] = value
     wanted = _canonical(tables)
-    ways = _replacements(text, path, str(old), value) if old is not None else _additions(text, path, value)
+    ways = _replacements(text, path, str(old), value) if old is not None else _additions(text, path, f'"{value}"')
+    return next((one for one in ways if _parses_to(one, wanted)), None)
+
+
+def set_texts(text: str, path: KeyPath, values: Sequence[str]) -> str | None:
+    """Valid TOML with the array of strings at `path` replaced, or added; its table is added where it is missing."""
+    tables = load_toml(text)
+    old, spelled = _at(tables, path), inline(list(values))
+    tables.setdefault(path[0], {})
+    if len(path) != 2 or not isinstance(tables[path[0]], dict):
+        return None
+    tables[path[0]][path[1]] = list(values)
+    wanted = _canonical(tables)
+    if old is not None:
+        start = _start_of_line(text, key_lines(text)[path])
+        begin = text.find("[", text.find("=", start))
+        ends = (at for at in range(begin + 1, len(text) + 1) if text[at - 1] == "]")
+        ways: Iterator[str] = (text[:begin] + spelled + text[end:] for end in islice(ends, _TRIES))
+    else:
+        lone = f"{text.rstrip()}\n\n[{path[0]}]\n{path[1]} = {spelled}\n".lstrip()
+        ways = chain(_additions(text, path, spelled), [lone])
     return next((one for one in ways if _parses_to(one, wanted)), None)
 
 
@@ -60,9 +81,9 @@ def _replacements(text: str, path: KeyPath, old: str, value: str) -> Iterator[st
             at = text.find(quote + old + quote, at + 1)
 
 
-def _additions(text: str, path: KeyPath, value: str) -> Iterator[str]:
+def _additions(text: str, path: KeyPath, spelled: str) -> Iterator[str]:
     lines, numbers = text.split("\n"), key_lines(text)
-    table, entry = path[:-1], f'{path[-1]} = "{value}"'
+    table, entry = path[:-1], f"{path[-1]} = {spelled}"
     siblings = [numbers[key] for key in numbers if key[:-1] == table]
     for number in siblings:  # a line of its own, below a key of the same table, which may be dotted or indented
         written = re.match(r"""(\s*(?:[\w."'-]*\.\s*)?)["']?[\w-]+["']?\s*=""", lines[number - 1])

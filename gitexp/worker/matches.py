@@ -1,37 +1,44 @@
-"""Lines of output to metrics, by the recipe's patterns: what matches in one line is a row of matched.jsonl.
+"""Lines of output to metrics: by the recipe's patterns, and those that a program announces by itself.
 
-A carriage return ends a line too, so that progress bars are read; colours and other control sequences are
-removed first.
+`METRIC name=value` (several to a line, `step=` among them) and `__RESULT__ {json}` are what the loops of others print.
+What is found in one line is a row of matched.jsonl, or of announced.jsonl. A carriage return ends a line too, so that
+progress bars are read; colours and other control sequences are removed first.
 """
 
 from __future__ import annotations
 
-import os
-import re
-
+from gitexp import runfolder
 from gitexp.worker import fastjson
-from gitexp.worker.disk import Disk
+from gitexp.worker.disk import Disk, Growing
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # nor is re imported before it is needed: most programs announce nothing
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import re
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 LONGEST_LINE = 1024 * 1024  # of a longer one the beginning is searched
+METRIC, RESULT = "METRIC ", "__RESULT__ "
+_MARKS = (METRIC.strip().encode(), RESULT.strip().encode())  # a colour may end behind one
+_LONGEST_MARK = max(map(len, _MARKS))
+_DEEPEST = 16  # objects in objects
 
-_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_ENDS = re.compile(rb"[\r\n]")
+_CONTROL = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
 
 
 class Matches:
-    """Patterns applied to streams of bytes. `path` gets one JSON document a line."""
+    """Streams of bytes to rows in a run folder. `announced`: whether what programs announce counts."""
 
-    def __init__(self, path: str, patterns: Mapping[str, str], disk: Disk | None = None) -> None:
-        folder, name = os.path.split(path)
-        self._file = (disk or Disk(folder)).grow(name)
+    def __init__(self, folder: str, patterns: Mapping[str, str], disk: Disk | None = None, *, announced: bool) -> None:
+        self._disk = disk or Disk(folder)
+        self._files: dict[str, Growing] = {}
         self._patterns: dict[str, re.Pattern[str]] = {}
+        self._announced = announced
         self._complained: set[str] = set()
         self._pending: dict[object, bytearray] = {}
         for metric, pattern in patterns.items():
+            import re
+
             try:
                 self._patterns[metric] = re.compile(pattern)
             except re.error as error:
@@ -40,7 +47,13 @@ class Matches:
     def feed(self, stream: object, data: bytes, time_s: float) -> None:
         """Take bytes of one stream (stdout and stderr have their own lines)."""
         pending = self._pending.setdefault(stream, bytearray())
-        *ended, rest = _ENDS.split(data)
+        if not self._patterns and not _may_announce(pending, data):
+            end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+            if end >= 0:
+                pending.clear()
+            pending += data[end + 1 :][: LONGEST_LINE - len(pending)]
+            return
+        *ended, rest = data.replace(b"\r", b"\n").split(b"\n")
         for part in ended:
             line = bytes(pending + part)
             pending.clear()
@@ -53,11 +66,30 @@ class Matches:
         for rest in self._pending.values():
             if rest:
                 self._line(bytes(rest), time_s, torn=not completed)
-        self._file.close()
+        for file in self._files.values():
+            file.close()
 
     def _line(self, raw: bytes, time_s: float, *, torn: bool = False) -> None:
-        line = _CONTROL.sub("", raw.decode("utf-8", "replace"))
-        rows: dict[int | None, dict[str, float]] = {}  # by step
+        line = raw.decode("utf-8", "replace")
+        if "\x1b" in line:
+            import re
+
+            line = re.sub(_CONTROL, "", line)
+        for name, rows in (
+            (runfolder.MATCHED, self._matched(line) if self._patterns else {}),
+            (runfolder.ANNOUNCED, self._announcement(line.strip()) if self._announced else {}),
+        ):
+            if rows and torn:
+                last = f"the last line of the output, {line[:200]!r}, has no line feed and may be torn: it was left out"
+                names = ", ".join(metric for values in rows.values() for metric in values)
+                self._write(name, {"problem": f"{names}: {last}"})
+                continue
+            for step, values in rows.items():
+                self._write(name, {"time_s": round(time_s, 3), **({} if step is None else {"step": step}), **values})
+
+    def _matched(self, line: str) -> dict[int | None, dict[str, float]]:
+        """What the patterns find, by step."""
+        rows: dict[int | None, dict[str, float]] = {}
         for metric, pattern in self._patterns.items():
             match = pattern.search(line)
             if match is None:
@@ -74,20 +106,60 @@ class Matches:
                 self._problem(f"{metric} step", f"{metric}: {said}")
                 step = None
             rows.setdefault(None if step is None else int(step), {})[metric] = value
-        if rows and torn:
-            last = f"the last line of the output, {line[:200]!r}, has no line feed and may be torn: it was left out"
-            self._write({"problem": f"{', '.join(name for row in rows.values() for name in row)}: {last}"})
-            return
-        for at, values in rows.items():
-            self._write({"time_s": round(time_s, 3), **({} if at is None else {"step": at}), **values})
+        return rows
 
-    def _problem(self, metric: str, text: str) -> None:
-        if metric not in self._complained:
-            self._complained.add(metric)
-            self._write({"problem": text})
+    def _announcement(self, line: str) -> dict[int | None, dict[str, float]]:
+        """What the program announces in this line, which is nothing in nearly all."""
+        if line.startswith(METRIC):
+            pairs: list[tuple[str, Any]] = [
+                (name, _number(text)) for name, equals, text in (w.partition("=") for w in line.split()[1:]) if equals
+            ]
+        elif line.startswith(RESULT):
+            try:
+                pairs = list(_numbers(fastjson.loads(line[len(RESULT) :])))
+            except (ValueError, RecursionError):
+                self._problem(RESULT, f"{RESULT.strip()}: not JSON, in the line {line[:200]!r}", runfolder.ANNOUNCED)
+                return {}
+        else:
+            return {}
+        known: dict[str, float] = {}
+        for name, value in pairs:
+            if value is None:
+                said = f"{name[:80]}: not a number, in the line {line[:200]!r}"
+                self._problem(f"{METRIC}{name}", said, runfolder.ANNOUNCED)
+            else:
+                known[name] = value
+        step = known.pop("step", None)
+        if not known:
+            return {}
+        return {int(step) if step is not None and float(step).is_integer() else None: known}
 
-    def _write(self, document: dict[str, object]) -> None:
-        self._file.write(fastjson.dumps(document).encode() + b"\n")
+    def _problem(self, about: str, text: str, name: str = runfolder.MATCHED) -> None:
+        if about not in self._complained:
+            self._complained.add(about)
+            self._write(name, {"problem": text})
+
+    def _write(self, name: str, document: dict[str, Any]) -> None:
+        if name not in self._files:
+            self._files[name] = self._disk.grow(name)
+        self._files[name].write(fastjson.dumps(document).encode() + b"\n")
+
+
+def _may_announce(pending: bytearray, data: bytes) -> bool:
+    """Whether a mark may be in a line that these bytes end, or begin."""
+    seam = bytes(pending[-_LONGEST_MARK:]) + data[:_LONGEST_MARK]
+    return any(mark in part for mark in _MARKS for part in (data, seam, pending))
+
+
+def _numbers(document: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
+    """The numbers of a result, nested names joined by dots; all else in it is no metric."""
+    if not isinstance(document, dict) or depth > _DEEPEST:
+        return
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{before}{key}.", depth + 1)
+        elif isinstance(value, int | float):
+            yield f"{before}{key}", value
 
 
 def _number(text: str) -> float | None:

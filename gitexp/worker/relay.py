@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 
-from gitexp import runfolder
 from gitexp.worker import frames, terminal
 from gitexp.worker.disk import Disk
 from gitexp.worker.front import ROOM, Front
@@ -59,11 +58,11 @@ class Relay:
                 ends.append(writer)
         return (ends[0], ends[1], ends[2]), slave
 
-    def look_for(self, patterns: Mapping[str, str]) -> None:
-        """Apply the recipe's patterns. Costs the import of re, hence once the program runs."""
+    def look_for(self, patterns: Mapping[str, str], *, announced: bool) -> None:
+        """Look for metrics. Patterns cost the import of re, hence once the program runs."""
         from gitexp.worker.matches import Matches
 
-        self._matches = Matches(os.path.join(self._disk.folder, runfolder.MATCHED), patterns, self._disk)
+        self._matches = Matches(self._disk.folder, patterns, self._disk, announced=announced)
 
     def interest(self, now: float, *, ended: bool) -> tuple[list[int], list[int]]:
         """What to wait for: (to read, to write)."""

@@ -132,8 +132,8 @@ class Watch:
 
     def look_on(self, python: interpreter.Found | None) -> None:
         self.probing = Probing(self.disk, self.job["probe"], program=self.pid, python=python)
-        if self.job["patterns"]:
-            self.relay.look_for(self.job["patterns"])
+        if self.job["patterns"] or self.job.get("announced"):
+            self.relay.look_for(self.job["patterns"], announced=bool(self.job.get("announced")))
 
     def note(self, pid: int) -> tuple[str, str]:
         """Make ready the words that there is a run; the program itself says them."""

@@ -54,6 +54,7 @@ RUN_KEYS: dict[str, Any] = {
     "splits": dict,
     "history": dict,
     "summary": dict,
+    "seen": list,
     "gitexp": dict,
     "artifacts": dict,
     "recorded_by": str,

@@ -166,7 +166,7 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             }
         elif kind == "tree" and name == "environment":
             pass  # its files come of themselves
-        elif name in {*ALWAYS, "components.toml", "artifacts.sha256"} or re.fullmatch(
+        elif name in {*ALWAYS, "components.toml", "settings.toml", "artifacts.sha256"} or re.fullmatch(
             r"data/[^/]+\.xxh128|environment/\d+\.toml", name
         ):
             files[name] = git(repo, "cat-file", "blob", oid)

@@ -54,7 +54,10 @@ def test_what_the_run_did_not_write_is_not_its_output(lab: Lab) -> None:
     lab.write("out/a.pt", "old\n")
     runs(lab, "tiny")
     assert kept(lab) == ["out/b.pt"]
-    assert run_toml(lab)["notes"] == ["1 output from before this run, not written by it, so not kept: out/a.pt"]
+    trains(lab, "true\n", 'outputs = ["out/"]\n')
+    assert lab.gitexp("run", "tiny").exit_code == 1
+    said = "out/: this run wrote no such output, though there are some from before ([run] outputs)"
+    assert run_toml(lab)["defects"] == [said]
 
 
 def test_an_output_that_was_not_written_is_a_defect(lab: Lab) -> None:

@@ -13,6 +13,14 @@ from harness import Lab
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
+TRAIN = """\
+from pathlib import Path
+
+Path("out").mkdir(exist_ok=True)
+Path("out/metrics.csv").write_text("step,acc\\n1,0.5\\n")
+print("loss 0.25")
+"""
+
 
 def page(name: str) -> str:
     """A page of the guide."""
@@ -30,8 +38,9 @@ def commands(text: str, heading: str | None = None) -> list[str]:
 def project(fresh: Lab, tmp_path: Path) -> Lab:
     """A project with the shipped recipes, a training script of its own and a remote."""
     shutil.copytree(CHECKOUT / "recipes", fresh.path / "recipes", ignore=shutil.ignore_patterns("__pycache__"))
-    fresh.write("train.py", "import sys\nprint(sys.argv[1:])\n")
-    fresh.write(".gitignore", "build/\n__pycache__/\n")
+    fresh.write("train.py", TRAIN)
+    fresh.write("data.csv", "1,2\n")
+    fresh.write(".gitignore", "build/\n__pycache__/\nout/\n")
     fresh.commit("recipes")
     fresh.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
     fresh.git("remote", "add", "origin", str(tmp_path / "origin.git"))

@@ -8,11 +8,15 @@ from gitexp.worker.matches import Matches
 
 
 def matched(folder: Path, patterns: dict[str, str], *parts: bytes, completed: bool = True) -> list[dict[str, Any]]:
-    matches = Matches(str(folder / "matched.jsonl"), patterns)
+    matches = Matches(str(folder), patterns, announced=True)
     for part in parts:
         matches.feed("stdout", part, 1.5)
     matches.close(2.0, completed=completed)
-    return [json.loads(line) for line in (folder / "matched.jsonl").read_text().splitlines()]
+    return rows_of(folder / "matched.jsonl")
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def test_each_line_that_matches_is_a_row_and_its_step_is_not_guessed(tmp_path: Path) -> None:
@@ -102,7 +106,7 @@ def test_an_endless_line_is_searched_only_at_its_beginning(tmp_path: Path) -> No
 
 
 def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
-    matches = Matches(str(tmp_path / "matched.jsonl"), {"loss": r"loss=(\S+)"})
+    matches = Matches(str(tmp_path), {"loss": r"loss=(\S+)"}, announced=False)
     matches.feed("stdout", b"loss=", 1.0)
     matches.feed("stderr", b"warning\n", 1.0)
     matches.feed("stdout", b"4\n", 1.0)
@@ -113,3 +117,56 @@ def test_stdout_and_stderr_have_lines_of_their_own(tmp_path: Path) -> None:
 def test_what_only_python_takes_for_a_number_is_none(tmp_path: Path) -> None:
     (row,) = matched(tmp_path, {"tok": r"tok (\S+)"}, b"tok 1_000\n")
     assert row == {"problem": "tok: '1_000' is not a number, in the line 'tok 1_000'"}
+
+
+def announced(folder: Path, *parts: bytes, completed: bool = True) -> list[dict[str, Any]]:
+    assert matched(folder, {}, *parts, completed=completed) == []
+    return rows_of(folder / "announced.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("printed", "row"),
+    [
+        (b"METRIC val_bpb=0.97\n", {"val_bpb": 0.97}),
+        (b"  METRIC a=1 b=-2e3\r\n", {"a": 1.0, "b": -2000.0}),
+        (b"\x1b[32mMETRIC\x1b[0m loss=0.5 step=7\n", {"step": 7, "loss": 0.5}),
+        (
+            b'__RESULT__ {"acc": 0.9, "val": {"f1": 0.5}, "model": "tiny", "layers": [1, 2], "ok": true}\n',
+            {
+                "acc": 0.9,
+                "val.f1": 0.5,
+                "ok": True,
+            },
+        ),
+    ],
+)
+def test_what_a_program_announces_is_a_row(tmp_path: Path, printed: bytes, row: dict[str, Any]) -> None:
+    assert announced(tmp_path, b"before\n", printed, b"after\n") == [{"time_s": 1.5, **row}]
+
+
+@pytest.mark.parametrize(
+    "printed", [b"METRIC server started\n", b"a METRIC x=1\n", b"METRICS x=1\n", b"__RESULT__ [1]\n", b"METRIC\n"]
+)
+def test_what_only_looks_like_an_announcement_is_none(tmp_path: Path, printed: bytes) -> None:
+    assert announced(tmp_path, printed) == []
+
+
+def test_an_announcement_that_is_no_number_is_a_problem(tmp_path: Path) -> None:
+    rows = announced(tmp_path, b"METRIC acc=high loss=1\n__RESULT__ {\n")
+    assert rows == [
+        {"problem": "acc: not a number, in the line 'METRIC acc=high loss=1'"},
+        {"time_s": 1.5, "loss": 1.0},
+        {"problem": "__RESULT__: not JSON, in the line '__RESULT__ {'"},
+    ]
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_an_announcement_may_come_in_two_parts(tmp_path: Path, at: int) -> None:
+    printed = b"METRIC loss=0.5\n"
+    assert announced(tmp_path, b"no end", b" yet\n" + printed[:at], printed[at:]) == [{"time_s": 1.5, "loss": 0.5}]
+
+
+def test_an_announcement_that_may_be_torn_is_left_out(tmp_path: Path) -> None:
+    rows = announced(tmp_path, b"METRIC loss=0.5\nMETRIC loss=0.2", completed=False)
+    assert rows[0] == {"time_s": 1.5, "loss": 0.5}
+    assert "may be torn" in rows[1]["problem"]

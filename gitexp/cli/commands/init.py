@@ -12,12 +12,15 @@ from gitexp.pipelines.init import init
 
 
 @click.command("init")
-def command() -> int:
+@click.option("--outputs", is_flag=True, help="Name in gitexp.toml what the latest run left lying, as outputs to keep.")
+def command(outputs: bool) -> int:
     """Set up gitexp in this repository. Doing it again changes nothing.
 
     Writes a commented gitexp.toml, installs the git hooks beside those that are there, and starts the branch that runs
     are recorded on, or takes up the one that a remote has.
     """
+    if outputs:
+        return _keep_outputs()
     done = init(Path.cwd())
     if done.wrote_config:
         click.echo("wrote      gitexp.toml")
@@ -29,4 +32,21 @@ def command() -> int:
     if done.wrote_config:
         click.echo('next       git add gitexp.toml && git commit -m "Set up gitexp"', err=True)
     click.echo("then       gitexp run -- COMMAND    or    gitexp run RECIPE", err=True)
+    return 0
+
+
+def _keep_outputs() -> int:
+    from gitexp.cli.opened import opened_here
+    from gitexp.history.read import read_run
+    from gitexp.pipelines.init import keep_outputs
+    from gitexp.text.schema import inline
+
+    with opened_here() as here:
+        run = read_run(here.reader, here.history.select("latest").commit).record
+        named = keep_outputs(here.repo, since=run.started.timestamp() if run else 0.0)
+    if not named:
+        click.echo("nothing that the latest run wrote lies in the way; gitexp.toml is as it was")
+        return 0
+    click.echo(f"wrote      gitexp.toml: [run] outputs = {safe(inline(list(named)))}")
+    click.echo('next       git add gitexp.toml && git commit -m "Keep what runs write"', err=True)
     return 0

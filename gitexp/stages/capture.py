@@ -1,0 +1,318 @@
+"""Which files hold what a program logged by itself: those that are new in its run, or grew, told apart by training.
+
+Names are posix paths relative to the program's working folder, or begin with `$GITEXP_OUTPUT/`. Where one program has
+trained several times, nothing is taken: a summary out of two trainings is of neither.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp import runfolder
+from gitexp.attempt import Captured, Ended, Found
+from gitexp.capture.kinds import KINDS, Kind, kind_of, training_of
+from gitexp.errors import and_more
+from gitexp.git.quarantine import file_of
+from gitexp.git.repo import Repo
+from gitexp.git.untracked import Untracked
+from gitexp.record.metricreader import Reader
+from gitexp.record.written import (
+    OWN,
+    OldFiles,
+    Written,
+    as_committed,
+    begins_as,
+    glance,
+    is_as_before,
+    made_since,
+    matches,
+    note,
+    path_of,
+)
+from gitexp.regularfile import NotAFile, open_regular
+
+DIGESTED = 256  # files of earlier runs that may grow and are looked into before a run, the newest
+APPENDED = ("TensorBoard",)  # files to which records are only ever added: what was there needs no look
+KEYS: Mapping[str, tuple[str, ...]] = {  # what [capture] calls the kinds
+    "lightning": ("Lightning's CSVLogger",),
+    "timm": ("timm",),
+    "csv": ("metrics.csv", "CSV by epoch"),
+    "trainer": ("Trainer",),
+    "dvclive": ("dvclive",),
+    "mlflow": ("MLflow",),
+    "wandb": ("W&B",),
+    "json": ("metrics.jsonl", "metrics.json", "results.json"),
+    "tensorboard": ("TensorBoard",),
+    "settings": ("settings", "Hydra", "hparams.yaml"),
+}
+SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
+LATE_S = 2.0  # how much later than its program's end a file may have been written to
+
+
+def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:
+    """The files of known kinds that are there before a run. Into the newest of those that may grow a look is taken."""
+    found: dict[str, Written] = {}
+    growing: list[tuple[int, str]] = []
+    for name in names:
+        kind = kind_of(name)
+        if kind is None:
+            continue
+        try:
+            info = (cwd / name).lstat()
+        except OSError:
+            continue  # removed meanwhile
+        found[name] = glance(info)
+        if kind.grows and info.st_size and kind.name not in APPENDED:
+            growing.append((info.st_mtime_ns, name))
+    for _, name in sorted(growing, reverse=True)[:DIGESTED]:
+        with suppress(OSError):
+            fd, info = open_regular(cwd / name)
+            try:
+                found[name] = note(fd, info)
+            finally:
+                os.close(fd)
+    return found
+
+
+def below(cwd: Path, paths: Iterable[Path]) -> frozenset[str]:
+    """Those of these paths that lie in the folder, as names: datasets are no metrics."""
+    return frozenset(path.relative_to(cwd).as_posix() for path in paths if path.is_relative_to(cwd))
+
+
+class Search(NamedTuple):
+    """Where to look, and what is known of the run."""
+
+    cwd: Path
+    own: Path  # what the program finds in GITEXP_OUTPUT
+    before: Mapping[str, Written]
+    started: float  # seconds since 1970
+    finished: float | None  # None: nobody saw its end
+    rewritten: Sequence[str] = ()  # files that the worker saw shorter
+    argv: Sequence[str] = ()
+    others: Mapping[str, Sequence[str]] = {}  # the argv of runs that were at work here at the same time, by run
+    named: frozenset[str] = frozenset()  # files that the recipe names itself
+    off: frozenset[str] = frozenset()  # kinds that are switched off, as [capture] calls them
+
+
+def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequence[str]) -> Captured:
+    """What the program of a run that has ended wrote by itself. `switches`, `files`: [capture] and [metrics] files."""
+    submission = ended.submission
+    if submission.seen is None:
+        return Captured()
+    cwd = Path(submission.root) / submission.cwd
+    without = below(cwd, map(Path, submission.data.values()))
+    names = Untracked(cwd).finish(without=without)
+    tracked = _tracked(repo, ended, without)
+    outcome, own = ended.outcome or {}, ended.folder / runfolder.SAVED
+    search = Search(
+        cwd=cwd,
+        own=own,
+        before={**submission.seen, **tracked},
+        started=float((outcome or ended.started).get("started") or submission.submitted),
+        finished=outcome.get("finished") if ended.after is None else None,
+        rewritten=outcome.get("rewritten", ()),
+        argv=submission.argv,
+        others=_others(ended.folder, submission.cwd),
+        named=frozenset(name for pattern in files for name in matches(pattern, cwd, own) or ()),
+        off=frozenset(name for switch, names in KEYS.items() if not switches.get(switch, True) for name in names),
+    )
+    return capture([*names, *tracked], search)
+
+
+def _tracked(repo: Repo, ended: Ended, without: frozenset[str]) -> dict[str, Written]:
+    """The files of known kinds that git tracks and that changed while the program ran, as they were before."""
+    submission, found = ended.submission, {}
+    inside = "" if submission.cwd == "." else f"{submission.cwd}/"
+    for path in (ended.after or {}).get("tracked", ()):
+        name = path.removeprefix(inside)
+        if path.startswith(inside) and kind_of(name) is not None and name not in without:
+            content = file_of(repo, submission.code_tree, path, objects=ended.folder / runfolder.OBJECTS)
+            found[name] = as_committed(content, int(submission.submitted * 1e9))
+    return found
+
+
+def _others(folder: Path, cwd: str) -> dict[str, Sequence[str]]:
+    """The commands of runs that were at work at the same time in this working folder, around it, or below it."""
+    found: dict[str, Sequence[str]] = {}
+    for path in folder.glob(f"{runfolder.BESIDE}*.json"):
+        with suppress(runfolder.Torn):
+            word = runfolder.read_json(str(folder), path.name) or {}
+            theirs = posixpath.normpath(str(word.get("cwd", ".")))
+            inner, outer = sorted((posixpath.normpath(cwd), theirs), key=len, reverse=True)
+            if outer == "." or _holds(outer, inner):
+                found[path.stem.removeprefix(runfolder.BESIDE)] = tuple(map(str, word.get("argv", ())))
+    return found
+
+
+def capture(names: Iterable[str], search: Search) -> Captured:
+    """The sources among these files, in the order of their kinds, those in `own` included."""
+    problems: list[str] = []
+    notes: list[str] = []
+    fresh = list(_fresh([*names, *_own(search.own)], search, problems, notes))
+    taken = _readable(_newest(fresh, search), search)
+    trainings = _several(taken)
+    if trainings:  # whoever has named the files of one has chosen
+        problems += [] if any(one.name in search.named for one in taken) else [_separate(trainings)]
+        return Captured((), True, False, tuple(problems), tuple(notes))
+    settings = "settings" not in search.off
+    found = (one for one in _prefixed(taken) if one.name not in search.named)
+    return Captured(tuple(found), False, settings, tuple(problems), tuple(notes))
+
+
+def _own(folder: Path) -> Iterator[str]:
+    for at, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (OWN + Path(at, file).relative_to(folder).as_posix() for file in sorted(files))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(OWN)
+
+
+def _fresh(
+    names: Iterable[str], search: Search, problems: list[str], notes: list[str]
+) -> Iterator[tuple[str, Kind, int]]:
+    """Files that this run wrote, and the byte behind what was there already."""
+    old = OldFiles(search.cwd, search.own, search.before)
+    for name in names:
+        kind = kind_of(_plain(name))
+        if kind is None or kind.name in search.off or ("settings" in search.off and not kind.reader):
+            continue
+        try:
+            fd, info = open_regular(path_of(name, search.cwd, search.own))
+            try:
+                noted = None if name.startswith(OWN) else old.of(name, fd, info)
+                if (noted is not None and is_as_before(info, noted)) or _is_anothers(name, search):
+                    continue
+                start = _start(name, kind, fd, info, noted, search)
+            finally:
+                os.close(fd)
+        except (FileNotFoundError, NotAFile):
+            continue
+        except OSError as error:
+            start = str(error.strerror)
+        if name in search.named:  # of which collect says what there is to say
+            yield name, kind, 0
+            continue
+        if isinstance(start, str):
+            problems.append(f"{name} ({kind.name}) was not read: {start}")
+            continue
+        if start:
+            notes.append(f"{name}: read from byte {start} on: the lines before were there already")
+        yield name, kind, start
+
+
+def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written | None, search: Search) -> int | str:
+    """The byte from which a file is this run's; a text says why nobody can tell."""
+    if not name.startswith(OWN):
+        if search.finished is not None and info.st_mtime > search.finished + LATE_S:
+            return "it was written to after the run had ended"
+        other = None if kind.several else _other(name, search)
+        if other is not None:
+            return f"run {other} was at work here at the same time, so nobody knows whose it is"
+    if noted is None or not kind.grows or not noted.size or info.st_size < noted.size:
+        return 0
+    if name in search.rewritten or made_since(fd, info, noted):
+        return 0
+    if kind.name in APPENDED:
+        return noted.size
+    if not noted.digest:
+        return "it was there before the run, and nobody noted what was in it"
+    return noted.size if begins_as(fd, info, noted) else 0
+
+
+def _is_anothers(name: str, search: Search) -> bool:
+    """Whether a run beside ours names the folder around it, and ours does not."""
+    return not _is_named(name, search.argv) and any(_is_named(name, argv) for argv in search.others.values())
+
+
+def _other(name: str, search: Search) -> str | None:
+    """A run that may have written this too: one beside ours, unless our command alone names the folder around it."""
+    ours = _is_named(name, search.argv)
+    return next((run for run, argv in search.others.items() if not ours or _is_named(name, argv)), None)
+
+
+def _is_named(name: str, argv: Sequence[str]) -> bool:
+    words = (part for word in argv for part in (word, word.partition("=")[2]) if part)
+    folders = (posixpath.normpath(word) for word in words)
+    return any(folder != "." and name.startswith(f"{folder}/") for folder in folders)
+
+
+def _newest(fresh: Sequence[tuple[str, Kind, int]], search: Search) -> Iterator[tuple[str, Kind, int]]:
+    """All, but of those kinds whose later files have all that the earlier ones had, the newest of each training."""
+    latest: dict[tuple[str, str], tuple[int, bool, str]] = {}
+    for name, kind, _ in fresh:
+        if kind.latest:
+            mtime = path_of(name, search.cwd, search.own).stat().st_mtime_ns
+            key = kind.name, _training(kind, name)
+            latest[key] = max(latest.get(key, (0, False, "")), (mtime, "checkpoint-" not in name, name))
+    chosen = {name for _, _, name in latest.values()}
+    return (one for one in fresh if not one[1].latest or one[0] in chosen)
+
+
+def _readable(fresh: Iterable[tuple[str, Kind, int]], search: Search) -> list[Found]:
+    """The trainings in these files that have logged anything."""
+    from gitexp.capture.reading import sources
+
+    taken = []
+    for name, kind, start in fresh:
+        path = path_of(name, search.cwd, search.own)
+        for source in sources(kind, path, start=start, since=search.started):
+            reader = Reader(name)
+            if not kind.reader:  # settings alone
+                taken.append(Found(name, kind, source))
+            elif next(source.blocks(reader), None) is not None or reader.problems() or reader.notes:
+                taken.append(Found(name, kind, source, "", start))
+    return taken
+
+
+def _training(kind: Kind, name: str) -> str:
+    """The folder of a file's training; `train` and `val` beside each other are parts of one."""
+    parts = training_of(kind, _plain(name)).split("/")
+    while parts and parts[-1].lower() in SPLITS:
+        parts.pop()
+    return "/".join(parts)
+
+
+def _holds(outer: str, inner: str) -> bool:
+    return not outer or inner == outer or inner.startswith(f"{outer}/")
+
+
+def _several(taken: Sequence[Found]) -> list[str]:
+    """The trainings, where there are several: folders beside each other, or runs in one store, of one kind."""
+    for kind in dict.fromkeys(one.kind for one in taken):
+        own = [one for one in taken if one.kind == kind]
+        labels = list(dict.fromkeys(one.source.label for one in own if one.source.label))
+        if len(labels) > 1:
+            return [f"{own[0].name}: {label}" for label in labels]
+        folders = _outermost(kind, own)
+        if len(folders) > 1:
+            return [f"{folder or '.'}/" for folder in folders]
+    return []
+
+
+def _outermost(kind: Kind, own: Sequence[Found]) -> list[str]:
+    """The folders of a kind's trainings that lie in no other: what lies deeper is a part, under names of its own."""
+    folders = list(dict.fromkeys(_training(kind, one.name) for one in own))
+    return [folder for folder in folders if not any(_holds(other, folder) for other in folders if other != folder)]
+
+
+def _separate(trainings: Sequence[str]) -> str:
+    shown = ", ".join(trainings[:3]) + and_more(len(trainings), 3)
+    return (
+        f"{len(trainings)} trainings in one program ({shown}): none of their metrics is recorded, since one run has one"
+        " summary. Start each by itself, or name the files of one: --metrics PATH"
+    )
+
+
+def _prefixed(taken: Sequence[Found]) -> Iterator[Found]:
+    order = {kind: number for number, kind in enumerate(KINDS)}
+    for one in sorted(taken, key=lambda one: (order[one.kind], one.name)):
+        (root,) = _outermost(one.kind, [other for other in taken if other.kind == one.kind])
+        deeper = training_of(one.kind, _plain(one.name))[len(root) :].strip("/")
+        yield one._replace(prefix=f"{deeper}/" if deeper else "")

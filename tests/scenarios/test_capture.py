@@ -1,0 +1,270 @@
+"""What programs write by themselves is seen without a word: which files are of this run, and what is said of others."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Lab, Result, until_over, wait_for
+
+SAMPLES = Path(__file__).parents[1] / "capture" / "samples"
+
+
+def run_toml(lab: Lab, commit: str = "experiments") -> dict[str, Any]:
+    return tomllib.loads(lab.show(f"{commit}:run.toml"))
+
+
+def metrics(lab: Lab, commit: str = "experiments") -> dict[str, float]:
+    return tomllib.loads(lab.show(f"{commit}:metrics.toml"))
+
+
+def trains(lab: Lab, script: str, ignored: str = "out*/\n*.csv\nruns/\nlogs/\n") -> None:
+    lab.write("train.sh", script)
+    lab.write(".gitignore", ignored)
+    lab.commit("a program")
+
+
+def runs(lab: Lab, *words: str, code: int = 0) -> Result:
+    result = lab.gitexp("run", *words)
+    assert result.exit_code == code, result.stderr
+    return result
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def logs(folder: str, *rows: str) -> str:
+    """What a shell types to write a logger's metrics.csv."""
+    lines = "\\n".join(["epoch,step,loss", *rows])
+    return f"mkdir -p {folder}; printf '{lines}\\n' >{folder}/metrics.csv\n"
+
+
+def test_metrics_of_a_logger_are_seen_named_and_shown(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,10,0.5", "1,20,0.25"))
+    result = runs(lab, "--", "sh", "train.sh")
+    path = "out/version_0/metrics.csv"
+    assert f"seen: 1 metric in 2 rows of Lightning's CSVLogger ({path})" in result.stderr
+    assert lab.show("experiments:history.csv") == "step,time_s,loss\n10,,0.5\n20,,0.25\n"
+    assert run_toml(lab)["seen"] == [{"kind": "Lightning's CSVLogger", "rows": 2, "metrics": 1, "path": path}]
+    assert f"seen      1 metric in 2 rows of Lightning's CSVLogger ({path})" in lab.gitexp("show").stdout
+    assert lab.gitexp("show", "--json").json["run"]["seen"][0]["rows"] == 2
+
+
+def test_announced_lines_are_seen(lab: Lab) -> None:
+    trains(lab, """echo METRIC loss=0.5 step=1; echo '__RESULT__ {"acc": 0.75}'\n""")
+    assert "seen: 2 metrics in 2 rows of announced lines" in runs(lab, "--", "sh", "train.sh").stderr
+    assert metrics(lab) == {"loss": 0.5, "acc": 0.75}
+
+
+def test_what_was_there_before_is_of_no_run(lab: Lab) -> None:
+    trains(lab, logs("out/version_1", "0,1,0.5"))
+    lab.write("out/version_0/metrics.csv", "step,loss\n1,0.1\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert [one["path"] for one in run_toml(lab)["seen"]] == ["out/version_1/metrics.csv"]
+
+
+def test_of_a_file_that_grows_only_what_is_new_is_read(lab: Lab) -> None:
+    trains(lab, "echo 2,0.5 >>metrics.csv\n")
+    lab.write("metrics.csv", "step,loss\n1,0.75\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert lab.show("experiments:history.csv") == "step,time_s,loss\n2,,0.5\n"
+    assert run_toml(lab)["notes"] == ["metrics.csv: read from byte 17 on: the lines before were there already"]
+
+
+def test_a_file_that_is_written_anew_is_read_whole(lab: Lab) -> None:
+    trains(lab, "printf 'step,loss\\n1,0.5\\n2,0.25\\n' >metrics.csv\n")
+    lab.write("metrics.csv", "step,loss\n1,0.75\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert lab.show("experiments:history.csv") == "step,time_s,loss\n1,,0.5\n2,,0.25\n"
+
+
+def test_a_file_that_git_tracks_is_read_from_where_it_grew(lab: Lab) -> None:
+    lab.write("metrics.csv", "step,loss\n1,0.75\n")
+    lab.write("results.json", '{"acc": 0}\n')
+    trains(lab, """echo 2,0.5 >>metrics.csv; echo '{"acc": 0.5}' >results.json\n""", "")
+    assert "2 paths in the working tree changed while it ran" in runs(lab, "--", "sh", "train.sh").stderr
+    assert lab.show("experiments:history.csv") == "step,time_s,loss,acc\n2,,0.5,\n,,,0.5\n"
+
+
+def test_several_trainings_in_one_program_are_never_one_summary(lab: Lab) -> None:
+    script = logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25") + "echo METRIC acc=1\n"
+    trains(lab, script)
+    result = runs(lab, "--", "sh", "train.sh", code=1)
+    assert metrics(lab) == {}
+    said = "2 trainings in one program (out/version_0/, out/version_1/): none of their metrics is recorded"
+    assert said in run_toml(lab)["defects"][0]
+    assert said in result.stderr
+
+
+def test_the_files_of_one_of_several_trainings_can_be_named(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25"))
+    runs(lab, "--metrics", "out/version_1/metrics.csv", "--", "sh", "train.sh", code=0)
+    assert metrics(lab)["loss"] == 0.25
+
+
+def test_train_and_validation_beside_each_other_are_one_training(lab: Lab) -> None:
+    trains(lab, logs("logs/train", "0,1,0.5") + logs("logs/validation", "0,1,0.25"))
+    runs(lab, "--", "sh", "train.sh")
+    assert metrics(lab) == {"train/loss": 0.5, "validation/loss": 0.25}
+
+
+def test_a_metric_in_two_kinds_of_files_is_taken_once(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,1,0.5") + """echo '{"loss": 0.4, "acc": 1}' >out/results.json\n""")
+    runs(lab, "--", "sh", "train.sh")
+    assert metrics(lab) == {"loss": 0.5, "acc": 1}
+
+
+def test_what_the_recipe_names_is_not_read_twice(lab: Lab) -> None:
+    trains(lab, logs("out", "0,1,0.5"))
+    runs(lab, "--metrics", "out/*.csv", "--", "sh", "train.sh")
+    assert lab.show("experiments:history.csv").count("\n") == 2
+    assert "seen" not in run_toml(lab)
+
+
+def test_files_in_the_runs_own_folder_are_seen(lab: Lab) -> None:
+    trains(lab, logs('"$GITEXP_OUTPUT"/tb', "0,1,0.5"))
+    runs(lab, "--", "sh", "train.sh")
+    assert run_toml(lab)["seen"][0]["path"] == "$GITEXP_OUTPUT/tb/metrics.csv"
+
+
+def test_event_files_of_the_real_writer_are_seen(lab: Lab) -> None:
+    files = sorted(path for path in SAMPLES.rglob("*tfevents*") if path.is_file())
+    shutil.copy(files[0], lab.path / "sample")
+    trains(lab, f"mkdir -p runs; cp sample runs/{files[0].name}\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert run_toml(lab)["seen"][0]["kind"] == "TensorBoard"
+    assert metrics(lab)
+
+
+@pytest.mark.parametrize(
+    "switch", ["files = false", "lightning = false", "printed = false\nfiles = false"], ids=["all", "one", "both"]
+)
+def test_what_is_switched_off_is_not_seen(lab: Lab, switch: str) -> None:
+    lab.write("gitexp.toml", f"[capture]\n{switch}\n")
+    trains(lab, logs("out/version_0", "0,1,0.5"))
+    runs(lab, "--", "sh", "train.sh")
+    assert "seen" not in run_toml(lab)
+
+
+def test_a_recipe_switches_off_and_on_what_the_lab_says(lab: Lab) -> None:
+    lab.write("gitexp.toml", "[capture]\nprinted = false\n")
+    command = '[run]\ncommand = ["sh", "train.sh"]\n'
+    lab.write("recipes/off.toml", command)
+    lab.write("recipes/on.toml", f"{command}[capture]\nprinted = true\n")
+    trains(lab, "echo METRIC loss=1\n")
+    runs(lab, "off")
+    assert metrics(lab) == {}
+    runs(lab, "on")
+    assert metrics(lab) == {"loss": 1}
+
+
+def test_a_dataset_is_no_metric(lab: Lab) -> None:
+    trains(lab, "mkdir -p out; printf 'epoch,x\\n1,2\\n' >out/made.csv\n")
+    lab.write("out/old.csv", "epoch,x\n1,1\n")
+    runs(lab, "--data", "d=out", "--", "sh", "-c", "true")
+    assert "seen" not in run_toml(lab)
+
+
+def test_a_table_that_is_no_log_is_left_alone(lab: Lab) -> None:
+    trains(
+        lab,
+        "printf 'x,y\\n1,2\\n' >table.csv; printf 'no: table\\n' >train.log; echo '[]' >a.json\n",
+        "*.csv\n*.log\n*.json\n",
+    )
+    result = runs(lab, "--", "sh", "train.sh")
+    assert "seen" not in result.stderr
+    assert "defects" not in run_toml(lab)
+
+
+def test_of_two_runs_at_once_each_takes_what_lies_below_the_folder_that_it_named(lab: Lab) -> None:
+    wait = "while [ ! -e out-a/done ] || [ ! -e out-b/done ]; do sleep 0.05; done\n"
+    script = 'mkdir -p "$1/version_0"; printf "step,loss\\n1,$2\\n" >"$1/version_0/metrics.csv"; touch "$1/done"\n'
+    trains(lab, script + wait)
+    both = [lab.start("run", "--", "sh", "train.sh", f"out-{name}", value) for name, value in (("a", "1"), ("b", "2"))]
+    assert [ended(process) for process in both] == [0, 0]
+    assert sorted(metrics(lab, commit)["loss"] for commit in lab.runs()) == [1, 2]
+
+
+def test_of_two_runs_at_once_nobody_takes_what_may_be_the_others(lab: Lab) -> None:
+    script = 'mkdir -p out/version_$1; printf "step,loss\\n1,$1\\n" >out/version_$1/metrics.csv; touch out/done-$1\n'
+    trains(lab, script + "while [ ! -e out/done-1 ] || [ ! -e out/done-2 ]; do sleep 0.05; done\n")
+    both = [lab.start("run", "--", "sh", "train.sh", number) for number in ("1", "2")]
+    assert 1 in [ended(process) for process in both]
+    said = [defect for commit in lab.runs() for defect in run_toml(lab, commit).get("defects", [])]
+    assert any("was at work here at the same time, so nobody knows whose it is" in defect for defect in said)
+    assert all(metrics(lab, commit).get("loss") in (None, 1, 2) for commit in lab.runs())
+
+
+def test_a_run_whose_command_was_killed_is_recorded_with_what_it_wrote(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,1,0.5") + "touch out/go; while [ ! -e out/end ]; do sleep 0.05; done\n")
+    running = lab.start("run", "--", "sh", "train.sh")
+    wait_for((lab.path / "out/go").exists)
+    running.kill()
+    running.communicate()
+    lab.write("out/end", "")
+    until_over(lab)
+    lab.gitexp("log")
+    assert metrics(lab) == {"loss": 0.5}
+
+
+def test_what_was_written_after_the_end_is_not_the_runs(lab: Lab) -> None:
+    trains(lab, "mkdir -p out; touch out/go; while [ ! -e out/end ]; do sleep 0.05; done\n")
+    running = lab.start("run", "--", "sh", "train.sh")
+    wait_for((lab.path / "out/go").exists)
+    running.kill()
+    running.communicate()
+    lab.write("out/end", "")
+    until_over(lab)
+    lab.write("out/version_0/metrics.csv", "step,loss\n1,0.5\n")
+    lab.command("touch", "-d", "+1 hour", "out/version_0/metrics.csv")
+    lab.gitexp("log")
+    assert metrics(lab) == {}
+    assert "it was written to after the run had ended" in run_toml(lab)["defects"][0]
+
+
+def test_what_a_run_leaves_lying_is_named_with_the_ways_on(lab: Lab) -> None:
+    lab.write("train.sh", "mkdir -p out; echo w >out/w.pt; echo m >model.pt\n")
+    lab.commit("a program")
+    said = runs(lab, "--", "sh", "train.sh").stderr
+    assert "note: it left model.pt, out/ in the working tree, and the next run would be refused for it" in said
+    assert "keep it:    gitexp run --save model.pt --save out/ -- sh train.sh" in said
+    assert "ignore it:  printf '\\n%s' /model.pt /out/ '' >>.gitignore" in said
+    named = lab.gitexp("init", "--outputs")
+    assert named.stdout == 'wrote      gitexp.toml: [run] outputs = ["model.pt", "out/"]\n'
+    lab.git("commit", "-qam", "outputs")
+    runs(lab, "--", "sh", "train.sh")
+    assert run_toml(lab)["artifacts"]["files"] == 2
+    again = lab.gitexp("init", "--outputs")
+    assert again.stdout == "nothing that the latest run wrote lies in the way; gitexp.toml is as it was\n"
+
+
+HYDRA = """mkdir -p outputs/day/time/.hydra
+printf 'optim:\\n  lr: 0.1\\nname: x\\napi_key: hunter2hunter2\\n' >outputs/day/time/.hydra/config.yaml
+"""
+
+
+def test_settings_that_a_program_noted_are_recorded(lab: Lab) -> None:
+    trains(lab, HYDRA, "outputs/\n")
+    runs(lab, "--", "sh", "train.sh")
+    settings = tomllib.loads(lab.show("experiments:settings.toml"))
+    assert settings["Hydra"] == {"optim.lr": 0.1, "name": "x", "api_key": "[redacted:named]"}
+
+
+def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None:
+    lab.write("gitexp.toml", "[capture]\nsettings = false\n")
+    trains(lab, HYDRA, "outputs/\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert "settings.toml" not in lab.git("ls-tree", "--name-only", "experiments")
+
+
+def test_jobs_of_a_hydra_sweep_are_several_trainings(lab: Lab) -> None:
+    trains(lab, HYDRA.replace("time", "0") + HYDRA.replace("time", "1") + "echo METRIC acc=1\n", "outputs/\n")
+    runs(lab, "--", "sh", "train.sh", code=1)
+    assert "2 trainings in one program (outputs/day/0/, outputs/day/1/)" in run_toml(lab)["defects"][0]
+    assert metrics(lab) == {}
