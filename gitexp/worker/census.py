@@ -72,9 +72,10 @@ class Census:
         return max(self.seen.values(), key=self._rank, default=None)
 
     def _rank(self, found: Found) -> float:
-        place, largest = found.place, self._largest.get(found.place)
-        head_start = min(HEAD_START_S, largest.above_used) if largest else 0.0
-        return self._used.get(place, 0.0) - head_start + (HEAD_START_S if place in self._numeric else 0.0)
+        place, used = found.place, self._used.get(found.place, 0.0)
+        if place in self._largest:  # a launcher, which has something to do afterwards, too
+            used = (used - min(HEAD_START_S, self._largest[place].above_used)) / 2
+        return used + (HEAD_START_S if place in self._numeric else 0.0)
 
     def launcher_of(self, found: Found) -> Found | None:
         """Which other one started it: the command line's, else the nearest."""
