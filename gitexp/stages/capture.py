@@ -221,6 +221,8 @@ def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written 
         return 0
     if kind.name in APPENDED:
         return noted.size
+    if info.st_size == noted.size and info.st_mtime_ns != noted.mtime_ns:
+        return 0  # written to and no longer: the same again, as of a repeat
     if not noted.digest:
         return "it was there before the run, and nobody noted what was in it"
     return noted.size if begins_as(fd, info, noted) else 0

@@ -84,6 +84,21 @@ def test_a_file_that_is_written_anew_is_read_whole(lab: Lab) -> None:
     assert lab.show("experiments:history.csv") == "step,time_s,loss\n1,,0.5\n2,,0.25\n"
 
 
+def test_a_repeat_that_writes_the_same_bytes_anew_has_the_same_metrics(lab: Lab) -> None:
+    trains(lab, "printf 'step,loss\\n1,0.5\\n' >metrics.csv\n")
+    for _ in range(2):
+        runs(lab, "--", "sh", "train.sh")
+    assert lab.show("experiments:history.csv") == "step,time_s,loss\n1,,0.5\n"
+    assert "notes" not in run_toml(lab)
+
+
+def test_a_file_of_which_only_the_mode_changed_is_of_no_run(lab: Lab) -> None:
+    trains(lab, "chmod 600 metrics.csv\n")
+    lab.write("metrics.csv", "step,loss\n1,0.75\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert metrics(lab) == {}
+
+
 def test_a_file_that_git_tracks_is_read_from_where_it_grew(lab: Lab) -> None:
     lab.write("metrics.csv", "step,loss\n1,0.75\n")
     lab.write("results.json", '{"acc": 0}\n')
