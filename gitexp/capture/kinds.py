@@ -53,7 +53,13 @@ _NAMES = (
     *("metrics.csv", "summary.csv", "trainer_state.json", "metrics.json", "results.json", ".jsonl", ".tsv", ".wandb"),
     *("meta.yaml", "config.yaml", "hparams.yaml", "args.yaml", "params.yaml", "mlflow.db", "mlruns.db"),
 )
+_ENDS = (*_NAMES, ".csv", ".log")
 _ANY = next(kind for kind in KINDS if kind.name == "CSV by epoch")
+
+
+def may_be_a_kind(name: str) -> bool:
+    """Whether a file of this name, without its folder, may be of a kind: asked of thousands."""
+    return name.endswith(_ENDS) or "tfevents" in name
 
 
 def kind_of(path: str) -> Kind | None:

@@ -1,19 +1,20 @@
 """Which files below a folder git does not know, ignored ones included: what programs leave behind.
 
-One git process names them, whole folders as one; those are walked here. Environments, caches and other repositories are
-left out, links are not followed, and a walk ends at some number of files: the cost stays small, and is the same before
-and after a run.
+git names them, whole folders as one; those are walked here, shallow folders first. Environments, caches and other
+repositories are left out, links are not followed, and of each folder that git names only so much is looked at: the cost
+stays small.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from gitexp.git.repo import finish, start
 
-MOST = 100_000  # files and folders that are looked at
+MOST = 20_000  # files and folders that are looked at below one folder of git's list
 # fmt: off
 _NEVER = frozenset((
     ".git", ".hg", ".svn", "__pycache__", "node_modules", "site-packages", ".venv", ".tox", ".nox", ".eggs", ".cache",
@@ -24,53 +25,60 @@ _MARKS = frozenset(("pyvenv.cfg", "conda-meta", ".git"))  # of an environment, o
 
 
 class Untracked:
-    """The process under way. `finish` waits for it and walks."""
+    """git's list for a folder, under way. Paths are relative to that folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._listing = start(folder, "ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", ".")
-        self.cut = False  # there were too many
 
-    def abandon(self) -> None:
-        """Nobody wants to know any more."""
-        self._listing.communicate()
+    def finish(self) -> list[str]:
+        """Files, and folders in which git tracks nothing (`runs/`)."""
+        return [os.fsdecode(item) for item in finish(self._listing).split(b"\0") if item]
 
-    def finish(self, *, without: Collection[str] = ()) -> list[str]:
-        """Posix paths relative to the folder, sorted. `without`: folders and files that are not looked into."""
-        found: list[str] = []
-        for item in finish(self._listing).split(b"\0"):
-            path = os.fsdecode(item)
-            if path.rstrip("/") in without or path.split("/")[0] in _NEVER:
-                continue
-            if path.endswith("/"):
-                found += self._below(path.rstrip("/"), without, MOST - len(found))
-            elif path:
-                found.append(path)
-        return sorted(found)
 
-    def _below(self, top: str, without: Collection[str], most: int) -> Iterator[str]:
-        left, folders = most, [top]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(f"{self.folder}/{folder}") as entries:
-                    here = list(entries)
-            except OSError:
-                continue  # gone, or nobody may look
-            left -= len(here)
-            if left < 0:
-                self.cut = True
-                return
-            if any(entry.name in _MARKS for entry in here):
-                continue
-            for entry in here:
-                path = f"{folder}/{entry.name}"
-                if entry.name in _NEVER or path in without:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(path)
-                elif entry.is_file(follow_symlinks=False):
-                    yield path
+def files_in(
+    folder: Path,
+    entries: Iterable[str],
+    *,
+    wanted: Callable[[str], bool],
+    without: Collection[str] = (),
+    most: int = MOST,
+) -> list[str]:
+    """The files that these entries are, or hold, and whose own name is `wanted`; sorted posix paths.
+
+    `entries` are relative to the folder, and so are those `without`: folders and files that are not looked at.
+    """
+    found: list[str] = []
+    for entry in entries:
+        path = entry.rstrip("/")
+        if path in without or not _NEVER.isdisjoint(path.split("/")):
+            continue
+        if entry.endswith("/"):
+            found += _below(str(folder), path, wanted, without, most)
+        elif wanted(path.rpartition("/")[2]):
+            found.append(path)
+    return sorted(found)
+
+
+def _below(root: str, top: str, wanted: Callable[[str], bool], without: Collection[str], left: int) -> Iterator[str]:
+    folders = deque([top])
+    while folders and left > 0:
+        folder = folders.popleft()
+        try:
+            with os.scandir(f"{root}/{folder}") as entries:
+                here = list(entries)
+        except OSError:
+            continue  # gone, or nobody may look
+        left -= len(here)
+        if any(entry.name in _MARKS for entry in here):
+            continue
+        for entry in here:
+            name = entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if name not in _NEVER and f"{folder}/{name}" not in without:
+                    folders.append(f"{folder}/{name}")
+            elif wanted(name) and f"{folder}/{name}" not in without and entry.is_file(follow_symlinks=False):
+                yield f"{folder}/{name}"
 
 
 def collapsed(paths: Iterable[str], listing: bytes) -> list[str]:

@@ -23,7 +23,6 @@ from gitexp.git.repo import (
     said,
     start,
 )
-from gitexp.git.untracked import Untracked
 
 _STATUS = (
     "status",
@@ -68,7 +67,7 @@ class Surveyed(NamedTuple):
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
     author: str  # "Name <email>"
     listing: bytes = b""  # `git ls-files -v -z`
-    untracked: Untracked | None = None  # a listing below the survey's folder that was begun
+    untracked: tuple[str, ...] | None = None  # files, and whole folders, that git ignores or does not know, if asked
     own_output: tuple[str, ...] = ()  # files that our own output goes or went to (`> train.log`): changes of nobody's
 
     @property
@@ -107,9 +106,9 @@ class Survey:
 
     def __init__(self, cwd: Path, *, records: bool = True, runs: bool = False) -> None:
         self._cwd, self._records = cwd, records
-        self._untracked = Untracked(cwd) if runs else None
+        self._runs = runs
         self._finding = Finding(cwd)
-        self._status = start(cwd, *_STATUS)
+        self._status = start(cwd, *_STATUS, *(("--ignored=matching",) if runs else ()))
         self._flags = start(cwd, "ls-files", "-v", "-z", "--full-name", "--", ":/")
         # Signatures, where the user's configuration asks for them, would be printed among what is asked for here.
         self._head = start(
@@ -146,7 +145,8 @@ class Survey:
                 fix='git config --global user.name "Your Name" && git config --global user.email you@example.com',
             )
         commit, tree, subject = os.fsdecode(head_out).rstrip("\n").split("\n", 2)
-        branch, changes = _parse_status(finish(self._status))
+        listed = finish(self._status)
+        branch, changes = _parse_status(listed)
         listing = finish(self._flags)
         flagged = _parse_flags(listing, repo.root)
         if flagged:
@@ -164,15 +164,13 @@ class Survey:
             flagged=flagged,
             author=os.fsdecode(author).rsplit(" ", 2)[0],
             listing=listing,
-            untracked=self._untracked,
+            untracked=_parse_untracked(listed) if self._runs else None,
             own_output=own,
         )
 
     def _abandon(self) -> None:
         for process in (self._status, self._flags, self._head, self._author):
             process.communicate()
-        if self._untracked is not None:
-            self._untracked.abandon()
 
 
 def _has_own_author(config: Mapping[str, str]) -> bool:
@@ -196,6 +194,10 @@ def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:
         elif kind == b"? ":
             changes.append(Change("??", os.fsdecode(item[2:])))
     return branch, changes
+
+
+def _parse_untracked(listing: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(item[2:]) for item in listing.split(b"\0") if item[:2] in (b"? ", b"! "))
 
 
 def _change(letters: bytes, submodule: bytes, path: bytes) -> Change:

@@ -106,15 +106,18 @@ def _old_outputs(checked: Checked, run_id: RunId) -> tuple[tuple[str, ...], Mapp
 
 def _seen(checked: Checked) -> Mapping[str, Written] | None:
     """The files here that might be a program's own metrics, as they are before it starts. None: nobody will look."""
-    recipe, listing = checked.recipe, checked.surveyed.untracked
+    recipe, surveyed = checked.recipe, checked.surveyed
     if not recipe.capture.get("files", not recipe.made_of_components):
-        if listing is not None:
-            listing.abandon()
         return None
-    from gitexp.git.untracked import Untracked
-    from gitexp.stages.capture import below, note_candidates
+    from gitexp.capture.before import below, note_candidates
+    from gitexp.capture.kinds import may_be_a_kind
+    from gitexp.git.untracked import Untracked, files_in
 
-    if listing is None or listing.folder != checked.cwd:
-        listing = Untracked(checked.cwd)
-    data = below(checked.cwd, (dataset.path for dataset in checked.datasets.values()))
-    return note_candidates(listing.finish(without=data), cwd=checked.cwd)
+    cwd, root = checked.cwd, surveyed.repo.root
+    if surveyed.untracked is None:
+        entries = Untracked(cwd).finish()
+    else:
+        inside = "" if cwd == root else f"{cwd.relative_to(root).as_posix()}/"
+        entries = [path[len(inside) :] or "./" for path in surveyed.untracked if path.startswith(inside)]
+    data = below(cwd, (dataset.path for dataset in checked.datasets.values()))
+    return note_candidates(files_in(cwd, entries, wanted=may_be_a_kind, without=data), cwd=cwd)

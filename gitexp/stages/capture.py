@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Captured, Ended, Found
-from gitexp.capture.kinds import KINDS, Kind, kind_of, training_of
+from gitexp.capture.before import APPENDED, below
+from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
 from gitexp.errors import and_more
 from gitexp.git.quarantine import file_of
 from gitexp.git.repo import Repo
-from gitexp.git.untracked import Untracked
+from gitexp.git.untracked import Untracked, files_in
 from gitexp.record.metricreader import Reader
 from gitexp.record.written import (
     OWN,
@@ -27,17 +28,13 @@ from gitexp.record.written import (
     Written,
     as_committed,
     begins_as,
-    glance,
     is_as_before,
     made_since,
     matches,
-    note,
     path_of,
 )
 from gitexp.regularfile import NotAFile, open_regular
 
-DIGESTED = 256  # files of earlier runs that may grow and are looked into before a run, the newest
-APPENDED = ("TensorBoard",)  # files to which records are only ever added: what was there needs no look
 KEYS: Mapping[str, tuple[str, ...]] = {  # what [capture] calls the kinds
     "lightning": ("Lightning's CSVLogger",),
     "timm": ("timm",),
@@ -52,36 +49,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {  # what [capture] calls the kinds
 }
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
 LATE_S = 2.0  # how much later than its program's end a file may have been written to
-
-
-def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:
-    """The files of known kinds that are there before a run. Into the newest of those that may grow a look is taken."""
-    found: dict[str, Written] = {}
-    growing: list[tuple[int, str]] = []
-    for name in names:
-        kind = kind_of(name)
-        if kind is None:
-            continue
-        try:
-            info = (cwd / name).lstat()
-        except OSError:
-            continue  # removed meanwhile
-        found[name] = glance(info)
-        if kind.grows and info.st_size and kind.name not in APPENDED:
-            growing.append((info.st_mtime_ns, name))
-    for _, name in sorted(growing, reverse=True)[:DIGESTED]:
-        with suppress(OSError):
-            fd, info = open_regular(cwd / name)
-            try:
-                found[name] = note(fd, info)
-            finally:
-                os.close(fd)
-    return found
-
-
-def below(cwd: Path, paths: Iterable[Path]) -> frozenset[str]:
-    """Those of these paths that lie in the folder, as names: datasets are no metrics."""
-    return frozenset(path.relative_to(cwd).as_posix() for path in paths if path.is_relative_to(cwd))
 
 
 class Search(NamedTuple):
@@ -106,7 +73,7 @@ def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequ
         return Captured()
     cwd = Path(submission.root) / submission.cwd
     without = below(cwd, map(Path, submission.data.values()))
-    names = Untracked(cwd).finish(without=without)
+    names = files_in(cwd, Untracked(cwd).finish(), wanted=may_be_a_kind, without=without)
     tracked = _tracked(repo, ended, without)
     outcome, own = ended.outcome or {}, ended.folder / runfolder.SAVED
     search = Search(

@@ -14,12 +14,13 @@ from pathlib import Path
 from gitexp import runfolder
 from gitexp.errors import Refused, counted
 from gitexp.git.repo import Repo
-from gitexp.git.untracked import Untracked
+from gitexp.git.untracked import Untracked, files_in
 from gitexp.git.worktree import Surveyed
 from gitexp.record.written import Written, glance, is_as_before
 from gitexp.regularfile import open_regular
 from gitexp.spec.outputs import covers, is_pattern
 
+MOST = 1_000_000  # untracked files among which outputs are looked for by a pattern
 OLD = "old-outputs"  # in gitexp's folder of the git folder
 
 
@@ -53,7 +54,8 @@ def present(outputs: Sequence[str], *, cwd: Path) -> Iterator[str]:
             found |= dict.fromkeys(_below(cwd, os.path.normpath(entry)))
     patterns = [entry for entry in outputs if is_pattern(entry)]
     if patterns:
-        found |= dict.fromkeys(filter(covers(patterns), Untracked(cwd).finish()))
+        everything = files_in(cwd, Untracked(cwd).finish(), wanted=lambda name: True, most=MOST)
+        found |= dict.fromkeys(filter(covers(patterns), everything))
     return iter(found)
 
 

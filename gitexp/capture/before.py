@@ -1,0 +1,48 @@
+"""The files that may be a program's own metrics, as they are before it runs: what of them is new can be told then.
+
+Every run meets this module before its program starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from gitexp.capture.kinds import kind_of
+from gitexp.record.written import Written, glance, note
+from gitexp.regularfile import open_regular
+
+APPENDED = ("TensorBoard",)  # files to which records are only ever added: what was there needs no look
+DIGESTED = 256  # files of earlier runs that may grow and are looked into before a run, the newest
+
+
+def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:
+    """The files of known kinds that are there before a run. Into the newest of those that may grow a look is taken."""
+    found: dict[str, Written] = {}
+    growing: list[tuple[int, str]] = []
+    for name in names:
+        kind = kind_of(name)
+        if kind is None:
+            continue
+        try:
+            info = (cwd / name).lstat()
+        except OSError:
+            continue  # removed meanwhile
+        found[name] = glance(info)
+        if kind.grows and info.st_size and kind.name not in APPENDED:
+            growing.append((info.st_mtime_ns, name))
+    for _, name in sorted(growing, reverse=True)[:DIGESTED]:
+        with suppress(OSError):
+            fd, info = open_regular(cwd / name)
+            try:
+                found[name] = note(fd, info)
+            finally:
+                os.close(fd)
+    return found
+
+
+def below(cwd: Path, paths: Iterable[Path]) -> frozenset[str]:
+    """Those of these paths that lie in the folder, as names: datasets are no metrics."""
+    return frozenset(path.relative_to(cwd).as_posix() for path in paths if path.is_relative_to(cwd))
