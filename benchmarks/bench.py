@@ -26,6 +26,7 @@ from training import start_line, training_rows
 from world import Bench, grow, on_a_terminal, quiet
 
 PYTHON = sys.executable
+LARGE_TREE = 5_000  # tracked files, beyond which a run may cost two looks of git more
 GITEXP = str(Path(PYTHON).parent / "gitexp")
 
 
@@ -46,6 +47,24 @@ def run_rows(bench: Bench, sizes: list[int]) -> Iterator[Row]:
         yield pair(
             f"run adds, {size:,} runs", "import click, pygit2", 1.5, ours, timed(PYTHON, "-c", "import click, pygit2")
         )
+
+
+def tree_rows(bench: Bench, sizes: list[int]) -> Iterator[Row]:
+    """What `gitexp run -- CMD` adds in a tree of so many files; of a large one, against two `git status` more."""
+    import_both = timed(PYTHON, "-c", "import click, pygit2")
+    for size in sizes:
+        lab = bench.tree(size)
+        status = timed("git", "status", "--porcelain=v2", cwd=lab, env=bench.env)
+
+        def ours(lab: Path = lab) -> float:
+            alone = on_a_terminal(["true"], cwd=lab, env=bench.env)
+            return on_a_terminal([GITEXP, "run", "--", "true"], cwd=lab, env=bench.env) - alone
+
+        def reference(size: int = size, status: Callable[[], float] = status) -> float:
+            return import_both() + (status() + status() if size > LARGE_TREE else 0)
+
+        shown = "import click, pygit2" + (" + 2 git status" if size > LARGE_TREE else "")
+        yield pair(f"run adds, {size:,} files", shown, 1.5, ours, reference)
 
 
 def view_rows(bench: Bench, sizes: list[int]) -> Iterator[Row]:
@@ -116,6 +135,7 @@ def main() -> int:
         groups: dict[str, Callable[[], Iterator[Row]]] = {
             "help": lambda: help_row(bench),
             "run": lambda: run_rows(bench, sizes),
+            "tree": lambda: tree_rows(bench, [1_000, 50_000]),
             "view": lambda: view_rows(bench, sizes[1:]),
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "capture": lambda: capture_rows(bench, full=options.full),

@@ -64,6 +64,27 @@ class Bench:
         self._labs[runs] = lab
         return lab
 
+    def tree(self, files: int) -> Path:
+        """A repository of so many files, set up, without runs of its own; logs of earlier runs lie there, ignored."""
+        lab = self.root / f"tree-{files}"
+        lab.mkdir()
+        for number in range(files):
+            path = lab / "src" / f"{number // 200}" / f"module_{number}.py"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text(f"VALUE = {number}\n")
+        for number in range(50):
+            path = lab / "runs" / f"{number}" / "metrics.csv"
+            path.parent.mkdir(parents=True)
+            path.write_text("step,loss\n" + "1,0.5\n" * 100)
+        (lab / ".gitignore").write_text("runs/\n")
+        self._git(lab, "init", "-q")
+        self._git(lab, "add", "-A")
+        self._git(lab, "commit", "-qm", "code")
+        subprocess.run([self._gitexp, "init"], cwd=lab, env=self.env, check=True, capture_output=True)
+        self._git(lab, "add", "-A")
+        self._git(lab, "commit", "-qm", "gitexp init")
+        return lab
+
     def some_id(self, lab: Path) -> str:
         """The id of a run in the middle of the branch."""
         form = "--format=%(trailers:key=Gitexp-Run,valueonly,separator=)"

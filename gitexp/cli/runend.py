@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitexp.attempt import Checked
+from gitexp.attempt import SEVERAL, Checked
 from gitexp.cli.pageparts import seen_in_words
 from gitexp.cli.render import coloured, safe
 from gitexp.errors import and_more, counted
@@ -151,6 +151,7 @@ def _tell_unseen(done: Done) -> None:
     if (
         named
         or done.recorded.metrics
+        or any(SEVERAL in defect for defect in run.defects)  # which says why
         or done.previous
         or run.status != "completed"
         or done.earlier >= (1 if recipe.path else TOLD_UNSEEN)
@@ -158,15 +159,16 @@ def _tell_unseen(done: Done) -> None:
         return
     import shlex
 
-    files, data = inline(_written(done)[:1] or ["FILE"]), "" if recipe.data else " and no data"
+    files, data = _written(done)[:1] or ["FILE"], "" if recipe.data else " and no data"
     reads = "reads what it writes; or gitexp.log(loss=…) in it"
     if recipe.path:
-        lines = [f"files = {safe(files)} below [metrics] in {safe(recipe.path)}    {reads}"]
+        lines = [f"files = {safe(inline(files))} below [metrics] in {safe(recipe.path)}    {reads}"]
         lines += [f'NAME = "PATH" below [data] in {safe(recipe.path)}    records what it reads'] if data else []
     else:
         typed, command = _typed(), _pasted(run.argv) or "…"
-        lines = [f"gitexp {typed} -s {safe(shlex.quote(f'+metrics.files={files}'))} -- {command}    {reads}"]
-        lines += [f"gitexp {typed} -s +data.NAME=PATH -- {command}    records what it reads"] if data else []
+        lines = [f"gitexp {typed} --metrics {safe(shlex.quote(files[0]))} -- {command}    {reads}"]
+        lines.append(f"gitexp {typed} --metric loss='loss (\\S+)' -- {command}    reads what it prints")
+        lines += [f"gitexp {typed} --data NAME=PATH -- {command}    records what it reads"] if data else []
     click.echo(f"note: gitexp saw no metrics{data} of this run", err=True)
     for line in lines:
         click.echo(f"      {line}", err=True)

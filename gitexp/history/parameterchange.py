@@ -16,6 +16,7 @@ from gitexp.history.read import Run
 from gitexp.record.metricnames import holds_settings
 from gitexp.text.parameters import ENDINGS, MOST_BYTES, parameters
 
+NOTED = "settings.toml"  # of the record: what programs noted themselves
 MOST_FILES = 12
 MOST_IN_ALL = 4 * MOST_BYTES  # of both runs: a second or two of parsing, whoever wrote them
 _TOO_DEEP = "…"  # in place of what the reader does not take apart
@@ -29,15 +30,16 @@ class ParameterChange(NamedTuple):
 
 
 def parameter_changes(reader: ObjectReader, a: Run, b: Run, files: Iterable[FileChange]) -> tuple[ParameterChange, ...]:
-    """What differs in the first parameter files among those of the code that differ."""
+    """What differs in the first parameter files among those of the code that differ, and in what programs noted."""
     chosen = [file for file in files if _holds_parameters(file.path)][:MOST_FILES]
     names = [(f"{a.commit}:code/{file.old or file.path}", f"{b.commit}:code/{file.path}") for file in chosen]
+    names.append((f"{a.commit}:{NOTED}", f"{b.commit}:{NOTED}"))
     found = iter(list(reader.find_many((name for both in names for name in both), limit=MOST_BYTES)))
     changes, left = [], MOST_IN_ALL
-    for file, old, new in zip(chosen, found, found, strict=True):
-        if old and new:
+    for path, old, new in zip([*(file.path for file in chosen), NOTED], found, found, strict=True):
+        if old and new and old != new:
             left -= len(old[1] or b"") + len(new[1] or b"")
-            changes.append(ParameterChange(file.path, _keys(file.path, old[1], new[1]) if left >= 0 else None))
+            changes.append(ParameterChange(path, _keys(path, old[1], new[1]) if left >= 0 else None))
     return tuple(changes)
 
 

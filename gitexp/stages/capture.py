@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Captured, Ended, Found
+from gitexp.attempt import SEVERAL, Captured, Ended, Found
 from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
 from gitexp.errors import and_more
@@ -274,8 +274,8 @@ def _outermost(kind: Kind, own: Sequence[Found]) -> list[str]:
 def _separate(trainings: Sequence[str]) -> str:
     shown = ", ".join(trainings[:3]) + and_more(len(trainings), 3)
     return (
-        f"{len(trainings)} trainings in one program ({shown}): none of their metrics is recorded, since one run has one"
-        " summary. Start each by itself, or name the files of one: --metrics PATH"
+        f"{len(trainings)} {SEVERAL} ({shown}): none of their metrics is recorded, since one run has one"
+        f" summary. Start each by itself, or name the files of one: --metrics '{trainings[-1]}*'"
     )
 
 

@@ -95,6 +95,7 @@ def _advice(surveyed: Surveyed) -> str:
         rest = len(heavy) - len(tracked) < len(surveyed.changes)
         more = "    then commit the rest:  git add -A && git commit" if rest and not tracked and not bare else ""
         lines.append(f"{kept_out(new, root=root)}{more}")
+        lines.append("what a run wrote, to be kept with it:  gitexp init --outputs    or --save PATH for this run")
     if bare:
         lines.append(
             f"git lfs install    first: without git-lfs, git would keep the bytes of {_named(bare)}, not a pointer"

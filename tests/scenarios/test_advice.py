@@ -91,9 +91,7 @@ def test_the_first_runs_of_a_command_say_what_was_not_seen_and_the_line_that_see
     lab.commit()
     first = lab.gitexp("run", "--", "python", "t.py")
     assert "note: gitexp saw no metrics and no data of this run\n" in first.stderr
-    line = (
-        "gitexp run -s '+metrics.files=[\"m.csv\"]' -- python t.py    reads what it writes; or gitexp.log(loss=…) in it"
-    )
+    line = "gitexp run --metrics m.csv -- python t.py    reads what it writes; or gitexp.log(loss=…) in it"
     assert f"      {line}\n" in first.stderr
     (lab.path / "m.csv").unlink()
     assert "loss 1" in pasted(lab, line).stderr
@@ -107,7 +105,7 @@ def test_what_is_advised_keeps_what_was_typed_and_takes_no_dataset_for_metrics(l
     lab.write("gitexp.toml", '[datasets.pts]\npath = "data/pts.csv"\n[datasets.other]\npath = "data/other"\n')
     lab.commit()
     result = lab.gitexp("run", "-s", "+data.pts=pts", "--seed", "3", "--", "sh", "touchy.sh")
-    line = "gitexp run -s +data.pts=pts --seed 3 -s '+metrics.files=[\"FILE\"]' -- sh touchy.sh    reads what it writes"
+    line = "gitexp run -s +data.pts=pts --seed 3 --metrics FILE -- sh touchy.sh    reads what it writes"
     assert f"      {line}" in result.stderr
     named = lab.gitexp("run", "--no-verify", "-s", '+metrics.files=["none.csv"]', "--", "true")
     assert named.exit_code == 1
