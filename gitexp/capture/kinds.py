@@ -62,6 +62,11 @@ def may_be_a_kind(name: str) -> bool:
     return name.endswith(_ENDS) or "tfevents" in name
 
 
+def is_packed(name: str) -> bool:
+    """Whether a file of this name is of a kind that is no text."""
+    return "tfevents" in name or name.endswith((".wandb", "mlflow.db", "mlruns.db"))
+
+
 def kind_of(path: str) -> Kind | None:
     """The kind of the file at this path, or None. Says nothing of what is in it."""
     if path.endswith(_NAMES) or "tfevents" in path:

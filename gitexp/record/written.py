@@ -21,8 +21,15 @@ def path_of(name: str, cwd: Path, own: Path) -> Path:
     return own / name[len(OWN) :] if name.startswith(OWN) else cwd / name
 
 
+def is_folder(pattern: str) -> bool:
+    """Whether an entry of [metrics] files means a folder (`out/`): what is seen without a word is looked for there."""
+    return pattern.endswith("/")
+
+
 def matches(pattern: str, cwd: Path, own: Path) -> list[str] | None:
     """The files that an entry of [metrics] files means, by name. None: a plain name of a file that does not exist."""
+    if is_folder(pattern):
+        return []
     if os.path.exists(path_of(pattern, cwd, own)):  # noqa: PTH110 -- Path's raises for impossible names
         return [pattern]
     if not any(character in pattern for character in "*?["):

@@ -29,6 +29,7 @@ from gitexp.record.written import (
     as_committed,
     begins_as,
     is_as_before,
+    is_folder,
     made_since,
     matches,
     path_of,
@@ -62,6 +63,7 @@ class Search(NamedTuple):
     rewritten: Sequence[str] = ()  # files that the worker saw shorter
     argv: Sequence[str] = ()
     others: Mapping[str, Sequence[str]] = {}  # the argv of runs that were at work here at the same time, by run
+    folders: tuple[str, ...] = ()  # `out/`: where alone to look, if the recipe names any
     named: frozenset[str] = frozenset()  # files that the recipe names itself
     off: frozenset[str] = frozenset()  # kinds that are switched off, as [capture] calls them
 
@@ -85,6 +87,7 @@ def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequ
         rewritten=outcome.get("rewritten", ()),
         argv=submission.argv,
         others=_others(ended.folder, submission.cwd),
+        folders=tuple(pattern.removeprefix("./") for pattern in files if is_folder(pattern)),
         named=frozenset(name for pattern in files for name in matches(pattern, cwd, own) or ()),
         off=frozenset(name for switch, names in KEYS.items() if not switches.get(switch, True) for name in names),
     )
@@ -122,13 +125,18 @@ def capture(names: Iterable[str], search: Search) -> Captured:
     notes: list[str] = []
     fresh = list(_fresh([*names, *_own(search.own)], search, problems, notes))
     taken = _readable(_newest(fresh, search), search)
+    several = bool(_several(taken))  # then what was printed is of all of them, also where one is chosen
+    if search.folders:
+        taken = [one for one in taken if one.name.startswith(search.folders)]
+        empty = [folder for folder in search.folders if not any(one.name.startswith(folder) for one in taken)]
+        problems += [f"{folder}: this run wrote no metrics there" for folder in empty]
     trainings = _several(taken)
     if trainings:  # whoever has named the files of one has chosen
         problems += [] if any(one.name in search.named for one in taken) else [_separate(trainings)]
         return Captured((), True, False, tuple(problems), tuple(notes))
     settings = "settings" not in search.off
     found = (one for one in _prefixed(taken) if one.name not in search.named)
-    return Captured(tuple(found), False, settings, tuple(problems), tuple(notes))
+    return Captured(tuple(found), several, settings, tuple(problems), tuple(notes))
 
 
 def _own(folder: Path) -> Iterator[str]:
@@ -273,9 +281,11 @@ def _outermost(kind: Kind, own: Sequence[Found]) -> list[str]:
 
 def _separate(trainings: Sequence[str]) -> str:
     shown = ", ".join(trainings[:3]) + and_more(len(trainings), 3)
+    one = trainings[-1]
+    choice = f", or choose one: --metrics {one}" if is_folder(one) and one != "./" else ""
     return (
-        f"{len(trainings)} {SEVERAL} ({shown}): none of their metrics is recorded, since one run has one"
-        f" summary. Start each by itself, or name the files of one: --metrics '{trainings[-1]}*'"
+        f"{len(trainings)} {SEVERAL} ({shown}): none of their metrics is recorded, since one run has one summary."
+        f" Start each by itself{choice}"
     )
 
 

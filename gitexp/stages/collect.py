@@ -14,14 +14,25 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gitexp import runfolder
-from gitexp.attempt import Captured, Collected, Found
+from gitexp.attempt import SEVERAL, Captured, Collected, Found
+from gitexp.capture.kinds import Kind, is_packed, kind_of
 from gitexp.errors import and_more, counted
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Selection
 from gitexp.record.runrecord import Judged, Seen
-from gitexp.record.written import OWN, OldFiles, Written, begins_as, is_as_before, made_since, matches, path_of
+from gitexp.record.written import (
+    OWN,
+    OldFiles,
+    Written,
+    begins_as,
+    is_as_before,
+    is_folder,
+    made_since,
+    matches,
+    path_of,
+)
 from gitexp.regularfile import open_regular
 from gitexp.spool import Room, Spool
 from gitexp.text.bounded import Unreadable
@@ -256,6 +267,8 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
     seen = told.taken
     old = OldFiles(cwd, own, before)
     for pattern in told.rules.files:
+        if is_folder(pattern):
+            continue
         names = matches(pattern, cwd, own)
         if names is None:
             told.problems.append(f"{pattern}: the program did not write a file of this name")
@@ -287,7 +300,11 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
                     seen.add((info.st_dev, info.st_ino))
                     if noted is not None and noted is before.get(name) and made_since(file.fileno(), info, noted):
                         told.rewritten.add(name)
-                    yield name, _rows_of(name, file, info, noted, told)
+                    packed = kind_of(name.removeprefix(OWN)) if is_packed(name) else None
+                    if packed is not None:
+                        yield name, _packed(packed, name, path_of(name, cwd, own), told)
+                    else:
+                        yield name, _rows_of(name, file, info, noted, told)
         if not fresh:
             told.problems.append(f"{pattern}: this run wrote no file that matches")
 
@@ -311,6 +328,19 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
     told.had_step = told.had_step or reader.had_step
+    told.heard(reader, name)
+
+
+def _packed(kind: Kind, name: str, path: Path, told: _Told) -> Iterator[Block]:
+    """Of a file that is no text, such as TensorBoard's: one training."""
+    from gitexp.capture.reading import sources
+
+    reader = told.reader(name)
+    found = sources(kind, path)
+    if len(found) > 1:
+        reader.problem(f"holds {len(found)} {SEVERAL}")
+    for source in found if len(found) == 1 else ():
+        yield from source.blocks(reader)
     told.heard(reader, name)
 
 

@@ -123,6 +123,20 @@ def test_the_files_of_one_of_several_trainings_can_be_named(lab: Lab) -> None:
     assert metrics(lab)["loss"] == 0.25
 
 
+def test_one_of_several_trainings_can_be_chosen_by_its_folder(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25") + "echo METRIC acc=1\n")
+    refused = runs(lab, "--", "sh", "train.sh", code=1)
+    assert "Start each by itself, or choose one: --metrics out/version_1/" in refused.stderr
+    runs(lab, "--metrics", "out/version_1/", "--", "sh", "train.sh")
+    assert metrics(lab) == {"loss": 0.25}
+
+
+def test_a_folder_without_metrics_is_a_defect(lab: Lab) -> None:
+    trains(lab, logs("out/version_0", "0,1,0.5"))
+    runs(lab, "--metrics", "elsewhere/", "--", "sh", "train.sh", code=1)
+    assert run_toml(lab)["defects"] == ["elsewhere/: this run wrote no metrics there"]
+
+
 def test_train_and_validation_beside_each_other_are_one_training(lab: Lab) -> None:
     trains(lab, logs("logs/train", "0,1,0.5") + logs("logs/validation", "0,1,0.25"))
     runs(lab, "--", "sh", "train.sh")
@@ -154,6 +168,15 @@ def test_event_files_of_the_real_writer_are_seen(lab: Lab) -> None:
     trains(lab, f"mkdir -p runs; cp sample runs/{files[0].name}\n")
     runs(lab, "--", "sh", "train.sh")
     assert run_toml(lab)["seen"][0]["kind"] == "TensorBoard"
+    assert metrics(lab)
+
+
+def test_event_files_can_be_named(lab: Lab) -> None:
+    files = sorted(path for path in SAMPLES.rglob("*tfevents*") if path.is_file())
+    shutil.copy(files[0], lab.path / "sample")
+    trains(lab, f"mkdir -p runs; cp sample runs/{files[0].name}\n")
+    runs(lab, "--metrics", "runs/*", "--", "sh", "train.sh")
+    assert "seen" not in run_toml(lab)
     assert metrics(lab)
 
 
