@@ -294,6 +294,37 @@ def test_settings_that_a_program_noted_are_recorded(lab: Lab) -> None:
     assert settings["Hydra"] == {"optim.lr": 0.1, "name": "x", "api_key": "[redacted:named]"}
 
 
+def test_settings_that_toml_cannot_hold_are_text_and_cost_no_run(lab: Lab) -> None:
+    digits = "f" * 9000
+    lab.write("settings", f'x: 0x{digits}\ny: "\\ud800"\nz: 18446744073709551616\n')
+    trains(lab, "mkdir -p out/.hydra; cp settings out/.hydra/config.yaml\n")
+    runs(lab, "--", "sh", "train.sh")
+    settings = tomllib.loads(lab.show("experiments:settings.toml"))
+    assert settings["Hydra"] == {"x": f"0x{digits}", "y": r"\ud800", "z": "18446744073709551616"}
+
+
+def test_what_a_damaged_database_holds_for_settings_costs_no_run(lab: Lab) -> None:
+    lab.write(
+        "train.py",
+        "import sqlite3, time\n"
+        "now = int(time.time() * 1000) + 5\n"
+        "base = sqlite3.connect('mlflow.db')\n"
+        "base.execute('CREATE TABLE runs(run_uuid, start_time)')\n"
+        "base.execute('CREATE TABLE metrics(run_uuid, key, value, timestamp, step, is_nan)')\n"
+        "base.execute('CREATE TABLE params(run_uuid, key, value)')\n"
+        "base.execute('INSERT INTO runs VALUES (?, ?)', ('r', now))\n"
+        "base.execute('INSERT INTO metrics VALUES (?, ?, 0.5, ?, 1, 0)', ('r', 'loss', now))\n"
+        "base.execute('INSERT INTO params VALUES (?, ?, ?)', ('r', b'k', b'\\xff'))\n"
+        "base.execute('INSERT INTO params VALUES (?, 7, NULL)', ('r',))\n"
+        "base.commit()\n",
+    )
+    lab.write(".gitignore", "*.db\n")
+    lab.commit("a program")
+    runs(lab, "--", "python", "train.py")
+    assert metrics(lab) == {"loss": 0.5}
+    assert lab.gitexp("status").exit_code == 0
+
+
 def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None:
     lab.write("gitexp.toml", "[capture]\nsettings = false\n")
     trains(lab, HYDRA, "outputs/\n")
