@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -178,6 +179,17 @@ def read_submission(folder: Path) -> Submission | None:
     """What was submitted; None where nothing was (yet). Raises OSError, Torn, ValueError for what is no submit.json."""
     document = runfolder.read_json(str(folder), runfolder.SUBMIT)
     return None if document is None else _submission(document)
+
+
+def unrecorded(runs: Path, *, root: str) -> dict[str, float]:
+    """Runs in the working tree at `root` that are at work or wait to be recorded; when each was submitted."""
+    found = {}
+    for folder in runs.iterdir() if runs.is_dir() else ():
+        with suppress(OSError, ValueError):
+            theirs = read_submission(folder)
+            if theirs is not None and theirs.root == root:
+                found[folder.name] = theirs.submitted
+    return found
 
 
 def _submission(document: Mapping[str, Any]) -> Submission:

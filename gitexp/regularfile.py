@@ -18,14 +18,18 @@ class NotAFile(OSError):
         super().__init__(errno.EINVAL, what)
 
 
-def open_regular(path: str | bytes | os.PathLike[str], *, dir_fd: int | None = None) -> tuple[int, os.stat_result]:
+def open_regular(
+    path: str | bytes | os.PathLike[str], *, dir_fd: int | None = None, flags: int = 0
+) -> tuple[int, os.stat_result]:
     """A descriptor for reading and what it stands for. Raises OSError: among them NotAFile, also behind a link.
+
+    `flags`: further ones, such as O_NOFOLLOW.
 
     The look is at what was opened, so nobody can put another thing there between a look and the opening.
     """
     try:
         # Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=dir_fd)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | flags, dir_fd=dir_fd)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP):  # a socket; a device without a driver
             raise NotAFile from error

@@ -30,7 +30,7 @@
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
         NAME.changed      the recorder: what became of a file of the submitting side, which was put back
-        beside-ID.json    submitting side of this run, or of the run ID: metric files that both may have written
+        beside-ID.json    submitting side of this run, or of the run ID: that it was here too, and its metric files
         record/, tried    the recorder: the tree being built, and each commit id it tried
         record.lock       held (flock) by whoever may record the run
 
@@ -229,6 +229,14 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise Torn(folder, name) from error
     return document if isinstance(document, dict) else None
+
+
+def gathered(folder: str) -> set[str]:
+    """The names in saved/ that a recorder put there."""
+    try:
+        return set((read_json(folder, OUTPUTS) or {}).get("names", ()))
+    except Torn:
+        return set()
 
 
 def put_aside(folder: str) -> str:

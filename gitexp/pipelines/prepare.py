@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitexp import runfolder
-from gitexp.attempt import Checked
+from gitexp.attempt import Checked, unrecorded
+from gitexp.clone import FILE
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
 from gitexp.record.written import Written
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, submit
+
+if TYPE_CHECKING:
+    from gitexp.stages.outputs import Untouchable
 
 
 def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
@@ -27,7 +33,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 if code.tree != again.code_tree:
                     raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
                 again.restore(folder)
-            notes, outputs = _old_outputs(checked, submitted.id)
+            notes, outputs = _old_outputs(checked, folder, submitted.id)
             seen = _seen(checked)
             env = _training(checked, folder) if checked.recipe.made_of_components else {}
             keep_secrets(submitted, checked, message)
@@ -91,17 +97,31 @@ def _training(checked: Checked, folder: Path) -> Mapping[str, str]:
     return lay_out_training(folder, recipe, datasets, clone=checked.clone, mode="run", smoke=checked.smoke)
 
 
-def _old_outputs(checked: Checked, run_id: RunId) -> tuple[tuple[str, ...], Mapping[str, Written]]:
+def _old_outputs(checked: Checked, folder: Path, run_id: RunId) -> tuple[tuple[str, ...], Mapping[str, Written]]:
     """What there is to say of outputs that were there before, once the recipe's way with them is done; and they."""
-    recipe, surveyed = checked.recipe, checked.surveyed
+    recipe = checked.recipe
     if not recipe.outputs:
         return (), {}
-    from gitexp.stages.outputs import make_way, note_present
+    from gitexp.stages.outputs import make_way, note_present, put_there_before
 
-    how = "keep" if checked.again else recipe.values["run"].get("old_outputs", "keep")
-    tracked = frozenset(surveyed.tracked)
-    said = make_way(recipe.outputs, how, cwd=checked.cwd, repo=surveyed.repo, tracked=tracked, stamp=run_id)
+    how, said = recipe.values["run"].get("old_outputs", "keep"), tuple[str, ...]()
+    if checked.again:
+        put_there_before(folder, recipe.outputs)
+    elif how != "keep":
+        repo, untouchable = checked.surveyed.repo, _untouchable(checked, folder.parent)
+        said = make_way(recipe.outputs, how, cwd=checked.cwd, repo=repo, untouchable=untouchable, stamp=run_id)
     return said, note_present(recipe.outputs, cwd=checked.cwd)
+
+
+def _untouchable(checked: Checked, runs: Path) -> Untouchable:
+    from gitexp.stages.outputs import Untouchable
+
+    root = checked.surveyed.repo.root
+    used = {os.path.relpath(dataset.path, root): f"dataset {name}" for name, dataset in checked.datasets.items()}
+    known = {ref.path: f"dataset {ref.name}" for ref in checked.config.datasets.values() if ref.path}
+    own = {path: "gitexp's own" for path in (FILE, checked.recipe.path) if path}
+    places = {os.path.normpath(place): what for place, what in {**own, **known, **used}.items()}
+    return Untouchable(frozenset(checked.surveyed.tracked), places, unrecorded(runs, root=str(root)))
 
 
 def _seen(checked: Checked) -> Mapping[str, Written] | None:

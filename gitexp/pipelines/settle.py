@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Captured, Ended, read_ended
+from gitexp.capture.whose import beside
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
@@ -44,11 +45,13 @@ def settle(
     """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     cwd = Path(submission.root) / submission.cwd
+    finished = (ended.outcome or {}).get("finished") if ended.after is None else None
+    whose = beside(ended.folder, argv=submission.argv, cwd=submission.cwd, finished=finished)
     seen = Captured()
     if submission.seen is not None:
         from gitexp.stages.capture import captured
 
-        seen = captured(repo, ended, recipe.get("capture", {}), recipe.get("metrics", {}).get("files", ()))
+        seen = captured(repo, ended, recipe.get("capture", {}), recipe.get("metrics", {}).get("files", ()), whose=whose)
     collected = collect(
         folder=str(ended.folder),
         cwd=cwd,
@@ -65,7 +68,7 @@ def settle(
         from gitexp.stages.outputs import gather
 
         completed = ended.status == "completed"
-        problems = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed)
+        problems = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed, whose=whose)
         collected = collected._replace(problems=(*collected.problems, *problems))
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None

@@ -22,6 +22,8 @@ def output_problem(entry: str) -> str | None:
         return f"{spell(entry)} names no file"
     if entry.startswith("/") or ".." in parts:
         return f"{spell(entry)} lies outside of the working folder; what is written elsewhere is kept by {{output}}"
+    if ".git" in parts:
+        return f"{spell(entry)} would cover git's own files"
     if not any(part.strip("*./") for part in parts):
         return f"{spell(entry)} would cover the code itself; name a folder or an ending, such as out/ or *.pt"
     return None

@@ -7,9 +7,7 @@ trained several times, nothing is taken: a summary out of two trainings is of ne
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ from gitexp import runfolder
 from gitexp.attempt import SEVERAL, Captured, Ended, Found
 from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
+from gitexp.capture.whose import LATE, Whose, holds
 from gitexp.errors import and_more
 from gitexp.git.quarantine import file_of
 from gitexp.git.repo import Repo
@@ -49,7 +48,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {  # what [capture] calls the kinds
     "settings": ("settings", "Hydra", "hparams.yaml"),
 }
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
-LATE_S = 2.0  # how much later than its program's end a file may have been written to
 
 
 class Search(NamedTuple):
@@ -59,16 +57,14 @@ class Search(NamedTuple):
     own: Path  # what the program finds in GITEXP_OUTPUT
     before: Mapping[str, Written]
     started: float  # seconds since 1970
-    finished: float | None  # None: nobody saw its end
+    whose: Whose
     rewritten: Sequence[str] = ()  # files that the worker saw shorter
-    argv: Sequence[str] = ()
-    others: Mapping[str, Sequence[str]] = {}  # the argv of runs that were at work here at the same time, by run
     folders: tuple[str, ...] = ()  # `out/`: where alone to look, if the recipe names any
     named: frozenset[str] = frozenset()  # files that the recipe names itself
     off: frozenset[str] = frozenset()  # kinds that are switched off, as [capture] calls them
 
 
-def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequence[str]) -> Captured:
+def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequence[str], *, whose: Whose) -> Captured:
     """What the program of a run that has ended wrote by itself. `switches`, `files`: [capture] and [metrics] files."""
     submission = ended.submission
     if submission.seen is None:
@@ -83,15 +79,14 @@ def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequ
         own=own,
         before={**submission.seen, **tracked},
         started=float((outcome or ended.started).get("started") or submission.submitted),
-        finished=outcome.get("finished") if ended.after is None else None,
+        whose=whose,
         rewritten=outcome.get("rewritten", ()),
-        argv=submission.argv,
-        others=_others(ended.folder, submission.cwd),
         folders=tuple(pattern.removeprefix("./") for pattern in files if is_folder(pattern)),
         named=frozenset(name for pattern in files for name in matches(pattern, cwd, own) or ()),
         off=frozenset(name for switch, names in KEYS.items() if not switches.get(switch, True) for name in names),
     )
-    return capture([*names, *tracked], search)
+    gathered = runfolder.gathered(str(ended.folder))  # by a recorder that was killed
+    return capture([*names, *tracked, *(name for name in _own(own) if _plain(name) not in gathered)], search)
 
 
 def _tracked(repo: Repo, ended: Ended, without: frozenset[str]) -> dict[str, Written]:
@@ -106,24 +101,11 @@ def _tracked(repo: Repo, ended: Ended, without: frozenset[str]) -> dict[str, Wri
     return found
 
 
-def _others(folder: Path, cwd: str) -> dict[str, Sequence[str]]:
-    """The commands of runs that were at work at the same time in this working folder, around it, or below it."""
-    found: dict[str, Sequence[str]] = {}
-    for path in folder.glob(f"{runfolder.BESIDE}*.json"):
-        with suppress(runfolder.Torn):
-            word = runfolder.read_json(str(folder), path.name) or {}
-            theirs = posixpath.normpath(str(word.get("cwd", ".")))
-            inner, outer = sorted((posixpath.normpath(cwd), theirs), key=len, reverse=True)
-            if outer == "." or _holds(outer, inner):
-                found[path.stem.removeprefix(runfolder.BESIDE)] = tuple(map(str, word.get("argv", ())))
-    return found
-
-
 def capture(names: Iterable[str], search: Search) -> Captured:
-    """The sources among these files, in the order of their kinds, those in `own` included."""
+    """The sources among these files, in the order of their kinds."""
     problems: list[str] = []
     notes: list[str] = []
-    fresh = list(_fresh([*names, *_own(search.own)], search, problems, notes))
+    fresh = list(_fresh(names, search, problems, notes))
     taken = _readable(_newest(fresh, search), search)
     several = bool(_several(taken))  # then what was printed is of all of them, also where one is chosen
     if search.folders:
@@ -162,7 +144,7 @@ def _fresh(
             fd, info = open_regular(path_of(name, search.cwd, search.own))
             try:
                 noted = None if name.startswith(OWN) else old.of(name, fd, info)
-                if (noted is not None and is_as_before(info, noted)) or _is_anothers(name, search):
+                if (noted is not None and is_as_before(info, noted)) or search.whose.is_anothers(name):
                     continue
                 start = _start(name, kind, fd, info, noted, search)
             finally:
@@ -185,9 +167,9 @@ def _fresh(
 def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written | None, search: Search) -> int | str:
     """The byte from which a file is this run's; a text says why nobody can tell."""
     if not name.startswith(OWN):
-        if search.finished is not None and info.st_mtime > search.finished + LATE_S:
-            return "it was written to after the run had ended"
-        other = None if kind.several else _other(name, search)
+        if search.whose.is_late(info):
+            return LATE
+        other = None if kind.several else search.whose.other(name)
         if other is not None:
             return f"run {other} was at work here at the same time, so nobody knows whose it is"
     if noted is None or not kind.grows or not noted.size or info.st_size < noted.size:
@@ -201,23 +183,6 @@ def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written 
     if not noted.digest:
         return "it was there before the run, and nobody noted what was in it"
     return noted.size if begins_as(fd, info, noted) else 0
-
-
-def _is_anothers(name: str, search: Search) -> bool:
-    """Whether a run beside ours names the folder around it, and ours does not."""
-    return not _is_named(name, search.argv) and any(_is_named(name, argv) for argv in search.others.values())
-
-
-def _other(name: str, search: Search) -> str | None:
-    """A run that may have written this too: one beside ours, unless our command alone names the folder around it."""
-    ours = _is_named(name, search.argv)
-    return next((run for run, argv in search.others.items() if not ours or _is_named(name, argv)), None)
-
-
-def _is_named(name: str, argv: Sequence[str]) -> bool:
-    words = (part for word in argv for part in (word, word.partition("=")[2]) if part)
-    folders = (posixpath.normpath(word) for word in words)
-    return any(folder != "." and name.startswith(f"{folder}/") for folder in folders)
 
 
 def _newest(fresh: Sequence[tuple[str, Kind, int]], search: Search) -> Iterator[tuple[str, Kind, int]]:
@@ -256,10 +221,6 @@ def _training(kind: Kind, name: str) -> str:
     return "/".join(parts)
 
 
-def _holds(outer: str, inner: str) -> bool:
-    return not outer or inner == outer or inner.startswith(f"{outer}/")
-
-
 def _several(taken: Sequence[Found]) -> list[str]:
     """The trainings, where there are several: folders beside each other, or runs in one store, of one kind."""
     for kind in dict.fromkeys(one.kind for one in taken):
@@ -276,7 +237,7 @@ def _several(taken: Sequence[Found]) -> list[str]:
 def _outermost(kind: Kind, own: Sequence[Found]) -> list[str]:
     """The folders of a kind's trainings that lie in no other: what lies deeper is a part, under names of its own."""
     folders = list(dict.fromkeys(_training(kind, one.name) for one in own))
-    return [folder for folder in folders if not any(_holds(other, folder) for other in folders if other != folder)]
+    return [folder for folder in folders if not any(holds(other, folder) for other in folders if other != folder)]
 
 
 def _separate(trainings: Sequence[str]) -> str:

@@ -10,18 +10,23 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.errors import Refused, counted
+from gitexp.capture.whose import LATE, Whose
+from gitexp.errors import Refused, and_more, counted
 from gitexp.git.repo import Repo
 from gitexp.git.untracked import Untracked, files_in
 from gitexp.git.worktree import Surveyed
+from gitexp.record.manifest import display
 from gitexp.record.written import Written, glance, is_as_before
 from gitexp.regularfile import open_regular
 from gitexp.spec.outputs import covers, is_pattern
 
 MOST = 1_000_000  # untracked files among which outputs are looked for by a pattern
 OLD = "old-outputs"  # in gitexp's folder of the git folder
+GIT = ".git"  # a folder or, of a submodule or another working tree, a file
+NAMED = 3  # files of which the same is to be said
 
 
 def leave_out(surveyed: Surveyed, outputs: Sequence[str], *, cwd: Path) -> Surveyed:
@@ -47,7 +52,7 @@ def is_output(outputs: Sequence[str], *, root: Path, cwd: Path) -> Callable[[str
 
 
 def present(outputs: Sequence[str], *, cwd: Path) -> Iterator[str]:
-    """The regular files that are outputs now, each once."""
+    """The regular files that are outputs now, each once. Other repositories are not looked into."""
     found: dict[str, None] = {}
     for entry in outputs:
         if not is_pattern(entry):
@@ -55,21 +60,38 @@ def present(outputs: Sequence[str], *, cwd: Path) -> Iterator[str]:
     patterns = [entry for entry in outputs if is_pattern(entry)]
     if patterns:
         everything = files_in(cwd, Untracked(cwd).finish(), wanted=lambda name: True, most=MOST)
-        found |= dict.fromkeys(filter(covers(patterns), everything))
+        matching = filter(covers(patterns), everything)
+        found |= dict.fromkeys(name for name in matching if not (cwd / name).is_symlink())
     return iter(found)
 
 
 def _below(cwd: Path, name: str) -> Iterator[str]:
     path = cwd / name
-    if path.is_symlink():
+    if _link(cwd, name):
         return
     if path.is_file():
         yield name
     for folder, folders, files in os.walk(path):
+        if GIT in files or GIT in folders:
+            folders.clear()
+            continue
         folders.sort()
         for file in map(Path(folder).joinpath, sorted(files)):
             if file.is_file() and not file.is_symlink():
                 yield file.relative_to(cwd).as_posix()
+
+
+def _link(cwd: Path, name: str) -> str | None:
+    """The link that a path is, or leads through."""
+    path = Path(name)
+    return next((one.as_posix() for one in (*reversed(path.parents), path) if (cwd / one).is_symlink()), None)
+
+
+def put_there_before(folder: Path, outputs: Sequence[str]) -> None:
+    """Note which of the files that an attempt finds in its folder are outputs of those before: it may replace them."""
+    saved, covered = folder / runfolder.SAVED, covers(outputs)
+    files = (path.relative_to(saved).as_posix() for path in saved.rglob("*") if path.is_file())
+    runfolder.write_json(str(folder), runfolder.OUTPUTS, {"names": [*filter(covered, files)]})
 
 
 def note_present(outputs: Sequence[str], *, cwd: Path) -> dict[str, Written]:
@@ -81,28 +103,52 @@ def note_present(outputs: Sequence[str], *, cwd: Path) -> dict[str, Written]:
     return found
 
 
+class Untouchable(NamedTuple):
+    """What is never removed or moved. Paths are relative to the root."""
+
+    tracked: Collection[str]  # silently
+    places: Mapping[str, str]  # what lies there: then the run is refused
+    runs: Mapping[str, float]  # those that are not recorded yet, and since when each may have written files
+
+    def why_not(self, path: str, *, root: Path) -> str | None:
+        """Why a file must stay, as the end of a sentence."""
+        for place, what in self.places.items():
+            if path == place or path.startswith(f"{place}/"):
+                return f"is {what}" if path == place else f"lies in {what}"
+        if any((root / parent / GIT).exists() for parent in list(Path(path).parents)[:-1]):
+            return "lies in another repository"
+        changed = (root / path).lstat().st_ctime
+        run = next((run for run, since in self.runs.items() if changed >= since), None)
+        return run and f"may be of run {run}, which is not recorded yet: gitexp status"
+
+
 def make_way(
-    outputs: Sequence[str], how: str, *, cwd: Path, repo: Repo, tracked: Collection[str], stamp: str
+    outputs: Sequence[str], how: str, *, cwd: Path, repo: Repo, untouchable: Untouchable, stamp: str
 ) -> tuple[str, ...]:
     """Clear old outputs, or move them aside, as the recipe says (`old_outputs`); what there is to say of it.
 
     Raises Refused where that cannot be done: a program would go on with what an earlier one left.
     """
-    if how == "keep":
-        return ()
     prefix = cwd.relative_to(repo.root)
-    names = [name for name in present(outputs, cwd=cwd) if (prefix / name).as_posix() not in tracked]
+    paths = {name: (prefix / name).as_posix() for name in present(outputs, cwd=cwd)}
+    names = [name for name, path in paths.items() if path not in untouchable.tracked]
     aside = repo.common_dir / "gitexp" / OLD / stamp
-    for name in names:
-        try:
+    try:
+        for name in names:
+            if why := untouchable.why_not(paths[name], root=repo.root):
+                raise Refused(
+                    f"Old output {display(os.fsencode(name))} is not moved out of the way: it {why}",
+                    fix='name the outputs more narrowly, or set old_outputs = "keep"',
+                )
+        for name in names:
             if how == "clear":
                 (cwd / name).unlink()
             else:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 _move(cwd / name, aside / name)
-        except OSError as error:
-            raise Refused(f"Old output {name} cannot be moved out of the way: {error.strerror}") from error
-        _prune(cwd, name)
+            _prune(cwd, name)
+    except OSError as error:
+        raise Refused(f"An old output cannot be moved out of the way: {error.strerror}: {error.filename}") from error
     if not names:
         return ()
     what = counted(len(names), "file")
@@ -130,41 +176,84 @@ def _prune(cwd: Path, name: str) -> None:
 
 
 def gather(
-    folder: Path, outputs: Sequence[str], before: Mapping[str, Written], *, cwd: Path, completed: bool
+    folder: Path, outputs: Sequence[str], before: Mapping[str, Written], *, cwd: Path, completed: bool, whose: Whose
 ) -> tuple[str, ...]:
     """Copy the outputs that a run wrote into its folder, where what it saved is; what went wrong, in sentences.
 
     It may be done again after a kill: what was put there is noted first.
     """
-    problems: list[str] = []
-    there = list(present(outputs, cwd=cwd))
-    fresh = [name for name in there if name not in before or not is_as_before((cwd / name).lstat(), before[name])]
-    saved = folder / runfolder.SAVED
-    ours = set((runfolder.read_json(str(folder), runfolder.OUTPUTS) or {}).get("names", ()))
-    runfolder.write_json(str(folder), runfolder.OUTPUTS, {"names": [*ours.union(fresh)]})
-    for name in fresh:
-        target = saved / name
-        if os.path.lexists(target) and name not in ours:
-            problems.append(f"not kept: output {name}; the program saved a file of that name in $GITEXP_OUTPUT")
-            continue
+    lost: dict[str, list[str]] = {}  # by the reason
+    doubtful: dict[str, list[str]] = {}  # by the run of which they may be
+    there, fresh = list(present(outputs, cwd=cwd)), []
+    for name in there:
         try:
-            _copy(cwd / name, target)
+            info = (cwd / name).lstat()
         except OSError as error:
-            problems.append(f"not kept: output {name}: {error.strerror}")
+            lost.setdefault(str(error.strerror), []).append(name)
+            continue
+        if (name in before and is_as_before(info, before[name])) or whose.is_anothers(name):
+            continue
+        if whose.is_late(info):
+            lost.setdefault(LATE, []).append(name)
+            continue
+        fresh.append(name)
+        if run := whose.other(name):
+            doubtful.setdefault(run, []).append(name)
+    ours = runfolder.gathered(str(folder))
+    runfolder.write_json(str(folder), runfolder.OUTPUTS, {"names": [*ours.union(fresh)]})
+    _copy_all(fresh, cwd, folder / runfolder.SAVED, ours, lost)
+    problems = [f"not kept: {_named(names)}: {why}" for why, names in lost.items()]
+    problems += [
+        f"{_named(names)} may be of run {run}, which was at work here at the same time"
+        for run, names in doubtful.items()
+    ]
+    told = [*fresh, *(name for names in lost.values() for name in names)]
     for entry in outputs if completed else ():
-        if not any(map(covers([entry]), fresh)):
+        link = None if is_pattern(entry) else _link(cwd, os.path.normpath(entry))
+        if link:
+            problems.append(f"{entry}: {link} is a link, and links are not followed ([run] outputs)")
+        elif not any(map(covers([entry]), told)):
             was = ", though there are some from before" if any(map(covers([entry]), there)) else ""
             problems.append(f"{entry}: this run wrote no such output{was} ([run] outputs)")
     return tuple(problems)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """By shared blocks where the file system can."""
+def _named(names: Sequence[str]) -> str:
+    return f"output {', '.join(names[:NAMED])}{and_more(len(names), NAMED)}"
+
+
+def _copy_all(names: Sequence[str], cwd: Path, saved: Path, ours: Collection[str], lost: dict[str, list[str]]) -> None:
+    """`ours`: names there that may be replaced. No link is followed, on neither side, whoever planted it and when."""
+    from gitexp.datasets.objects.placing import Below
+
+    try:
+        with Below(saved.parent) as run, Below(cwd) as here:
+            with suppress(FileExistsError):
+                os.mkdir(saved.name, dir_fd=run.fd)  # the program may have removed it
+            with Below(os.fsencode(saved.name), dir_fd=run.fd) as there:
+                for name in names:
+                    if os.path.lexists(saved / name) and name not in ours:
+                        why = "the program saved a file of that name in $GITEXP_OUTPUT"
+                        lost.setdefault(why, []).append(name)
+                        continue
+                    try:
+                        _copy(*here.parent(os.fsencode(name)), *there.parent(os.fsencode(name), make=True))
+                    except OSError as error:
+                        lost.setdefault(str(error.strerror), []).append(name)
+    except OSError as error:
+        lost.setdefault(f"$GITEXP_OUTPUT: {error.strerror}", []).extend(names)
+
+
+def _copy(source: int, name: bytes, target: int, new: bytes) -> None:
+    """From one open folder to another; by shared blocks where the file system can."""
     import shutil
 
     from gitexp.datasets.objects.copies import clone
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(open_regular(source)[0], "rb") as reader, target.open("wb") as writer:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with (
+        open(open_regular(name, dir_fd=source, flags=os.O_NOFOLLOW)[0], "rb") as reader,
+        open(os.open(new, flags, 0o666, dir_fd=target), "wb") as writer,
+    ):
         if not clone(reader.fileno(), writer.fileno()):
             shutil.copyfileobj(reader, writer, 1 << 20)

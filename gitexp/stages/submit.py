@@ -97,8 +97,7 @@ def submit(
     )
     content = dump_submission(submission)
     runfolder.write_whole(folder, runfolder.SUBMIT, content)
-    if submission.metric_patterns or seen is not None:
-        _meet_others(submitted, submission)
+    _meet_others(submitted, submission)
     return submitted._replace(content=content)
 
 
@@ -195,7 +194,7 @@ def _meet_others(submitted: Submitted, ours: Submission) -> None:
         try:
             theirs = read_submission(other) or Submission()
             ended, recording = (other / runfolder.OUTCOME).exists(), recorder_life(str(other))
-            if not (theirs.metric_patterns or theirs.seen is not None) or (ended and recording):
+            if ended and recording:
                 continue  # what it wrote is being read
             if not ended and (recording or worker_life(str(other))):
                 runfolder.write_json(str(submitted.folder), f"{runfolder.BESIDE}{other.name}.json", _word(theirs))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 import tomllib
+from pathlib import Path
 
 import pytest
-from harness import Lab, Result
+from harness import Lab, Result, wait_for
 
 MANIFEST = "experiments:artifacts.xxh128"
 
@@ -202,3 +205,130 @@ def test_a_column_that_is_the_step_and_is_not_there_is_a_defect(lab: Lab) -> Non
     lab.commit("ignore")
     assert lab.gitexp("run", "tiny").exit_code == 1
     assert run_toml(lab)["defects"] == ["no column epoch, which [metrics] step names; looked in m.csv"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("data/", "Old output data/train.csv is not moved out of the way: it is dataset train"),
+        ("recipes/", "Old output recipes/tiny.toml is not moved out of the way: it is gitexp's own"),
+        ("lab/", "Old output lab/old.csv is not moved out of the way: it is dataset old"),
+        ("other/out/", "Old output other/out/w is not moved out of the way: it lies in another repository"),
+    ],
+)
+def test_old_outputs_that_are_more_than_that_are_not_cleared(lab: Lab, entry: str, said: str) -> None:
+    lab.write(".gitignore", "data/\nother/\nlab/\nrecipes/\n")
+    lab.write("gitexp.toml", '[datasets.old]\npath = "lab/old.csv"\n')
+    lab.write("train.sh", "true\n")
+    lab.commit("a program")
+    for name in ("data/train.csv", "lab/old.csv", "other/out/w"):
+        lab.write(name, "1\n")
+    lab.git("init", "-q", "other")
+    text = f'[run]\ncommand = ["sh", "train.sh"]\noutputs = ["{entry}"]\nold_outputs = "clear"\n'
+    lab.write("recipes/tiny.toml", f'{text}[data]\ntrain = "data/train.csv"\n')
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 3
+    assert said in result.stderr
+    names = ("data/train.csv", "lab/old.csv", "other/out/w", "recipes/tiny.toml")
+    assert [name for name in names if not (lab.path / name).exists()] == []
+
+
+def test_gits_own_files_and_other_repositories_are_no_outputs(lab: Lab) -> None:
+    trains(lab, "git init -q out/other; echo x >out/other/x; echo w >out/w\n")
+    result = lab.gitexp("run", "--save", ".git/", "--", "sh", "train.sh")
+    assert result.exit_code == 3
+    assert '".git/" would cover git\'s own files' in result.stderr
+    runs(lab, "--save", "out/", "--", "sh", "train.sh")
+    assert kept(lab) == ["out/w"]
+
+
+def test_links_that_a_pattern_covers_are_not_followed_either(lab: Lab) -> None:
+    trains(lab, "ln -s /etc/hostname a.pt; echo w >b.pt\n")
+    runs(lab, "--save", "*.pt", "--", "sh", "train.sh")
+    assert kept(lab) == ["b.pt"]
+
+
+def test_an_output_that_is_a_link_is_said_to_be_one(lab: Lab) -> None:
+    (lab.path.parent / "elsewhere").mkdir()
+    trains(lab, "ln -s ../elsewhere out; echo w >out/w\n")
+    assert lab.gitexp("run", "--save", "out/", "--", "sh", "train.sh").exit_code == 1
+    assert run_toml(lab)["defects"] == ["out/: out is a link, and links are not followed ([run] outputs)"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "rm -r $GITEXP_OUTPUT; ln -s $PWD/../elsewhere $GITEXP_OUTPUT\n",
+        "ln -s $PWD/../elsewhere $GITEXP_OUTPUT/out\n",
+        "mkdir $GITEXP_OUTPUT/out; ln -s $PWD/../elsewhere/w $GITEXP_OUTPUT/out/w\n",
+    ],
+)
+def test_nothing_is_written_through_links_that_the_program_left(lab: Lab, script: str) -> None:
+    elsewhere = lab.path.parent / "elsewhere"
+    elsewhere.mkdir()
+    trains(lab, f"mkdir -p out; echo w >out/w; {script}")
+    assert lab.gitexp("run", "--save", "out/", "--", "sh", "train.sh").exit_code == 1
+    assert list(elsewhere.iterdir()) == []
+    assert "not kept: output out/w: " in str(run_toml(lab)["defects"])
+
+
+def left_over(lab: Lab, *words: str) -> Path:
+    """The folder of a run whose gitexp was killed while its program ran, which has ended."""
+    process = lab.start("run", *words)
+    wait_for((lab.path / "out/metrics.csv").exists)
+    process.kill()
+    process.communicate()
+    (lab.path / "go").touch()
+    folder = next((lab.path / ".git/gitexp/runs").iterdir())
+    wait_for((folder / "outcome.json").exists)
+    return folder
+
+
+STEPS = "mkdir -p out; printf 'step,acc\\n1,'$1'\\n' >out/metrics.csv; while [ ! -e go ]; do sleep 0.05; done\n"
+
+
+def test_a_run_that_is_recorded_late_has_nothing_that_a_later_run_wrote(lab: Lab) -> None:
+    lab.write(".gitignore", "out/\ngo\n")
+    trains(lab, STEPS)
+    left_over(lab, "--save", "out/", "--", "sh", "train.sh", "0.25")
+    time.sleep(2.1)
+    runs(lab, "--save", "out/", "--", "sh", "train.sh", "0.75")
+    late = next(one for one in lab.runs() if "0.25" in lab.show(f"{one}:run.toml"))
+    assert lab.show(f"{late}:artifacts.xxh128") == ""
+    known = tomllib.loads(lab.show(f"{late}:run.toml"))["defects"]
+    assert "not kept: output out/metrics.csv: it was written to after the run had ended" in known
+
+
+def test_what_a_killed_recorder_has_gathered_is_not_taken_for_the_programs_own(lab: Lab) -> None:
+    lab.write(".gitignore", "out/\ngo\n")
+    trains(lab, STEPS)
+    folder = left_over(lab, "--save", "out/", "--", "sh", "train.sh", "0.25")
+    (folder / "saved/out").mkdir()
+    shutil.copy(lab.path / "out/metrics.csv", folder / "saved/out")
+    (folder / "outputs.json").write_text('{"names": ["out/metrics.csv"]}')
+    assert lab.gitexp("status").exit_code == 0
+    assert kept(lab) == ["out/metrics.csv"]
+    assert [one["path"] for one in run_toml(lab)["seen"]] == ["out/metrics.csv"]  # type: ignore[attr-defined]
+
+
+def test_outputs_that_may_be_of_another_run_are_kept_with_a_word(lab: Lab) -> None:
+    lab.write(".gitignore", "out/\ngo*\n")
+    trains(lab, "mkdir -p out; touch go$1; while [ ! -e go3 ]; do sleep 0.05; done; echo $1 >out/w\n")
+    both = [lab.start("run", "--save", "out/", "--", "sh", "train.sh", number) for number in ("1", "2")]
+    wait_for(lambda: (lab.path / "go1").exists() and (lab.path / "go2").exists())
+    (lab.path / "go3").touch()
+    for process in both:
+        process.communicate(timeout=60)
+    said = [defect for commit in lab.runs() for defect in tomllib.loads(lab.show(f"{commit}:run.toml"))["defects"]]
+    assert any("output out/w may be of run " in defect for defect in said)
+
+
+def test_outputs_of_a_run_that_is_not_recorded_are_not_cleared(lab: Lab) -> None:
+    lab.write(".gitignore", "out/\ngo\n")
+    trains(lab, STEPS, 'outputs = ["out/"]\nold_outputs = "clear"\n')
+    folder = left_over(lab, "--save", "out/", "--", "sh", "train.sh", "0.25")
+    result = lab.gitexp("run", "tiny")
+    assert result.exit_code == 3
+    assert f"may be of run {folder.name}, which is not recorded yet" in result.stderr
+    assert lab.gitexp("status").exit_code == 0
+    assert kept(lab) == ["out/metrics.csv"]
