@@ -10,12 +10,24 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from gitexp.capture.kinds import kind_of
+from gitexp.capture.kinds import NAMES, kind_of
 from gitexp.record.written import Written, glance, note
 from gitexp.regularfile import open_regular
 
 APPENDED = ("TensorBoard",)  # files to which records are only ever added: what was there needs no look
 DIGESTED = 256  # files of earlier runs that may grow and are looked into before a run, the newest
+
+
+def tracked_candidates(listing: bytes) -> list[str]:
+    """The files that loggers always call so, among those that git tracks. `listing`: of `git ls-files -v -z`."""
+    found = []
+    for name in map(str.encode, NAMES):
+        end = listing.find(name + b"\0")
+        while end >= 0:
+            begin = listing.rfind(b"\0", 0, end) + 1
+            found.append(os.fsdecode(listing[begin + 2 : end + len(name)]))
+            end = listing.find(name + b"\0", end + 1)
+    return found
 
 
 def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:

@@ -49,11 +49,11 @@ KINDS: tuple[Kind, ...] = (
 )
 
 # How the names of all but TensorBoard's end: a folder of data holds thousands of other files of such endings.
-_NAMES = (
+NAMES = (
     *("metrics.csv", "summary.csv", "trainer_state.json", "metrics.json", "results.json", ".jsonl", ".tsv", ".wandb"),
     *("meta.yaml", "config.yaml", "hparams.yaml", "args.yaml", "params.yaml", "mlflow.db", "mlruns.db"),
 )
-_ENDS = (*_NAMES, ".csv", ".log")
+_ENDS = (*NAMES, ".csv", ".log")
 _ANY = next(kind for kind in KINDS if kind.name == "CSV by epoch")
 
 
@@ -69,7 +69,7 @@ def is_packed(name: str) -> bool:
 
 def kind_of(path: str) -> Kind | None:
     """The kind of the file at this path, or None. Says nothing of what is in it."""
-    if path.endswith(_NAMES) or "tfevents" in path:
+    if path.endswith(NAMES) or "tfevents" in path:
         return next((kind for kind in KINDS if re.fullmatch(kind.pattern, path)), None)
     return _ANY if path.endswith((".csv", ".log")) else None
 

@@ -323,6 +323,7 @@ _STATES = {  # of a saved file: sign, style, words behind a count
     "different": ("~", "yellow", "different"),
     "added": ("+", "green", "only in B"),
     "removed": ("-", "red", "only in A"),
+    "moved": ("=", "dim", "the same under another path"),
     "same": ("=", "dim", "the same"),
 }
 
@@ -342,7 +343,8 @@ def _artifacts(found: ArtifactChanges, place: Place, *, on: Screen) -> str:
             if old and new and old != new
             else [Cell(""), Cell(""), Cell(new or old)]
         )
-        rows.append([Cell(sign, style), Cell(safe(change.path)), *both])
+        path = change.path if change.was is None else f"{change.was} → {change.path}"
+        rows.append([Cell(sign, style), Cell(safe(path)), *both])
     columns = [Column(""), Column("", least=20), Column("", True), Column(""), Column("", True)]
     text = heading("artifacts", ", ".join(counts), on=on)
     return text + table(columns, rows, on=on, indent="  ") + rest_of(len(found.files) - SHOWN_ARTIFACTS)

@@ -7,11 +7,12 @@ GIT_OBJECT_DIRECTORY, with the repository's objects as alternates) they last as 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from gitexp.git.objects import path_line
 from gitexp.git.repo import Repo, finish, object_folder, output, start
+from gitexp.git.untracked import entries_of, list_untracked
 from gitexp.git.worktree import Surveyed, index_without_flags
 
 
@@ -55,30 +56,32 @@ def lacking(repo: Repo, tree: str, paths: Sequence[str], *, objects: Path) -> li
     return [path for path in paths if path not in there]
 
 
-def file_of(repo: Repo, tree: str, path: str, *, objects: Path) -> bytes:
-    """A file of a tree which may still be in quarantine. Raises GitFailed where it has none of that name."""
-    env = {"GIT_OBJECT_DIRECTORY": str(objects)} if objects.is_dir() else {}
-    return output(repo, "cat-file", "blob", f"{tree}:{path}", env=env)
-
-
 class EditWatch:
     """Two git processes that find what has changed in the working tree since it was `tree`, seen in `env`."""
 
-    def __init__(self, repo: Repo, *, tree: str, env: Mapping[str, str]) -> None:
+    def __init__(self, repo: Repo, *, tree: str, env: Mapping[str, str], ignored: Collection[str]) -> None:
+        """`ignored`: what git ignored before, as `git status` lists it: where nothing else lies, nothing is new."""
         diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", tree, "--")
-        self._repo = repo
-        self.new: tuple[str, ...] = ()  # those that git neither has nor ignores, once `finish` has returned
+        self._repo, self._env, self._ignored = repo, env, ignored
+        self.new: tuple[str, ...] = ()  # what git neither has nor ignores, once `finish` has returned
+        self.untracked: list[str] = []  # what it does not have, a folder of such as one
         self._edited = start(repo.root, *diff, env=env)
-        self._new = start(repo.root, "ls-files", "-z", "--others", "--exclude-standard", env=env)
+        self._others = list_untracked(repo.root, env)
 
     def finish(self) -> tuple[str, ...]:
         """The paths that were edited, removed or added, sorted; without what other runs' output goes to."""
-        edited, new = (
-            [os.fsdecode(path) for path in finish(one).split(b"\0") if path] for one in (self._edited, self._new)
-        )
+        edited = _paths(finish(self._edited))
+        self.untracked = entries_of(finish(self._others))
+        if all(entry in self._ignored for entry in self.untracked) and not any(".gitignore" in path for path in edited):
+            return tuple(sorted(edited))
+        new = _paths(output(self._repo, "ls-files", "-z", "--others", "--exclude-standard", env=self._env))
         if new:
             from gitexp.git.redirected import own_output
 
             new = sorted(set(new).difference(own_output(self._repo, new, untracked=new)))
             self.new = tuple(new)
         return tuple(sorted({*edited, *new}))
+
+
+def _paths(listing: bytes) -> list[str]:
+    return [os.fsdecode(path) for path in listing.split(b"\0") if path]

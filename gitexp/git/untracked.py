@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gitexp.git.repo import finish, start
+from gitexp.git.repo import start
 
-MOST = 20_000  # files and folders that are looked at below one folder of git's list
+if TYPE_CHECKING:
+    import subprocess
+
+MOST = 10_000  # files and folders that are looked at below one folder of git's list
 # fmt: off
 _NEVER = frozenset((
     ".git", ".hg", ".svn", "__pycache__", "node_modules", "site-packages", ".venv", ".tox", ".nox", ".eggs", ".cache",
@@ -24,16 +28,25 @@ _NEVER = frozenset((
 _MARKS = frozenset(("pyvenv.cfg", "conda-meta", ".git"))  # of an environment, or a repository, around it
 
 
-class Untracked:
-    """git's list for a folder, under way. Paths are relative to that folder."""
+def list_untracked(folder: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """git at work on its list for a folder; `entries_of` reads it."""
+    return start(folder, "ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", ".", env=env)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._listing = start(folder, "ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", ".")
 
-    def finish(self) -> list[str]:
-        """Files, and folders in which git tracks nothing (`runs/`)."""
-        return [os.fsdecode(item) for item in finish(self._listing).split(b"\0") if item]
+def entries_of(listing: bytes) -> list[str]:
+    """Files, and folders in which git tracks nothing (`runs/`)."""
+    return [os.fsdecode(item) for item in listing.split(b"\0") if item]
+
+
+def entries_within(entries: Iterable[str], root: Path, cwd: Path) -> list[str]:
+    """Those of the root's that lie in a folder, relative to it."""
+    if cwd == root:
+        return list(entries)
+    inside = f"{cwd.relative_to(root).as_posix()}/"
+    if any(inside.startswith(entry) for entry in entries):  # the folder itself lies in one
+        with os.scandir(cwd) as here:
+            return [f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in here]
+    return [entry[len(inside) :] for entry in entries if entry.startswith(inside)]
 
 
 def files_in(

@@ -67,7 +67,8 @@ class Surveyed(NamedTuple):
     flagged: tuple[str, ...]  # assume-unchanged, or skip-worktree although the file is there
     author: str  # "Name <email>"
     listing: bytes = b""  # `git ls-files -v -z`
-    untracked: tuple[str, ...] | None = None  # files, and whole folders, that git ignores or does not know, if asked
+    untracked: tuple[str, ...] = ()  # files that git does not know, if a program is to run
+    ignored: frozenset[str] | None = None  # files, and whole folders (`runs/`), that it ignores; None: nobody asked
     own_output: tuple[str, ...] = ()  # files that our own output goes or went to (`> train.log`): changes of nobody's
 
     @property
@@ -164,7 +165,8 @@ class Survey:
             flagged=flagged,
             author=os.fsdecode(author).rsplit(" ", 2)[0],
             listing=listing,
-            untracked=_parse_untracked(listed) if self._runs else None,
+            untracked=_paths_of(listed, b"? ") if self._runs else (),
+            ignored=frozenset(_paths_of(listed, b"! ")) if self._runs else None,
             own_output=own,
         )
 
@@ -196,8 +198,8 @@ def _parse_status(listing: bytes) -> tuple[str | None, list[Change]]:
     return branch, changes
 
 
-def _parse_untracked(listing: bytes) -> tuple[str, ...]:
-    return tuple(os.fsdecode(item[2:]) for item in listing.split(b"\0") if item[:2] in (b"? ", b"! "))
+def _paths_of(listing: bytes, kind: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(item[2:]) for item in listing.split(b"\0") if item[:2] == kind)
 
 
 def _change(letters: bytes, submodule: bytes, path: bytes) -> Change:

@@ -14,6 +14,7 @@ from gitexp.clone import FILE
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
 from gitexp.record.written import Written
+from gitexp.spec.recipe import Recipe
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, submit
 
@@ -124,20 +125,28 @@ def _untouchable(checked: Checked, runs: Path) -> Untouchable:
     return Untouchable(frozenset(checked.surveyed.tracked), places, unrecorded(runs, root=str(root)))
 
 
+def captures(recipe: Recipe) -> bool:
+    """Whether files that the program writes by itself are looked for."""
+    return recipe.capture.get("files", not recipe.made_of_components)
+
+
 def _seen(checked: Checked) -> Mapping[str, Written] | None:
     """The files here that might be a program's own metrics, as they are before it starts. None: nobody will look."""
     recipe, surveyed = checked.recipe, checked.surveyed
-    if not recipe.capture.get("files", not recipe.made_of_components):
+    if not captures(recipe):
         return None
-    from gitexp.capture.before import below, note_candidates
+    from gitexp.capture.before import below, note_candidates, tracked_candidates
     from gitexp.capture.kinds import may_be_a_kind
-    from gitexp.git.untracked import Untracked, files_in
+    from gitexp.git.repo import finish
+    from gitexp.git.untracked import entries_of, entries_within, files_in, list_untracked
 
     cwd, root = checked.cwd, surveyed.repo.root
-    if surveyed.untracked is None:
-        entries = Untracked(cwd).finish()
+    inside = "" if cwd == root else f"{cwd.relative_to(root).as_posix()}/"
+    if surveyed.ignored is None:
+        entries = entries_of(finish(list_untracked(cwd)))
     else:
-        inside = "" if cwd == root else f"{cwd.relative_to(root).as_posix()}/"
-        entries = [path[len(inside) :] or "./" for path in surveyed.untracked if path.startswith(inside)]
+        entries = entries_within([*surveyed.untracked, *surveyed.ignored], root, cwd)
     data = below(cwd, (dataset.path for dataset in checked.datasets.values()))
-    return note_candidates(files_in(cwd, entries, wanted=may_be_a_kind, without=data), cwd=cwd)
+    names = files_in(cwd, entries, wanted=may_be_a_kind, without=data)
+    names += [path[len(inside) :] for path in tracked_candidates(surveyed.listing) if path.startswith(inside)]
+    return note_candidates(dict.fromkeys(names), cwd=cwd)

@@ -15,7 +15,7 @@ from gitexp.executors import local
 from gitexp.git.branch import maintain
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Survey, Surveyed
-from gitexp.pipelines.prepare import prepare
+from gitexp.pipelines.prepare import captures, prepare
 from gitexp.regularfile import read_regular
 from gitexp.spec.config import Config
 from gitexp.spec.recipe import Recipe, program_argv
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from gitexp.datasets.ready import Dataset
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
-
-MOST_TRACKED = 1000  # changed files of git's that are looked at for metrics
 
 
 class Done(NamedTuple):
@@ -145,10 +143,12 @@ def run(
     with execute(str(submitted.folder), start=local.start, terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
         from gitexp.git.quarantine import EditWatch
-        from gitexp.git.untracked import collapsed
+        from gitexp.git.untracked import collapsed, entries_within
         from gitexp.history.previous import PreviousRun
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
 
+        if captures(checked.recipe):
+            import gitexp.stages.capture  # noqa: F401
         previous = PreviousRun(
             repo,
             branch=checked.config.branch,
@@ -163,11 +163,10 @@ def run(
     try:
         previous.read()
         stop_left_over(ended)
-        looking = EditWatch(repo, tree=code.tree, env=code.env)
+        looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored or ())
         data = [said for one in checked.datasets.values() if (said := one.changed())]
         refuses = checked.config.policy.dirty == "refuse"
-        changed = looking.finish()
-        edited = tuple(path for path in changed if path not in surveyed.own_output)
+        edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
         if checked.recipe.outputs:
             from gitexp.stages.outputs import is_output
 
@@ -178,11 +177,11 @@ def run(
             if refuses and looking.new
             else ()
         )
-        tracked = [path for path in changed if path not in looking.new][:MOST_TRACKED]
-        after = {"data": data, "edited": list(edited), "tracked": tracked}
+        after = {"data": data, "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
-        recorded = settle(repo, ended, watch=watch)
+        there = entries_within(looking.untracked, repo.root, checked.cwd)
+        recorded = settle(repo, ended, watch=watch, there=there)
     except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)

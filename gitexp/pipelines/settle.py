@@ -7,6 +7,7 @@ logged out, out of disk): every command that reads or shares the branch calls it
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +42,12 @@ def settle(
     *,
     watch: Watch = Unwatched,
     patience_s: float = PATIENCE_S,
+    there: Sequence[str] | None = None,
 ) -> Recorded:
-    """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises."""
+    """Collect and record one run. The caller holds its record.lock. Raises BranchHeld and what `record` raises.
+
+    `there`: what git does not know where the program ran, if somebody has asked it.
+    """
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     cwd = Path(submission.root) / submission.cwd
     finished = (ended.outcome or {}).get("finished") if ended.after is None else None
@@ -51,7 +56,8 @@ def settle(
     if submission.seen is not None:
         from gitexp.stages.capture import captured
 
-        seen = captured(repo, ended, recipe.get("capture", {}), recipe.get("metrics", {}).get("files", ()), whose=whose)
+        files = recipe.get("metrics", {}).get("files", ())
+        seen = captured(ended, recipe.get("capture", {}), files, there, whose=whose)
     collected = collect(
         folder=str(ended.folder),
         cwd=cwd,
@@ -68,8 +74,8 @@ def settle(
         from gitexp.stages.outputs import gather
 
         completed = ended.status == "completed"
-        problems = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed, whose=whose)
-        collected = collected._replace(problems=(*collected.problems, *problems))
+        problems, notes = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed, whose=whose)
+        collected = collected._replace(problems=(*collected.problems, *problems), notes=(*collected.notes, *notes))
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)

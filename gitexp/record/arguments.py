@@ -24,9 +24,10 @@ LAUNCHERS = frozenset((
 
 PROGRAM, SCRIPT, ORDER = "the program", "the script", "the order"  # where there is no option to name
 
-_SCRIPT = re.compile(r".+\.(py|pyc|ipynb|sh|bash|zsh|fish|R|r|jl|js|mjs|ts|rb|pl|lua|php|jar)")
-_KEY = re.compile(r"([+~]*[A-Za-z_][\w.@-]*)=")  # with a slash it may be a path: data/year=2024
-_NUMBER = re.compile(r"-+([\d.]|(inf|infinity|nan)$)", re.IGNORECASE)
+# Patterns are text, compiled when one is needed: every run meets this module, and few compare anything.
+_SCRIPT = r".+\.(py|pyc|ipynb|sh|bash|zsh|fish|R|r|jl|js|mjs|ts|rb|pl|lua|php|jar)"
+_KEY = r"([+~]*[A-Za-z_][\w.@-]*)="  # with a slash it may be a path: data/year=2024
+_NUMBER = r"(?i)-+([\d.]|(inf|infinity|nan)$)"
 
 
 class Option(NamedTuple):
@@ -103,7 +104,7 @@ def arguments(argv: Sequence[str]) -> Arguments:
             values = [value] if joined else []
             found.append((Option(name, (), at, bool(joined), negated, section), values))
             behind = "" if joined else name
-        elif key := _KEY.match(text):
+        elif key := re.match(_KEY, text):
             name = f"{behind} {key[1]}" if behind else key[1]
             found.append((Option(name, (), at, True, section=section), [text[key.end() :]]))
         else:
@@ -118,7 +119,7 @@ def arguments(argv: Sequence[str]) -> Arguments:
 
 
 def _is_option(text: str) -> bool:
-    return len(text) > 1 and text[0] == "-" and text != "--" and not _NUMBER.match(text)
+    return len(text) > 1 and text[0] == "-" and text != "--" and not re.match(_NUMBER, text)
 
 
 def _program_length(argv: Sequence[str]) -> int:
@@ -129,7 +130,7 @@ def _program_length(argv: Sequence[str]) -> int:
     for at, text in enumerate(argv[1:], 2):
         if text in ("-m", "-c"):
             return min(at + 1, len(argv))
-        if _SCRIPT.fullmatch(text) and not text.startswith("-"):
+        if re.fullmatch(_SCRIPT, text) and not text.startswith("-"):
             return at
     plain = (at for at, text in enumerate(argv[1:], 2) if not text.startswith("-"))
     return next(plain, 1) if name in ("python", "pypy") else 1

@@ -5,6 +5,7 @@ JSON, JSON lines, CSV and TSV in UTF-8, with or without a byte order mark: by th
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import IO
@@ -50,6 +51,16 @@ def read_metric_file(reader: Reader, file: IO[bytes], *, name: str, start: int =
     if not found and not reader.problems() and not start:
         looks = ending not in ENDINGS and _looks_like_yaml(beginning)
         reader.problem(f"looks like YAML, which is not read: {READ}" if looks else "holds no numbers")
+
+
+def goes_on(file: IO[bytes], *, name: str, start: int, step: str = "step") -> bool:
+    """Whether the rows behind byte `start` may be of the run that wrote those before: unless the step falls there."""
+    tail = os.pread(file.fileno(), 4096, max(0, start - 4096))[: min(start, 4096)]
+    last_line = start - len(tail) + tail[:-1].rfind(b"\n") + 1
+    block = next(read_metric_file(Reader(name, step=step), file, name=name, start=last_line), None)
+    file.seek(0)
+    steps = [step for step in block.steps[:2] if step is not None] if block else []
+    return len(steps) < 2 or steps[0] <= steps[1]
 
 
 def _blocks(reader: Reader, file: IO[bytes], ending: str, after: bytes, start: int) -> Iterator[Block]:

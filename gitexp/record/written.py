@@ -13,6 +13,9 @@ from gitexp.regularfile import open_regular
 _WHOLE = 1 << 18  # bytes that are digested whole; of a longer file both ends: a pattern may match a thousand old logs
 _END = 1 << 16
 
+OF_ITS_OWN = "a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE), gitexp.log() or $GITEXP_METRICS"
+DOUBT = f". If this run wrote them anew, they are missing: use {OF_ITS_OWN}, or remove the file first"
+
 OWN = "$GITEXP_OUTPUT/"  # what the name of a file in the run's own folder begins with
 
 
@@ -139,24 +142,13 @@ def prefix_digest(fd: int, size: int) -> str:
     from xxhash import xxh3_128
 
     state = xxh3_128()
-    for at, end in _spans(size):
+    spans = [(0, size)] if size <= _WHOLE else [(0, _END), (size - _END, size)]
+    for at, end in spans:
         while at < end and (block := os.pread(fd, min(1 << 20, end - at), at)):
             state.update(block)
             at += len(block)
     digest: str = state.hexdigest()
     return digest
-
-
-def _spans(size: int) -> list[tuple[int, int]]:
-    return [(0, size)] if size <= _WHOLE else [(0, _END), (size - _END, size)]
-
-
-def as_committed(content: bytes, when_ns: int) -> Written:
-    """A file as git has it, where nobody looked at the one in the working tree."""
-    from xxhash import xxh3_128_hexdigest
-
-    digest = xxh3_128_hexdigest(b"".join(content[at:end] for at, end in _spans(len(content))))
-    return Written(0, when_ns, len(content), 0, digest)
 
 
 def load(noted: Any) -> dict[str, Written]:

@@ -7,6 +7,7 @@ trained several times, nothing is taken: a summary out of two trainings is of ne
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +18,15 @@ from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
 from gitexp.capture.whose import LATE, Whose, holds
 from gitexp.errors import and_more
-from gitexp.git.quarantine import file_of
-from gitexp.git.repo import Repo
-from gitexp.git.untracked import Untracked, files_in
+from gitexp.git.repo import finish
+from gitexp.git.untracked import entries_of, files_in, list_untracked
+from gitexp.record.metricfiles import goes_on
 from gitexp.record.metricreader import Reader
 from gitexp.record.written import (
+    DOUBT,
     OWN,
     OldFiles,
     Written,
-    as_committed,
     begins_as,
     is_as_before,
     is_folder,
@@ -64,20 +65,23 @@ class Search(NamedTuple):
     off: frozenset[str] = frozenset()  # kinds that are switched off, as [capture] calls them
 
 
-def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequence[str], *, whose: Whose) -> Captured:
+def captured(
+    ended: Ended, switches: Mapping[str, bool], files: Sequence[str], there: Sequence[str] | None, *, whose: Whose
+) -> Captured:
     """What the program of a run that has ended wrote by itself. `switches`, `files`: [capture] and [metrics] files."""
     submission = ended.submission
     if submission.seen is None:
         return Captured()
     cwd = Path(submission.root) / submission.cwd
     without = below(cwd, map(Path, submission.data.values()))
-    names = files_in(cwd, Untracked(cwd).finish(), wanted=may_be_a_kind, without=without)
-    tracked = _tracked(repo, ended, without)
+    entries = entries_of(finish(list_untracked(cwd))) if there is None else there
+    names = files_in(cwd, entries, wanted=may_be_a_kind, without=without)
+    names += [name for name in submission.seen if name not in without]  # git tracks some of them
     outcome, own = ended.outcome or {}, ended.folder / runfolder.SAVED
     search = Search(
         cwd=cwd,
         own=own,
-        before={**submission.seen, **tracked},
+        before=submission.seen,
         started=float((outcome or ended.started).get("started") or submission.submitted),
         whose=whose,
         rewritten=outcome.get("rewritten", ()),
@@ -86,19 +90,8 @@ def captured(repo: Repo, ended: Ended, switches: Mapping[str, bool], files: Sequ
         off=frozenset(name for switch, names in KEYS.items() if not switches.get(switch, True) for name in names),
     )
     gathered = runfolder.gathered(str(ended.folder))  # by a recorder that was killed
-    return capture([*names, *tracked, *(name for name in _own(own) if _plain(name) not in gathered)], search)
-
-
-def _tracked(repo: Repo, ended: Ended, without: frozenset[str]) -> dict[str, Written]:
-    """The files of known kinds that git tracks and that changed while the program ran, as they were before."""
-    submission, found = ended.submission, {}
-    inside = "" if submission.cwd == "." else f"{submission.cwd}/"
-    for path in (ended.after or {}).get("tracked", ()):
-        name = path.removeprefix(inside)
-        if path.startswith(inside) and kind_of(name) is not None and name not in without:
-            content = file_of(repo, submission.code_tree, path, objects=ended.folder / runfolder.OBJECTS)
-            found[name] = as_committed(content, int(submission.submitted * 1e9))
-    return found
+    names += [name for name in _own(own) if _plain(name) not in gathered]
+    return capture(dict.fromkeys(names), search)
 
 
 def capture(names: Iterable[str], search: Search) -> Captured:
@@ -160,8 +153,18 @@ def _fresh(
             problems.append(f"{name} ({kind.name}) was not read: {start}")
             continue
         if start:
-            notes.append(f"{name}: read from byte {start} on: the lines before were there already")
+            doubt = _doubt(name, kind, start, search)
+            notes.append(f"{name}: read from byte {start} on: the lines before were there already{doubt}")
         yield name, kind, start
+
+
+def _doubt(name: str, kind: Kind, start: int, search: Search) -> str:
+    """A file that was written anew with the same beginning looks as if it had grown."""
+    if kind.name in APPENDED:
+        return ""
+    with open(open_regular(path_of(name, search.cwd, search.own))[0], "rb") as file:
+        steps = (goes_on(file, name=name, start=start, step=step) for step in ("step", "epoch"))
+        return DOUBT if all(steps) else ""
 
 
 def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written | None, search: Search) -> int | str:
@@ -254,5 +257,6 @@ def _prefixed(taken: Sequence[Found]) -> Iterator[Found]:
     order = {kind: number for number, kind in enumerate(KINDS)}
     for one in sorted(taken, key=lambda one: (order[one.kind], one.name)):
         (root,) = _outermost(one.kind, [other for other in taken if other.kind == one.kind])
-        deeper = training_of(one.kind, _plain(one.name))[len(root) :].strip("/")
+        parts = training_of(one.kind, _plain(one.name))[len(root) :].strip("/").split("/")
+        deeper = "/".join(part for part in parts if not re.fullmatch(r"\d+(\.\d+)?", part))  # add_hparams' clock
         yield one._replace(prefix=f"{deeper}/" if deeper else "")

@@ -23,6 +23,8 @@ from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Selection
 from gitexp.record.runrecord import Judged, Seen
 from gitexp.record.written import (
+    DOUBT,
+    OF_ITS_OWN,
     OWN,
     OldFiles,
     Written,
@@ -49,8 +51,6 @@ _SPOKEN = {
     runfolder.MATCHED: "the program's output",
     runfolder.ANNOUNCED: "the program's output",
 }
-_OF_ITS_OWN = "a file of the run's own ([metrics] files may name $GITEXP_OUTPUT/FILE), gitexp.log() or $GITEXP_METRICS"
-_DOUBT = f". If this run wrote them anew, they are missing: use {_OF_ITS_OWN}, or remove the file first"
 
 
 def collect(
@@ -111,6 +111,10 @@ class _Told:
         self.texts: dict[str, str] = {}  # metrics that came as text: which, and where
         self.had_step = False  # whether a file had the column that is the step
         self.said_of: set[str] = set()  # metrics whose pattern matched something that is no number
+
+    def own_reader(self, source: str) -> Reader:
+        """Of a file whose steps are known by its kind."""
+        return Reader(source, completed=self.completed, asked=self.selection.asks_for)
 
     def reader(self, source: str) -> Reader:
         step = self.rules.step or "step"
@@ -178,7 +182,7 @@ def _add_captured(history: HistoryWriter, told: _Told, cwd: Path, own: Path, *, 
         told.taken.add((info.st_dev, info.st_ino))
         if found.kind != kind:
             kind, known = found.kind, frozenset(history.tallies)
-        reader, rows, names = Reader(found.name, completed=told.completed), 0, set[str]()
+        reader, rows, names = told.own_reader(found.name), 0, set[str]()
         for block in found.source.blocks(reader):
             columns = {f"{found.prefix}{name}": column for name, column in block.columns.items()}
             columns = {name: column for name, column in columns.items() if name not in known and reader.name(name)}
@@ -294,7 +298,7 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
                     told.problems.append(
                         f"{name}: was not read: run {', '.join(whose)} of this clone has it as a metric file too, and"
                         f" was at work before this one was recorded, so nobody knows whose lines these are."
-                        f" Use {_OF_ITS_OWN}"
+                        f" Use {OF_ITS_OWN}"
                     )
                 elif (info.st_dev, info.st_ino) not in seen:
                     seen.add((info.st_dev, info.st_ino))
@@ -310,7 +314,7 @@ def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -
 
 
 def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | None, told: _Told) -> Iterator[Block]:
-    from gitexp.record.metricfiles import read_metric_file
+    from gitexp.record.metricfiles import goes_on, read_metric_file
 
     reader, start = told.reader(name), 0
     try:
@@ -322,7 +326,7 @@ def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | 
             else:
                 start = noted.size
                 reader.source = f"{name} from byte {start} on"
-                doubt = _DOUBT if _goes_on(file, name, start) else ""
+                doubt = DOUBT if goes_on(file, name=name, start=start) else ""
                 told.notes.append(f"{name}: read from byte {start} on: the lines before were there already{doubt}")
         yield from read_metric_file(reader, file, name=name, start=start)
     except OSError as error:
@@ -342,18 +346,6 @@ def _packed(kind: Kind, name: str, path: Path, told: _Told) -> Iterator[Block]:
     for source in found if len(found) == 1 else ():
         yield from source.blocks(reader)
     told.heard(reader, name)
-
-
-def _goes_on(file: IO[bytes], name: str, start: int) -> bool:
-    """Whether the rows behind byte `start` may be of the run that wrote those before: unless the step falls there."""
-    from gitexp.record.metricfiles import read_metric_file
-
-    tail = os.pread(file.fileno(), 4096, max(0, start - 4096))[: min(start, 4096)]
-    last_line = start - len(tail) + tail[:-1].rfind(b"\n") + 1
-    block = next(read_metric_file(Reader(name), file, name=name, start=last_line), None)
-    file.seek(0)
-    steps = [step for step in block.steps[:2] if step is not None] if block else []
-    return len(steps) < 2 or steps[0] <= steps[1]
 
 
 def _beside(folder: str) -> dict[str, set[str] | None]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from gitexp import runfolder
 from gitexp.capture.whose import LATE, Whose
 from gitexp.errors import Refused, and_more, counted
-from gitexp.git.repo import Repo
-from gitexp.git.untracked import Untracked, files_in
+from gitexp.git.repo import Repo, finish
+from gitexp.git.untracked import entries_of, files_in, list_untracked
 from gitexp.git.worktree import Surveyed
 from gitexp.record.manifest import display
 from gitexp.record.written import Written, glance, is_as_before
@@ -59,7 +59,7 @@ def present(outputs: Sequence[str], *, cwd: Path) -> Iterator[str]:
             found |= dict.fromkeys(_below(cwd, os.path.normpath(entry)))
     patterns = [entry for entry in outputs if is_pattern(entry)]
     if patterns:
-        everything = files_in(cwd, Untracked(cwd).finish(), wanted=lambda name: True, most=MOST)
+        everything = files_in(cwd, entries_of(finish(list_untracked(cwd))), wanted=lambda name: True, most=MOST)
         matching = filter(covers(patterns), everything)
         found |= dict.fromkeys(name for name in matching if not (cwd / name).is_symlink())
     return iter(found)
@@ -177,8 +177,8 @@ def _prune(cwd: Path, name: str) -> None:
 
 def gather(
     folder: Path, outputs: Sequence[str], before: Mapping[str, Written], *, cwd: Path, completed: bool, whose: Whose
-) -> tuple[str, ...]:
-    """Copy the outputs that a run wrote into its folder, where what it saved is; what went wrong, in sentences.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Copy the outputs that a run wrote into its folder, where what it saved is; problems and notes, in sentences.
 
     It may be done again after a kill: what was put there is noted first.
     """
@@ -208,14 +208,18 @@ def gather(
         for run, names in doubtful.items()
     ]
     told = [*fresh, *(name for names in lost.values() for name in names)]
+    notes = []
     for entry in outputs if completed else ():
         link = None if is_pattern(entry) else _link(cwd, os.path.normpath(entry))
         if link:
             problems.append(f"{entry}: {link} is a link, and links are not followed ([run] outputs)")
-        elif not any(map(covers([entry]), told)):
-            was = ", though there are some from before" if any(map(covers([entry]), there)) else ""
-            problems.append(f"{entry}: this run wrote no such output{was} ([run] outputs)")
-    return tuple(problems)
+        elif any(map(covers([entry]), told)):
+            continue
+        elif any(map(covers([entry]), there)):
+            notes.append(f"{entry}: not kept, since this run did not write to what is there ([run] outputs)")
+        else:
+            problems.append(f"{entry}: this run wrote no such output ([run] outputs)")
+    return tuple(problems), tuple(notes)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -105,6 +105,7 @@ def test_artifacts_are_compared_by_digest(fresh: Lab, gitexp: Gitexp) -> None:
         "path": "model.pt",
         "a": f"xxh128:{'2' * 32}",
         "b": f"xxh128:{'4' * 32}",
+        "was": None,
         "state": "different",
         "a_size_bytes": None,
         "b_size_bytes": None,

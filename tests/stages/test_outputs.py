@@ -15,9 +15,9 @@ def test_an_output_of_the_attempt_before_is_replaced_and_what_the_program_saved_
         path.write_text("old")
     put_there_before(folder, ["out/", "*.pt"])
     (cwd / "out/w").write_text("new")
-    assert gather(folder, ["out/"], {}, cwd=cwd, completed=True, whose=Whose()) == ()
+    assert gather(folder, ["out/"], {}, cwd=cwd, completed=True, whose=Whose()) == ((), ())
     assert (folder / "saved/out/w").read_text() == "new"
     (cwd / "best").write_text("new")
     said = gather(folder, ["best"], {}, cwd=cwd, completed=True, whose=Whose())
-    assert said == ("not kept: output best: the program saved a file of that name in $GITEXP_OUTPUT",)
+    assert said == (("not kept: output best: the program saved a file of that name in $GITEXP_OUTPUT",), ())
     assert (folder / "saved/best").read_text() == "old"
