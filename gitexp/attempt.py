@@ -105,6 +105,8 @@ class Submission(NamedTuple):
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name
     data: Mapping[str, str] = {}  # where each dataset lies
+    catalogued: tuple[str, ...] = ()  # where those of the catalogue do, absolute
+    withheld: tuple[str, ...] = ()  # where restricted ones do
     # Of the files that a record takes over, those that are short, and the sizes of those that may be long: torn, or
     # changed by the program, they would pass for a recipe, or for data.
     texts: Mapping[str, str] = {}

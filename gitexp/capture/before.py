@@ -55,6 +55,8 @@ def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:
     return found
 
 
-def below(cwd: Path, paths: Iterable[Path]) -> frozenset[str]:
+def below(cwd: Path, paths: Iterable[str]) -> frozenset[str]:
     """Those of these paths that lie in the folder, as names: datasets are no metrics."""
-    return frozenset(path.relative_to(cwd).as_posix() for path in paths if path.is_relative_to(cwd))
+    return frozenset(
+        path.relative_to(cwd).as_posix() for path in map(Path, paths) if path.is_relative_to(cwd) and path != cwd
+    )

@@ -14,6 +14,7 @@ from gitexp.clone import FILE
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
 from gitexp.record.written import Written
+from gitexp.spec.catalogue import places_of
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.snapshot import Snapshot, snapshot
 from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, submit
@@ -146,7 +147,8 @@ def _seen(checked: Checked) -> Mapping[str, Written] | None:
         entries = entries_of(finish(list_untracked(cwd)))
     else:
         entries = entries_within([*surveyed.untracked, *surveyed.ignored], root, cwd)
-    data = below(cwd, (dataset.path for dataset in checked.datasets.values()))
+    used = (str(dataset.path) for dataset in checked.datasets.values())
+    data = below(cwd, (*used, *places_of(checked.config.datasets.values(), root=root)))
     names = files_in(cwd, entries, wanted=may_be_a_kind, without=data)
     names += [path[len(inside) :] for path in tracked_candidates(surveyed.listing) if path.startswith(inside)]
     return note_candidates(dict.fromkeys(names), cwd=cwd)

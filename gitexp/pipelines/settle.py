@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Captured, Ended, read_ended
+from gitexp.capture.before import below
 from gitexp.capture.whose import beside
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
@@ -74,7 +75,15 @@ def settle(
         from gitexp.stages.outputs import gather
 
         completed = ended.status == "completed"
-        problems, notes = gather(ended.folder, outputs, submission.outputs, cwd=cwd, completed=completed, whose=whose)
+        problems, notes = gather(
+            ended.folder,
+            outputs,
+            submission.outputs,
+            cwd=cwd,
+            completed=completed,
+            whose=whose,
+            withheld=below(cwd, submission.withheld),
+        )
         collected = collected._replace(problems=(*collected.problems, *problems), notes=(*collected.notes, *notes))
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None

@@ -6,8 +6,10 @@ method is a name, and what it opens lies with the user.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -87,6 +89,11 @@ class DatasetRef(NamedTuple):
     splits: Mapping[str, DrawRule] = _EMPTY
     samples: Mapping[str, DrawRule] = _EMPTY
     derived: Derived | None = None
+
+
+def places_of(refs: Iterable[DatasetRef], *, root: Path) -> tuple[str, ...]:
+    """Where datasets lie, absolute, whether they are there or not."""
+    return tuple(os.path.normpath(root / ref.path.removesuffix(".dvc")) for ref in refs if ref.path)
 
 
 # ---- checks that recipes share

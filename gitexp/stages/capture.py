@@ -6,6 +6,7 @@ trained several times, nothing is taken: a summary out of two trainings is of ne
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ def captured(
     if submission.seen is None:
         return Captured()
     cwd = Path(submission.root) / submission.cwd
-    without = below(cwd, map(Path, submission.data.values()))
+    without = below(cwd, (*submission.data.values(), *submission.catalogued))
     entries = entries_of(finish(list_untracked(cwd))) if there is None else there
     names = files_in(cwd, entries, wanted=may_be_a_kind, without=without)
     names += [name for name in submission.seen if name not in without]  # git tracks some of them
@@ -134,7 +135,7 @@ def _fresh(
         if kind is None or kind.name in search.off or ("settings" in search.off and not kind.reader):
             continue
         try:
-            fd, info = open_regular(path_of(name, search.cwd, search.own))
+            fd, info = open_regular(path_of(name, search.cwd, search.own), flags=os.O_NOFOLLOW)
             try:
                 noted = None if name.startswith(OWN) else old.of(name, fd, info)
                 if (noted is not None and is_as_before(info, noted)) or search.whose.is_anothers(name):
@@ -145,6 +146,8 @@ def _fresh(
         except (FileNotFoundError, NotAFile):
             continue
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                continue  # a link: what it leads to is not this run's
             start = str(error.strerror)
         if name in search.named:  # of which collect says what there is to say
             yield name, kind, 0
@@ -193,7 +196,10 @@ def _newest(fresh: Sequence[tuple[str, Kind, int]], search: Search) -> Iterator[
     latest: dict[tuple[str, str], tuple[int, bool, str]] = {}
     for name, kind, _ in fresh:
         if kind.latest:
-            mtime = path_of(name, search.cwd, search.own).stat().st_mtime_ns
+            try:
+                mtime = path_of(name, search.cwd, search.own).stat().st_mtime_ns
+            except OSError:
+                continue  # removed meanwhile
             key = kind.name, _training(kind, name)
             latest[key] = max(latest.get(key, (0, False, "")), (mtime, "checkpoint-" not in name, name))
     chosen = {name for _, _, name in latest.values()}

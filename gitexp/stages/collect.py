@@ -175,8 +175,12 @@ def _add_captured(history: HistoryWriter, told: _Told, cwd: Path, own: Path, *, 
     """What the program wrote by itself, kind by kind: a metric that an earlier kind has is not taken again."""
     kind, known = None, frozenset[str]()
     for found in told.captured.found:
+        try:
+            info = path_of(found.name, cwd, own).stat()
+        except OSError as error:  # removed meanwhile
+            told.problems.append(f"{found.name}: cannot be read: {error.strerror}")
+            continue
         _take_settings(found, told)
-        info = path_of(found.name, cwd, own).stat()
         if (info.st_dev, info.st_ino) in told.taken and not found.kind.several:
             continue  # the recipe names it
         told.taken.add((info.st_dev, info.st_ino))

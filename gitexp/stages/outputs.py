@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.capture.whose import LATE, Whose
+from gitexp.capture.whose import LATE, Whose, holds
 from gitexp.errors import Refused, and_more, counted
 from gitexp.git.repo import Repo, finish
 from gitexp.git.untracked import entries_of, files_in, list_untracked
@@ -26,6 +26,7 @@ from gitexp.spec.outputs import covers, is_pattern
 MOST = 1_000_000  # untracked files among which outputs are looked for by a pattern
 OLD = "old-outputs"  # in gitexp's folder of the git folder
 GIT = ".git"  # a folder or, of a submodule or another working tree, a file
+_RESTRICTED = "it lies in a dataset that is restricted"
 NAMED = 3  # files of which the same is to be said
 
 
@@ -176,11 +177,18 @@ def _prune(cwd: Path, name: str) -> None:
 
 
 def gather(
-    folder: Path, outputs: Sequence[str], before: Mapping[str, Written], *, cwd: Path, completed: bool, whose: Whose
+    folder: Path,
+    outputs: Sequence[str],
+    before: Mapping[str, Written],
+    *,
+    cwd: Path,
+    completed: bool,
+    whose: Whose,
+    withheld: Collection[str] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Copy the outputs that a run wrote into its folder, where what it saved is; problems and notes, in sentences.
 
-    It may be done again after a kill: what was put there is noted first.
+    It may be done again after a kill: what was put there is noted first. `withheld`: where restricted data lies.
     """
     lost: dict[str, list[str]] = {}  # by the reason
     doubtful: dict[str, list[str]] = {}  # by the run of which they may be
@@ -193,8 +201,9 @@ def gather(
             continue
         if (name in before and is_as_before(info, before[name])) or whose.is_anothers(name):
             continue
-        if whose.is_late(info):
-            lost.setdefault(LATE, []).append(name)
+        why = LATE if whose.is_late(info) else _RESTRICTED if any(holds(place, name) for place in withheld) else None
+        if why:
+            lost.setdefault(why, []).append(name)
             continue
         fresh.append(name)
         if run := whose.other(name):

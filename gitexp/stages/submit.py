@@ -20,6 +20,7 @@ from gitexp.record.identity import Code, RunId, as_plain, new_run_id
 from gitexp.record.manifest import dataset_digest
 from gitexp.record.written import OWN, Written, matches, note, path_of
 from gitexp.regularfile import open_regular
+from gitexp.spec.catalogue import places_of
 from gitexp.spec.recipe import OUTPUT, Recipe, program_argv
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_to
         for name, data in checked.datasets.items()
         for algorithm, manifest in data.manifests.items()
     }
+    known = [*config.datasets.values(), *recipe.data.values()]
     return Submission(
         id=run_id,
         attempt=checked.again.attempt if checked.again else 1,
@@ -134,6 +136,8 @@ def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_to
         resources=recipe.values.get("resources", {}),
         manifests={name: dataset_digest(manifest) for name, manifest in manifests.items()},
         data={name: str(data.path) for name, data in checked.datasets.items()},
+        catalogued=places_of(known, root=root),
+        withheld=places_of((ref for ref in known if ref.access == "restricted"), root=root),
         texts={runfolder.RECIPE: recipe.text, f"{runfolder.DATA}/data.toml": data_toml},
         sizes={f"{runfolder.DATA}/{name}": len(manifest) for name, manifest in manifests.items()},
     )

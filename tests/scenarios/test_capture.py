@@ -330,6 +330,28 @@ def test_what_a_damaged_database_holds_for_settings_costs_no_run(lab: Lab) -> No
     assert lab.gitexp("status").exit_code == 0
 
 
+def test_links_are_not_read_as_what_a_program_wrote(lab: Lab) -> None:
+    lab.write("../old.json", '{"acc": 0.5}\n')
+    lab.write("../old.csv", "step,loss\n1,0.5\n")
+    (lab.path / "results.json").symlink_to("../old.json")
+    script = "ln -s $PWD/../old.csv $GITEXP_OUTPUT/metrics.csv; mkdir out; ln -s ../../old.csv out/metrics.csv\n"
+    trains(lab, script, "out/\n*.json\n")
+    result = runs(lab, "--", "sh", "train.sh")
+    assert metrics(lab) == {}
+    assert "warning" not in result.stderr
+
+
+def test_files_of_datasets_are_no_metrics_used_or_not(lab: Lab) -> None:
+    lab.write("gitexp.toml", '[datasets.patients]\npath = "data/patients"\naccess = "restricted"\n')
+    script = "mkdir -p data/patients; printf 'step,anna\\n1,5\\n' >data/patients/metrics.csv\n"
+    trains(lab, script, "data/\n")
+    result = runs(lab, "--save", "data/", "--", "sh", "train.sh", code=1)
+    assert metrics(lab) == {}
+    assert lab.show("experiments:artifacts.xxh128") == ""
+    said = "not kept: output data/patients/metrics.csv: it lies in a dataset that is restricted"
+    assert said in result.stderr
+
+
 def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None:
     lab.write("gitexp.toml", "[capture]\nsettings = false\n")
     trains(lab, HYDRA, "outputs/\n")
