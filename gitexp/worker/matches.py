@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST_LINE = 1024 * 1024  # of a longer one the beginning is searched
+TIME = "time_s"
 METRIC, RESULT = "METRIC ", "__RESULT__ "
 _MARKS = (METRIC.strip().encode(), RESULT.strip().encode())  # a colour may end behind one
-_LONGEST_MARK = max(map(len, _MARKS))
+_FAR = 4096  # bytes of a line: if no mark stands before, the line does not begin with one
 _DEEPEST = 16  # objects in objects
 
 _CONTROL = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
@@ -36,6 +37,7 @@ class Matches:
         self._announced = announced
         self._complained: set[str] = set()
         self._pending: dict[object, bytearray] = {}
+        self._dull: set[object] = set()  # streams in the middle of a line that announces nothing
         for metric, pattern in patterns.items():
             import re
 
@@ -47,12 +49,8 @@ class Matches:
     def feed(self, stream: object, data: bytes, time_s: float) -> None:
         """Take bytes of one stream (stdout and stderr have their own lines)."""
         pending = self._pending.setdefault(stream, bytearray())
-        if not self._patterns and not _may_announce(pending, data):
-            end = max(data.rfind(b"\n"), data.rfind(b"\r"))
-            if end >= 0:
-                pending.clear()
-            pending += data[end + 1 :][: LONGEST_LINE - len(pending)]
-            return
+        if not self._patterns:
+            return self._look_for_marks(stream, pending, data, time_s)
         *ended, rest = data.replace(b"\r", b"\n").split(b"\n")
         for part in ended:
             line = bytes(pending + part)
@@ -60,6 +58,26 @@ class Matches:
             if line:
                 self._line(line[:LONGEST_LINE], time_s)
         pending += rest[: LONGEST_LINE - len(pending)]
+
+    def _look_for_marks(self, stream: object, pending: bytearray, data: bytes, time_s: float) -> None:
+        """Without patterns only lines that announce something are looked at: a search for bytes finds them."""
+        data = data.replace(b"\r", b"\n")
+        if stream in self._dull:
+            end = data.find(b"\n")
+            if end < 0:
+                return
+            self._dull.discard(stream)
+            data = data[end:]
+        end = data.rfind(b"\n")
+        if end >= 0:
+            block = bytes(pending) + data[: end + 1]
+            pending.clear()
+            for line in _marked_lines(block):
+                self._line(line[:LONGEST_LINE], time_s)
+        pending += data[end + 1 :][: LONGEST_LINE - len(pending)]
+        if len(pending) > _FAR and not any(mark in pending for mark in _MARKS):
+            pending.clear()
+            self._dull.add(stream)
 
     def close(self, time_s: float, *, completed: bool) -> None:
         """The last lines have no end: those of a program that did not complete may be torn, and are left out."""
@@ -124,8 +142,9 @@ class Matches:
             return {}
         known: dict[str, float] = {}
         for name, value in pairs:
-            if value is None:
-                said = f"{name[:80]}: not a number, in the line {line[:200]!r}"
+            if value is None or name in ("", TIME):
+                why = "when it was printed is known" if name == TIME else "not a number" if name else "has no name"
+                said = f"{name[:80] or '='}: {why}, in the line {line[:200]!r}"
                 self._problem(f"{METRIC}{name}", said, runfolder.ANNOUNCED)
             else:
                 known[name] = value
@@ -145,10 +164,15 @@ class Matches:
         self._files[name].write(fastjson.dumps(document).encode() + b"\n")
 
 
-def _may_announce(pending: bytearray, data: bytes) -> bool:
-    """Whether a mark may be in a line that these bytes end, or begin."""
-    seam = bytes(pending[-_LONGEST_MARK:]) + data[:_LONGEST_MARK]
-    return any(mark in part for mark in _MARKS for part in (data, seam, pending))
+def _marked_lines(block: bytes) -> Iterator[bytes]:
+    """The lines in which a mark stands. `block` ends with a line feed."""
+    at, places = 0, {mark: block.find(mark) for mark in _MARKS}
+    while place := min((one for one in places.values() if one >= 0), default=-1) + 1:
+        begin, at = block.rfind(b"\n", at, place) + 1 or at, block.find(b"\n", place)
+        yield block[begin:at]
+        for mark, known in places.items():
+            if 0 <= known < at:
+                places[mark] = block.find(mark, at)
 
 
 def _numbers(document: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,33 @@ def test_an_announcement_that_may_be_torn_is_left_out(tmp_path: Path) -> None:
     rows = announced(tmp_path, b"METRIC loss=0.5\nMETRIC loss=0.2", completed=False)
     assert rows[0] == {"time_s": 1.5, "loss": 0.5}
     assert "may be torn" in rows[1]["problem"]
+
+
+def test_marks_are_found_wherever_pieces_end_and_lines_without_an_end_cost_nothing(tmp_path: Path) -> None:
+    text = b"xMETRIC z=0\n  METRIC a=1\n\x1b[32mMETRIC\x1b[0m b=2\r\nMETRIC c=3\rdull\n" + b"y" * 9000 + b"METRIC z=1\n"
+    text += b'METRIC d=4\n__RESULT__ {"e": 5}\nMETRIC f=6'
+    for size in (1, 7, 64, 4096, len(text)):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        matches = Matches(str(folder), {}, announced=True)
+        for at in range(0, len(text), size):
+            matches.feed("stdout", text[at : at + size], 1.5)
+        matches.close(2.0, completed=True)
+        rows = [json.loads(line) for line in (folder / "announced.jsonl").read_text().splitlines()]
+        assert [set(row) - {"time_s"} for row in rows] == [{name} for name in "abcdef"]
+    endless, before = Matches(str(tmp_path), {}, announced=True), time.process_time()
+    for _ in range(3200):
+        endless.feed("stdout", b"y" * 65536, 1.5)
+    assert time.process_time() - before < 1
+
+
+def test_what_a_program_says_of_the_time_does_not_move_a_row(tmp_path: Path) -> None:
+    matches = Matches(str(tmp_path), {}, announced=True)
+    matches.feed("stdout", b"METRIC time_s=900 loss=0.5\nMETRIC acc = 1\n", 1.5)
+    matches.close(2.0, completed=True)
+    rows = [json.loads(line) for line in (tmp_path / "announced.jsonl").read_text().splitlines()]
+    assert rows == [
+        {"problem": "time_s: when it was printed is known, in the line 'METRIC time_s=900 loss=0.5'"},
+        {"time_s": 1.5, "loss": 0.5},
+        {"problem": "=: has no name, in the line 'METRIC acc = 1'"},
+    ]
