@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gitexp.spec.recipe import Recipe
 
 
-SEVERAL = "trainings in one program"  # in the defect that says so
 CHANGED = ".changed"  # after the name of a file that was not as it had been written
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gitexp.record.metricreader import Reader
 from gitexp.record.rowblocks import Block
 
+SEVERAL = "trainings in one program"  # in the defect that says so
 TORN = "the last record is not whole, so it was left out (was the program killed?)"
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitexp.attempt import SEVERAL, Checked
+from gitexp.attempt import Checked
+from gitexp.capture.source import SEVERAL
 from gitexp.cli.pageparts import seen_in_words
 from gitexp.cli.render import coloured, safe
 from gitexp.errors import and_more, counted

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import SEVERAL, Captured, Ended, Found
+from gitexp.attempt import Captured, Ended, Found
 from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
+from gitexp.capture.source import SEVERAL
 from gitexp.capture.whose import LATE, Whose, holds
 from gitexp.errors import and_more
 from gitexp.git.repo import finish

@@ -11,27 +11,19 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitexp import runfolder
-from gitexp.attempt import SEVERAL, Captured, Collected, Found
-from gitexp.capture.kinds import Kind, is_packed, kind_of
-from gitexp.errors import and_more, counted
+from gitexp.attempt import Captured, Collected, Found
+from gitexp.capture.named import named_files
+from gitexp.capture.telling import NAMED, Telling
+from gitexp.errors import and_more
 from gitexp.record.headline import judged_by, summarise
 from gitexp.record.history import HistoryWriter, Lines, kept
 from gitexp.record.metricreader import Reader
-from gitexp.record.metrics import Selection
 from gitexp.record.runrecord import Judged, Seen
 from gitexp.record.written import (
-    DOUBT,
-    OF_ITS_OWN,
-    OWN,
-    OldFiles,
     Written,
-    begins_as,
-    is_as_before,
-    is_folder,
-    made_since,
     matches,
     path_of,
 )
@@ -43,7 +35,6 @@ if TYPE_CHECKING:
     from gitexp.record.metrics import MetricRules
     from gitexp.record.rowblocks import Block
 
-NAMED = 8  # metrics that there were, where a pattern matches none of them
 HISTORY = "history.whole"  # on its way to the object store, in the recorder's own folder
 
 _SPOKEN = {
@@ -74,70 +65,18 @@ def collect(
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
         others, captured = _beside(folder) if rules.files else {}, captured or Captured()
-        told = _Told(rules, completed, rewritten, others, captured)
+        told = Telling(rules, completed, rewritten, others)
         from gitexp.record.timeorder import OutOfOrder
 
         try:
-            history = _history(folder, cwd, before or {}, attempt, told, room, sort=False)
+            history = _history(folder, cwd, before or {}, attempt, told, captured, room, sort=False)
         except OutOfOrder:  # several processes, or threads, logged
-            told = _Told(rules, completed, rewritten, others, captured)
-            history = _history(folder, cwd, before or {}, attempt, told, room, sort=True)
+            told = Telling(rules, completed, rewritten, others)
+            history = _history(folder, cwd, before or {}, attempt, told, captured, room, sort=True)
+        told.problems[:0], told.notes[:0] = captured.problems, captured.notes
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
         return _finished(history, rules, told, room, limit=history_limit)
-
-
-class _Told:
-    """What there is to say, and what was looked at."""
-
-    def __init__(
-        self,
-        rules: MetricRules,
-        completed: bool,
-        rewritten: Iterable[str],
-        others: Mapping[str, set[str] | None],
-        captured: Captured,
-    ) -> None:
-        self.captured = captured
-        self.seen: list[Seen] = []
-        self.settings: dict[str, dict[str, Any]] = {}
-        self.taken: set[tuple[int, int]] = set()  # files that were read
-        self.rules, self.completed, self.rewritten = rules, completed, set(rewritten)
-        self.selection = Selection(rules)
-        self.others = others  # metric files of runs that were here at the same time, by run
-        self.problems: list[str] = [*captured.problems]
-        self.notes: list[str] = [*captured.notes]
-        self.looked_in: list[str] = []
-        self.texts: dict[str, str] = {}  # metrics that came as text: which, and where
-        self.had_step = False  # whether a file had the column that is the step
-        self.said_of: set[str] = set()  # metrics whose pattern matched something that is no number
-
-    def own_reader(self, source: str) -> Reader:
-        """Of a file whose steps are known by its kind."""
-        return Reader(source, completed=self.completed, asked=self.selection.asks_for)
-
-    def reader(self, source: str) -> Reader:
-        step = self.rules.step or "step"
-        return Reader(source, completed=self.completed, step=step, asked=self.selection.asks_for)
-
-    def others_with(self, path: Path) -> list[str]:
-        """The runs that may have written to this file too."""
-        real = os.path.realpath(path)
-        return [run_id for run_id, files in self.others.items() if files is None or real in files]
-
-    def heard(self, reader: Reader, name: str) -> None:
-        self.problems += [*reader.problems(), *reader.worker_says]
-        self.notes += reader.notes
-        if reader.settings and not self.rules.keys:
-            count, tables = sum(reader.settings.values()), list(reader.settings)
-            self.notes.append(
-                f"{name}: {counted(count, 'number')} of {', '.join(tables[:NAMED])}{and_more(len(tables), NAMED)} taken"
-                ' for settings and not for metrics; [metrics] keys = ["*"] takes them, too'
-            )
-        self.said_of.update(problem.partition(":")[0] for problem in reader.worker_says)
-        self.looked_in += [name] if name else []
-        for metric, text in reader.texts.items():
-            self.texts.setdefault(metric, f"{text} in {name}" if " in " not in text else f"{text} of {name}")
 
 
 def _history(
@@ -145,7 +84,8 @@ def _history(
     cwd: Path,
     before: Mapping[str, Written],
     attempt: int,
-    told: _Told,
+    told: Telling,
+    captured: Captured,
     room: Room,
     *,
     sort: bool,
@@ -158,29 +98,32 @@ def _history(
     if attempt > 1:
         for number, block in _earlier(folder, told):
             history.add(block, attempt=number)
-    logged = runfolder.LOGGED[:2] if told.captured.several else runfolder.LOGGED  # of which training was it announced?
+    logged = runfolder.LOGGED[:2] if captured.several else runfolder.LOGGED  # of which training was it announced?
     sources = [_lines(folder, name, told) for name in logged]
     sort = sort or sum(_size(folder, name) > 0 for name in logged) > 1
     merged = blocks(in_time(sources, room.file())) if sort else (one for source in sources for one in watched(source))
     for block in merged:
         history.add(block, attempt=attempt, origin="logged")
-    for name, written in _written(cwd, Path(folder, runfolder.SAVED), before, told):
+    for name, written in named_files(cwd, Path(folder, runfolder.SAVED), before, told):
         for block in written:
             history.add(block, attempt=attempt, origin=name)
-    _add_captured(history, told, cwd, Path(folder, runfolder.SAVED), attempt=attempt)
+    _add_captured(history, told, captured, cwd, Path(folder, runfolder.SAVED), attempt=attempt)
     return history
 
 
-def _add_captured(history: HistoryWriter, told: _Told, cwd: Path, own: Path, *, attempt: int) -> None:
+def _add_captured(
+    history: HistoryWriter, told: Telling, captured: Captured, cwd: Path, own: Path, *, attempt: int
+) -> None:
     """What the program wrote by itself, kind by kind: a metric that an earlier kind has is not taken again."""
     kind, known = None, frozenset[str]()
-    for found in told.captured.found:
+    for found in captured.found:
         try:
             info = path_of(found.name, cwd, own).stat()
         except OSError as error:  # removed meanwhile
             told.problems.append(f"{found.name}: cannot be read: {error.strerror}")
             continue
-        _take_settings(found, told)
+        if captured.settings:
+            _take_settings(found, told)
         if (info.st_dev, info.st_ino) in told.taken and not found.kind.several:
             continue  # the recipe names it
         told.taken.add((info.st_dev, info.st_ino))
@@ -199,10 +142,8 @@ def _add_captured(history: HistoryWriter, told: _Told, cwd: Path, own: Path, *, 
             told.seen.append(Seen(found.kind.name, rows, len(names), found.name, found.start or None))
 
 
-def _take_settings(found: Found, told: _Told) -> None:
+def _take_settings(found: Found, told: Telling) -> None:
     """What the program noted of its own settings there, under the name of whose file it is."""
-    if not told.captured.settings:
-        return
     reader = Reader(found.name)
     values = found.source.settings(reader)
     told.notes += [*reader.problems(), *reader.notes]
@@ -228,7 +169,7 @@ def _size(folder: str, name: str) -> int:
         return 0
 
 
-def _earlier(folder: str, told: _Told) -> Iterator[tuple[int, Block]]:
+def _earlier(folder: str, told: Telling) -> Iterator[tuple[int, Block]]:
     """The rows of earlier attempts, as resume left them."""
     from gitexp.record.pasthistory import past_blocks
 
@@ -243,7 +184,7 @@ def _earlier(folder: str, told: _Told) -> Iterator[tuple[int, Block]]:
         told.problems.append(f"rows of earlier attempts are lost: {what}")
 
 
-def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
+def _lines(folder: str, name: str, told: Telling) -> Iterator[Block]:
     """What the program logged, or the worker found in its output."""
     spoken = _SPOKEN[name]
     reader = Reader(spoken, strict=True, completed=told.completed)
@@ -267,91 +208,6 @@ def _lines(folder: str, name: str, told: _Told) -> Iterator[Block]:
     told.heard(reader, spoken if looked else "")
 
 
-# ---- metric files of the recipe
-
-
-def _written(cwd: Path, own: Path, before: Mapping[str, Written], told: _Told) -> Iterator[tuple[str, Iterator[Block]]]:
-    """The metric files that this run wrote, each once, under the name that the recipe gives them, and their rows."""
-    seen = told.taken
-    old = OldFiles(cwd, own, before)
-    for pattern in told.rules.files:
-        if is_folder(pattern):
-            continue
-        names = matches(pattern, cwd, own)
-        if names is None:
-            told.problems.append(f"{pattern}: the program did not write a file of this name")
-            continue
-        fresh = 0
-        for name in names:
-            try:
-                fd, info = open_regular(path_of(name, cwd, own))
-            except OSError as error:
-                fresh += 1
-                told.problems.append(f"{name}: cannot be read: {error.strerror}")
-                continue
-            with open(fd, "rb") as file:
-                noted = old.of(name, file.fileno(), info)
-                if noted is not None and is_as_before(info, noted):
-                    if name == pattern:  # an earlier run's file beside this one's is what patterns are for
-                        fresh += 1
-                        told.problems.append(f"{name}: was not written by this run (it is older), so it was not read")
-                    continue
-                fresh += 1
-                whose = told.others_with(path_of(name, cwd, own)) if not name.startswith(OWN) else []
-                if whose:
-                    told.problems.append(
-                        f"{name}: was not read: run {', '.join(whose)} of this clone has it as a metric file too, and"
-                        f" was at work before this one was recorded, so nobody knows whose lines these are."
-                        f" Use {OF_ITS_OWN}"
-                    )
-                elif (info.st_dev, info.st_ino) not in seen:
-                    seen.add((info.st_dev, info.st_ino))
-                    if noted is not None and noted is before.get(name) and made_since(file.fileno(), info, noted):
-                        told.rewritten.add(name)
-                    packed = kind_of(name.removeprefix(OWN)) if is_packed(name) else None
-                    if packed is not None:
-                        yield name, _packed(packed, name, path_of(name, cwd, own), told)
-                    else:
-                        yield name, _rows_of(name, file, info, noted, told)
-        if not fresh:
-            told.problems.append(f"{pattern}: this run wrote no file that matches")
-
-
-def _rows_of(name: str, file: IO[bytes], info: os.stat_result, noted: Written | None, told: _Told) -> Iterator[Block]:
-    from gitexp.record.metricfiles import goes_on, read_metric_file
-
-    reader, start = told.reader(name), 0
-    try:
-        if noted is not None and noted.size and begins_as(file.fileno(), info, noted):
-            if noted.size == info.st_size:
-                told.notes.append(f"{name}: has the bytes that were there before the run; taken as written anew")
-            elif name in told.rewritten:
-                told.notes.append(f"{name}: begins as it was before the run, but was written anew: read whole")
-            else:
-                start = noted.size
-                reader.source = f"{name} from byte {start} on"
-                doubt = DOUBT if goes_on(file, name=name, start=start) else ""
-                told.notes.append(f"{name}: read from byte {start} on: the lines before were there already{doubt}")
-        yield from read_metric_file(reader, file, name=name, start=start)
-    except OSError as error:
-        reader.problem(f"cannot be read: {error.strerror}")
-    told.had_step = told.had_step or reader.had_step
-    told.heard(reader, name)
-
-
-def _packed(kind: Kind, name: str, path: Path, told: _Told) -> Iterator[Block]:
-    """Of a file that is no text, such as TensorBoard's: one training."""
-    from gitexp.capture.reading import sources
-
-    reader = told.reader(name)
-    found = sources(kind, path)
-    if len(found) > 1:
-        reader.problem(f"holds {len(found)} {SEVERAL}")
-    for source in found if len(found) == 1 else ():
-        yield from source.blocks(reader)
-    told.heard(reader, name)
-
-
 def _beside(folder: str) -> dict[str, set[str] | None]:
     """The metric files, as they are now, of each run that was here at the same time. None: they are not known."""
     found: dict[str, set[str] | None] = {}
@@ -373,7 +229,7 @@ def _beside(folder: str) -> dict[str, set[str] | None]:
 def _finished(
     history: HistoryWriter,
     rules: MetricRules,
-    told: _Told,
+    told: Telling,
     room: Room,
     *,
     limit: int,
@@ -419,7 +275,7 @@ def _not_finite(history: HistoryWriter, rules: MetricRules) -> Iterator[str]:
             yield f"{name}, which has a goal, ended as {history.tallies[name].last}"
 
 
-def _not_logged(history: HistoryWriter, rules: MetricRules, told: _Told) -> Iterator[str]:
+def _not_logged(history: HistoryWriter, rules: MetricRules, told: Telling) -> Iterator[str]:
     """What the recipe names and the run did not log: what was looked for, and where."""
     if not told.completed and not history.rows:
         return  # it did not come so far
