@@ -119,11 +119,9 @@ def _tell_left(done: Done) -> None:
     """What it left lying, which would make the next run's tree dirty, and the two ways on."""
     if not done.left:
         return
-    import shlex
-
     from gitexp.git.ignoring import kept_out
 
-    recipe, run = done.recipe, done.recorded.record
+    recipe = done.recipe
     shown = [safe(visible(path)) for path in done.left[:SHOWN_LEFT]]
     more = and_more(len(done.left), SHOWN_LEFT)
     click.echo(
@@ -132,17 +130,30 @@ def _tell_left(done: Done) -> None:
         " refused for it",
         err=True,
     )
-    inside = "" if run.cwd == "." else f"{run.cwd}/"
-    entries = [visible(path.removeprefix(inside)) for path in done.left[:SHOWN_LEFT] if path.startswith(inside)]
+    entries = _entries(done)
     if recipe.path:
         keep = f"outputs = {safe(inline([*recipe.outputs, *entries]))} below [run] in {safe(recipe.path)}"
     else:
-        saves = " ".join(f"--save {safe(shlex.quote(entry))}" for entry in entries)
-        keep = f"gitexp {_typed()} {saves} -- {_pasted(run.argv) or '…'}"
-    if len(entries) == min(len(done.left), SHOWN_LEFT):
+        keep = _line(done)
+    if entries:
         click.echo(f"      keep it:    {keep}", err=True)
-    click.echo("                  gitexp init --outputs    keeps it of all runs here", err=True)
+    click.echo("      for all:    gitexp init --outputs", err=True)
     click.echo(f"      ignore it:  {safe(kept_out(done.left, root=done.repo.root))}", err=True)
+
+
+def _entries(done: Done) -> list[str]:
+    """What it left, as outputs are named where it ran; nothing where that cannot name all of what a line shows."""
+    cwd = done.recorded.record.cwd
+    inside, shown = "" if cwd == "." else f"{cwd}/", done.left[:SHOWN_LEFT]
+    return [visible(path.removeprefix(inside)) for path in shown] if all(p.startswith(inside) for p in shown) else []
+
+
+def _line(done: Done, *options: str) -> str:
+    """The command once more, to paste: with options, and keeping what else would be in its way."""
+    import shlex
+
+    saves = [f"--save {safe(shlex.quote(entry))}" for entry in _entries(done)]
+    return " ".join(["gitexp", _typed(), *saves, *options, "--", _pasted(done.recorded.record.argv) or "…"])
 
 
 def _tell_unseen(done: Done) -> None:
@@ -161,18 +172,18 @@ def _tell_unseen(done: Done) -> None:
     import shlex
 
     files, data = _written(done)[:1] or ["FILE"], "" if recipe.data else " and no data"
-    reads = "reads what it writes; or gitexp.log(loss=…) in it"
     if recipe.path:
-        lines = [f"files = {safe(inline(files))} below [metrics] in {safe(recipe.path)}    {reads}"]
-        lines += [f'NAME = "PATH" below [data] in {safe(recipe.path)}    records what it reads'] if data else []
+        writes = f"files = {safe(inline(files))} below [metrics] in {safe(recipe.path)}"
+        reads = f'NAME = "PATH" below [data] in {safe(recipe.path)}'
     else:
-        typed, command = _typed(), _pasted(run.argv) or "…"
-        lines = [f"gitexp {typed} --metrics {safe(shlex.quote(files[0]))} -- {command}    {reads}"]
-        lines.append(f"gitexp {typed} --metric loss='loss (\\S+)' -- {command}    reads what it prints")
-        lines += [f"gitexp {typed} --data NAME=PATH -- {command}    records what it reads"] if data else []
+        writes = _line(done, f"--metrics {safe(shlex.quote(files[0]))}")
+        reads = _line(done, "--data NAME=PATH")
     click.echo(f"note: gitexp saw no metrics{data} of this run", err=True)
-    for line in lines:
-        click.echo(f"      {line}", err=True)
+    click.echo(f"      of what it writes:  {writes}", err=True)
+    if not recipe.path:
+        click.echo("      of what it prints:  " + _line(done, r"--metric loss='loss (\S+)'"), err=True)
+    if data:
+        click.echo(f"      of what it reads:   {reads}", err=True)
 
 
 def _written(done: Done) -> list[str]:

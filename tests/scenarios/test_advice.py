@@ -91,10 +91,13 @@ def test_the_first_runs_of_a_command_say_what_was_not_seen_and_the_line_that_see
     lab.commit()
     first = lab.gitexp("run", "--", "python", "t.py")
     assert "note: gitexp saw no metrics and no data of this run\n" in first.stderr
-    line = "gitexp run --metrics m.csv -- python t.py    reads what it writes; or gitexp.log(loss=…) in it"
-    assert f"      {line}\n" in first.stderr
-    (lab.path / "m.csv").unlink()
-    assert "loss 1" in pasted(lab, line).stderr
+    line = "gitexp run --save m.csv --metrics m.csv -- python t.py"
+    assert f"      of what it writes:  {line}\n" in first.stderr
+    assert (
+        "      of what it prints:  gitexp run --save m.csv --metric loss='loss (\\S+)' -- python t.py\n" in first.stderr
+    )
+    assert "      of what it reads:   gitexp run --save m.csv --data NAME=PATH -- python t.py\n" in first.stderr
+    assert "loss 1" in pasted(lab, line).stderr  # although the first run has left m.csv lying
     assert "saw no metrics" not in lab.gitexp("run", "--no-verify", "--", "python", "t.py").stderr
 
 
@@ -105,8 +108,8 @@ def test_what_is_advised_keeps_what_was_typed_and_takes_no_dataset_for_metrics(l
     lab.write("gitexp.toml", '[datasets.pts]\npath = "data/pts.csv"\n[datasets.other]\npath = "data/other"\n')
     lab.commit()
     result = lab.gitexp("run", "-s", "+data.pts=pts", "--seed", "3", "--", "sh", "touchy.sh")
-    line = "gitexp run -s +data.pts=pts --seed 3 --metrics FILE -- sh touchy.sh    reads what it writes"
-    assert f"      {line}" in result.stderr
+    line = "gitexp run -s +data.pts=pts --seed 3 --metrics FILE -- sh touchy.sh"
+    assert f"      of what it writes:  {line}\n" in result.stderr
     named = lab.gitexp("run", "--no-verify", "-s", '+metrics.files=["none.csv"]', "--", "true")
     assert named.exit_code == 1
     assert "saw no metrics" not in named.stderr
@@ -117,7 +120,7 @@ def test_the_first_run_of_a_recipe_that_names_no_metrics_says_so_and_where_they_
     lab.commit()
     first = lab.gitexp("run", "r").stderr
     assert "note: gitexp saw no metrics and no data of this run\n" in first
-    assert '      files = ["FILE"] below [metrics] in recipes/r.toml    reads what it writes' in first
+    assert '      of what it writes:  files = ["FILE"] below [metrics] in recipes/r.toml\n' in first
     assert "saw no metrics" not in lab.gitexp("run", "r").stderr
 
 

@@ -277,6 +277,7 @@ def test_what_a_run_leaves_lying_is_named_with_the_ways_on(lab: Lab) -> None:
     said = runs(lab, "--", "sh", "train.sh").stderr
     assert "note: it left model.pt, out/ in the working tree, and the next run would be refused for it" in said
     assert "keep it:    gitexp run --save model.pt --save out/ -- sh train.sh" in said
+    assert "for all:    gitexp init --outputs\n" in said
     assert "ignore it:  printf '\\n%s' /model.pt /out/ '' >>.gitignore" in said
     named = lab.gitexp("init", "--outputs")
     assert named.stdout == 'wrote      gitexp.toml: [run] outputs = ["model.pt", "out/"]\n'

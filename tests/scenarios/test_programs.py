@@ -1,18 +1,20 @@
 """Programs that know nothing of gitexp, written with the libraries that people use (tests/programs), run as they are.
 
+The lines that are typed are those of docs/guide/programs.md.
+
 They run in `.venv-programs`, which `make programs` makes; the tests skip without it, and fail under CI=true.
 """
 
 from __future__ import annotations
 
 import csv
-import fnmatch
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -34,219 +36,207 @@ LIGHTNING = ("lightning_logs/version_?/checkpoints/epoch=?-step=*.ckpt", "lightn
 
 
 @dataclass(frozen=True)
+class Row:
+    """What docs/guide/programs.md says of a program."""
+
+    command: str  # what people type, with the variables in front of it
+    kind: str  # where a bare run's metrics are seen: the words before the colon
+    metrics: frozenset[str]
+    settings: str  # whose table of settings.toml
+    line: str
+
+
+def rows_of_the_page() -> dict[str, Row]:
+    """The table of docs/guide/programs.md, by the names of its rows: HF Trainer is hf_trainer."""
+    page = (ROOT / "docs/guide/programs.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| [")]
+    table = {}
+    for program, bare, line, _ in rows:
+        kind, _, logged = bare.partition(": ")
+        logged, _, settings = logged.partition("; settings: ")
+        name = program[1:].partition("]")[0].lower().replace(" ", "_")
+        metrics = frozenset(re.findall("`(.*?)`", logged))
+        table[name] = Row(program.split("`")[1], kind, metrics, settings, line.strip("`"))
+    return table
+
+
+PAGE = rows_of_the_page()
+DIGESTS = {"digits": "xxh128:6d16d10074c6cb7ad662945e1a87e52b", "text": "xxh128:73ab0c0d8b8993fbee636602627fe936"}
+
+
+@dataclass(frozen=True)
 class Program:
-    """A folder of tests/programs, what people type there, and what gitexp must know of it."""
+    """A folder of tests/programs, and what of its runs the page does not say. `PAGE` has the rest."""
 
     folder: str
-    command: str
-    changed: str  # the same with one other setting
+    changed: str  # the command with one other setting
     named: str  # how diff names it
-    left: tuple[str, ...]  # what a run leaves lying, as git's patterns
-    kept: tuple[str, ...]  # of it, what `--save` with these patterns keeps
+    kept: tuple[str, ...]  # of what `--save` keeps, as patterns
     packages: tuple[str, ...]
     metrics: dict[str, tuple[int, int | None]]  # how many values each has, and the step of the last
-    asked: tuple[str, ...] = ()  # what must be said for them; (): they are seen without a word
-    exit_code: int = 0
-    said: str = ""  # beside the record
-    same: str = "identical inputs, identical metrics"  # what diff says of a repeat
+    settings: tuple[str, object] | None = None  # one that the program noted
+    exit_code: int = 0  # of a bare run
+    said: str = ""  # beside its record
     edit: tuple[str, str, str] | None = None  # the other setting, where it is committed: a file, a text, another
-    env: dict[str, str] = field(default_factory=dict)
 
 
 PROGRAMS = {
     "nanogpt": Program(
         folder="nanogpt",
-        command="python train.py --max_iters=20",
         changed="python train.py --max_iters=20 --seed=7",
         named="seed  (none)  →  7",
-        left=("out/",),
         kept=("out/ckpt.pt",),
         packages=("torch",),
-        metrics={"val_loss": (2, 20), "loss": (5, 20)},
-        asked=(
-            r"--metric=val_loss=step (?P<step>\d+):.*val loss (\S+)",
-            r"--metric=loss=iter (?P<step>\d+): loss ([\d.]+)",
-        ),
+        metrics={"val": (2, 20), "loss": (5, 20)},
     ),
     "tensorboard": Program(
         folder="tensorboard",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.02",
         named="lr  0.01  →  0.02",
-        left=("runs/", "model.pt"),
         kept=("model.pt", "runs/*/events.out.tfevents.*"),
         packages=("torch", "tensorboard"),
         metrics={"Loss/train": (66, 65), "Accuracy/test": (3, 2)},
     ),
     "lightning_csv": Program(
         folder="lightning_csv",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.02",
         named="lr  0.01  →  0.02",
-        left=("lightning_logs/",),
         kept=(*LIGHTNING, "lightning_logs/version_?/metrics.csv"),
         packages=("pytorch-lightning",),
         metrics={"train_loss": (13, 64), "val_acc": (3, 65), "val_loss": (3, 65)},
+        settings=("lr", 0.01),
     ),
     "lightning_tensorboard": Program(
         folder="lightning_tensorboard",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.02",
         named="lr  0.01  →  0.02",
-        left=("lightning_logs/",),
         kept=(*LIGHTNING, "lightning_logs/version_?/events.out.tfevents.*"),
         packages=("pytorch-lightning", "tensorboard"),
         metrics={"train_loss": (13, 64), "val_acc": (3, 65), "val_loss": (3, 65)},
+        settings=("lr", 0.01),
     ),
     "hf_trainer": Program(
         folder="hf_trainer",
-        command="python train.py --lr 0.005",
         changed="python train.py --lr 0.001",
         named="lr  0.005  →  0.001",
-        left=("out/",),
         kept=("out/checkpoint-20/trainer_state.json", "out/model.safetensors", "out/trainer_state.json"),
         packages=("transformers", "accelerate"),
         metrics={"loss": (2, 20), "eval_accuracy": (2, 20), "train_loss": (1, 20)},
     ),
     "hydra": Program(
         folder="hydra",
-        command="python train.py optim.lr=0.01",
         changed="python train.py optim.lr=0.02",
         named="optim.lr  0.01  →  0.02",
-        left=("outputs/",),
         kept=("outputs/*/*/.hydra/config.yaml", "outputs/*/*/metrics.jsonl", "outputs/*/*/model.pt"),
         packages=("hydra-core", "omegaconf"),
         metrics={"loss": (3, 2), "accuracy": (3, 2)},
+        settings=("optim.lr", 0.01),
     ),
     "timm": Program(
         folder="timm",
-        command="python train.py --lr 0.005",
         changed="python train.py --lr 0.001",
         named="lr  0.005  →  0.001",
-        left=("output/",),
         kept=("output/train/*/model_best.pth.tar", "output/train/*/summary.csv"),
         packages=("timm",),
         metrics={"train_loss": (3, 2), "eval_loss": (3, 2), "eval_top1": (3, 2)},
+        settings=("lr", 0.005),
     ),
     "xgboost": Program(
         folder="xgboost",
-        command="python train.py --max-depth 4",
         changed="python train.py --max-depth 2",
         named="max-depth  4  →  2",
-        left=("model.json", "results.json"),
         kept=("model.json", "results.json"),
         packages=("xgboost-cpu", "scikit-learn"),
         metrics={"accuracy": (1, None), "test_mlogloss": (1, None)},
     ),
     "mlflow_sqlite": Program(
         folder="mlflow",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.1",
         named="lr  0.01  →  0.1",
-        left=("mlflow.db", "mlruns/"),
         kept=("mlflow.db", "mlruns/1/*/artifacts/coefficients.txt"),
         packages=("mlflow-skinny",),
         metrics={"train_loss": (3, 2), "val_accuracy": (3, 2)},
+        settings=("lr", "0.01"),
     ),
     "mlflow_files": Program(
         folder="mlflow",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.1",
         named="lr  0.01  →  0.1",
-        left=("mlruns/",),
         kept=("mlruns/*/*/metrics/val_accuracy", "mlruns/*/*/artifacts/coefficients.txt"),
         packages=("mlflow-skinny",),
-        env={"MLFLOW_TRACKING_URI": "./mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"},
         metrics={"train_loss": (3, 2), "val_accuracy": (3, 2)},
+        settings=("lr", "0.01"),
     ),
     "wandb": Program(
         folder="wandb",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.02",
         named="lr  0.01  →  0.02",
-        left=("wandb/", "model.pt"),
         kept=("model.pt", "wandb/offline-run-*/run-*.wandb"),
         packages=("wandb",),
-        env={"WANDB_MODE": "offline"},
         metrics={"train/loss": (3, 2), "val/accuracy": (3, 2)},
+        settings=("lr", 0.01),
     ),
     "papermill": Program(
         folder="papermill",
-        command="papermill train.ipynb out.ipynb -p lr 0.05",
         changed="papermill train.ipynb out.ipynb -p lr 0.01",
         named="0.05  →  lr 0.01",
-        left=("out.ipynb", "results.json"),
         kept=("out.ipynb", "results.json"),
         packages=("papermill", "ipykernel"),
         metrics={"accuracy": (1, None)},
     ),
     "dvclive": Program(
         folder="dvclive",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.1",
         named="lr  0.01  →  0.1",
-        left=("dvclive/", "dvc.yaml"),
         kept=("dvclive/metrics.json", "dvclive/params.yaml", "dvclive/plots/metrics/val/accuracy.tsv"),
         packages=("dvclive",),
         metrics={"train/loss": (3, 2), "val/accuracy": (3, 2)},
+        settings=("lr", 0.01),
     ),
     "keras": Program(
         folder="keras",
-        command="python train.py --lr 0.01",
         changed="python train.py --lr 0.02",
         named="lr  0.01  →  0.02",
-        left=("model.keras", "training.csv"),
         kept=("model.keras", "training.csv"),
         packages=("keras",),
         metrics={"loss": (3, 2), "val_accuracy": (3, 2)},
     ),
     "metric_lines": Program(
         folder="metric_lines",
-        command="python train.py",
         changed="python train.py --lr 0.02",
         named="lr  (none)  →  0.02",
-        left=(),
         kept=(),
         packages=("torch",),
         metrics={"train_loss": (3, 2), "val_accuracy": (2, None), "num_params": (1, None)},
     ),
     "lightning_seeds": Program(
         folder="lightning_seeds",
-        command="python train.py --seeds 0 1",
-        changed="python train.py --seeds 0 2",
-        named="seeds  0 1  →  0 2",
-        left=("lightning_logs/",),
+        changed="python train.py --seeds 2",
+        named="seeds  0  →  2",
         kept=LIGHTNING,
         packages=("pytorch-lightning",),
-        metrics={},
+        metrics={"train_loss": (13, 64), "val_acc": (3, 65), "val_loss": (3, 65)},
         exit_code=1,
-        same="identical inputs",
         said="2 trainings in one program (lightning_logs/version_",
     ),
     "hydra_multirun": Program(
         folder="hydra",
-        command="python train.py -m optim.lr=0.1,0.01",
-        changed="python train.py -m optim.lr=0.1,0.02",
+        changed="python train.py -m optim.lr=0.1,0.02 hydra.sweep.dir=multirun",
         named="optim.lr  0.1,0.01  →  0.1,0.02",
-        left=("multirun/",),
-        kept=("multirun/*/*/0/model.pt", "multirun/*/*/1/model.pt"),
+        kept=("multirun/0/model.pt", "multirun/1/model.pt"),
         packages=("hydra-core",),
-        metrics={},
+        metrics={"loss": (3, 2), "accuracy": (3, 2)},
         exit_code=1,
-        same="identical inputs",
         said="2 trainings in one program (multirun/",
     ),
     "dvc": Program(
         folder="dvc",
-        command="dvc repro -f",
         changed="dvc repro -f",
         edit=("params.yaml", "n_est: 50", "n_est: 100"),
         named="train.n_est  50  →  100",
-        left=(),
         kept=(),
         packages=("dvc", "scikit-learn"),
         metrics={"accuracy": (1, None), "log_loss": (1, None)},
-        asked=("--metrics=metrics.json",),  # git tracks it, and a repeat leaves it as it was
     ),
 }
 
@@ -259,7 +249,7 @@ def in_its_folder(lab: Lab, program: Program) -> Lab:
     shutil.copy(ROOT / "recipes/digits-mlp/digits.csv.gz", lab.path / "data")
     lab.write("data/input.txt", gzip.open(ROOT / "recipes/char-transformer/topics.txt.gz", "rt").read(50_000))
     path = f"{BIN}{os.pathsep}{lab.env['PATH']}"
-    there = replace(lab, env={**lab.env, "PATH": path, "OMP_NUM_THREADS": "1", **program.env})
+    there = replace(lab, env={**lab.env, "PATH": path, "OMP_NUM_THREADS": "1"})
     if program.folder in {"dvc", "dvclive"}:
         assert there.command("dvc", "init", "-q").exit_code == 0
     if program.folder == "dvc":
@@ -268,52 +258,102 @@ def in_its_folder(lab: Lab, program: Program) -> Lab:
     return there
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_a_program_as_it_is_is_recorded_with_the_packages_that_it_has(lab: Lab, program: Program) -> None:
+def test_the_page_and_this_file_have_the_same_programs() -> None:
+    assert sorted(PAGE) == sorted(PROGRAMS)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_as_it_is_is_recorded_as_the_page_says(lab: Lab, name: str) -> None:
+    program, row = PROGRAMS[name], PAGE[name]
     lab = in_its_folder(lab, program)
-    result = lab.gitexp("run", "--", *program.command.split())
+    result = lab.command("sh", "-c", re.sub(r"^((\w+=\S+ )*)", r"\1gitexp run -- ", row.command))
     assert result.exit_code == program.exit_code, result.stderr
     assert program.said in result.stderr
     (run,) = lab.runs()
     environment = tomllib.loads(lab.show(f"{run}:environment.toml"))
     assert environment["interpreter"]["executable"] == str(BIN / "python")
     assert set(program.packages) <= set(environment["packages"])
-    assert logged(lab, run, program) == ({} if program.asked else program.metrics)
-    left = lab.git("ls-files", "--others", "--exclude-standard", *exclude(program))
-    assert left == "", "it leaves more than the table says"
+    assert logged(lab, run, program) == {metric: program.metrics[metric] for metric in row.metrics}
+    kinds = {seen["kind"] for seen in tomllib.loads(lab.show(f"{run}:run.toml")).get("seen", ())}
+    assert kinds == ({row.kind} if row.metrics else set())
+    if program.settings:
+        key, value = program.settings
+        assert tomllib.loads(lab.show(f"{run}:settings.toml"))[row.settings][key] == value
+    else:
+        assert row.settings == ""
+        assert "settings.toml" not in lab.git("ls-tree", "--name-only", run).split()
+    left = lab.git("ls-files", "--others", "--exclude-standard", *exclude(row))
+    assert left == "", "it leaves more than the page's line keeps"
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_with_one_more_line_a_repeat_is_the_same_and_a_changed_setting_is_named(lab: Lab, program: Program) -> None:
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_with_one_more_line_a_repeat_is_the_same_and_a_changed_setting_is_named(
+    lab: Lab, name: str, tmp_path: Path
+) -> None:
+    program, row = PROGRAMS[name], PAGE[name]
     lab = in_its_folder(lab, program)
-    line = ["--data", "digits=data/digits.csv.gz", *(f"--save={pattern}" for pattern in program.left), *program.asked]
-    for command in (program.command, program.command, program.changed):
+    options, _, command = row.line.partition(" -- ")
+    for typed in (command, command, program.changed):
         if program.edit and len(lab.runs()) == 2:
-            name, old, new = program.edit
-            lab.write(name, (lab.path / name).read_text().replace(old, new))
+            file, old, new = program.edit
+            lab.write(file, (lab.path / file).read_text().replace(old, new))
             lab.commit("another setting")
-        result = lab.gitexp("run", *line, "--", *command.split())
-        assert result.exit_code == program.exit_code, result.stderr
-    data = tomllib.loads(lab.show("experiments:data.toml"))
-    assert data["digits"]["digest"] == "xxh128:6d16d10074c6cb7ad662945e1a87e52b"
-    kept = [line.split("  ")[1] for line in lab.show("experiments:artifacts.xxh128").splitlines()]
-    assert [pattern for pattern in program.kept if not fnmatch.filter(kept, pattern)] == []
+        result = lab.command("sh", "-c", f"{options} -- {typed}")
+        assert result.exit_code == 0, result.stderr
     changed, repeat, first = lab.runs()
     assert [logged(lab, run, program) for run in (first, repeat, changed)] == [program.metrics] * 3
-    assert program.same in lab.gitexp("diff", first, repeat).stdout
+    assert "identical inputs, identical metrics" in lab.gitexp("diff", first, repeat).stdout
     assert program.named in lab.gitexp("diff", repeat, changed).stdout
+    came_back(lab, program, tmp_path / "back")
+    if name in FROM:
+        goes_on_as_a_recipe(lab, FROM[name])
+
+
+def came_back(lab: Lab, program: Program, to: Path) -> None:
+    """Of the latest run, data and outputs are known by digest and can be had as files."""
+    assert lab.gitexp("get", "latest", "--to", str(to)).exit_code == 0
+    for name, data in tomllib.loads(lab.show("experiments:data.toml")).items():
+        assert data["digest"] == DIGESTS[name]
+        (back,) = (to / "data" / name).iterdir()
+        assert back.read_bytes() == (lab.path / data["path"]).read_bytes()
+    for pattern in program.kept:
+        kept = [path.relative_to(to / "artifacts") for path in (to / "artifacts").glob(pattern)]
+        assert kept, pattern
+        assert [path for path in kept if (to / "artifacts" / path).read_bytes() != (lab.path / path).read_bytes()] == []
+
+
+FROM = {"nanogpt": ("--seed", "8"), "hydra": ("-s", "optim.lr=0.03")}  # what is typed for a last run
+
+
+def goes_on_as_a_recipe(lab: Lab, typed: tuple[str, str]) -> None:
+    """`gitexp new NAME --from latest` runs to the same numbers, and to others where it is told another setting."""
+    assert lab.gitexp("new", "same", "--from", "latest").exit_code == 0
+    lab.commit("a recipe")
+    for options in ((), typed):
+        result = lab.gitexp("run", "same", *options)
+        assert result.exit_code == 0, result.stderr
+    other, same, before, *_ = lab.runs()
+    assert numbers(lab, same) == numbers(lab, before)
+    assert numbers(lab, other) != numbers(lab, before)
+    assert "takes the seed" not in result.stderr
+
+
+def numbers(lab: Lab, run: str) -> list[dict[str, str]]:
+    """history.csv without its clock."""
+    rows = list(csv.DictReader(lab.show(f"{run}:history.csv").splitlines()))
+    return [{name: value for name, value in row.items() if name != "time_s"} for row in rows]
 
 
 def logged(lab: Lab, run: str, program: Program) -> dict[str, tuple[int, int | None]]:
     """Of the metrics in the table, how many values each has in history.csv, and the step of the last."""
-    rows = list(csv.DictReader(lab.show(f"{run}:history.csv").splitlines()))
+    rows = numbers(lab, run)
     steps = {name: [row["step"] for row in rows if row.get(name)] for name in program.metrics}
     return {name: (len(found), int(found[-1]) if found[-1] else None) for name, found in steps.items() if found}
 
 
-def exclude(program: Program) -> list[str]:
-    """The options by which git leaves out what the table says that a run leaves."""
-    return [f"--exclude=/{pattern}" for pattern in program.left]
+def exclude(row: Row) -> list[str]:
+    """The options by which git leaves out what the page's line keeps."""
+    return [f"--exclude=/{pattern}" for pattern in re.findall(r"--save (\S+)", row.line)]
 
 
 @pytest.fixture
