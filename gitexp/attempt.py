@@ -98,6 +98,7 @@ class Submission(NamedTuple):
     metric_files: Mapping[str, Written] = {}  # those that were there already
     metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
     seen: Mapping[str, Written] | None = None  # files of known kinds that were there already; None: nobody looks
+    parameters: Mapping[str, str] = {}  # the program's parameter files as they were: name → text
     outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
     metrics_named: tuple[str, ...] = ()  # by the recipe itself

@@ -62,9 +62,10 @@ def rest_of(count: int, *, indent: str = "  ") -> str:
 
 
 def seen_in_words(seen: Sequence[Seen], *, most: int) -> Iterator[str]:
-    """Where metrics were seen that nobody had named."""
+    """Where metrics and settings were seen that nobody had named."""
     for one in seen[:most]:
-        rows = f"{counted(one.metrics, 'metric')} in {counted(one.rows, 'row')}"
-        yield f"{rows} of {safe(one.kind)}{f' ({safe(one.path)})' if one.path else ''}"
+        what = [f"{counted(one.metrics, 'metric')} in {counted(one.rows, 'row')}"] if one.metrics else []
+        what += [counted(one.settings, "setting")] if one.settings else []
+        yield f"{' and '.join(what)} of {safe(one.kind)}{f' ({safe(one.path)})' if one.path else ''}"
     if len(seen) > most:
         yield f"and {len(seen) - most} more files"

@@ -39,7 +39,12 @@ def parameter_changes(reader: ObjectReader, a: Run, b: Run, files: Iterable[File
     for path, old, new in zip([*(file.path for file in chosen), NOTED], found, found, strict=True):
         if old and new and old != new:
             left -= len(old[1] or b"") + len(new[1] or b"")
-            changes.append(ParameterChange(path, _keys(path, old[1], new[1]) if left >= 0 else None))
+            keys = _keys(path, old[1], new[1]) if left >= 0 else None
+            if path == NOTED and keys is not None:  # which has those files, too
+                keys = tuple(key for key in keys if not any(key.key.startswith(f"{file.path}.") for file in chosen))
+                if not keys:
+                    continue
+            changes.append(ParameterChange(path, keys))
     return tuple(changes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from gitexp.clone import FILE
 from gitexp.errors import Refused
 from gitexp.record.identity import RunId
 from gitexp.record.written import Written
+from gitexp.regularfile import read_regular
 from gitexp.spec.catalogue import places_of
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.snapshot import Snapshot, snapshot
@@ -21,6 +23,9 @@ from gitexp.stages.submit import Streams, Submitted, keep_secrets, make_folder, 
 
 if TYPE_CHECKING:
     from gitexp.stages.outputs import Untouchable
+
+PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")
+MOST_PARAMETERS = 1 << 17  # bytes; more than text/parameters.py takes, so that a part never passes for the whole
 
 
 def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple[Submitted, Snapshot]:
@@ -49,6 +54,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 env=env,
                 outputs=outputs,
                 seen=seen,
+                parameters=_parameters(checked),
                 notes=notes,
             )
         except BaseException:
@@ -152,3 +158,13 @@ def _seen(checked: Checked) -> Mapping[str, Written] | None:
     names = files_in(cwd, entries, wanted=may_be_a_kind, without=data)
     names += [path[len(inside) :] for path in tracked_candidates(surveyed.listing) if path.startswith(inside)]
     return note_candidates(dict.fromkeys(names), cwd=cwd)
+
+
+def _parameters(checked: Checked) -> Mapping[str, str]:
+    """The parameter files of programs that know nothing of recipes, as they are before the program starts."""
+    recipe, found = checked.recipe, {}
+    if recipe.capture.get("settings", not recipe.made_of_components):
+        for name in PARAMETERS:
+            with suppress(OSError, UnicodeDecodeError):
+                found[name] = read_regular(checked.cwd / name, most=MOST_PARAMETERS).decode()
+    return found

@@ -69,6 +69,7 @@ def settle(
         attempt=submission.attempt,
         completed=ended.status == "completed",
         captured=seen,
+        parameters=submission.parameters,
     )
     outputs = recipe.get("run", {}).get("outputs", ())
     if outputs:

@@ -70,13 +70,14 @@ class Saved(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Metrics that a program wrote for nobody in particular, and where they were seen."""
+    """Metrics, or settings, that a program wrote for nobody in particular, and where they were seen."""
 
-    kind: str  # "TensorBoard", "METRIC lines"
-    rows: int
-    metrics: int  # different names that came from there alone
+    kind: str  # "TensorBoard", "announced lines"
+    rows: int = 0
+    metrics: int = 0  # different names that came from there alone
     path: str | None = None  # relative to where the program ran; None: it was printed
     from_byte: int | None = None  # None: whole
+    settings: int | None = None  # how many of settings.toml came from there; None: none were looked for, or found
 
 
 class SplitRows(NamedTuple):

@@ -55,12 +55,14 @@ def collect(
     attempt: int = 1,
     completed: bool = True,
     captured: Captured | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> Collected:
     """Read the metrics of the run in `folder`, whose program ran in `cwd`.
 
     `before`: the metric files that were there when it started, as submit noted them. `rewritten`: those that the worker
     saw shorter. From the second attempt on, the rows of those before come first. `captured`: what the program wrote by
-    itself, behind all else; a metric that something before it has is not taken again.
+    itself, behind all else; a metric that something before it has is not taken again. `parameters`: texts of files such
+    as params.yaml.
     Rows with a time come first, in its order; then those of the recipe's metric files, in the order of the recipe.
     """
     with Room(Path(folder, runfolder.RECORD)) as room:
@@ -74,6 +76,7 @@ def collect(
             told = Telling(rules, completed, rewritten, others)
             history = _history(folder, cwd, before or {}, attempt, told, captured, room, sort=True)
         told.problems[:0], told.notes[:0] = captured.problems, captured.notes
+        _take_parameters(parameters or {}, told)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
         return _finished(history, rules, told, room, limit=history_limit)
@@ -122,8 +125,7 @@ def _add_captured(
         except OSError as error:  # removed meanwhile
             told.problems.append(f"{found.name}: cannot be read: {error.strerror}")
             continue
-        if captured.settings:
-            _take_settings(found, told)
+        settings = _take_settings(found, told) if captured.settings else None
         if (info.st_dev, info.st_ino) in told.taken and not found.kind.several:
             continue  # the recipe names it
         told.taken.add((info.st_dev, info.st_ino))
@@ -138,18 +140,30 @@ def _add_captured(
                 rows += len(part.steps)
             names.update(columns)
         told.heard(reader, found.name)
-        if names:
-            told.seen.append(Seen(found.kind.name, rows, len(names), found.name, found.start or None))
+        if names or settings:
+            told.seen.append(Seen(found.kind.name, rows, len(names), found.name, found.start or None, settings))
 
 
-def _take_settings(found: Found, told: Telling) -> None:
+def _take_parameters(files: Mapping[str, str], told: Telling) -> None:
+    """The program's own parameter files, as they were before it ran."""
+    for name, text in files.items():
+        from gitexp.text.parameters import parameters
+
+        values = {key: value for key, value in (parameters(name, text.encode()) or {}).items() if value is not None}
+        if values:
+            told.settings[name] = values
+            told.seen.append(Seen("parameters", path=name, settings=len(values)))
+
+
+def _take_settings(found: Found, told: Telling) -> int | None:
     """What the program noted of its own settings there, under the name of whose file it is."""
     reader = Reader(found.name)
     values = found.source.settings(reader)
     told.notes += [*reader.problems(), *reader.notes]
-    if values:
-        name = found.kind.name if found.kind.name not in told.settings else found.name
-        told.settings[name] = {key: value for key, value in values.items() if value is not None}
+    known = {key: value for key, value in (values or {}).items() if value is not None}
+    if known:
+        told.settings[found.kind.name if found.kind.name not in told.settings else found.name] = known
+    return len(known) or None
 
 
 def _sparse(block: Block) -> Iterator[Block]:
@@ -237,7 +251,7 @@ def _finished(
     told.problems += _not_logged(history, rules, told)
     if not history.rows:
         nothing = Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))
-        return nothing._replace(settings=told.settings)
+        return nothing._replace(seen=tuple(told.seen), settings=told.settings)
     from xxhash import xxh3_128
 
     state, spool = xxh3_128(), Spool(room)

@@ -72,6 +72,7 @@ def submit(
     env: Mapping[str, str],
     outputs: Mapping[str, Written],
     seen: Mapping[str, Written] | None,
+    parameters: Mapping[str, str],
     notes: tuple[str, ...],
 ) -> Submitted:
     """Write recipe, data, job and, last, submit.json, which is kept in memory too.
@@ -93,6 +94,7 @@ def submit(
         metric_files=noted,
         outputs=outputs,
         seen=seen,
+        parameters=parameters,
         notes=notes,
         metric_patterns=tuple(str(cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)),
     )

@@ -298,6 +298,9 @@ def test_settings_that_a_program_noted_are_recorded(lab: Lab) -> None:
     runs(lab, "--", "sh", "train.sh")
     settings = tomllib.loads(lab.show("experiments:settings.toml"))
     assert settings["Hydra"] == {"optim.lr": 0.1, "name": "x", "api_key": "[redacted:named]"}
+    path = "outputs/day/time/.hydra/config.yaml"
+    assert run_toml(lab)["seen"] == [{"kind": "Hydra", "rows": 0, "metrics": 0, "path": path, "settings": 3}]
+    assert f"seen      3 settings of Hydra ({path})" in lab.gitexp("show").stdout
 
 
 def test_settings_that_toml_cannot_hold_are_text_and_cost_no_run(lab: Lab) -> None:
@@ -365,3 +368,21 @@ def test_jobs_of_a_hydra_sweep_are_several_trainings(lab: Lab) -> None:
     runs(lab, "--", "sh", "train.sh", code=1)
     assert "2 trainings in one program (outputs/day/0/, outputs/day/1/)" in run_toml(lab)["defects"][0]
     assert metrics(lab) == {}
+
+
+def test_parameter_files_are_settings_as_they_were_before_the_run(lab: Lab) -> None:
+    lab.write("params.yaml", "train:\n  n_est: 50\n")
+    lab.write("train.sh", "echo 'train: {n_est: 7}' >params.yaml\n")
+    lab.commit("a program")
+    said = lab.gitexp("run", "--", "sh", "train.sh").stderr
+    assert "seen: 1 setting of parameters (params.yaml)" in said
+    assert tomllib.loads(lab.show("experiments:settings.toml")) == {"params.yaml": {"train.n_est": 50}}
+
+
+def test_a_parameter_that_differs_is_named_once(lab: Lab) -> None:
+    lab.write("train.sh", "true\n")
+    for number in (50, 100):
+        lab.write("params.yaml", f"n_est: {number}\n")
+        lab.commit("a setting")
+        runs(lab, "--", "sh", "train.sh")
+    assert lab.gitexp("diff", "latest~1", "latest").stdout.count("n_est") == 1
