@@ -28,11 +28,11 @@ class Whose(NamedTuple):
 
     def is_anothers(self, name: str) -> bool:
         """Whether a run beside ours names the folder around a file, and ours does not."""
-        return not _is_named(name, self.argv) and any(_is_named(name, argv) for argv in self.others.values())
+        return any(_is_named(name, argv) for argv in self.others.values()) and not _is_named(name, self.argv)
 
     def other(self, name: str) -> str | None:
         """A run that may have written a file too: one beside ours, unless our command alone names the folder around."""
-        ours = _is_named(name, self.argv)
+        ours = bool(self.others) and _is_named(name, self.argv)
         return next((run for run, argv in self.others.items() if not ours or _is_named(name, argv)), None)
 
 

@@ -92,12 +92,9 @@ def tell(done: Done) -> None:
         click.echo("note: " + safe(note), err=True)
     for defect in run.defects:
         click.echo(coloured("warning: ", "yellow") + safe(defect), err=True)
-    changed = [
-        path for path in done.edited if not any(path == one or path.startswith(_folder(one)) for one in done.left)
-    ]
-    if changed:
-        names = ", ".join(safe(visible(path)) for path in changed[:3]) + (", …" if len(changed) > 3 else "")
-        paths = counted(len(changed), "path")
+    if done.changed:
+        names = ", ".join(safe(visible(path)) for path in done.changed[:3]) + (", …" if len(done.changed) > 3 else "")
+        paths = counted(len(done.changed), "path")
         click.echo(
             coloured("warning: ", "yellow") + f"{paths} in the working tree changed while it ran: {names}", err=True
         )
@@ -109,10 +106,6 @@ def tell(done: Done) -> None:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:
         click.echo(coloured("warning: ", "yellow") + safe(problem), err=True)
-
-
-def _folder(left: str) -> str:
-    return left if left.endswith("/") else f"{left}/"
 
 
 def _tell_left(done: Done) -> None:

@@ -26,8 +26,10 @@ def snapshot_tree(surveyed: Surveyed, *, index: Path, objects: Path) -> tuple[st
     (objects / "info").mkdir(parents=True)
     (objects / "info" / "alternates").write_bytes(path_line(object_folder(repo)))
     env = index_without_flags(repo, index, surveyed.flagged) | {"GIT_OBJECT_DIRECTORY": str(objects)}
-    without = [f":(top,exclude,literal){path}" for path in surveyed.own_output]
-    output(repo, "-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", "--", ":/", *without, env=env)
+    wanted = [":/", *(f":(top,exclude,literal){path}" for path in surveyed.own_output)]
+    listed = ("--pathspec-from-file=-", "--pathspec-file-nul")  # they may be thousands
+    adding = ("-c", "advice.addEmbeddedRepo=false", "add", "-A", "--sparse", *listed)
+    output(repo, *adding, env=env, feed=os.fsencode("\0".join(wanted)))
     tree = output(repo, "write-tree", env=env).decode().strip()
     # What the repository has already is not written again, though perhaps no commit holds it: all that HEAD lacks
     # is packed, so that the folder is complete.

@@ -34,7 +34,7 @@ def list_untracked(folder: Path, env: Mapping[str, str] | None = None) -> subpro
 
 
 def entries_of(listing: bytes) -> list[str]:
-    """Files, and folders in which git tracks nothing (`runs/`)."""
+    """Files, and folders in which git tracks nothing (`runs/`, or `./` where that is the folder itself)."""
     return [os.fsdecode(item) for item in listing.split(b"\0") if item]
 
 
@@ -43,9 +43,8 @@ def entries_within(entries: Iterable[str], root: Path, cwd: Path) -> list[str]:
     if cwd == root:
         return list(entries)
     inside = f"{cwd.relative_to(root).as_posix()}/"
-    if any(inside.startswith(entry) for entry in entries):  # the folder itself lies in one
-        with os.scandir(cwd) as here:
-            return [f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in here]
+    if any(inside.startswith(entry) for entry in entries if entry.endswith("/")):  # the folder itself lies in one
+        return ["./"]
     return [entry[len(inside) :] for entry in entries if entry.startswith(inside)]
 
 
@@ -67,7 +66,7 @@ def files_in(
         if path in without or not _NEVER.isdisjoint(path.split("/")):
             continue
         if entry.endswith("/"):
-            found += _below(str(folder), path, wanted, without, most)
+            found += _below(str(folder), "" if path == "." else entry, wanted, without, most)
         elif wanted(path.rpartition("/")[2]):
             found.append(path)
     return sorted(found)
@@ -86,12 +85,12 @@ def _below(root: str, top: str, wanted: Callable[[str], bool], without: Collecti
         if any(entry.name in _MARKS for entry in here):
             continue
         for entry in here:
-            name = entry.name
+            name, path = entry.name, folder + entry.name
             if entry.is_dir(follow_symlinks=False):
-                if name not in _NEVER and f"{folder}/{name}" not in without:
-                    folders.append(f"{folder}/{name}")
-            elif wanted(name) and f"{folder}/{name}" not in without and entry.is_file(follow_symlinks=False):
-                yield f"{folder}/{name}"
+                if name not in _NEVER and path not in without:
+                    folders.append(f"{path}/")
+            elif wanted(name) and path not in without and entry.is_file(follow_symlinks=False):
+                yield path
 
 
 def collapsed(paths: Iterable[str], listing: bytes) -> list[str]:
@@ -99,9 +98,12 @@ def collapsed(paths: Iterable[str], listing: bytes) -> list[str]:
 
     `listing`: of `git ls-files -v -z`.
     """
+    around: dict[str, str] = {}  # by folder, with its slash; "" where git tracks something in it
     found: dict[str, None] = {}
     for path in paths:
-        parts = path.split("/")
-        folders = ("/".join(parts[:end]) + "/" for end in range(1, len(parts)))
-        found[next((one for one in folders if b" " + os.fsencode(one) not in listing), path)] = None
+        folder = path[: path.rfind("/") + 1]
+        if folder not in around:
+            ends = (at for at, letter in enumerate(folder, 1) if letter == "/")
+            around[folder] = next((folder[:end] for end in ends if b" " + os.fsencode(folder[:end]) not in listing), "")
+        found[around[folder] or path] = None
     return list(found)

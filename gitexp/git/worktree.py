@@ -69,7 +69,7 @@ class Surveyed(NamedTuple):
     listing: bytes = b""  # `git ls-files -v -z`
     untracked: tuple[str, ...] = ()  # files that git does not know, if a program is to run
     ignored: frozenset[str] | None = None  # files, and whole folders (`runs/`), that it ignores; None: nobody asked
-    own_output: tuple[str, ...] = ()  # files that our own output goes or went to (`> train.log`): changes of nobody's
+    own_output: frozenset[str] = frozenset()  # files that our own output goes or went to: changes of nobody's
 
     @property
     def tracked(self) -> list[str]:
@@ -152,12 +152,12 @@ class Survey:
         flagged = _parse_flags(listing, repo.root)
         if flagged:
             changes += _hidden_changes(repo, flagged, known={change.path for change in changes})
-        own: tuple[str, ...] = ()
+        own = frozenset[str]()
         if changes:
             from gitexp.git.redirected import own_output
 
             untracked = [change.path for change in changes if change.code == "??"]
-            own = own_output(repo, [change.path for change in changes], untracked=untracked)
+            own = frozenset(own_output(repo, [change.path for change in changes], untracked=untracked))
         return Surveyed(
             repo=repo,
             head=Head(commit=commit, tree=tree, subject=subject, branch=branch),

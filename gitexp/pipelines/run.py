@@ -50,7 +50,8 @@ class Done(NamedTuple):
     recipe: Recipe
     previous: Mapping[str, float | int] | None  # metrics of the run before it of the same recipe
     edited: tuple[str, ...]  # paths that changed in the working tree meanwhile
-    left: tuple[str, ...]  # of those, what git neither has nor ignores, a folder of such for all that is in it
+    changed: tuple[str, ...]  # of those, what was there before, or is allowed to lie there
+    left: tuple[str, ...]  # the others: what git neither has nor ignores, a folder of such for all that is in it
     others: Settled  # left-over runs that were recorded on the way
     earlier: int  # runs of the same recipe before it, of the last ten
     other_held_out: tuple[str, ...] = ()  # splits whose rows the run before had others of: then it has no `previous`
@@ -172,11 +173,9 @@ def run(
 
             own = is_output(checked.recipe.outputs, root=repo.root, cwd=checked.cwd)
             edited = tuple(path for path in edited if not own(path))
-        left = (
-            collapsed((path for path in looking.new if path in edited), surveyed.listing)
-            if refuses and looking.new
-            else ()
-        )
+        new = frozenset(looking.new) if refuses else frozenset[str]()
+        changed = tuple(path for path in edited if path not in new)
+        left = tuple(collapsed((path for path in edited if path in new), surveyed.listing))
         after = {"data": data, "edited": list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
@@ -189,7 +188,7 @@ def run(
     maintain(repo)
     before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
-    return Done(repo, recorded, checked.recipe, before, edited, tuple(left), others, previous.count, told)
+    return Done(repo, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:

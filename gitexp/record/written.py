@@ -73,7 +73,7 @@ def is_as_before(info: os.stat_result, noted: Written) -> bool:
 
 def begins_as(fd: int, info: os.stat_result, noted: Written) -> bool:
     """Whether an open file begins with all that was in another. Raises OSError."""
-    return noted.size <= info.st_size and prefix_digest(fd, noted.size) == noted.digest
+    return bool(noted.digest) and noted.size <= info.st_size and prefix_digest(fd, noted.size) == noted.digest
 
 
 def made_since(fd: int, info: os.stat_result, noted: Written) -> bool:

@@ -39,10 +39,10 @@ def leave_out(surveyed: Surveyed, outputs: Sequence[str], *, cwd: Path) -> Surve
         return surveyed
     any_kind = is_output(outputs, root=surveyed.repo.root, cwd=cwd)
     outright = is_output([entry for entry in outputs if not is_pattern(entry)], root=surveyed.repo.root, cwd=cwd)
-    own = [c.path for c in surveyed.changes if (any_kind if c.code == "??" else outright)(c.path)]
+    own = {c.path for c in surveyed.changes if (any_kind if c.code == "??" else outright)(c.path)}
     return surveyed._replace(
         changes=tuple(change for change in surveyed.changes if change.path not in own),
-        own_output=(*surveyed.own_output, *own),
+        own_output=surveyed.own_output | own,
     )
 
 

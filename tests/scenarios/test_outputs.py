@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import time
 import tomllib
@@ -332,3 +333,36 @@ def test_outputs_of_a_run_that_is_not_recorded_are_not_cleared(lab: Lab) -> None
     assert f"may be of run {folder.name}, which is not recorded yet" in result.stderr
     assert lab.gitexp("status").exit_code == 0
     assert kept(lab) == ["out/metrics.csv"]
+
+
+def test_a_pattern_finds_outputs_in_a_folder_that_git_ignores_as_a_whole(lab: Lab) -> None:
+    lab.write(".gitignore", "scratch/\n")
+    lab.commit("ignored")
+    lab.write("scratch/train.sh", "mkdir -p out; echo w >out/w.pt\n")
+    result = lab.gitexp("run", "--save", "out/*.pt", "--", "sh", "train.sh", cwd=lab.path / "scratch")
+    assert result.exit_code == 0, result.stderr
+    assert kept(lab) == ["out/w.pt"]
+    assert run_toml(lab).get("defects") is None
+
+
+def test_a_run_that_leaves_twenty_thousand_files_ends_soon(lab: Lab) -> None:
+    trains(lab, "mkdir -p many; cd many; seq 20000 | xargs touch; cd ..; seq 20000 21000 | xargs touch\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    first = runs(lab, "--", "sh", "train.sh")
+    second = runs(lab, "--save", "many/", "--save", "2*", "--", "true")
+    assert "and 997 more in the working tree" in first.stderr
+    assert "left" not in second.stderr
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10  # in seconds; it took half a minute
+
+
+@pytest.mark.long
+def test_a_snapshot_leaves_out_thousands_of_outputs(lab: Lab) -> None:
+    lab.write("gitexp.toml", '[policy]\ndirty = "allow"\n')
+    trains(lab, "true\n")
+    folder = "a_folder_of_a_name_that_is_as_long_as_those_of_programs_are/checkpoints_of_the_model"
+    for number in range(12_000):
+        lab.write(f"{folder}/checkpoint_of_step_{number}_{'x' * 40}.pt", "")
+    lab.write("helper.sh", "true\n")
+    runs(lab, "--save", "a_folder_of_a_name_that_is_as_long_as_those_of_programs_are/", "--", "sh", "train.sh")
+    assert "helper.sh" in lab.git("ls-tree", "--name-only", "experiments:code")
+    assert "a_folder" not in lab.git("ls-tree", "--name-only", "experiments:code")
