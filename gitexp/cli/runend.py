@@ -136,9 +136,11 @@ def _tell_left(done: Done) -> None:
 
 def _entries(done: Done) -> list[str]:
     """What it left, as outputs are named where it ran; nothing where that cannot name all of what a line shows."""
+    from gitexp.spec.outputs import entry_of
+
     cwd = done.recorded.record.cwd
     inside, shown = "" if cwd == "." else f"{cwd}/", done.left[:SHOWN_LEFT]
-    return [visible(path.removeprefix(inside)) for path in shown] if all(p.startswith(inside) for p in shown) else []
+    return [entry_of(path.removeprefix(inside)) for path in shown] if all(p.startswith(inside) for p in shown) else []
 
 
 def _line(done: Done, *options: str) -> str:

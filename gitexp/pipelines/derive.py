@@ -6,6 +6,7 @@ The recipe runs to the same argv, or nothing is written. Never overwrites.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -38,6 +39,16 @@ def derive(name: str, run: Run, recipe_text: str, *, clone: Clone) -> Derived:
         raise GitexpError(
             f"Run {record.id} ran in {escaped(record.cwd)}, and the program of a recipe runs at the repository's root",
             fix="run its command from the root once, then derive the recipe from that run",
+        )
+    if "[redacted:" in recipe_text:
+        raise GitexpError(
+            f"Run {record.id} was given a secret, which its record does not have, and a recipe must not",
+            fix="have the program read it from a variable; run it so once, then derive the recipe from that run",
+        )
+    unsure = next((word for word in record.argv if re.search(r"\\x[89a-f][0-9a-f]", word)), None)
+    if unsure is not None:
+        raise GitexpError(
+            f"No recipe can hold bytes that are not UTF-8, as {escaped(unsure)} of run {record.id} may have been"
         )
     for taken in (root / FOLDER / f"{name}.toml", root / FOLDER / name):
         if os.path.lexists(taken):

@@ -16,8 +16,7 @@ from gitexp.git.standing import ANOTHER, Look, branch_ref
 from gitexp.git.untracked import collapsed
 from gitexp.git.worktree import Survey
 from gitexp.history.cache import left_behind
-from gitexp.record.identity import visible
-from gitexp.spec.outputs import covers
+from gitexp.spec.outputs import covers, entry_of
 from gitexp.spec.template import CONFIG_TEMPLATE
 from gitexp.text.schema import inline
 from gitexp.text.tomledit import set_texts
@@ -60,19 +59,23 @@ def init(cwd: Path) -> Initialised:
     return Initialised(repo, config.branch, tip, origin, wrote_config, hooks, warnings)
 
 
-def keep_outputs(repo: Repo, *, since: float) -> tuple[str, ...]:
+def keep_outputs(repo: Repo, *, since: float, cwd: str) -> tuple[str, ...]:
     """Name in gitexp.toml, as outputs of all runs, what git neither has nor ignores and was written `since` (s, UTC).
 
+    `cwd`: where the program ran that did it, relative to the root. Entries are relative to where a program runs.
     Returns all that it names then; empty, and nothing is written, where nothing lies there. Raises GitexpError.
     """
     new = [os.fsdecode(p) for p in output(repo, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0") if p]
     known = covers(read_config(repo).outputs)
-    new = [path for path in new if path != FILE and not known(path)]
+    inside = "" if cwd == "." else f"{cwd}/"
+    new = [path for path in new if path != FILE and not known(path.removeprefix(inside))]
     written = [path for path in new if _changed(repo.root / path) >= since]
     if not written:
         return ()
     entries = collapsed(written, output(repo, "ls-files", "-v", "-z"))
-    outputs = tuple(dict.fromkeys([*read_config(repo).outputs, *map(visible, entries)]))
+    outputs = tuple(
+        dict.fromkeys([*read_config(repo).outputs, *(entry_of(path.removeprefix(inside)) for path in entries)])
+    )
     path = repo.root / FILE
     text = path.read_text(encoding="utf-8") if path.exists() else CONFIG_TEMPLATE
     edited = set_texts(text, ("run", "outputs"), outputs)

@@ -34,6 +34,11 @@ def outputs(value: Any) -> str | None:
     return texts(value) or next(filter(None, map(output_problem, value)), None)
 
 
+def entry_of(path: str) -> str:
+    """An entry that covers this path, whatever is in its name. `?` stands for what can be neither shown nor typed."""
+    return "".join(f"[{c}]" if c in WILD else c if c.isprintable() else "?" for c in path)
+
+
 def is_pattern(entry: str) -> bool:
     """Whether it names no one file or folder."""
     return any(character in entry for character in WILD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from typing import Any
 
@@ -89,6 +90,18 @@ def test_a_run_of_a_recipe_with_overrides_becomes_a_recipe(program: Lab) -> None
     program.write("recipes/base.toml", 'lr = 1.0\n[run]\ncommand = ["python", "train.py", "lr={lr}"]\n')
     program.commit("base")
     assert derived(program, "base", "-s", "lr=0.5")["lr"] == 0.5
+
+
+def test_of_a_run_with_a_secret_or_with_other_bytes_than_text_no_recipe_is_written(program: Lab) -> None:
+    assert program.gitexp("run", "--", "python", "train.py", "--api-key", "sk-abcdef1234567890").exit_code == 0
+    refused = program.gitexp("new", "mine", "--from", "latest")
+    assert refused.exit_code == 1
+    assert "was given a secret, which its record does not have" in refused.stderr
+    assert program.gitexp("run", "--", "python", "train.py", os.fsdecode(b"a\xff")).exit_code == 0
+    refused = program.gitexp("new", "mine", "--from", "latest")
+    assert refused.exit_code == 1
+    assert "No recipe can hold bytes that are not UTF-8" in refused.stderr
+    assert not (program.path / "recipes").exists()
 
 
 def test_what_stands_in_the_way_is_said_and_nothing_is_written(program: Lab) -> None:

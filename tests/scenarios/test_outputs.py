@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shlex
 import shutil
 import time
 import tomllib
@@ -118,6 +120,40 @@ def test_the_lab_says_what_outputs_are_for_all(lab: Lab) -> None:
     lab.commit("outputs")
     runs(lab, "--", "sh", "train.sh")
     runs(lab, "tiny")
+    assert kept(lab) == ["out/w"]
+
+
+ODD = ("out[1].txt", "a*b", "-dash", "br{ace}", "q'u", "nl\nx", os.fsdecode(b"\xff"), "o ut/x")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_lines_to_paste_and_init_keep_files_of_any_name(lab: Lab, name: str) -> None:
+    lab.write("train.py", f"import os\nos.makedirs('o ut', exist_ok=True)\nopen({name!r}, 'w').write('w')\n")
+    lab.commit("a program")
+    told = runs(lab, "--", "python", "train.py").stderr
+    line = next(one for one in told.splitlines() if "keep it:" in one).partition("gitexp ")[2]
+    pasted = lab.gitexp(*shlex.split(line))
+    assert pasted.exit_code in (0, 3), pasted.stderr  # it is there still
+    (lab.path / name).unlink()
+    assert lab.gitexp(*shlex.split(line)).exit_code == 0
+    assert run_toml(lab)["artifacts"]["files"] == 1  # type: ignore[index]
+    (lab.path / name).unlink()
+    runs(lab, "--", "python", "train.py")
+    assert lab.gitexp("init", "--outputs").exit_code == 0
+    lab.git("add", "gitexp.toml")
+    lab.git("commit", "-qm", "outputs")
+    runs(lab, "--", "python", "train.py")
+    assert run_toml(lab)["artifacts"]["files"] == 1  # type: ignore[index]
+
+
+def test_init_names_what_a_run_in_a_subfolder_left_as_seen_from_there(lab: Lab) -> None:
+    lab.write("sub/train.sh", "mkdir -p out; echo $$ >out/w\n")
+    lab.commit("a program")
+    assert lab.gitexp("run", "--", "sh", "train.sh", cwd=lab.path / "sub").exit_code == 0
+    assert lab.gitexp("init", "--outputs").exit_code == 0
+    assert 'outputs = ["out/"]' in (lab.path / "gitexp.toml").read_text()
+    lab.commit("outputs")
+    assert lab.gitexp("run", "--", "sh", "train.sh", cwd=lab.path / "sub").exit_code == 0
     assert kept(lab) == ["out/w"]
 
 

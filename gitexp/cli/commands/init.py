@@ -43,7 +43,8 @@ def _keep_outputs() -> int:
 
     with opened_here() as here:
         run = read_run(here.reader, here.history.select("latest").commit).record
-        named = keep_outputs(here.repo, since=run.started.timestamp() if run else 0.0)
+        since, cwd = (run.started.timestamp(), run.cwd) if run else (0.0, ".")
+        named = keep_outputs(here.repo, since=since, cwd=cwd)
     if not named:
         click.echo("nothing that the latest run wrote lies in the way; gitexp.toml is as it was")
         return 0
