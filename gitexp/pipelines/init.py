@@ -59,17 +59,18 @@ def init(cwd: Path) -> Initialised:
     return Initialised(repo, config.branch, tip, origin, wrote_config, hooks, warnings)
 
 
-def keep_outputs(repo: Repo, *, since: float, cwd: str) -> tuple[str, ...]:
-    """Name in gitexp.toml, as outputs of all runs, what git neither has nor ignores and was written `since` (s, UTC).
+def keep_outputs(repo: Repo, *, since: float, until: float, cwd: str) -> tuple[str, ...]:
+    """Name in gitexp.toml, as outputs of all runs, what git neither has nor ignores and was written then.
 
-    `cwd`: where the program ran that did it, relative to the root. Entries are relative to where a program runs.
+    `since`, `until`: in seconds of Unix time. `cwd`: where the program ran that did it, relative to the root. Entries
+    are relative to where a program runs.
     Returns all that it names then; empty, and nothing is written, where nothing lies there. Raises GitexpError.
     """
     new = [os.fsdecode(p) for p in output(repo, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0") if p]
     known = covers(read_config(repo).outputs)
     inside = "" if cwd == "." else f"{cwd}/"
     new = [path for path in new if path != FILE and not known(path.removeprefix(inside))]
-    written = [path for path in new if _changed(repo.root / path) >= since]
+    written = [path for path in new if since <= _changed(repo.root / path) <= until]
     if not written:
         return ()
     entries = collapsed(written, output(repo, "ls-files", "-v", "-z"))

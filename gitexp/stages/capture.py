@@ -18,7 +18,7 @@ from gitexp.attempt import Captured, Ended, Found
 from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
 from gitexp.capture.source import SEVERAL
-from gitexp.capture.whose import LATE, Whose, holds
+from gitexp.capture.whose import LATE, LATE_S, Whose, holds
 from gitexp.errors import and_more
 from gitexp.git.repo import finish
 from gitexp.git.untracked import entries_of, files_in, list_untracked
@@ -139,6 +139,8 @@ def _fresh(
             fd, info = open_regular(path_of(name, search.cwd, search.own), flags=os.O_NOFOLLOW)
             try:
                 noted = None if name.startswith(OWN) else old.of(name, fd, info)
+                if noted is None and not name.startswith(OWN) and info.st_ctime < search.started - LATE_S:
+                    continue  # it was there, among more files than are looked at
                 if (noted is not None and is_as_before(info, noted)) or search.whose.is_anothers(name):
                     continue
                 start = _start(name, kind, fd, info, noted, search)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,17 @@ def test_files_of_datasets_are_no_metrics_used_or_not(lab: Lab) -> None:
     assert lab.show("experiments:artifacts.xxh128") == ""
     said = "not kept: output data/patients/metrics.csv: it lies in a dataset that is restricted"
     assert said in result.stderr
+
+
+def test_an_old_file_that_nobody_looked_at_before_is_not_taken_for_new(lab: Lab) -> None:
+    trains(lab, "rm -r data/many\n", "data/\n")
+    lab.write("data/a/b/metrics.csv", "step,loss\n1,0.5\n")
+    (lab.path / "data/many").mkdir()
+    for number in range(20_001):
+        (lab.path / f"data/many/{number}").touch()
+    time.sleep(2.1)
+    runs(lab, "--", "sh", "train.sh")
+    assert metrics(lab) == {}
 
 
 def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None:

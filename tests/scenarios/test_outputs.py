@@ -157,6 +157,15 @@ def test_init_names_what_a_run_in_a_subfolder_left_as_seen_from_there(lab: Lab) 
     assert kept(lab) == ["out/w"]
 
 
+def test_init_names_nothing_that_was_written_after_the_run(lab: Lab) -> None:
+    trains(lab, "mkdir -p out; echo w >out/w\n")
+    runs(lab, "--", "sh", "train.sh")
+    time.sleep(2.1)
+    assert lab.gitexp("new", "mine", "--from", "latest").exit_code == 0
+    assert lab.gitexp("init", "--outputs").exit_code == 0
+    assert 'outputs = ["out/"]' in (lab.path / "gitexp.toml").read_text()
+
+
 def test_output_stands_for_a_folder_of_the_runs_own(lab: Lab) -> None:
     lab.write("train.sh", 'echo w >"$1/w.pt"\n')
     lab.write("recipes/tiny.toml", '[run]\ncommand = ["sh", "train.sh", "{output}"]\n')

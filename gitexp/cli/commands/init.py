@@ -36,6 +36,9 @@ def command(outputs: bool) -> int:
 
 
 def _keep_outputs() -> int:
+    from math import inf
+
+    from gitexp.capture.whose import LATE_S
     from gitexp.cli.opened import opened_here
     from gitexp.history.read import read_run
     from gitexp.pipelines.init import keep_outputs
@@ -43,8 +46,10 @@ def _keep_outputs() -> int:
 
     with opened_here() as here:
         run = read_run(here.reader, here.history.select("latest").commit).record
-        since, cwd = (run.started.timestamp(), run.cwd) if run else (0.0, ".")
-        named = keep_outputs(here.repo, since=since, cwd=cwd)
+        since, until, cwd = 0.0, inf, "."
+        if run is not None:
+            since, until, cwd = run.started.timestamp(), run.finished.timestamp() + LATE_S, run.cwd
+        named = keep_outputs(here.repo, since=since, until=until, cwd=cwd)
     if not named:
         click.echo("nothing that the latest run wrote lies in the way; gitexp.toml is as it was")
         return 0
