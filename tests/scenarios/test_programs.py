@@ -237,6 +237,7 @@ PROGRAMS = {
         kept=(),
         packages=("dvc", "scikit-learn"),
         metrics={"accuracy": (1, None), "log_loss": (1, None)},
+        settings=("train.n_est", 50),
     ),
 }
 
@@ -274,7 +275,8 @@ def test_a_program_as_it_is_is_recorded_as_the_page_says(lab: Lab, name: str) ->
     assert environment["interpreter"]["executable"] == str(BIN / "python")
     assert set(program.packages) <= set(environment["packages"])
     assert logged(lab, run, program) == {metric: program.metrics[metric] for metric in row.metrics}
-    kinds = {seen["kind"] for seen in tomllib.loads(lab.show(f"{run}:run.toml")).get("seen", ())}
+    seen = tomllib.loads(lab.show(f"{run}:run.toml")).get("seen", ())
+    kinds = {one["kind"] for one in seen if one.get("metrics")}
     assert kinds == ({row.kind} if row.metrics else set())
     if program.settings:
         key, value = program.settings
