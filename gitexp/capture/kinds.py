@@ -17,6 +17,7 @@ class Kind(NamedTuple):
     """
 
     name: str  # as people call it
+    switch: str  # as [capture] calls it: one of `CAPTURES` of spec/config.py
     pattern: str
     reader: str  # module and function of this room; "": it has settings alone
     grows: bool = False  # lines or records are only ever added, so that it can be read from a byte on
@@ -26,26 +27,28 @@ class Kind(NamedTuple):
 
 
 _HERE = r"(?:(?P<training>.+?)/)??"
+_VERSION = r"(?P<training>(?:.+/)?version_\d+)"
+_MLRUN = r"(?P<training>(?:.+/)?mlruns/[^/]+/[0-9a-f]{32})"
 _WANDB = r"(?P<training>(?:.+/)?wandb/(?:offline-)?run-[^/]+)"
 
 KINDS: tuple[Kind, ...] = (
-    Kind("Lightning's CSVLogger", r"(?P<training>(?:.+/)?version_\d+)/metrics\.csv", "tables.by_step", grows=True),
-    Kind("timm", _HERE + r"summary\.csv", "tables.of_epochs", grows=True),
-    Kind("metrics.csv", _HERE + r"metrics\.csv", "tables.by_step", grows=True),
-    Kind("CSV by epoch", _HERE + r"[^/]+\.(?:csv|log)", "tables.of_epochs", grows=True),  # Keras' CSVLogger
-    Kind("Trainer", _HERE + r"(?:checkpoint-\d+/)?trainer_state\.json", "documents.trainer", latest=True),
-    Kind("dvclive", _HERE + r"plots/metrics/.+\.tsv", "tables.of_one_metric", grows=True),
-    Kind("MLflow", r"(?P<training>(?:.+/)?mlruns/[^/]+/[0-9a-f]{32})/meta\.yaml", "mlflow.of_folder", several=True),
-    Kind("MLflow", _HERE + r"(?:mlflow|mlruns)\.db", "mlflow.of_database", several=True),
-    Kind("W&B", _WANDB + r"/run-[^/]+\.wandb", "wandb.read", settings="wandb.settings"),
-    Kind("metrics.jsonl", _HERE + r"(?:metrics|results|history|log)\.jsonl", "documents.lines", grows=True),
-    Kind("metrics.json", _HERE + r"metrics\.json", "documents.document"),
-    Kind("results.json", _HERE + r"(?:[^/]+_)?results\.json", "documents.document"),
-    Kind("Hydra", _HERE + r"\.hydra/config\.yaml", "", settings="settings.of_yaml"),
-    Kind("hparams.yaml", _HERE + r"hparams\.yaml", "", settings="settings.of_yaml"),  # Lightning's loggers
-    Kind("timm", _HERE + r"args\.yaml", "", settings="settings.of_yaml"),
-    Kind("dvclive", r"(?P<training>(?:.+/)?dvclive)/params\.yaml", "", settings="settings.of_yaml"),
-    Kind("TensorBoard", _HERE + r"[^/]*tfevents[^/]*", "events.read", grows=True),
+    Kind("Lightning's CSVLogger", "lightning", _VERSION + r"/metrics\.csv", "tables.by_step", grows=True),
+    Kind("timm", "timm", _HERE + r"summary\.csv", "tables.of_epochs", grows=True),
+    Kind("metrics.csv", "csv", _HERE + r"metrics\.csv", "tables.by_step", grows=True),
+    Kind("CSV by epoch", "csv", _HERE + r"[^/]+\.(?:csv|log)", "tables.of_epochs", grows=True),  # Keras' CSVLogger
+    Kind("Trainer", "trainer", _HERE + r"(?:checkpoint-\d+/)?trainer_state\.json", "documents.trainer", latest=True),
+    Kind("dvclive", "dvclive", _HERE + r"plots/metrics/.+\.tsv", "tables.of_one_metric", grows=True),
+    Kind("MLflow", "mlflow", _MLRUN + r"/meta\.yaml", "mlflow.of_folder", several=True),
+    Kind("MLflow", "mlflow", _HERE + r"(?:mlflow|mlruns)\.db", "mlflow.of_database", several=True),
+    Kind("W&B", "wandb", _WANDB + r"/run-[^/]+\.wandb", "wandb.read", settings="wandb.settings"),
+    Kind("metrics.jsonl", "json", _HERE + r"(?:metrics|results|history|log)\.jsonl", "documents.lines", grows=True),
+    Kind("metrics.json", "json", _HERE + r"metrics\.json", "documents.document"),
+    Kind("results.json", "json", _HERE + r"(?:[^/]+_)?results\.json", "documents.document"),
+    Kind("Hydra", "settings", _HERE + r"\.hydra/config\.yaml", "", settings="settings.of_yaml"),
+    Kind("hparams.yaml", "settings", _HERE + r"hparams\.yaml", "", settings="settings.of_yaml"),  # Lightning's loggers
+    Kind("timm", "timm", _HERE + r"args\.yaml", "", settings="settings.of_yaml"),
+    Kind("dvclive", "dvclive", r"(?P<training>(?:.+/)?dvclive)/params\.yaml", "", settings="settings.of_yaml"),
+    Kind("TensorBoard", "tensorboard", _HERE + r"[^/]*tfevents[^/]*", "events.read", grows=True),
 )
 
 # How the names of all but TensorBoard's end: a folder of data holds thousands of other files of such endings.

@@ -66,6 +66,7 @@ def seen_in_words(seen: Sequence[Seen], *, most: int) -> Iterator[str]:
     for one in seen[:most]:
         what = [f"{counted(one.metrics, 'metric')} in {counted(one.rows, 'row')}"] if one.metrics else []
         what += [counted(one.settings, "setting")] if one.settings else []
-        yield f"{' and '.join(what)} of {safe(one.kind)}{f' ({safe(one.path)})' if one.path else ''}"
+        place = f" ({safe(one.path[:VALUE_LIMIT])})" if one.path else ""
+        yield f"{' and '.join(what)} of {safe(one.kind[:VALUE_LIMIT])}{place}"
     if len(seen) > most:
         yield f"and {len(seen) - most} more files"

@@ -278,7 +278,7 @@ def _environment(run: Run, *, on: Screen) -> str:
     launcher = run.environment.get("launcher")
     if isinstance(launcher, dict):
         words.append(f"started by {launcher.get('path', 'another interpreter')}")
-    return heading("environment", on=on) + f"  {safe(' · '.join(words))}\n"
+    return heading("environment", on=on) + f"  {safe(' · '.join(word[:VALUE_LIMIT] for word in words))}\n"
 
 
 def _artifacts(run: Run, place: Place, *, on: Screen) -> str:

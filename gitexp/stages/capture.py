@@ -38,18 +38,6 @@ from gitexp.record.written import (
 )
 from gitexp.regularfile import NotAFile, open_regular
 
-KEYS: Mapping[str, tuple[str, ...]] = {  # what [capture] calls the kinds
-    "lightning": ("Lightning's CSVLogger",),
-    "timm": ("timm",),
-    "csv": ("metrics.csv", "CSV by epoch"),
-    "trainer": ("Trainer",),
-    "dvclive": ("dvclive",),
-    "mlflow": ("MLflow",),
-    "wandb": ("W&B",),
-    "json": ("metrics.jsonl", "metrics.json", "results.json"),
-    "tensorboard": ("TensorBoard",),
-    "settings": ("settings", "Hydra", "hparams.yaml"),
-}
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
 
 
@@ -89,7 +77,7 @@ def captured(
         rewritten=outcome.get("rewritten", ()),
         folders=tuple(pattern.removeprefix("./") for pattern in files if is_folder(pattern)),
         named=frozenset(name for pattern in files for name in matches(pattern, cwd, own) or ()),
-        off=frozenset(name for switch, names in KEYS.items() if not switches.get(switch, True) for name in names),
+        off=frozenset(switch for switch, on in switches.items() if not on),
     )
     gathered = runfolder.gathered(str(ended.folder))  # by a recorder that was killed
     names += [name for name in _own(own) if _plain(name) not in gathered]
@@ -133,7 +121,7 @@ def _fresh(
     old = OldFiles(search.cwd, search.own, search.before)
     for name in names:
         kind = kind_of(_plain(name))
-        if kind is None or kind.name in search.off or ("settings" in search.off and not kind.reader):
+        if kind is None or kind.switch in search.off or ("settings" in search.off and not kind.reader):
             continue
         try:
             fd, info = open_regular(path_of(name, search.cwd, search.own), flags=os.O_NOFOLLOW)

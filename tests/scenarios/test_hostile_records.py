@@ -130,3 +130,23 @@ def test_a_pulled_tree_with_huge_files_of_settings_is_refused(fresh: Lab) -> Non
 def test_a_pulled_file_of_settings_that_is_tried_again_at_every_line_is_refused_at_once(fresh: Lab) -> None:
     fresh.write("gitexp.toml", 'a = """\n' + "b = 1\n" * 200_000)
     assert "Unterminated string" in within_bounds(fresh, "log")
+
+
+def test_where_metrics_were_seen_and_who_started_the_program_are_shown_escaped_and_cut(fresh: Lab) -> None:
+    evil = r"\u001b]0;x\u0007" + "k" * 500_000
+    seen = f'seen = [{{ kind = "{evil}", rows = -1, metrics = 2, path = "{evil}" }}]\n'
+    launcher = f'[launcher]\npath = "{evil}"\nhow = 3\npackages = 3\n'
+    write_run(fresh, A)
+    write_run(
+        fresh,
+        B,
+        files={
+            "run.toml": seen + run_toml(B, finished=WHEN, recipe="tiny", status="completed"),
+            "environment.toml": launcher,
+            "settings.toml": evil,
+        },
+    )
+    for args in (["show", B], ["diff", A, B]):
+        words = within_bounds(fresh, *args)
+        assert len(words) < 10_000
+        assert "\x1b" not in words
