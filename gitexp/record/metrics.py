@@ -61,7 +61,7 @@ class Selection:
 
     def asks_for(self, name: str) -> bool:
         """Whether the recipe names it, or `keys` has it."""
-        return not self._named.isdisjoint(_own_and_above(name)) or self._matches(name, self._rules.keys)
+        return self._matches(name, self._rules.keys) or not self._named.isdisjoint(_own_and_above(name))
 
     def wants(self, name: str) -> bool:
         """Whether it is to be recorded. A slice goes by its metric, too."""

@@ -359,6 +359,12 @@ def test_a_pattern_that_matches_no_metric_is_said(folder, cwd):
     assert found.notes == ("no metric matches lr of [metrics] ignore",)
 
 
+def test_a_pattern_that_matches_a_metric_with_a_goal_has_matched(folder, cwd):
+    (folder / "metrics.jsonl").write_text('{"loss":1.0}\n')
+    found = collected(folder, cwd, keys=("loss",), goal={"loss": "min"})
+    assert (found.summary, found.problems) == ({"loss": 1.0}, ())
+
+
 def test_settings_in_a_document_are_no_metrics_unless_they_are_asked_for(folder, cwd):
     text = '{"acc": 0.5, "config": {"lr": 0.1, "model": {"d": 64}, "name": "x"}, "eval": {"args": {"n": 3}, "f1": 0.7}}'
     written(cwd / "results.json", text)
