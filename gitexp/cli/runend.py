@@ -154,6 +154,16 @@ def _line(done: Done, *options: str) -> str:
 def _tell_unseen(done: Done) -> None:
     """For the first runs of a program that names no metrics: what gitexp did not see of it, and what would."""
     run, recipe = done.recorded.record, done.recipe
+    if (
+        run.seen
+        and done.recorded.metrics
+        and not (recipe.path or recipe.data)
+        and not done.earlier
+        and run.status == "completed"
+    ):
+        click.echo("note: no data is recorded of this run", err=True)
+        click.echo(f"      of what it reads:   {_line(done, '--data NAME=PATH')}", err=True)
+        return
     named = recipe.metrics.files or recipe.metrics.output or (recipe.path and "metrics" in recipe.values)
     if (
         named

@@ -17,7 +17,7 @@ from gitexp import runfolder
 from gitexp.attempt import Captured, Ended, Found
 from gitexp.capture.before import APPENDED, below
 from gitexp.capture.kinds import KINDS, Kind, kind_of, may_be_a_kind, training_of
-from gitexp.capture.source import SEVERAL
+from gitexp.capture.source import SEVERAL, Source
 from gitexp.capture.whose import LATE, LATE_S, Whose, holds
 from gitexp.errors import and_more
 from gitexp.git.repo import finish
@@ -88,7 +88,7 @@ def capture(names: Iterable[str], search: Search) -> Captured:
     """The sources among these files, in the order of their kinds."""
     problems: list[str] = []
     notes: list[str] = []
-    fresh = list(_fresh(names, search, problems, notes))
+    fresh = list(_fresh(names, search, problems))
     taken = _readable(_newest(fresh, search), search)
     several = bool(_several(taken))  # then what was printed is of all of them, also where one is chosen
     if search.folders:
@@ -100,7 +100,11 @@ def capture(names: Iterable[str], search: Search) -> Captured:
         problems += [] if any(one.name in search.named for one in taken) else [_separate(trainings)]
         return Captured((), True, False, tuple(problems), tuple(notes))
     settings = "settings" not in search.off
-    found = (one for one in _prefixed(taken) if one.name not in search.named)
+    found = [one for one in _prefixed(taken) if one.name not in search.named]
+    for one in found:
+        if one.start:
+            before = f"{one.name}: read from byte {one.start} on: the lines before were there already"
+            notes.append(before + _doubt(one.name, one.kind, one.start, search))
     return Captured(tuple(found), several, settings, tuple(problems), tuple(notes))
 
 
@@ -114,9 +118,7 @@ def _plain(name: str) -> str:
     return name.removeprefix(OWN)
 
 
-def _fresh(
-    names: Iterable[str], search: Search, problems: list[str], notes: list[str]
-) -> Iterator[tuple[str, Kind, int]]:
+def _fresh(names: Iterable[str], search: Search, problems: list[str]) -> Iterator[tuple[str, Kind, int]]:
     """Files that this run wrote, and the byte behind what was there already."""
     old = OldFiles(search.cwd, search.own, search.before)
     for name in names:
@@ -143,13 +145,10 @@ def _fresh(
         if name in search.named:  # of which collect says what there is to say
             yield name, kind, 0
             continue
-        if isinstance(start, str):
+        if not isinstance(start, str):
+            yield name, kind, start
+        elif any(_sources(name, kind, 0, search)):  # else it is a log in words, a table of something else
             problems.append(f"{name} ({kind.name}) was not read: {start}")
-            continue
-        if start:
-            doubt = _doubt(name, kind, start, search)
-            notes.append(f"{name}: read from byte {start} on: the lines before were there already{doubt}")
-        yield name, kind, start
 
 
 def _doubt(name: str, kind: Kind, start: int, search: Search) -> str:
@@ -199,18 +198,21 @@ def _newest(fresh: Sequence[tuple[str, Kind, int]], search: Search) -> Iterator[
 
 def _readable(fresh: Iterable[tuple[str, Kind, int]], search: Search) -> list[Found]:
     """The trainings in these files that have logged anything."""
+    return [
+        Found(name, kind, source, "", start)
+        for name, kind, start in fresh
+        for source in _sources(name, kind, start, search)
+    ]
+
+
+def _sources(name: str, kind: Kind, start: int, search: Search) -> Iterator[Source]:
+    """Those of a file that have rows, or of whose rows there is something to say; and all that are settings alone."""
     from gitexp.capture.reading import sources
 
-    taken = []
-    for name, kind, start in fresh:
-        path = path_of(name, search.cwd, search.own)
-        for source in sources(kind, path, start=start, since=search.started):
-            reader = Reader(name)
-            if not kind.reader:  # settings alone
-                taken.append(Found(name, kind, source))
-            elif next(source.blocks(reader), None) is not None or reader.problems() or reader.notes:
-                taken.append(Found(name, kind, source, "", start))
-    return taken
+    for source in sources(kind, path_of(name, search.cwd, search.own), start=start, since=search.started):
+        reader = Reader(name)
+        if not kind.reader or next(source.blocks(reader), None) is not None or reader.problems() or reader.notes:
+            yield source
 
 
 def _training(kind: Kind, name: str) -> str:
@@ -242,11 +244,9 @@ def _outermost(kind: Kind, own: Sequence[Found]) -> list[str]:
 
 def _separate(trainings: Sequence[str]) -> str:
     shown = ", ".join(trainings[:3]) + and_more(len(trainings), 3)
-    one = trainings[-1]
-    choice = f", or choose one: --metrics {one}" if is_folder(one) and one != "./" else ""
     return (
         f"{len(trainings)} {SEVERAL} ({shown}): none of their metrics is recorded, since one run has one summary."
-        f" Start each by itself{choice}"
+        " Start each by itself, or say where the one is that counts: --metrics FOLDER/"
     )
 
 

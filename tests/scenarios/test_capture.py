@@ -132,7 +132,7 @@ def test_the_files_of_one_of_several_trainings_can_be_named(lab: Lab) -> None:
 def test_one_of_several_trainings_can_be_chosen_by_its_folder(lab: Lab) -> None:
     trains(lab, logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25") + "echo METRIC acc=1\n")
     refused = runs(lab, "--", "sh", "train.sh", code=1)
-    assert "Start each by itself, or choose one: --metrics out/version_1/" in refused.stderr
+    assert "Start each by itself, or say where the one is that counts: --metrics FOLDER/" in refused.stderr
     runs(lab, "--metrics", "out/version_1/", "--", "sh", "train.sh")
     assert metrics(lab) == {"loss": 0.25}
 
@@ -398,3 +398,30 @@ def test_a_parameter_that_differs_is_named_once(lab: Lab) -> None:
         lab.commit("a setting")
         runs(lab, "--", "sh", "train.sh")
     assert lab.gitexp("diff", "latest~1", "latest").stdout.count("n_est") == 1
+
+
+def test_of_a_log_in_words_that_grows_nothing_is_said(lab: Lab) -> None:
+    trains(lab, "echo more >>train.log; echo 3,4 >>table.csv\n", "*.log\n*.csv\n")
+    lab.write("train.log", "words\n")
+    lab.write("table.csv", "x,y\n1,2\n")
+    result = runs(lab, "--", "sh", "train.sh")
+    assert "train.log" not in result.stderr
+    assert "table.csv" not in result.stderr
+
+
+def test_two_runs_at_once_may_share_a_log_in_words(lab: Lab) -> None:
+    trains(
+        lab,
+        "echo $1 >>train.log; touch done-$1; while [ ! -e done-1 ] || [ ! -e done-2 ]; do sleep 0.05; done\n",
+        "*\n",
+    )
+    both = [lab.start("run", "--", "sh", "train.sh", number) for number in ("1", "2")]
+    assert [ended(process) for process in both] == [0, 0]
+
+
+def test_a_first_command_whose_metrics_were_seen_says_that_no_data_is_recorded(lab: Lab) -> None:
+    trains(lab, "echo METRIC loss=1\n")
+    said = runs(lab, "--", "sh", "train.sh").stderr
+    assert "note: no data is recorded of this run\n" in said
+    assert "      of what it reads:   gitexp run --data NAME=PATH -- sh train.sh\n" in said
+    assert "no data is recorded" not in runs(lab, "--", "sh", "train.sh").stderr
