@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def settle(
     """
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     cwd = Path(submission.root) / submission.cwd
-    finished = (ended.outcome or {}).get("finished") if ended.after is None else None
+    finished = _finished(ended) if ended.after is None else None
     whose = beside(ended.folder, argv=submission.argv, cwd=submission.cwd, finished=finished)
     seen = Captured()
     if submission.seen is not None:
@@ -94,6 +95,16 @@ def settle(
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
+
+
+def _finished(ended: Ended) -> float | None:
+    """When the program ended, by our clock or by that of whoever keeps the files, the later; None: nobody saw it."""
+    if ended.outcome is None:
+        return None
+    noted = float(ended.outcome["finished"])
+    with suppress(OSError):
+        return max(noted, (ended.folder / runfolder.OUTCOME).stat().st_mtime)
+    return noted
 
 
 class Settled(NamedTuple):

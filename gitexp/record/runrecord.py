@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -176,6 +177,17 @@ def sound_digests(stated: Any) -> dict[str, str]:
     return dict(list(right.items())[:MOST_DIGESTS])
 
 
+def sound_seen(stated: Any) -> tuple[Seen, ...]:
+    """Where metrics were seen, as far as it is said properly: the first 1,000. Raises TypeError."""
+    if not isinstance(stated, list):
+        raise TypeError("seen must be an array")
+    found = []
+    for one in stated[:MOST_SEEN]:
+        with suppress(TypeError):
+            found.append(_take(Seen, one))
+    return tuple(found)
+
+
 def sound_splits(stated: Any) -> dict[str, SplitRows]:
     """Which rows each split had, as far as it is said properly: the first 100. Raises TypeError."""
     if not isinstance(stated, Mapping):
@@ -230,7 +242,7 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "code": partial(_take, Code),
     "history": partial(_take, History),
     "summary": partial(_take, Judged),
-    "seen": lambda stated: tuple(_take(Seen, one) for one in stated[:MOST_SEEN]),
+    "seen": lambda stated: sound_seen(stated),
     "resources": partial(_take, Resources),
     "gitexp": partial(_take, Recorder),
     "digests": sound_digests,

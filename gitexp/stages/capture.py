@@ -10,6 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ from gitexp.regularfile import NotAFile, open_regular
 
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
 
+LARGEST = 64 << 20  # bytes of a table that nobody has named
+
 
 class Search(NamedTuple):
     """Where to look, and what is known of the run."""
@@ -48,6 +51,7 @@ class Search(NamedTuple):
     own: Path  # what the program finds in GITEXP_OUTPUT
     before: Mapping[str, Written]
     started: float  # seconds since 1970
+    began: float  # the same, by the clock of whoever keeps the files, where that is behind
     whose: Whose
     rewritten: Sequence[str] = ()  # files that the worker saw shorter
     folders: tuple[str, ...] = ()  # `out/`: where alone to look, if the recipe names any
@@ -68,11 +72,13 @@ def captured(
     names = files_in(cwd, entries, wanted=may_be_a_kind, without=without)
     names += [name for name in submission.seen if name not in without]  # git tracks some of them
     outcome, own = ended.outcome or {}, ended.folder / runfolder.SAVED
+    started = float((outcome or ended.started).get("started") or submission.submitted)
     search = Search(
         cwd=cwd,
         own=own,
         before=submission.seen,
-        started=float((outcome or ended.started).get("started") or submission.submitted),
+        started=started,
+        began=min(started, _changed(ended.folder / runfolder.STARTED)),
         whose=whose,
         rewritten=outcome.get("rewritten", ()),
         folders=tuple(pattern.removeprefix("./") for pattern in files if is_folder(pattern)),
@@ -82,6 +88,13 @@ def captured(
     gathered = runfolder.gathered(str(ended.folder))  # by a recorder that was killed
     names += [name for name in _own(own) if _plain(name) not in gathered]
     return capture(dict.fromkeys(names), search)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_ctime
+    except OSError:
+        return inf
 
 
 def capture(names: Iterable[str], search: Search) -> Captured:
@@ -129,7 +142,7 @@ def _fresh(names: Iterable[str], search: Search, problems: list[str]) -> Iterato
             fd, info = open_regular(path_of(name, search.cwd, search.own), flags=os.O_NOFOLLOW)
             try:
                 noted = None if name.startswith(OWN) else old.of(name, fd, info)
-                if noted is None and not name.startswith(OWN) and info.st_ctime < search.started - LATE_S:
+                if noted is None and not name.startswith(OWN) and info.st_ctime < search.began - LATE_S:
                     continue  # it was there, among more files than are looked at
                 if (noted is not None and is_as_before(info, noted)) or search.whose.is_anothers(name):
                     continue
@@ -162,6 +175,8 @@ def _doubt(name: str, kind: Kind, start: int, search: Search) -> str:
 
 def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written | None, search: Search) -> int | str:
     """The byte from which a file is this run's; a text says why nobody can tell."""
+    if kind.reader.startswith("tables") and info.st_size > LARGEST:
+        return f"it has more than {LARGEST >> 20} MiB, as a table of data has; --metrics FILE reads it all the same"
     if not name.startswith(OWN):
         if search.whose.is_late(info):
             return LATE

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitexp.record.identity import Code, RunId, new_run_id
-from gitexp.record.runrecord import History, NewerFormat, RunRecord, dump_run, load_run
+from gitexp.record.runrecord import History, NewerFormat, RunRecord, Seen, dump_run, load_run
 from gitexp.text.bounded import Unreadable
 
 RECORD = RunRecord(
@@ -92,3 +92,8 @@ def test_of_digests_that_strangers_wrote_the_well_formed_ones_are_kept() -> None
     assert list(kept)[:2] == ["weights", "n0"]
     with pytest.raises(Unreadable, match="digests must be a table"):
         load_run(f"digests = 3\n{dump_run(RECORD)}")
+
+
+def test_of_what_strangers_say_was_seen_the_well_formed_is_kept() -> None:
+    stated = 'seen = [1, {kind = 2}, {kind = "CSV", rows = "x"}, {kind = "CSV", rows = 3, metrics = 1, more = 1}]\n'
+    assert load_run(stated + dump_run(RECORD)).seen == (Seen("CSV", 3, 1),)

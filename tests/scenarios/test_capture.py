@@ -425,3 +425,10 @@ def test_a_first_command_whose_metrics_were_seen_says_that_no_data_is_recorded(l
     assert "note: no data is recorded of this run\n" in said
     assert "      of what it reads:   gitexp run --data NAME=PATH -- sh train.sh\n" in said
     assert "no data is recorded" not in runs(lab, "--", "sh", "train.sh").stderr
+
+
+def test_a_table_as_large_as_data_is_not_read_unless_it_is_named(lab: Lab) -> None:
+    trains(lab, "(echo step,x; yes 1,2 | head -c 68000000) >metrics.csv\n")
+    runs(lab, "--", "sh", "train.sh", code=1)
+    assert run_toml(lab)["defects"][0].startswith("metrics.csv (metrics.csv) was not read: it has more than 64 MiB")
+    assert metrics(lab) == {}
