@@ -20,6 +20,8 @@ def main(folder: Path) -> None:
     job["stdin"] = "terminal" if os.isatty(0) and os.isatty(1) else "inherit"
     job["stdout"] = "terminal" if os.isatty(1) else "pipe"
     job["stderr"] = "terminal" if os.isatty(2) else "pipe"
+    if os.isatty(1):  # as `gitexp run` has it: what comes later reaches a program that may have looked already
+        job["columns"], job["rows"] = os.get_terminal_size(1)
     (folder / "job.json").write_text(json.dumps(job))
     screen: LiveScreen | PlainScreen = PlainScreen(stdout_fd=1, stderr_fd=2)
     if os.isatty(1) and os.isatty(2):
