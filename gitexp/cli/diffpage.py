@@ -337,7 +337,8 @@ def _artifacts(found: ArtifactChanges, place: Place, *, on: Screen) -> str:
     rows = []
     for change in found.files[:SHOWN_ARTIFACTS]:
         sign, style, _ = _STATES[change.state]
-        old, new = (size_in_words(digest, place) if digest else "" for digest in (change.a, change.b))
+        sides = ((change.a, change.a_size_bytes), (change.b, change.b_size_bytes))
+        old, new = (size_in_words(digest, known, place) if digest else "" for digest, known in sides)
         both = (
             [Cell(old), Cell("→", "dim"), Cell(new)]
             if old and new and old != new

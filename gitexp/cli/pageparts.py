@@ -42,17 +42,19 @@ def remarks(texts: Sequence[str], *, on: Screen) -> str:
     return lines + rest_of(len(texts) - LISTED)
 
 
-def size_here(digest: str, place: Place) -> int | None:
-    """Of a saved file, where the object store of this clone has it: the record has the size of all alone."""
+def size_of(digest: str, known: int | None, place: Place) -> int | None:
+    """Of a saved file; of a record that does not say it, where the object store of this clone has the file."""
+    if known is not None:
+        return known
     try:
         return place.store.size_bytes(digest)
     except (OSError, ValueError, GitexpError):
         return None
 
 
-def size_in_words(digest: str, place: Place) -> str:
+def size_in_words(digest: str, known: int | None, place: Place) -> str:
     """The same for people."""
-    found = size_here(digest, place)
+    found = size_of(digest, known, place)
     return "not here" if found is None else size(found)
 
 

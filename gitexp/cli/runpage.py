@@ -286,7 +286,11 @@ def _artifacts(run: Run, place: Place, *, on: Screen) -> str:
     if not count:
         return ""
     rows = [
-        [Cell(safe(path)), Cell(size_in_words(digest, place)), Cell(safe(digest), "dim")]
+        [
+            Cell(safe(path)),
+            Cell(size_in_words(digest, run.artifact_sizes.get(digest), place)),
+            Cell(safe(digest), "dim"),
+        ]
         for path, digest in first[:NAMED]
     ]
     if count > NAMED:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from gitexp.cli.pageparts import size_here
+from gitexp.cli.pageparts import size_of
 from gitexp.cli.render import safe
 from gitexp.history.cache import Row
 from gitexp.history.compare import Comparison
@@ -66,7 +66,10 @@ def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
         "recipe_values": run.recipe,
         "data": {name: as_plain(dataset) for name, dataset in run.data.items()},
         "environment": run.environment,
-        "artifacts": [{"path": path, "digest": digest} for path, digest in run.artifacts.first],
+        "artifacts": [
+            {"path": path, "digest": digest, "size_bytes": run.artifact_sizes.get(digest)}
+            for path, digest in run.artifacts.first
+        ],
         "artifacts_count": run.artifacts.total,
     }
     return {**run_shape(run, row), **parts}
@@ -83,8 +86,8 @@ def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison, *, pl
         {
             **change._asdict(),
             "state": change.state,
-            "a_size_bytes": size_here(change.a, place) if change.a else None,
-            "b_size_bytes": size_here(change.b, place) if change.b else None,
+            "a_size_bytes": size_of(change.a, change.a_size_bytes, place) if change.a else None,
+            "b_size_bytes": size_of(change.b, change.b_size_bytes, place) if change.b else None,
         }
         for change in found.artifacts.files
     ]

@@ -15,6 +15,8 @@ class ArtifactChange(NamedTuple):
     path: str
     a: str | None  # digest
     b: str | None
+    a_size_bytes: int | None = None  # None: not saved, or its record does not say
+    b_size_bytes: int | None = None
     was: str | None = None  # its path in the first run, where that is another one: of a folder with a date, say
 
     @property
@@ -54,11 +56,11 @@ def artifact_changes(a: Run, b: Run) -> ArtifactChanges:
     before, after = _until(old.first, ends), _until(new.first, ends)
     was = _paired(before, after)
     gone = {*was.values()}
-    found = [
-        ArtifactChange(path, before.get(was.get(path, path)), after.get(path), was.get(path))
-        for path in sorted({*before, *after})
-        if path not in gone
-    ]
+    found = []
+    for path in sorted({*before, *after} - gone):
+        one, other = before.get(was.get(path, path)), after.get(path)
+        sizes = a.artifact_sizes.get(one or ""), b.artifact_sizes.get(other or "")
+        found.append(ArtifactChange(path, one, other, *sizes, was.get(path)))
     order = ("different", "added", "removed", "moved", "same")
     found.sort(key=lambda change: order.index(change.state))
     return ArtifactChanges(tuple(found), old.total - len(before) + new.total - len(after))

@@ -22,6 +22,7 @@ T = TypeVar("T")
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
 _PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml")
 ARTIFACTS = "artifacts.xxh128"
+SIZES = "artifacts.sizes"
 MOST_ARTIFACTS = 20_000
 OUTCOME = ("run.toml", "metrics.toml")  # the parts that say what came out
 INPUTS = ("run.toml", "recipe.toml", "data.toml", "environment.toml")  # and what went in
@@ -161,6 +162,18 @@ class Run:
             self.problems.append(error.what)
             return Artifacts(0, [])
         return Artifacts(count, first[:MOST_ARTIFACTS])
+
+    @cached_property
+    def artifact_sizes(self) -> Mapping[str, int]:
+        """In bytes, by digest, of what the program saved; of a record from before these were kept nothing."""
+        from gitexp.record.manifest import load_sizes
+
+        try:
+            found = load_sizes(self._blocks(SIZES) if SIZES in self.tree else (), most=MOST_ARTIFACTS)
+        except GitexpError as error:
+            self.problems.append(error.what)
+            return {}
+        return {Digest.xxh128(digest): size for digest, size in found.items()}
 
     def _parsed(self, name: str, load: Callable[[str], T]) -> T | None:
         text = self._text(name)

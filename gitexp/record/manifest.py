@@ -8,7 +8,8 @@ manifest, so two layouts of the same lines (one file, or parts) have the same di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import ge
 from typing import NamedTuple
 
@@ -168,6 +169,19 @@ def line_blocks(manifest: bytes) -> Iterator[bytes]:
         end = manifest.find(b"\n", begin + BLOCK) + 1 or len(manifest)
         yield manifest[begin:end]
         begin = end
+
+
+def dump_sizes(sizes: Mapping[str, int]) -> bytes:
+    """The text of artifacts.sizes: a line for each digest, in their order, with the bytes that it stands for."""
+    return b"".join(b"%b  %d\n" % (digest.encode(), size) for digest, size in sorted(sizes.items()))
+
+
+def load_sizes(blocks: Iterable[bytes], *, most: int) -> dict[str, int]:
+    """Sizes in bytes by digest, of the first lines of anybody's artifacts.sizes; what is no such line is left out."""
+    lines = (line for block in blocks for line in block.splitlines())
+    pairs = (line.split(b"  ") for line in islice(lines, most))
+    sound = (pair for pair in pairs if len(pair) == 2 and len(pair[0]) == HEX_DIGITS and len(pair[1]) < HEX_DIGITS)
+    return {digest.decode("ascii", "replace"): int(size) for digest, size in sound if size.isdigit()}
 
 
 def dataset_digest(manifest: bytes) -> Digest:

@@ -20,7 +20,7 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `environment.toml`, `requirements.txt` | the interpreter, packages and machine |
 | `settings.toml` | settings that the program itself noted, if any were found |
 | `components.toml` | what a recipe's components take and give, if it has any |
-| `artifacts.xxh128` | the digests of the files that the run saved |
+| `artifacts.xxh128`, `.sizes` | the digests and sizes of the files that the run saved |
 | `output.log` | what the program printed |
 | `FORMAT.md` | what each of these files means, precisely |
 

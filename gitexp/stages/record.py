@@ -29,7 +29,16 @@ from gitexp.git.repo import Repo
 from gitexp.git.standing import Look, branch_ref
 from gitexp.record.environment import UNKNOWN, doubts, dump_environment, requirements
 from gitexp.record.identity import Recorder, RunId, visible
-from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, line_blocks, parse_blocks, parse_manifest
+from gitexp.record.manifest import (
+    ALGORITHM,
+    SHA256,
+    XXH128,
+    dump_manifest,
+    dump_sizes,
+    line_blocks,
+    parse_blocks,
+    parse_manifest,
+)
 from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
@@ -99,7 +108,9 @@ def record(
     if trained.peaks_bytes:
         run = run._replace(peak_memory_bytes=sum(trained.peaks_bytes), peak_memory_processes=len(trained.peaks_bytes))
     texts = _texts(ended, results, run, trained, secrets=secrets)
-    files = _lay_out(folder, {**texts, **{f"artifacts.{name}": text for name, text in listings.items()}})
+    saved = {f"artifacts.{name}": text for name, text in listings.items()}
+    saved |= {"artifacts.sizes": dump_sizes(kept.sizes)} if kept.sizes else {}
+    files = _lay_out(folder, {**texts, **saved})
     message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
 
     def write() -> Written:
@@ -192,6 +203,7 @@ class _Kept(NamedTuple):
     files: int = 0
     size_bytes: int = 0
     problems: tuple[str, ...] = ()  # a sentence on each that could not be kept
+    sizes: Mapping[str, int] = {}  # in bytes, by digest
 
 
 def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Sequence[str]) -> _Kept:
@@ -207,16 +219,20 @@ def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Seq
 
     with watch("hashing artifacts") as progress:
         built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
+    sizes: dict[str, int] = {}
     with watch("storing artifacts") as progress, place.store.batch() as batch:
         progress.expect(files=built.files, size_bytes=built.size_bytes)
         for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
             if number % SHOWS_LIFE == 0:
                 with suppress(FileNotFoundError):  # the program may have removed it
                     os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
-            batch.take(saved / os.fsdecode(entry.path), digest=entry.digest)
-            progress.advance(files=1, size_bytes=entry.size or 0)
+            path = saved / os.fsdecode(entry.path)
+            with suppress(FileNotFoundError):
+                sizes[entry.digest] = path.stat().st_size
+            batch.take(path, digest=entry.digest)
+            progress.advance(files=1, size_bytes=sizes.get(entry.digest, 0))
     problems = tuple(f"not kept: {problem.what}" for problem in unreadable)
-    return _Kept(manifests_of(built), built.files, built.size_bytes, problems)
+    return _Kept(manifests_of(built), built.files, built.size_bytes, problems, sizes)
 
 
 def _described(kept: _Kept, strong: bytes | None) -> Saved:

@@ -87,12 +87,12 @@ def test_a_run_without_recorded_output_says_so(fresh: Lab, gitexp: Gitexp) -> No
 
 
 def test_json_has_recipe_data_environment_and_artifacts(fresh: Lab, gitexp: Gitexp) -> None:
-    write_run(fresh, A, files={"artifacts.xxh128": "c" * 32 + "  model.pt\n"})
+    write_run(fresh, A, files={"artifacts.xxh128": "c" * 32 + "  model.pt\n", "artifacts.sizes": "c" * 32 + "  7\n"})
     run = gitexp("show", "--json").json["run"]
     assert run["id"] == A
     assert run["recipe_values"]["optimizer"] == {"lr": 0.01}
     assert run["environment"]["packages"] == {"numpy": "2.1.0"}
-    assert run["artifacts"] == [{"path": "model.pt", "digest": "xxh128:" + "c" * 32}]
+    assert run["artifacts"] == [{"path": "model.pt", "digest": "xxh128:" + "c" * 32, "size_bytes": 7}]
     assert run["code_tree"] == fresh.git("rev-parse", "HEAD^{tree}").strip()
 
 

@@ -144,7 +144,7 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     yield from (f"data: {what}" for what in _data(tables["data.toml"], files))
     yield from _environment(tables["environment.toml"], files["requirements.txt"].decode())
     yield from (f"output.log: {what}" for what in _output(files["output.log"]))
-    yield from (f"artifacts.xxh128: {what}" for what in _artifacts(files["artifacts.xxh128"], store))
+    yield from (f"artifacts.xxh128: {what}" for what in _artifacts(files, store))
     yield from (f"metrics.toml: {what}" for what in check_metric_names(list(tables["metrics.toml"])))
     yield from _history(run, tables, files["history.csv"], store)
     yield from [] if b"\r\n" not in files["history.csv"] else ["history.csv: has CRLF"]
@@ -166,9 +166,13 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             }
         elif kind == "tree" and name == "environment":
             pass  # its files come of themselves
-        elif name in {*ALWAYS, "components.toml", "settings.toml", "artifacts.sha256"} or re.fullmatch(
-            r"data/[^/]+\.xxh128|environment/\d+\.toml", name
-        ):
+        elif name in {
+            *ALWAYS,
+            "components.toml",
+            "settings.toml",
+            "artifacts.sha256",
+            "artifacts.sizes",
+        } or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
             files[name] = git(repo, "cat-file", "blob", oid)
             problems += [] if mode == "100644" else [f"{name} has mode {mode}"]
         else:
@@ -366,11 +370,18 @@ def _output(text: bytes) -> Iterator[str]:
         yield f"has {len(text)} bytes and {len(markers)} marks of a cut"
 
 
-def _artifacts(manifest: bytes, store: Path | None) -> Iterator[str]:
-    entries, problems = check_manifest({"artifacts.xxh128": manifest}, "artifacts.xxh128")
+def _artifacts(files: dict[str, bytes], store: Path | None) -> Iterator[str]:
+    entries, problems = check_manifest(files, "artifacts.xxh128")
     yield from problems
+    lines = [line.split("  ") for line in files.get("artifacts.sizes", b"").decode().splitlines()]
+    if [digest for digest, _ in lines] != sorted({digest.removeprefix("xxh128:") for _, digest in entries}):
+        yield "artifacts.sizes: not one line for each digest, in their order"
+    known = {digest: int(size) for digest, size in lines}
     for path, digest in entries if store else []:
-        yield from (f"{path!r}: {what}" for what in stored(store, digest)[1])
+        data, problems = stored(store, digest)
+        yield from (f"{path!r}: {what}" for what in problems)
+        if not problems and known.get(digest.removeprefix("xxh128:")) != len(data):
+            yield f"artifacts.sizes: {path!r} has {len(data)} bytes"
 
 
 def stored(store: Path, digest: str) -> tuple[bytes, list[str]]:

@@ -87,7 +87,8 @@ def test_show_has_what_was_recorded_of_a_run(old: Lab) -> None:
         "odd-names": (4, 16),
         "words": (1, 14),
     }
-    assert run["artifacts"] == [{"path": "weights.txt", "digest": "xxh128:7abe05f354fdcda281e43bf06d071ef5"}]
+    weights = "xxh128:7abe05f354fdcda281e43bf06d071ef5"
+    assert run["artifacts"] == [{"path": "weights.txt", "digest": weights, "size_bytes": 15}]
 
 
 def test_show_prints_the_page_of_a_run(old: Lab) -> None:

@@ -15,7 +15,7 @@ ADDED = ("added", "3/w", None)
 
 def run(**files: str) -> Any:
     listed = tuple((path.replace("__", "/"), digest) for path, digest in sorted(files.items()))
-    return SimpleNamespace(artifacts=Artifacts(len(listed), listed))
+    return SimpleNamespace(artifacts=Artifacts(len(listed), listed), artifact_sizes={})
 
 
 @pytest.mark.parametrize(

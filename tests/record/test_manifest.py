@@ -11,6 +11,8 @@ from gitexp.record.manifest import (
     Entry,
     dataset_digest,
     dump_manifest,
+    dump_sizes,
+    load_sizes,
     manifest_differences,
     parse_manifest,
     part_differences,
@@ -175,3 +177,10 @@ def test_differences_to_what_no_writer_would_write_are_not_told(manifest: str, w
 def test_parts_that_are_not_in_order_are_not_compared() -> None:
     with pytest.raises(Unreadable, match="the parts are not in order"):
         part_differences([f"{A}  b\n".encode(), f"{A}  a\n".encode()], [])
+
+
+def test_sizes_are_written_in_the_order_of_digests_and_read_as_far_as_they_are_sound() -> None:
+    one, two = "a" * 32, "b" * 32
+    assert dump_sizes({two: 7, one: 0}) == f"{one}  0\n{two}  7\n".encode()
+    stated = f"{one}  0\n{two}  -1\n{two}  {'9' * 40}\nx  1\n{two}\n\n{two}  7\n{'c' * 32}  8\n".encode()
+    assert load_sizes([stated], most=7) == {one: 0, two: 7}

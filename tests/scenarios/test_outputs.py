@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -411,3 +412,14 @@ def test_a_snapshot_leaves_out_thousands_of_outputs(lab: Lab) -> None:
     runs(lab, "--save", "a_folder_of_a_name_that_is_as_long_as_those_of_programs_are/", "--", "sh", "train.sh")
     assert "helper.sh" in lab.git("ls-tree", "--name-only", "experiments:code")
     assert "a_folder" not in lab.git("ls-tree", "--name-only", "experiments:code")
+
+
+def test_sizes_are_in_the_record_also_where_the_bytes_are_not(lab: Lab) -> None:
+    trains(lab, "mkdir -p out; printf $1 >out/w.pt\n")
+    for weights in ("1", "four"):
+        runs(lab, "--save", "out/", "--", "sh", "train.sh", weights)
+    shutil.rmtree(lab.path / ".git/gitexp/objects")
+    diff = lab.gitexp("diff", "latest~1", "latest", "--json").json
+    assert [(one["a_size_bytes"], one["b_size_bytes"]) for one in diff["artifacts"]] == [(1, 4)]
+    assert re.search(r"~  out/w.pt +1 B +→ +4 B", lab.gitexp("diff", "latest~1", "latest").stdout)
+    assert re.search(r"out/w.pt +4 B +xxh128:", lab.gitexp("show").stdout)
