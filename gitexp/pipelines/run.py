@@ -38,6 +38,7 @@ from gitexp.text.schema import escaped
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
     from gitexp.datasets.ready import Dataset
+    from gitexp.git.quarantine import EditWatch
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
 
@@ -166,14 +167,8 @@ def run(
         stop_left_over(ended)
         looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored or ())
         data = [said for one in checked.datasets.values() if (said := one.changed())]
-        refuses = checked.config.policy.dirty == "refuse"
-        edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
-        if checked.recipe.outputs:
-            from gitexp.stages.outputs import is_output
-
-            own = is_output(checked.recipe.outputs, root=repo.root, cwd=checked.cwd)
-            edited = tuple(path for path in edited if not own(path))
-        new = frozenset(looking.new) if refuses else frozenset[str]()
+        edited = _edited(checked, looking)
+        new = frozenset(looking.new) if checked.config.policy.dirty == "refuse" else frozenset[str]()
         changed = tuple(path for path in edited if path not in new)
         left = tuple(collapsed((path for path in edited if path in new), surveyed.listing))
         after = {"data": data, "edited": list(edited)}
@@ -189,6 +184,18 @@ def run(
     before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
     return Done(repo, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)
+
+
+def _edited(checked: Checked, looking: EditWatch) -> tuple[str, ...]:
+    """What changed in the working tree while the program ran, but for outputs, its own and ours."""
+    surveyed, outputs = checked.surveyed, checked.recipe.outputs
+    edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
+    if not outputs:
+        return edited
+    from gitexp.stages.outputs import is_output
+
+    own = is_output(outputs, root=surveyed.repo.root, cwd=checked.cwd)
+    return tuple(path for path in edited if not own(path))
 
 
 def _ended(submitted: Submitted, outcome: bytes | None) -> Ended:
