@@ -68,7 +68,7 @@ class Surveyed(NamedTuple):
     author: str  # "Name <email>"
     listing: bytes = b""  # `git ls-files -v -z`
     untracked: tuple[str, ...] = ()  # files that git does not know, if a program is to run
-    ignored: frozenset[str] | None = None  # files, and whole folders (`runs/`), that it ignores; None: nobody asked
+    ignored: frozenset[str] = frozenset()  # files, and whole folders (`runs/`), that it ignores, if one is to run
     own_output: frozenset[str] = frozenset()  # files that our own output goes or went to: changes of nobody's
 
     @property
@@ -166,7 +166,7 @@ class Survey:
             author=os.fsdecode(author).rsplit(" ", 2)[0],
             listing=listing,
             untracked=_paths_of(listed, b"? ") if self._runs else (),
-            ignored=frozenset(_paths_of(listed, b"! ")) if self._runs else None,
+            ignored=frozenset(_paths_of(listed, b"! ")),
             own_output=own,
         )
 

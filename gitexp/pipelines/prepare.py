@@ -144,19 +144,14 @@ def _seen(checked: Checked) -> Mapping[str, Written] | None:
         return None
     from gitexp.capture.before import below, note_candidates, tracked_candidates
     from gitexp.capture.kinds import may_be_a_kind
-    from gitexp.git.repo import finish
-    from gitexp.git.untracked import entries_of, entries_within, files_in, list_untracked
+    from gitexp.git.untracked import entries_within, files_in
 
     cwd, root = checked.cwd, surveyed.repo.root
-    inside = "" if cwd == root else f"{cwd.relative_to(root).as_posix()}/"
-    if surveyed.ignored is None:
-        entries = entries_of(finish(list_untracked(cwd)))
-    else:
-        entries = entries_within([*surveyed.untracked, *surveyed.ignored], root, cwd)
+    entries = entries_within([*surveyed.untracked, *surveyed.ignored], root, cwd)
     used = (str(dataset.path) for dataset in checked.datasets.values())
     data = below(cwd, (*used, *places_of(checked.config.datasets.values(), root=root)))
     names = files_in(cwd, entries, wanted=may_be_a_kind, without=data)
-    names += [path[len(inside) :] for path in tracked_candidates(surveyed.listing) if path.startswith(inside)]
+    names += entries_within(tracked_candidates(surveyed.listing), root, cwd)
     return note_candidates(dict.fromkeys(names), cwd=cwd)
 
 

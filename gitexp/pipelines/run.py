@@ -165,7 +165,7 @@ def run(
     try:
         previous.read()
         stop_left_over(ended)
-        looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored or ())
+        looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored)
         data = [said for one in checked.datasets.values() if (said := one.changed())]
         edited = _edited(checked, looking)
         new = frozenset(looking.new) if checked.config.policy.dirty == "refuse" else frozenset[str]()

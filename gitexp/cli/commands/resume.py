@@ -32,7 +32,7 @@ def command(run: str, message: str | None, no_verify: bool, yes: bool, as_json: 
     gitexp resume latest
     gitexp resume qrstklmn -m "the node was taken away"
     """
-    survey = Survey(Path.cwd())
+    survey = Survey(Path.cwd(), runs=True)
     from gitexp.cli.opened import opened_here
     from gitexp.pipelines.resume import check_resume
 

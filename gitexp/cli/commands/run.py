@@ -67,9 +67,8 @@ def command(
         ctx.fail("Nothing to run: give a RECIPE, or `--` and a command.")
     if not after_dashes and len(words) > 1:
         ctx.fail("One recipe at a time, or a command behind `--` and no recipe.")
-    survey = Survey(
-        Path.cwd(), records=not dry_run, runs=not dry_run
-    )  # git looks at the tree while Python loads what comes next
+    # git looks at the tree while Python loads what comes next
+    survey = Survey(Path.cwd(), records=not dry_run, runs=not dry_run)
     from gitexp.errors import before_anything_runs
     from gitexp.pipelines.run import check
     from gitexp.stages.resolve import Request, Said
