@@ -12,7 +12,6 @@ from pathlib import Path
 
 from gitexp.capture.kinds import NAMES, kind_of
 from gitexp.record.written import Written, glance, note
-from gitexp.regularfile import open_regular
 
 APPENDED = ("TensorBoard",)  # files to which records are only ever added: what was there needs no look
 DIGESTED = 256  # files of earlier runs that may grow and are looked into before a run, the newest
@@ -47,11 +46,7 @@ def note_candidates(names: Iterable[str], *, cwd: Path) -> dict[str, Written]:
             growing.append((info.st_mtime_ns, name))
     for _, name in sorted(growing, reverse=True)[:DIGESTED]:
         with suppress(OSError):
-            fd, info = open_regular(cwd / name)
-            try:
-                found[name] = note(fd, info)
-            finally:
-                os.close(fd)
+            found[name], _ = note(cwd / name)
     return found
 
 

@@ -55,10 +55,13 @@ class Written(NamedTuple):
     digest: str
 
 
-def note(fd: int, info: os.stat_result) -> Written:
-    """An open file as it is now. Raises OSError."""
-    digest = prefix_digest(fd, info.st_size)
-    return Written(info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, digest)
+def note(path: Path) -> tuple[Written, os.stat_result]:
+    """A file as it is now. Raises OSError."""
+    fd, info = open_regular(path)
+    try:
+        return glance(info)._replace(digest=prefix_digest(fd, info.st_size)), info
+    finally:
+        os.close(fd)
 
 
 def glance(info: os.stat_result) -> Written:

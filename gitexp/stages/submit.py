@@ -19,7 +19,6 @@ from gitexp.record.datarecord import dump_data
 from gitexp.record.identity import Code, RunId, as_plain, new_run_id
 from gitexp.record.manifest import dataset_digest
 from gitexp.record.written import OWN, Written, matches, note, path_of
-from gitexp.regularfile import open_regular
 from gitexp.spec.catalogue import places_of
 from gitexp.spec.recipe import OUTPUT, Recipe, program_argv
 
@@ -170,11 +169,7 @@ def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dic
     for name in dict.fromkeys(name for pattern in patterns for name in matches(pattern, cwd, own) or ()):
         path = path_of(name, cwd, own)
         try:
-            fd, info = open_regular(path)
-            try:
-                found[name] = note(fd, info)
-            finally:
-                os.close(fd)
+            found[name], info = note(path)
         except OSError:
             continue  # a link to nothing, or just removed: what it is after the run is news
         if info.st_size and info.st_dev == device and len(watched) < WATCHED:

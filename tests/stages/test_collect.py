@@ -37,8 +37,7 @@ def written(path: Path, text: str) -> None:
 
 def noted(path: Path) -> Written:
     """As submit notes a file that is there when a run starts."""
-    with path.open("rb") as file:
-        return note(file.fileno(), os.fstat(file.fileno()))
+    return note(path)[0]
 
 
 def collected(
