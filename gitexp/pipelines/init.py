@@ -67,16 +67,15 @@ def keep_outputs(repo: Repo, *, since: float, until: float, cwd: str) -> tuple[s
     Returns all that it names then; empty, and nothing is written, where nothing lies there. Raises GitexpError.
     """
     new = [os.fsdecode(p) for p in output(repo, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0") if p]
-    known = covers(read_config(repo).outputs)
+    named = read_config(repo).outputs
+    known = covers(named)
     inside = "" if cwd == "." else f"{cwd}/"
     new = [path for path in new if path != FILE and not known(path.removeprefix(inside))]
     written = [path for path in new if since <= _changed(repo.root / path) <= until]
     if not written:
         return ()
     entries = collapsed(written, output(repo, "ls-files", "-v", "-z"))
-    outputs = tuple(
-        dict.fromkeys([*read_config(repo).outputs, *(entry_of(path.removeprefix(inside)) for path in entries)])
-    )
+    outputs = tuple(dict.fromkeys([*named, *(entry_of(path.removeprefix(inside)) for path in entries)]))
     path = repo.root / FILE
     text = path.read_text(encoding="utf-8") if path.exists() else CONFIG_TEMPLATE
     edited = set_texts(text, ("run", "outputs"), outputs)

@@ -54,7 +54,7 @@ def settle(
     cwd = Path(submission.root) / submission.cwd
     finished = _finished(ended) if ended.after is None else None
     whose = beside(ended.folder, argv=submission.argv, cwd=submission.cwd, finished=finished)
-    seen = Captured()
+    seen, completed = Captured(), ended.status == "completed"
     if submission.seen is not None:
         from gitexp.stages.capture import captured
 
@@ -68,7 +68,7 @@ def settle(
         before=submission.metric_files,
         rewritten=(ended.outcome or {}).get("rewritten", ()),
         attempt=submission.attempt,
-        completed=ended.status == "completed",
+        completed=completed,
         captured=seen,
         parameters=submission.parameters,
     )
@@ -76,7 +76,6 @@ def settle(
     if outputs:
         from gitexp.stages.outputs import gather
 
-        completed = ended.status == "completed"
         problems, notes = gather(
             ended.folder,
             outputs,
