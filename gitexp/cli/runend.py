@@ -99,6 +99,7 @@ def tell(done: Done) -> None:
             coloured("warning: ", "yellow") + f"{paths} in the working tree changed while it ran: {names}", err=True
         )
     _tell_left(done)
+    _tell_several(done)
     _tell_unseen(done)
     if done.recipe.made_of_components and run.status != "completed":
         click.echo(f"to go on with it:  gitexp resume {run.id[:8]}", err=True)
@@ -149,6 +150,23 @@ def _line(done: Done, *options: str) -> str:
 
     saves = [f"--save {safe(shlex.quote(entry))}" for entry in _entries(done)]
     return " ".join(["gitexp", _typed(), *saves, *options, "--", _pasted(done.recorded.record.argv) or "…"])
+
+
+def _tell_several(done: Done) -> None:
+    """Where a command trained several times: the line that starts each by itself, if its arguments tell."""
+    run = done.recorded.record
+    said = next((defect for defect in run.defects if SEVERAL in defect), None)
+    if said is None or done.recipe.path:
+        return
+    from gitexp.cli.separately import SWEEPS, separately
+    from gitexp.secretnames import redact_argv
+
+    argv, sweeps = redact_argv(run.argv), any(word in SWEEPS for word in run.argv)
+    start = _line(done).partition(" -- ")[0]
+    start += " --save outputs/" if sweeps and "--save multirun/" in start else ""  # where Hydra writes a single job
+    line = separately(argv, int(said.split(maxsplit=1)[0]), start=f"{start} --")
+    if line and len(line) <= 2 * LONGEST_COMMAND:
+        click.echo(f"      one by one: {safe(line)}", err=True)
 
 
 def _tell_unseen(done: Done) -> None:

@@ -432,3 +432,14 @@ def test_a_table_as_large_as_data_is_not_read_unless_it_is_named(lab: Lab) -> No
     runs(lab, "--", "sh", "train.sh", code=1)
     assert run_toml(lab)["defects"][0].startswith("metrics.csv (metrics.csv) was not read: it has more than 64 MiB")
     assert metrics(lab) == {}
+
+
+def test_a_loop_over_seeds_is_taken_apart_by_the_line_that_is_shown(lab: Lab) -> None:
+    write = 'mkdir -p out/version_$seed; printf "step,loss\\n1,$seed\\n" >out/version_$seed/metrics.csv'
+    lab.write("train.sh", f'shift\nfor seed in "$@"; do {write}; done\n')
+    lab.commit("a program")
+    refused = runs(lab, "--", "sh", "train.sh", "--seeds", "3", "4", code=1).stderr
+    line = 'for seeds in 3 4; do gitexp run --save out/ -- sh train.sh --seeds "$seeds"; done'
+    assert f"      one by one: {line}\n" in refused
+    assert lab.command("sh", "-c", line).exit_code == 0
+    assert [metrics(lab, commit).get("loss") for commit in lab.runs()] == [4, 3, None]
