@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Captured, Ended, read_ended
-from gitexp.capture.before import below
 from gitexp.capture.whose import beside
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
@@ -54,7 +53,7 @@ def settle(
     cwd = Path(submission.root) / submission.cwd
     finished = _finished(ended) if ended.after is None else None
     whose = beside(ended.folder, argv=submission.argv, cwd=submission.cwd, finished=finished)
-    seen, completed = Captured(), ended.status == "completed"
+    seen = Captured()
     if submission.seen is not None:
         from gitexp.stages.capture import captured
 
@@ -68,7 +67,7 @@ def settle(
         before=submission.metric_files,
         rewritten=(ended.outcome or {}).get("rewritten", ()),
         attempt=submission.attempt,
-        completed=completed,
+        completed=ended.status == "completed",
         captured=seen,
         parameters=submission.parameters,
     )
@@ -76,15 +75,7 @@ def settle(
     if outputs:
         from gitexp.stages.outputs import gather
 
-        problems, notes = gather(
-            ended.folder,
-            outputs,
-            submission.outputs,
-            cwd=cwd,
-            completed=completed,
-            whose=whose,
-            withheld=below(cwd, submission.withheld),
-        )
+        problems, notes = gather(ended, outputs, cwd=cwd, whose=whose)
         collected = collected._replace(problems=(*collected.problems, *problems), notes=(*collected.notes, *notes))
     digests = submission.manifests
     cache = place_of(repo).cache if digests else None

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp import runfolder
+from gitexp.attempt import Ended
+from gitexp.capture.before import below
 from gitexp.capture.whose import LATE, Whose, holds
 from gitexp.errors import Refused, and_more, counted
 from gitexp.git.repo import Repo, finish
@@ -176,20 +178,12 @@ def _prune(cwd: Path, name: str) -> None:
             return
 
 
-def gather(
-    folder: Path,
-    outputs: Sequence[str],
-    before: Mapping[str, Written],
-    *,
-    cwd: Path,
-    completed: bool,
-    whose: Whose,
-    withheld: Collection[str] = (),
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def gather(ended: Ended, outputs: Sequence[str], *, cwd: Path, whose: Whose) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Copy the outputs that a run wrote into its folder, where what it saved is; problems and notes, in sentences.
 
-    It may be done again after a kill: what was put there is noted first. `withheld`: where restricted data lies.
+    It may be done again after a kill: what was put there is noted first.
     """
+    folder, before, withheld = ended.folder, ended.submission.outputs, below(cwd, ended.submission.withheld)
     lost: dict[str, list[str]] = {}  # by the reason
     doubtful: dict[str, list[str]] = {}  # by the run of which they may be
     there, fresh = list(present(outputs, cwd=cwd)), []
@@ -218,7 +212,7 @@ def gather(
     ]
     told = [*fresh, *(name for names in lost.values() for name in names)]
     notes = []
-    for entry in outputs if completed else ():
+    for entry in outputs if ended.status == "completed" else ():
         link = None if is_pattern(entry) else _link(cwd, os.path.normpath(entry))
         if link:
             problems.append(f"{entry}: {link} is a link, and links are not followed ([run] outputs)")
