@@ -185,6 +185,8 @@ def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written 
             return f"run {other} was at work here at the same time, so nobody knows whose it is"
     if noted is None or not kind.grows or not noted.size or info.st_size < noted.size:
         return 0
+    if noted is not search.before.get(name):  # it was there under another name
+        return noted.size if info.st_size > noted.size else "it has the bytes of a file that was there before the run"
     if name in search.rewritten or made_since(fd, info, noted):
         return 0
     if kind.name in APPENDED:
