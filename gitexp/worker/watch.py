@@ -32,6 +32,7 @@ ERROR = "worker-error.txt"
 ROOM = "outcome.room"  # what a full disk may not take: outcome.json gets its place when the program has ended
 ROOM_BYTES = 8192
 HEARTBEAT_S = 2.0
+FIRST_LOOK_S = 0.02  # at files that may be emptied; the next comes after a tenth of the time since the start
 QUIET_S = 0.3  # after the program ended: how long without output until a daemon that holds its pipe is left behind
 LEFT_OVER = 2 * 1024 * 1024  # what such a daemon may still say, at most
 GROUP_LOOK_S = 0.1
@@ -81,7 +82,7 @@ class Watch:
         self.suspended_with_front = False
         self.metric_files: dict[str, Any] = self.job.get("metric_files", {})  # by name: path, size at the start
         self.rewritten: list[str] = []  # those that were ever shorter than that, or gone
-        self.next_heartbeat = 0.0
+        self.next_heartbeat = self.next_look = 0.0
         self.stumbled = False  # since the last wait
         self.started = time.time()
         self.began = self.ended = self.last_data = time.monotonic()
@@ -213,7 +214,7 @@ class Watch:
 
     def due(self, now: float) -> float:
         """When something happens by itself."""
-        times = [self.next_heartbeat]
+        times = [self.next_heartbeat, *([self.next_look] if self.metric_files else [])]
         if self.stopping.deadline is not None:
             times.append(self.stopping.deadline)
         if self.probing and self.probing.due is not None:
@@ -227,9 +228,11 @@ class Watch:
         return min(times)
 
     def on_time(self, now: float) -> None:
+        if self.metric_files and now >= self.next_look:
+            self.next_look = now + min(HEARTBEAT_S, max(FIRST_LOOK_S, (now - self.began) / 10))
+            self.attempt("look at the metric files", self.look_at_files)
         if now >= self.next_heartbeat:
             self.next_heartbeat = now + HEARTBEAT_S
-            self.attempt("look at the metric files", self.look_at_files)
             self.disk.sign_of_life(self.lock)
             self.disk.retry()
             self.attempt("see what ended", self.reap, now)  # should the byte that says so have been lost

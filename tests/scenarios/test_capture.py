@@ -123,6 +123,14 @@ def test_a_file_that_git_tracks_is_read_from_where_it_grew(lab: Lab) -> None:
     assert lab.show("experiments:history.csv") == "step,time_s,loss,acc\n2,,0.5,\n,,,0.5\n"
 
 
+def test_a_file_that_was_seen_empty_is_this_runs_though_it_begins_as_before(lab: Lab) -> None:
+    rows = "step,loss\\n1,0.75\\n"
+    trains(lab, f": >metrics.csv; sleep 0.5; printf '{rows}2,0.5\\n' >metrics.csv\n")
+    lab.write("metrics.csv", "step,loss\n1,0.75\n")
+    runs(lab, "--", "sh", "train.sh")
+    assert lab.show("experiments:history.csv") == "step,time_s,loss\n1,,0.75\n2,,0.5\n"
+
+
 def test_several_trainings_in_one_program_are_never_one_summary(lab: Lab) -> None:
     script = logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25") + "echo METRIC acc=1\n"
     trains(lab, script)
