@@ -10,6 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,7 @@ from gitexp.regularfile import NotAFile, open_regular
 
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
 
+COPY = "it has the bytes of a file that was there before the run"
 LARGEST = 64 << 20  # bytes of a table that nobody has named
 
 
@@ -101,7 +103,7 @@ def capture(names: Iterable[str], search: Search) -> Captured:
     """The sources among these files, in the order of their kinds."""
     problems: list[str] = []
     notes: list[str] = []
-    fresh = list(_fresh(names, search, problems))
+    fresh = list(_fresh(names, search, problems, notes))
     taken = _readable(_newest(fresh, search), search)
     several = bool(_several(taken))  # then what was printed is of all of them, also where one is chosen
     if search.folders:
@@ -131,7 +133,9 @@ def _plain(name: str) -> str:
     return name.removeprefix(OWN)
 
 
-def _fresh(names: Iterable[str], search: Search, problems: list[str]) -> Iterator[tuple[str, Kind, int]]:
+def _fresh(
+    names: Iterable[str], search: Search, problems: list[str], notes: list[str]
+) -> Iterator[tuple[str, Kind, int]]:
     """Files that this run wrote, and the byte behind what was there already."""
     old = OldFiles(search.cwd, search.own, search.before)
     for name in names:
@@ -161,16 +165,17 @@ def _fresh(names: Iterable[str], search: Search, problems: list[str]) -> Iterato
         if not isinstance(start, str):
             yield name, kind, start
         elif any(_sources(name, kind, 0, search)):  # else it is a log in words, a table of something else
-            problems.append(f"{name} ({kind.name}) was not read: {start}")
+            (notes if start == COPY else problems).append(f"{name} ({kind.name}) was not read: {start}")
 
 
 def _doubt(name: str, kind: Kind, start: int, search: Search) -> str:
     """A file that was written anew with the same beginning looks as if it had grown."""
     if kind.name in APPENDED:
         return ""
-    with open(open_regular(path_of(name, search.cwd, search.own))[0], "rb") as file:
+    with suppress(OSError), open(open_regular(path_of(name, search.cwd, search.own))[0], "rb") as file:
         steps = (goes_on(file, name=name, start=start, step=step) for step in ("step", "epoch"))
         return DOUBT if all(steps) else ""
+    return ""  # it has gone, which is said where it is read
 
 
 def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written | None, search: Search) -> int | str:
@@ -186,7 +191,7 @@ def _start(name: str, kind: Kind, fd: int, info: os.stat_result, noted: Written 
     if noted is None or not kind.grows or not noted.size or info.st_size < noted.size:
         return 0
     if noted is not search.before.get(name):  # it was there under another name
-        return noted.size if info.st_size > noted.size else "it has the bytes of a file that was there before the run"
+        return noted.size if info.st_size > noted.size else COPY
     if name in search.rewritten or made_since(fd, info, noted):
         return 0
     if kind.name in APPENDED:
