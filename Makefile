@@ -34,7 +34,7 @@ install: $(VENV)/.base
 
 $(VENV)/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) click pyyaml rich tomli tomli-w xxhash hatchling
+	$(PIP) click plotille pyyaml rich tomli tomli-w xxhash hatchling
 	touch $@
 
 $(VENV)/.torch: $(VENV)/.base
@@ -42,7 +42,7 @@ $(VENV)/.torch: $(VENV)/.base
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow detect-secrets pygit2
+	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow detect-secrets pygit2 scipy matplotlib pandas polars
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
