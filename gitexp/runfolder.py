@@ -12,6 +12,7 @@
         matched.jsonl     worker: metrics found in the output by the recipe's patterns
         announced.jsonl   worker: those that the program announced by itself (METRIC name=value, __RESULT__ {json})
         environment.json  worker: what the probe said
+        usage.csv         worker: what the program uses of the machine, from two seconds on (see worker/usage.py)
         outcome.json      worker, last: its presence means that the program has ended (outcome.room: place kept for it)
         worker-error.txt  worker: why it gave up, where it has a bug
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
@@ -64,6 +65,7 @@ STARTED = "started.json"
 MATCHED = "matched.jsonl"
 ANNOUNCED = "announced.jsonl"
 ENVIRONMENT = "environment.json"
+USAGE = "usage.csv"
 OUTCOME = "outcome.json"
 WORKER_LOCK = "worker.lock"
 METRICS = "metrics.jsonl"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
@@ -351,19 +351,36 @@ def _artifacts(found: ArtifactChanges, place: Place, *, on: Screen) -> str:
     return text + table(columns, rows, on=on, indent="  ") + rest_of(len(found.files) - SHOWN_ARTIFACTS)
 
 
+_USED: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("CPU cores, mean", "cores", "{:.2g}".format),
+    ("memory, all processes", "memory_bytes", size),
+    ("read from disk", "read_bytes", size),
+    ("written to disk", "written_bytes", size),
+    ("GPU busy", "gpu_busy_percent", "{:.0f} %".format),
+    ("GPU memory", "gpu_memory_bytes", size),
+)
+
+
 def _cost(a: Run, b: Run, *, on: Screen) -> str:
     if a.record is None or b.record is None:
         return ""
     rows = []
     times = [a.record.duration_s, b.record.duration_s]
     memory = [a.record.peak_memory_bytes, b.record.peak_memory_bytes]
-    for name, (old, new), shown in (
+    sides: list[tuple[str, Sequence[float | None], list[str]]] = [
         ("duration", times, [duration(seconds) for seconds in times]),
         ("peak memory", memory, [size(count) for count in memory]),
-    ):
+    ]
+    for name, field, shows in _USED:
+        of = [None if run.used is None else getattr(run.used, field) for run in (a, b)]
+        sides.append((name, of, ["-" if value is None else shows(value) for value in of]))
+    for name, (old, new), shown in sides:
         if old is not None or new is not None:
             share = f"{(new - old) / old * 100:+.0f} %" if old and new is not None else ""
-            share = "" if share in ("+0 %", "-0 %") else share
+            share = (
+                f"{new - old:+.0f} points" if shown[0].endswith("%") and old is not None and new is not None else share
+            )
+            share = "" if share.split(" ")[0] in ("+0", "-0") else share
             rows.append([Cell(name), Cell(shown[0]), Cell("→", "dim"), Cell(shown[1]), Cell(share, "dim")])
     columns = [Column(""), Column("", True), Column(""), Column("", True), Column("", True)]
     return heading("cost", on=on) + table(columns, rows, on=on, indent="  ") if rows else ""

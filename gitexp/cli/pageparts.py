@@ -11,7 +11,9 @@ from gitexp.errors import GitexpError, counted
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
     from gitexp.record.runrecord import Seen
+    from gitexp.record.usage import Used
 
+IDLE_PERCENT = 30  # a GPU that was busy for less is pointed out
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 
 Fact = tuple[str, str, str]  # name, safe text, style
@@ -56,6 +58,28 @@ def size_in_words(digest: str, known: int | None, place: Place) -> str:
     """The same for people."""
     found = size_of(digest, known, place)
     return "not here" if found is None else size(found)
+
+
+def used_in_words(used: Used) -> Iterator[Fact]:
+    """What a run used of its machine, in a few lines."""
+    cores = [] if used.cores is None else [f"{used.cores:.2g} CPU cores on average"]
+    if used.cores is not None and used.most_cores is not None:
+        cores[0] += f", {max(used.most_cores, used.cores):.2g} at most"
+    many = used.processes is not None and used.processes > 1
+    in_all = f" in {used.processes} processes (what they share counts in each)" if many else ""
+    cores += [] if used.memory_bytes is None else [f"{size(used.memory_bytes)} of memory at most{in_all}"]
+    if used.read_bytes is not None and used.written_bytes is not None:
+        cores.append(f"disk: {size(used.read_bytes)} read, {size(used.written_bytes)} written")
+    if cores:
+        yield "used", " · ".join(cores), ""
+    busy, memory = used.gpu_busy_percent, used.gpu_memory_bytes
+    words = [] if busy is None else [f"{busy:.0f} % busy"]
+    shares = [gpu.busy_percent for gpu in used.gpus if gpu.busy_percent is not None]
+    if len(shares) > 1:
+        words[0] += f" on average over {len(shares)} GPUs ({min(shares):.0f} to {max(shares):.0f} %)"
+    words += [] if memory is None else [f"{size(memory)} of memory at most"]
+    if words:
+        yield "GPU", ", ".join(words), "yellow" if busy is not None and busy < IDLE_PERCENT else ""
 
 
 def rest_of(count: int, *, indent: str = "  ") -> str:

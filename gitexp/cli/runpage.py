@@ -16,6 +16,7 @@ from gitexp.cli.pageparts import (
     rest_of,
     seen_in_words,
     size_in_words,
+    used_in_words,
 )
 from gitexp.cli.render import (
     VALUE_LIMIT,
@@ -108,6 +109,8 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         many = record.peak_memory_processes
         of = f"in all, {many} processes at their peaks" if many else "at its peak, the largest process"
         yield "memory", f"{size(record.peak_memory_bytes)} {of}", ""
+    if run.used is not None:
+        yield from used_in_words(run.used)
     if record.user or record.host:
         yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
     if record.job:

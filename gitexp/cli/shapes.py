@@ -54,6 +54,8 @@ def run_shape(run: Run, row: Row) -> dict[str, Any]:
     """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
     shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}
     shape = {**shape, "commit": run.commit, "author": run.author, "metrics": run.metrics}
+    if run.used is not None:
+        shape["used"] = run.used._asdict()
     if run.problems or row.problem:
         shape["problems"] = list(dict.fromkeys(filter(None, [row.problem, *run.problems])))
     return shape

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
@@ -17,10 +17,13 @@ from gitexp.record.digests import Digest
 from gitexp.record.runrecord import RunRecord, load_run
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
+if TYPE_CHECKING:
+    from gitexp.record.usage import Used
+
 T = TypeVar("T")
 
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
-_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml")
+_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "usage.csv")
 ARTIFACTS = "artifacts.xxh128"
 SIZES = "artifacts.sizes"
 MOST_ARTIFACTS = 20_000
@@ -146,6 +149,19 @@ class Run:
         return isinstance(known.get("packages"), Mapping) and "doubt" not in known
 
     @cached_property
+    def used(self) -> Used | None:
+        """What it used of its machine. None: not recorded."""
+        content = self._parts.get("usage.csv")
+        if content is None:
+            return None
+        from gitexp.record.usage import load_usage, summed_up
+
+        found = summed_up(load_usage(content))
+        if found is None:
+            self.problems.append("usage.csv holds no usage")
+        return found
+
+    @cached_property
     def artifacts(self) -> Artifacts:
         """What the program saved."""
         from gitexp.record.manifest import display, parse_blocks
@@ -250,5 +266,10 @@ def read_output(reader: ObjectReader, run: Run) -> str | None:
     content = reader.read(f"{run.commit}:output.log")
     if content is None:
         return None
-    text = re.sub(r"\x1b\[[0-9;:]*m", "", content[:OUTPUT_LIMIT].decode("utf-8", "replace"))
+    return settled_lines(content[:OUTPUT_LIMIT])
+
+
+def settled_lines(content: bytes) -> str:
+    """What a program printed, as text: colours gone, progress bars at their end."""
+    text = re.sub(r"\x1b\[[0-9;:]*m", "", content.decode("utf-8", "replace"))
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

@@ -148,7 +148,19 @@ def _texts(
     texts["output.log"] = read_output(str(folder), lambda text: redact(text, secrets=secrets))
     texts["metrics.toml"] = dump_metrics(dict(results.summary)).encode()
     texts["history.csv"] = results.history_csv or b"step,time_s\n"
-    return texts
+    return texts | _usage(folder)
+
+
+def _usage(folder: Path) -> dict[str, bytes]:
+    """usage.csv, where there is something to say. A program could have written there: only sound lines are taken."""
+    try:
+        written = read_regular(folder / runfolder.USAGE, most=1 << 16)
+    except OSError:  # too short a run, or no /proc
+        return {}
+    from gitexp.record.usage import sound_usage
+
+    text = sound_usage(written)
+    return {"usage.csv": text} if text else {}
 
 
 def dump_settings(settings: Mapping[str, Mapping[str, Any]]) -> bytes:

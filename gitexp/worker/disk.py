@@ -60,6 +60,14 @@ class Disk:
         self._whole[name] = content
         self.retry()
 
+    def offer(self, name: str, content: bytes) -> None:
+        """A file whole, now or not at all: it will be offered again, and nothing else is to wait for it."""
+        try:
+            if self.ready():
+                runfolder.write_whole(self.folder, name, content)
+        except OSError:
+            pass
+
     def sign_of_life(self, lock: int) -> None:
         """Touch a file that is open. Nothing of it is worth keeping."""
         try:

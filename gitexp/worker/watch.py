@@ -28,14 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gitexp.worker.usage import Usage
+
 ERROR = "worker-error.txt"
 ROOM = "outcome.room"  # what a full disk may not take: outcome.json gets its place when the program has ended
 ROOM_BYTES = 8192
 HEARTBEAT_S = 2.0
+FIRST_USAGE_S = 2.0  # of a shorter program nothing is measured, and nothing loaded that could
 FIRST_LOOK_S = 0.02  # at files that may be emptied; the next comes after a tenth of the time since the start
 QUIET_S = 0.3  # after the program ended: how long without output until a daemon that holds its pipe is left behind
 LEFT_OVER = 2 * 1024 * 1024  # what such a daemon may still say, at most
 GROUP_LOOK_S = 0.1
+UNMEASURED_S = 60.0  # after what the program uses could not be measured, until it is tried again
 BREATH_S = 0.05  # after something failed, so that what fails each time does not take the machine
 MOST_SAID = 5  # failures that the record tells
 
@@ -72,6 +76,7 @@ class Watch:
         self.wake = _listen()
         self.relay = Relay(self.disk, front)
         self.probing: Probing | None = None
+        self.usage: Usage | None = None
         self.stopping = Stopping(0, deadline=None, grace_s=GRACE_S)
         self.wait: Callable[[int, int], tuple[Any, ...]] = os.waitpid
         self.pid = 0
@@ -86,6 +91,7 @@ class Watch:
         self.stumbled = False  # since the last wait
         self.started = time.time()
         self.began = self.ended = self.last_data = time.monotonic()
+        self.next_usage = self.began + FIRST_USAGE_S
 
     def run(self) -> None:
         runfolder.write_to(self.lock, fastjson.dumps(runfolder.identity()).encode())
@@ -215,6 +221,7 @@ class Watch:
     def due(self, now: float) -> float:
         """When something happens by itself."""
         times = [self.next_heartbeat, *([self.next_look] if self.metric_files else [])]
+        times += [self.next_usage] if self.status is None else []
         if self.stopping.deadline is not None:
             times.append(self.stopping.deadline)
         if self.probing and self.probing.due is not None:
@@ -236,6 +243,9 @@ class Watch:
             self.disk.sign_of_life(self.lock)
             self.disk.retry()
             self.attempt("see what ended", self.reap, now)  # should the byte that says so have been lost
+        if self.status is None and now >= self.next_usage:
+            self.next_usage = now + UNMEASURED_S
+            self.attempt("measure what the program uses", self.measure, now)
         if self.probing:
             self.attempt("find out what the environment is", self.probing.tick, now)
         if not self.over:
@@ -246,6 +256,14 @@ class Watch:
                 self.over = True
                 self.stopping.deadline = None
                 self.last_data = now
+
+    def measure(self, now: float) -> None:
+        if self.usage is None:
+            from gitexp.worker.usage import Usage
+
+            self.usage = Usage(self.disk, self.pid, began=self.began, env={**os.environ, **self.job["env"]})
+        self.usage.tick(now)
+        self.next_usage = self.usage.due
 
     def look_at_files(self) -> None:
         """See which were emptied or removed: they may begin at the end with all that they had at the start."""
@@ -300,10 +318,17 @@ class Watch:
                 self.ended = self.last_data = now
                 if usage:
                     self.peak_memory_bytes = usage[0].ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                if self.usage:
+                    used = usage[0].ru_utime + usage[0].ru_stime if usage else None
+                    self.attempt("measure what the program used", self.usage.end, now, used)
                 if self.probing:
                     self.probing.program_ended()
             elif self.probing and pid == self.probing.pid:
                 self.probing.reaped(status)
+            elif self.usage and pid == self.usage.pid:
+                used = usage[0].ru_utime + usage[0].ru_stime if usage else 0.0
+                self.attempt("measure what the program uses of GPUs", self.usage.reaped, status, used)
+                self.next_usage = self.usage.due
 
     def finish(self, error: OSError | None) -> None:
         """Write outcome.json, and only then tell the front: it gets the outcome too, should no disk take it."""

@@ -6,6 +6,7 @@ page that can be checked on a record is checked here, also that a writer adds no
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import tomllib
@@ -146,6 +147,7 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     yield from (f"output.log: {what}" for what in _output(files["output.log"]))
     yield from (f"artifacts.xxh128: {what}" for what in _artifacts(files, store))
     yield from (f"metrics.toml: {what}" for what in check_metric_names(list(tables["metrics.toml"])))
+    yield from (f"usage.csv: {what}" for what in _usage(files.get("usage.csv")))
     yield from _history(run, tables, files["history.csv"], store)
     yield from [] if b"\r\n" not in files["history.csv"] else ["history.csv: has CRLF"]
 
@@ -172,6 +174,7 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             "settings.toml",
             "artifacts.sha256",
             "artifacts.sizes",
+            "usage.csv",
         } or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
             files[name] = git(repo, "cat-file", "blob", oid)
             problems += [] if mode == "100644" else [f"{name} has mode {mode}"]
@@ -368,6 +371,25 @@ def _output(text: bytes) -> Iterator[str]:
     markers = re.findall(rb"(?m)^\[gitexp: \d+ bytes cut\]$", text)
     if len(markers) > 1 or (len(text) > 60 * 1024 and not markers):
         yield f"has {len(text)} bytes and {len(markers)} marks of a cut"
+
+
+def _usage(text: bytes | None) -> Iterator[str]:
+    if text is None:
+        return
+    if len(text) > 16 * 1024:
+        yield f"has {len(text)} bytes"
+    header, *rows = csv.reader(text.decode("ascii").splitlines())
+    if header[:6] != ["time_s", "cpu_s", "processes", "memory_bytes", "read_bytes", "written_bytes"]:
+        yield f"begins with {header[:6]}"
+    if not all(re.fullmatch(r"gpu\d+_(percent|memory_bytes)", name) for name in header[6:]):
+        yield f"has columns of other things: {header[6:]}"
+    if not rows or any(len(row) != len(header) for row in rows):
+        yield "has no rows, or a row of another length"
+        return
+    for at, grows in enumerate(name in ("time_s", "cpu_s", "read_bytes", "written_bytes") for name in header):
+        values = [float(row[at]) for row in rows if row[at]]
+        if any(not 0 <= value < float("inf") for value in values) or (grows and values != sorted(values)):
+            yield f"{header[at]} is negative, or falls"
 
 
 def _artifacts(files: dict[str, bytes], store: Path | None) -> Iterator[str]:
