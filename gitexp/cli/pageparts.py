@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, safe, size, table, wrap
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, cut, safe, size, table, wrap
 from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitexp.record.usage import Used
 
 IDLE_PERCENT = 30  # a GPU that was busy for less is pointed out
+LAST_LINES = 10  # of the output
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
 
 Fact = tuple[str, str, str]  # name, safe text, style
@@ -96,3 +97,14 @@ def seen_in_words(seen: Sequence[Seen], *, most: int) -> Iterator[str]:
         yield f"{' and '.join(what)} of {safe(one.kind[:VALUE_LIMIT])}{place}"
     if len(seen) > most:
         yield f"and {len(seen) - most} more files"
+
+
+def last_lines(printed: str | None, *, on: Screen) -> str:
+    """The end of what a run printed."""
+    lines = (printed or "").rstrip().splitlines()
+    if not lines:
+        return ""
+    note = f"its last {LAST_LINES} lines" if len(lines) > LAST_LINES else ""
+    room = on.width - 2 if on.width is not None else VALUE_LIMIT
+    text = "".join(f"  {cut(safe(line[:VALUE_LIMIT]), room)}\n" for line in lines[-LAST_LINES:])
+    return heading("output", note, on=on) + text

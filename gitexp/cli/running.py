@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from gitexp.cli.render import ago, number, safe, stamp
+from gitexp.cli.pageparts import last_lines, used_in_words
+from gitexp.cli.render import Screen, ago, duration, number, safe, stamp
 from gitexp.errors import counted
 from gitexp.git.repo import Repo
+from gitexp.history.read import settled_lines
 from gitexp.history.select import NO_RUNS, SHORTEST, UnknownRun
 from gitexp.record.metrics import foremost
-from gitexp.stages.inprogress import InProgress, runs_in_progress
+from gitexp.runfolder import runs_folder
+from gitexp.stages.inprogress import InProgress, runs_in_progress, used_so_far
+from gitexp.worker.output import read_output
 
 SHOWN_METRICS = 6  # without slices; --json has all of them
 
@@ -42,25 +47,41 @@ def latest_of(run: InProgress) -> list[str]:
     return said + [f"{safe(name)} {number(run.metrics[name])}" for name in names]
 
 
-def running_page(run: InProgress, *, now: float) -> str:
+def folder_of(run: InProgress, *, repo: Repo) -> Path:
+    """Where it lies until it is recorded."""
+    return Path(runs_folder(str(repo.common_dir)), run.id)
+
+
+def output_so_far(folder: Path) -> str:
+    """What it has printed, as a record would have it."""
+    return settled_lines(read_output(str(folder)))
+
+
+def running_page(run: InProgress, folder: Path, *, on: Screen, now: float) -> str:
     """What is known of a run in progress."""
     since = "unknown" if run.started is None else f"{stamp(run.started)} ({ago(run.started, now=now)})"
+    took = "" if run.started is None or now < run.started else duration(now - run.started)
     rows = {
         "run": f"{run.id}  {run.state}",
         "recipe": safe(run.recipe),
         "why": safe(run.message or ""),
         "since": since,
+        "elapsed": took if run.state == "running" else "",
         "on": safe(f"{run.host or 'unknown'}, by {run.user or 'unknown'}"),
         "command": safe(shlex.join(run.argv)),
         "latest": " · ".join(latest_of(run)) or "no metrics yet",
     }
+    used = used_so_far(folder)
+    rows |= {name: text for name, text, _ in used_in_words(used)} if used is not None else {}
     goes_on = run.state in ("running", "silent")
     end = "It becomes a commit when it has ended." if goes_on else "The next gitexp command records it."
-    return "".join(f"{name:<8} {text}\n" for name, text in rows.items() if text) + f"{end}\n"
+    facts = "".join(f"{name:<8} {text}\n" for name, text in rows.items() if text)
+    return facts + last_lines(output_so_far(folder), on=on) + f"{end}\n"
 
 
-def running_shape(run: InProgress) -> Mapping[str, Any]:
+def running_shape(run: InProgress, folder: Path) -> Mapping[str, Any]:
     """The same for programs."""
     from gitexp.cli.shapes import moment
 
-    return run._asdict() | {"started": moment(run.started), "last_sign": moment(run.last_sign)}
+    times = {"started": moment(run.started), "last_sign": moment(run.last_sign)}
+    return {**run._asdict(), **times, "used": used_so_far(folder)}

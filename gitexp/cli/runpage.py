@@ -12,6 +12,7 @@ from gitexp.cli.pageparts import (
     Fact,
     fact_table,
     heading,
+    last_lines,
     remarks,
     rest_of,
     seen_in_words,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 NAMED = 10  # changed files, artifacts
 COMMAND_LIMIT = 4000  # characters of a command line
-LAST_LINES = 10  # of the output, where the run did not complete
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
 
 
@@ -78,7 +78,7 @@ def run_page(
     facts += [] if run.record else [("author", safe(run.author), "")]
     sections = [
         _metrics(run, before, goals=goals, on=on),
-        _last_lines(printed, on=on),
+        last_lines(printed, on=on),
         _recipe(run, before, on=on),
         _data(run, on=on),
         _environment(run, on=on),
@@ -321,16 +321,6 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
     for name, found in (("defects", run.record.defects if run.record else ()), ("cannot be read", problems)):
         if found:
             yield on.paint(name, "bold red") + "\n" + remarks(found, on=on)
-
-
-def _last_lines(printed: str | None, *, on: Screen) -> str:
-    lines = (printed or "").rstrip().splitlines()
-    if not lines:
-        return ""
-    note = f"its last {LAST_LINES} lines" if len(lines) > LAST_LINES else ""
-    room = on.width - 2 if on.width is not None else VALUE_LIMIT
-    text = "".join(f"  {cut(safe(line[:VALUE_LIMIT]), room)}\n" for line in lines[-LAST_LINES:])
-    return heading("output", note, on=on) + text
 
 
 def _more(run: Run, *, on: Screen) -> str:

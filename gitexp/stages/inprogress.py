@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import read_submission
 from gitexp.record.identity import RunId
 from gitexp.record.metricreader import Reader
-from gitexp.regularfile import open_regular
+from gitexp.regularfile import open_regular, read_regular
 from gitexp.worker.life import program_lives, recorder_life, worker_life
+
+if TYPE_CHECKING:
+    from gitexp.record.usage import Used
 
 END_BYTES = 1 << 16  # of a metrics file: its last lines are enough
 
@@ -44,7 +47,7 @@ def runs_in_progress(common_dir: str) -> list[InProgress]:
         folders = sorted(Path(runfolder.runs_folder(common_dir)).iterdir())
     except FileNotFoundError:
         return []
-    found = [_look(folder) for folder in folders if _is_id(folder.name)]
+    found = [look_at(folder) for folder in folders if _is_id(folder.name)]
     return sorted((run for run in found if run is not None), key=lambda run: (run.started or 0.0, run.id))
 
 
@@ -55,7 +58,8 @@ def _is_id(name: str) -> bool:
         return False
 
 
-def _look(folder: Path) -> InProgress | None:
+def look_at(folder: Path) -> InProgress | None:
+    """The run of a folder. None: there is none, or none any more."""
     try:
         submission = read_submission(folder)
     except ValueError:
@@ -66,7 +70,7 @@ def _look(folder: Path) -> InProgress | None:
     if state == "crashed" and not (folder / runfolder.STARTED).exists():
         return None  # whoever submitted it was killed before there was a program: there is no run
     started = (_json(folder, runfolder.STARTED) or {}).get("started", submission.submitted or None)
-    step, metrics = _latest(folder)
+    step, series = recent(folder)
     return InProgress(
         id=folder.name,
         state=state,
@@ -78,8 +82,19 @@ def _look(folder: Path) -> InProgress | None:
         started=started if isinstance(started, int | float) else None,
         last_sign=_modified(folder / runfolder.WORKER_LOCK),
         step=step,
-        metrics=metrics,
+        metrics={name: values[-1] for name, values in series.items()},
     )
+
+
+def used_so_far(folder: Path) -> Used | None:
+    """What its processes use of the machine. None: not known, or not yet."""
+    try:
+        written = read_regular(folder / runfolder.USAGE, most=END_BYTES)
+    except OSError:
+        return None
+    from gitexp.record.usage import load_usage, summed_up
+
+    return summed_up(load_usage(written))
 
 
 def _state(folder: Path) -> str:
@@ -107,15 +122,17 @@ def _json(folder: Path, name: str) -> dict[str, Any] | None:
         return None  # the recorder says so
 
 
-def _latest(folder: Path) -> tuple[int | None, dict[str, float | int]]:
+def recent(folder: Path) -> tuple[int | None, dict[str, list[float | int]]]:
+    """Its newest step, and the newest values of each metric, oldest first."""
     step: int | None = None
-    metrics: dict[str, float | int] = {}
+    series: dict[str, list[float | int]] = {}
     for name in reversed(runfolder.LOGGED):
         for block in Reader(name, strict=True).lines(BytesIO(_end(folder / name))):
             for row in block.rows():
                 step = row.step if row.step is not None else step
-                metrics.update(row.values)
-    return step, metrics
+                for metric, value in row.values.items():
+                    series.setdefault(metric, []).append(value)
+    return step, series
 
 
 def _end(path: Path) -> bytes:

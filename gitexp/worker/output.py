@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from gitexp.regularfile import read_regular
+from gitexp.regularfile import open_regular, read_regular
 from gitexp.worker.disk import Disk
 
 TYPE_CHECKING = False
@@ -116,3 +116,43 @@ def _start_of_tail(tail: bytes) -> int:
     while start < min(3, len(tail)) and tail[start] & 0xC0 == 0x80:
         start += 1
     return start
+
+
+class Tail:
+    """The reading side, while it is still written. `missed`: bytes that were gone before they could be read."""
+
+    def __init__(self, folder: str) -> None:
+        self.missed = 0
+        self._folder = folder
+        self._number = -1  # of the segment being read; -1: the head
+        self._left = HEAD_SIZE  # of it
+        self._fd: int | None = None  # which goes on being readable when the folder is removed
+
+    def read(self) -> bytes:
+        """What has come since."""
+        found = b""
+        while self._open():
+            assert self._fd is not None
+            more = os.read(self._fd, self._left)
+            found += more
+            self._left -= len(more)
+            if not more:
+                break
+            if not self._left:
+                os.close(self._fd)
+                self._fd, self._number, self._left = None, self._number + 1, SEGMENT
+        return found
+
+    def _open(self) -> bool:
+        if self._fd is not None:
+            return True
+        try:
+            numbers = [int(n[len(TAIL) :]) for n in os.listdir(self._folder) if n[len(TAIL) :].isdigit()]
+            next_one = self._number if self._number < 0 else min(n for n in numbers if n >= self._number)
+            name = HEAD if next_one < 0 else f"{TAIL}{next_one}"
+            self._fd, _ = open_regular(os.path.join(self._folder, name))
+        except (OSError, ValueError):
+            return False
+        self.missed += (next_one - self._number) * SEGMENT
+        self._number = next_one
+        return True

@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.render import safe
+from gitexp.cli.render import safe, screen
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, UsageError
+from gitexp.git.repo import Repo
 from gitexp.history.read import read_output, read_run
 from gitexp.history.select import UnknownRun
+
+if TYPE_CHECKING:
+    from gitexp.stages.inprogress import InProgress
 
 
 @click.command("show")
 @click.argument("run", default="latest", metavar="[RUN]", shell_complete=completing("run"))
 @click.option("--output", "as_output", is_flag=True, help="Print what the program printed, control characters escaped.")
+@click.option("--follow", is_flag=True, help="Print what a running run prints as it comes, until it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
-def command(run: str, as_output: bool, as_json: bool) -> int:
+def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
     """Show one run: how it ended, its code, settings, data, environment and metrics.
 
     RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE`, the first letters of a run's id, or a commit;
     `REMOTE/latest` is the newest run as last fetched from a remote.
+
+    A run that is still running is shown as far as it is. --follow without RUN takes the one that was started last;
+    it exits with 0 however the run ends, and Ctrl-C leaves the run alone.
     """
+    if follow and (as_json or as_output):
+        raise UsageError("--follow goes with neither --json nor --output", fix="gitexp show RUN --follow")
     with opened_here() as here:
+        running = running_here(here.repo, run) if follow else None
+        if running is not None:
+            from gitexp.cli.following import follow as follow_to_its_end
+
+            return follow_to_its_end(here.repo, running.id)
+        as_output |= follow  # it has ended
         try:
             row = here.history.select(run)
         except UnknownRun as error:
-            if not error.typed or as_output or not _show_running(here, error.typed, as_json=as_json):
+            if not error.typed or not _show_running(here, error.typed, as_json=as_json, as_output=as_output):
                 raise
             return 0
         found = read_run(here.reader, row.commit)
@@ -57,15 +74,29 @@ def command(run: str, as_output: bool, as_json: bool) -> int:
     return 0
 
 
-def _show_running(here: Opened, typed: str, *, as_json: bool) -> bool:
+def running_here(repo: Repo, typed: str) -> InProgress | None:
+    """The run in progress that somebody wants to follow. None: it is none."""
+    from gitexp.cli.running import running_as
+    from gitexp.stages.inprogress import runs_in_progress
+
+    if typed == "latest":
+        going = [run for run in runs_in_progress(str(repo.common_dir)) if run.state in ("running", "silent")]
+        return going[-1] if going else None
+    return running_as(typed, repo=repo)
+
+
+def _show_running(here: Opened, typed: str, *, as_json: bool, as_output: bool) -> bool:
     """Show the run in progress that has this id. False where there is none."""
-    from gitexp.cli.running import running_as, running_page, running_shape
+    from gitexp.cli.running import folder_of, output_so_far, running_as, running_page, running_shape
 
     run = running_as(typed, repo=here.repo)
     if run is None:
         return False
+    folder = folder_of(run, repo=here.repo)
     if as_json:
-        write_json(in_progress=running_shape(run))
+        write_json(in_progress=running_shape(run, folder))
+    elif as_output:
+        show(lambda on: safe(output_so_far(folder), lines="kept"), repo=here.repo)
     else:
-        write(running_page(run, now=time.time()))
+        write(running_page(run, folder, on=screen(here.repo.settings), now=time.time()))
     return True

@@ -13,7 +13,7 @@ import click
 from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write, write_json
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
-from gitexp.cli.running import latest_of, running_shape
+from gitexp.cli.running import folder_of, latest_of, running_shape
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import BranchUnusable, GitFailed
 from gitexp.git.standing import Look
@@ -43,7 +43,7 @@ def command(as_json: bool, gone: str | None) -> int:
             sharing = None
         on = screen(here.repo.settings)
     if as_json:
-        write_json(runs=[running_shape(run) for run in runs], sharing=sharing)
+        write_json(runs=[running_shape(run, folder_of(run, repo=here.repo)) for run in runs], sharing=sharing)
         return 0
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
     for run in runs:

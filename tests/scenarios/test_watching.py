@@ -1,0 +1,106 @@
+"""A run while it runs: show, show --follow, watch. Real runs, real terminals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pexpect
+import pytest
+from harness import GITEXP, Lab, wait_for
+
+SLOW = """\
+import json, os, sys, time
+log = open(os.environ["GITEXP_METRICS"], "a", buffering=1)
+for step in range(8):
+    log.write(json.dumps({"step": step, "loss": 1 / (1 + step)}) + "\\n")
+    print(f"\\rstep {step}\\x1b[2J", flush=True)
+    sys.stdout.write(f"\\r{step} of 8")
+    sys.stdout.flush()
+    while not os.path.exists(f"go{step}"):
+        time.sleep(0.02)
+print("\\rdone      ")
+"""
+
+
+class Slow(NamedTuple):
+    """The slow program at work."""
+
+    lab: Lab
+    id: str
+    process: subprocess.Popen[str]
+
+    def let_go(self) -> None:
+        for step in range(8):
+            (self.lab.path / f"go{step}").touch()
+        self.process.communicate(timeout=60)
+
+
+@pytest.fixture
+def slow(lab: Lab) -> Iterator[Slow]:
+    """A run that goes on when the file goN is there, seen to have said its first word."""
+    lab.write("slow.py", SLOW)
+    lab.write(".gitignore", "go*\n")
+    lab.commit("a program")
+    process = lab.start("run", "-m", "slow", "--", sys.executable, "slow.py")
+    runs = lab.path / ".git" / "gitexp" / "runs"
+    wait_for(lambda: any(b"of 8" in path.read_bytes() for path in runs.glob("*/output.head")))
+    slow = Slow(lab, next(path.name for path in runs.iterdir() if len(path.name) == 16), process)
+    yield slow
+    slow.let_go()
+
+
+def test_a_run_is_shown_as_far_as_it_is_with_its_last_lines(lab: Lab, slow: Slow) -> None:
+    (lab.path / "go0").touch()
+    wait_for(lambda: "1 of 8" in lab.gitexp("show", slow.id, "--output").stdout)
+    page = lab.gitexp("show", slow.id).stdout
+    assert "elapsed  " in page and "step 1 · loss 0.5" in page
+    assert "output\n  step 0\\x1b[2J\n  step 1\\x1b[2J\n  1 of 8\nIt becomes a commit" in page
+    told = lab.gitexp("show", slow.id, "--json").json["in_progress"]
+    assert (told["step"], told["metrics"], "used" in told) == (1, {"loss": 0.5}, True)
+
+
+def test_follow_prints_what_comes_and_says_how_it_ended(lab: Lab, slow: Slow) -> None:
+    following = lab.start("show", slow.id, "--follow")
+    assert following.stdout is not None
+    assert following.stdout.readline() == "step 0\\x1b[2J\n"
+    slow.let_go()
+    out, err = following.communicate(timeout=60)
+    assert out.splitlines() == [*(f"step {step}\\x1b[2J" for step in range(1, 8)), "done      "]
+    assert (following.returncode, err.startswith(f"slow {slow.id} completed, took ")) == (0, True), err
+    again = lab.gitexp("show", slow.id, "--follow")
+    assert (again.exit_code, "done" in again.stdout) == (0, True)
+
+
+def test_who_stops_following_leaves_the_run_alone(lab: Lab, slow: Slow) -> None:
+    following = lab.start("show", "--follow")
+    assert following.stdout is not None
+    following.stdout.readline()
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=60)
+    assert following.returncode == 130
+    slow.let_go()
+    assert lab.gitexp("show", slow.id, "--json").json["run"]["status"] == "completed"
+
+
+def test_the_output_of_a_run_that_is_killed_is_followed_to_its_end(lab: Lab, slow: Slow) -> None:
+    following = lab.start("show", slow.id, "--follow")
+    assert following.stdout is not None
+    following.stdout.readline()
+    started = lab.path / ".git" / "gitexp" / "runs" / slow.id / "started.json"
+    os.kill(json.loads(started.read_text())["pid"], signal.SIGKILL)
+    _, err = following.communicate(timeout=60)
+    assert (following.returncode, "failed (SIGKILL)" in err) == (0, True), err
+
+
+def test_a_bar_on_a_terminal_is_drawn_in_place(lab: Lab, slow: Slow) -> None:
+    screen = pexpect.spawn(GITEXP, ["show", slow.id, "--follow"], cwd=lab.path, env=lab.env, timeout=60)
+    screen.expect_exact("step 0\\x1b[2J\r\n0 of 8")
+    (lab.path / "go0").touch()
+    screen.expect_exact("\r\x1b[Kstep 1\\x1b[2J\r\n1 of 8")
+    slow.let_go()
+    screen.expect_exact("completed")
+    screen.expect(pexpect.EOF)
