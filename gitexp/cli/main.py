@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "Show one run",
     "diff": "Compare two runs: code, recipe, data, environment, metrics",
     "status": "Say what is running or waiting to be recorded",
+    "watch": "Watch the runs in progress, their metrics growing",
     "push": "Share the runs: push the experiments branch",
     "pull": "Receive the runs of others",
     "data": "Datasets by name and by content: pin, save, push, pull, check",

@@ -104,3 +104,38 @@ def test_a_bar_on_a_terminal_is_drawn_in_place(lab: Lab, slow: Slow) -> None:
     slow.let_go()
     screen.expect_exact("completed")
     screen.expect(pexpect.EOF)
+
+
+def test_watch_without_a_terminal_prints_the_page_once(lab: Lab, slow: Slow) -> None:
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+    (lab.path / "go0").touch()
+    wait_for(lambda: "loss  0.5  █▁" in lab.gitexp("watch").stdout)
+    page = lab.gitexp("watch")
+    assert (page.exit_code, page.stderr) == (0, "")
+    assert page.stdout.startswith(f"1 run is in progress\n{slow.id[:8]}  running  ")
+    assert "recorded last" in page.stdout and "completed" in page.stdout
+    assert "recorded last" not in lab.gitexp("watch", slow.id[:6]).stdout
+    assert lab.gitexp("watch", "true").stdout.startswith("nothing is running\n\nrecorded last\n")
+
+
+def test_watch_of_a_repository_without_runs_says_so(lab: Lab) -> None:
+    page = lab.gitexp("watch")
+    assert (page.exit_code, page.stdout) == (0, "nothing is running\n")
+
+
+def test_watch_on_a_narrow_terminal_sees_a_run_go_on_and_end_and_leaves_on_ctrl_c(lab: Lab, slow: Slow) -> None:
+    env = {**lab.env, "TERM": "xterm", "NO_COLOR": "1"}
+    watch = pexpect.spawn(
+        GITEXP, ["watch", "--every", "0.2"], cwd=lab.path, env=env, dimensions=(12, 44), timeout=60, encoding="utf-8"
+    )
+    watch.expect_exact("1 run is in progress")
+    (lab.path / "go0").touch()
+    watch.expect_exact("█▁")
+    watch.setwinsize(20, 100)
+    slow.let_go()
+    watch.expect_exact("nothing is running")
+    watch.expect_exact("recorded last")
+    watch.sendintr()
+    watch.expect(pexpect.EOF)
+    watch.close()
+    assert (watch.exitstatus, watch.signalstatus) == (0, None)
