@@ -18,6 +18,7 @@ from gitexp.runfolder import runs_folder
 from gitexp.stages.inprogress import InProgress, runs_in_progress, used_so_far
 from gitexp.worker.output import read_output
 
+STATE_STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 SHOWN_METRICS = 6  # without slices; --json has all of them
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, size, table
+from gitexp.cli.running import STATE_STYLE
 from gitexp.cli.runtable import STATUS_STYLE
 from gitexp.errors import counted
 from gitexp.history.cache import Row
@@ -15,7 +16,6 @@ from gitexp.record.metrics import foremost
 from gitexp.record.usage import Used
 from gitexp.stages.inprogress import InProgress, recent, used_so_far
 
-STATE_STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 MOST_METRICS = 6  # of one run
 MOST_LINE = 60  # columns of a curve
 NAME_WIDTH = 24

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -139,3 +140,27 @@ def test_watch_on_a_narrow_terminal_sees_a_run_go_on_and_end_and_leaves_on_ctrl_
     watch.expect(pexpect.EOF)
     watch.close()
     assert (watch.exitstatus, watch.signalstatus) == (0, None)
+
+
+def test_a_run_of_another_machine_is_watched_and_its_silence_is_said(lab: Lab) -> None:
+    folder = lab.path / ".git" / "gitexp" / "runs" / "klmnopqrstuvwxyz"
+    folder.mkdir(parents=True)
+    who = {"pid": 1, "host": "elsewhere", "boot": "another", "space": "pid:[1]", "since": "1"}
+    (folder / "submit.json").write_text(json.dumps({"recipe": "far", "argv": ["true"], "submitted": 1.0, **who}))
+    (folder / "started.json").write_text(json.dumps({**who, "started": time.time() - 300}))
+    (folder / "metrics.jsonl").write_text('{"step": 3, "loss": 2.5}\n')
+    (folder / "output.head").write_text("far away\n")
+    (folder / "worker.lock").write_text(json.dumps(who))
+    page = lab.gitexp("watch")
+    assert "\nklmnopqr  running  " in page.stdout
+    assert "  far  step 3  elsewhere\n  loss  2.5\n" in page.stdout
+    long_ago = time.time() - 120
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (long_ago, long_ago))
+    assert "klmnopqr  silent" in lab.gitexp("watch").stdout
+    following = lab.start("show", "klmn", "--follow")
+    assert following.stderr is not None
+    assert "no sign of life for a while" in following.stderr.readline()
+    following.send_signal(signal.SIGINT)
+    assert following.communicate(timeout=60)[0] == "far away\n"
+    assert folder.exists()

@@ -13,15 +13,13 @@ import click
 from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write, write_json
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
-from gitexp.cli.running import folder_of, latest_of, running_shape
+from gitexp.cli.running import STATE_STYLE, folder_of, latest_of, running_shape
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import BranchUnusable, GitFailed
 from gitexp.git.standing import Look
 from gitexp.history.listing import count_runs
 from gitexp.history.select import SHOWN
 from gitexp.stages.inprogress import InProgress, runs_in_progress
-
-_STYLE = {"running": "green", "silent": "yellow", "unattended": "yellow", "waiting": "yellow", "crashed": "red"}
 
 
 @click.command("status")
@@ -69,7 +67,7 @@ def _table(runs: list[InProgress], *, on: Screen, now: float) -> str:
         lines.append(
             [
                 Cell(run.id[:SHOWN], "yellow"),
-                Cell(run.state, _STYLE[run.state]),
+                Cell(run.state, STATE_STYLE[run.state]),
                 Cell(since, "dim"),
                 Cell(took),
                 Cell(safe(run.recipe), "bold"),
