@@ -12,8 +12,8 @@ from gitexp.cli.pageparts import Fact, fact_table, heading
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table, text_width
 from gitexp.cli.runtable import STATUS_STYLE, id_letters
 from gitexp.errors import counted
-from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
+from gitexp.history.row import Row
 from gitexp.history.versions import Version
 from gitexp.record.digests import Digest
 from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule

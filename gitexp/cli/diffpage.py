@@ -25,11 +25,11 @@ from gitexp.cli.render import (
 from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more
 from gitexp.history.artifactchange import ArtifactChanges
-from gitexp.history.cache import Row
 from gitexp.history.codechange import CodeChange, FileChange
 from gitexp.history.compare import Comparison, DataChange
 from gitexp.history.inputs import COMMAND, KeyChange
 from gitexp.history.read import Run
+from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Digest
 

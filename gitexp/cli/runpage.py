@@ -37,10 +37,10 @@ from gitexp.cli.render import (
 )
 from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
 from gitexp.errors import and_more, counted
-from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
+from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Oid
 from gitexp.record.runrecord import RunRecord

@@ -22,10 +22,10 @@ from gitexp.cli.render import (
     value,
 )
 from gitexp.errors import GitexpError
-from gitexp.history.cache import Row
 from gitexp.history.compare import goals_in_order
 from gitexp.history.inputs import COMMAND, Inputs
 from gitexp.history.read import INPUTS, Run, read_run
+from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange
 from gitexp.record.metrics import foremost, goal_of

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.pageparts import size_of
 from gitexp.cli.render import safe
-from gitexp.history.cache import Row
 from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
+from gitexp.history.row import Row
 from gitexp.record.identity import as_plain
 
 if TYPE_CHECKING:

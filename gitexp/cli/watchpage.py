@@ -10,7 +10,7 @@ from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, 
 from gitexp.cli.running import STATE_STYLE
 from gitexp.cli.runtable import STATUS_STYLE
 from gitexp.errors import counted
-from gitexp.history.cache import Row
+from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.metrics import foremost
 from gitexp.record.usage import Used

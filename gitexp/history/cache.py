@@ -1,182 +1,282 @@
-"""Keep the rows of a ref in one flat file, so that listing runs does not read every record again.
+"""Keep the rows of a ref in one SQLite file, so that listing runs does not read every record again.
 
-A file under `<common dir>/gitexp/index/` for each ref: a version line, one JSON array for each run in the order of
-(finished, id) and for each event, and a last line naming the commit the file is complete up to. It is a cache: a file
-that is missing, damaged, of another version or not writable changes nothing but the time a listing takes. Readers may
-add the same rows at the same time; a row that is there twice is read once.
+A file under `<common dir>/gitexp/index/` for each ref, complete up to the commit that it names. It is a cache: one that
+is missing, damaged, of another version or not writable changes nothing but the time that a question takes. A file is
+replaced whole and never changed, so nobody locks it, on NFS either; what came after it is read from git each time, into
+tables beside it in memory, until there is enough to write a new file.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from mmap import ACCESS_READ, mmap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, line, revision
 from gitexp.git.standing import ROOTS
+from gitexp.history.row import Event, Row, dump_values
+from gitexp.history.rowof import Indexed
 
-VERSION_LINE = b'["gitexp index", 6]\n'
+VERSION = 7
+APPLICATION = 0x67697465  # "gite"
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
-_TIP, _EVENT = b'["tip", "', b'["event", "'  # how lines begin that are no rows
+MOST_LOOSE = 24  # runs that are read anew by each command, before a new file is worth its writing
+DAMAGED = (sqlite3.Error, ValueError, TypeError, LookupError)  # what a question to a damaged file ends in
+
+_STORED = [name for name in Row._fields if name != "base_text"]
+_TRUTHS = [_STORED.index(name) for name in ("clean", "lost")]  # SQLite has 0 and 1 for them
+_COLUMNS = ", ".join(f'"{name}"' for name in [*_STORED, "base", "environment"])
+_TABLES = f"""
+CREATE TABLE {{0}}run (no INTEGER PRIMARY KEY, {_COLUMNS});
+CREATE TABLE {{0}}frame (no INTEGER PRIMARY KEY, of, body);
+CREATE TABLE {{0}}frame_value (frame, key, value, PRIMARY KEY (frame, key)) WITHOUT ROWID;
+CREATE TABLE {{0}}key (kind, name, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+CREATE TABLE {{0}}event (kind, about, said, author, "commit");
+"""
+_INDEXES = """
+CREATE INDEX by_time ON run (ordered, finished, id, attempt);
+CREATE INDEX by_recipe ON run (recipe, ordered, finished, id, attempt);
+CREATE INDEX by_id ON run (id);
+CREATE INDEX by_commit ON run ("commit");
+CREATE INDEX frame_of ON frame (of);
+"""
+_NAMES = ("run", "frame", "frame_value", "key", "event")
+_NEWEST = "ordered DESC, finished DESC, id DESC, attempt DESC"
 
 
-class Row(NamedTuple):
-    """What a listing needs to know of one run. The id comes first: a file of rows is searched for it as bytes."""
+class Condition(NamedTuple):
+    """Which runs: a condition of SQL over `runs`, every value of it bound."""
 
-    id: str
-    commit: str
-    attempt: int
-    finished: float  # seconds since 1970, UTC
-    ordered: float  # the same, or when it was recorded, where it claims to have ended a day or more after that
-    author: str
-    metrics: dict[str, float | int]
-    status: str
-    recipe: str = ""
-    kind: str = "run"  # run, smoke, rerun
-    duration_s: float | None = None
-    clean: bool = True  # False: the tree differed from its commit, or was edited while the program ran
-    seed: int | None = None
-    message: str | None = None  # the user's, its first line
-    defects: int = 0
-    problem: str | None = None  # why the record cannot be read, in one line; None: it can
-    held_out: str = ""  # the same for runs with the same held-out rows; empty where none are recorded
-    lost: bool = False  # `problem` is this clone's: it lacks objects of a record that may be whole elsewhere
+    sql: str = "1"
+    values: tuple[object, ...] = ()
 
-    @property
-    def order(self) -> tuple[float, float, str, int]:
-        """Sorts runs the same way in every clone."""
-        return (self.ordered, self.finished, self.id, self.attempt)
+    def __and__(self, other: Condition) -> Condition:
+        return Condition(f"({self.sql}) AND ({other.sql})", (*self.values, *other.values))
 
 
-class Event(NamedTuple):
-    """What a commit of the branch that is no run says by its trailers."""
+EVERY = Condition()
 
-    kind: str  # merge, note, …
-    about: str  # the id of a run; empty where it is about none
-    said: float  # seconds since 1970, UTC
-    author: str
-    commit: str  # the last of its line, so that it is not taken for a row's
+
+def of_commits(commits: Iterable[str]) -> Condition:
+    """Those runs."""
+    return Condition('"commit" IN (SELECT value FROM json_each(?))', (_json_list(commits),))
 
 
 class Rows:
-    """The rows of a ref as bytes, complete up to the commit `tip`, oldest first. Parsed only as far as is asked."""
+    """The rows of a ref, complete up to the commit `tip`. Every question may raise one of DAMAGED."""
 
-    def __init__(self, data: bytes | mmap, tip: str) -> None:
-        self.data = data  # a map of the file: showing one run then reads a few pages of it, not 25 MB at 100,000 runs
+    def __init__(self, connection: sqlite3.Connection, tip: str) -> None:
+        self.connection = connection
         self.tip = tip
         self._tomorrow = time.time() + A_DAY_S
+        self._bodies: dict[int | None, str] = {None: "{}"}
+        for name in _NAMES:
+            connection.execute(f"CREATE TEMP VIEW {name}s AS SELECT * FROM main.{name}")
 
-    def all(self) -> list[Row]:
-        """Every row, newest first. Raises ValueError where the bytes are damaged."""
-        lines = json.loads(b"[" + self.data[:].rstrip(b"\n").replace(b"\n", b",") + b"]")
-        width = len(Row._fields)
-        rows = {line[1]: Row._make(line) for line in lines if len(line) == width}
-        if len(lines) != 1 + sum(len(line) == width or line[0] in ("tip", "event") for line in lines):
-            raise ValueError("not a file of rows")
-        last = self._tomorrow
-        return sorted(rows.values(), key=lambda row: (row[4] <= last, row[4], row[3], row[0], row[2]), reverse=True)
+    def add(self, made: Sequence[Indexed], events: Sequence[Event]) -> None:
+        """Take in what came after the file was written."""
+        for statement in _TABLES.format("temp.loose_").split(";"):
+            self.connection.execute(statement)
+        for name in _NAMES:
+            self.connection.execute(f"DROP VIEW temp.{name}s")
+            both = f"SELECT * FROM main.{name} UNION ALL SELECT * FROM temp.loose_{name}"
+            self.connection.execute(f"CREATE TEMP VIEW {name}s AS {both}")
+        _insert(self.connection, made, events, into="temp.loose_")
+
+    # ---- questions
+
+    def rows(
+        self, wanted: Condition = EVERY, *, order: Condition | None = None, limit: int = -1, skip: int = 0
+    ) -> Iterator[Row]:
+        """Runs that fit, the newest first or in that order, read only as far as they are taken.
+
+        Whose times are yet to come are the last.
+        """
+        if order is not None:
+            yield from self._ask(wanted, f"{order.sql}, {_NEWEST}", order.values, limit, skip)
+            return
+        if limit >= 0 or skip:
+            late = (f"ordered > {self._tomorrow!r}, " if self._some_to_come() else "") + _NEWEST
+            yield from self._ask(wanted, late, (), limit, skip)
+            return
+        yield from self._ask(Condition("ordered <= ?", (self._tomorrow,)) & wanted, _NEWEST)
+        yield from self._ask(Condition("ordered > ?", (self._tomorrow,)) & wanted, _NEWEST)
+
+    def _some_to_come(self) -> bool:
+        return self.count(Condition("ordered > ?", (self._tomorrow,))) > 0
+
+    def count(self, wanted: Condition = EVERY) -> int:
+        """How many runs fit."""
+        [(count,)] = self.connection.execute(f"SELECT count(*) FROM runs AS r WHERE {wanted.sql}", wanted.values)
+        return int(count)
+
+    def select(self, what: str, wanted: Condition = EVERY, *, rest: str = "") -> list[tuple[object, ...]]:
+        """Expressions of SQL over the runs that fit, which have the name `r`."""
+        asked = f"SELECT {what} FROM runs AS r WHERE {wanted.sql} {rest}"
+        return self.connection.execute(asked, wanted.values).fetchall()
+
+    def keys(self, kind: str) -> list[str]:
+        """The names of every metric, setting or fact of the environment (`env`) that there is."""
+        found = self.connection.execute("SELECT DISTINCT name FROM keys WHERE kind = ?", (kind,))
+        return [str(name) for (name,) in found]
 
     def events(self) -> list[Event]:
-        """Every event, the oldest first. Raises ValueError and TypeError where the bytes are damaged."""
-        found, at = set[Event](), 0
-        while (at := self.data.find(b"\n" + _EVENT, at) + 1) > 0:
-            found.add(Event._make(json.loads(self.data[at : self.data.find(b"\n", at)])[1:]))
+        """Every event, the oldest first."""
+        asked = 'SELECT DISTINCT kind, about, said, author, "commit" FROM events'
+        found = [Event._make(row) for row in self.connection.execute(asked)]
         return sorted(found, key=lambda event: (event.said, event.commit))
 
-    def newest(self) -> Iterator[Row]:
-        """Rows from the newest on, read only as far as they are taken. Whose times are yet to come is none of them."""
-        to_come = []
-        for row in self._backwards(len(self.data)):
-            if row.ordered > self._tomorrow:
-                to_come.append(row)
-            else:
-                yield row
-        yield from to_come
-
     def lost(self) -> list[Row]:
-        """Rows of records of which objects are missing here."""
-        found, at = [], -1
-        while (at := self.data.find(b", true]\n", at + 1)) >= 0:  # of that field alone, which ends a line
-            found.append(self._line(self.data.rfind(b"\n", 0, at) + 1))
-        return found
+        """Rows of records of which objects are missing here, the oldest first."""
+        return [*self._ask(Condition("status = 'unreadable' AND lost"), "no")]
 
     def before(self, row: Row) -> Iterator[Row]:
         """Rows older than this one with the same recipe, newest first."""
-        line = b'\n["%s", "%s"' % (row.id.encode(), row.commit.encode())
-        found = self.data.rfind(line, max(0, len(self.data) - (1 << 20)))  # most often it is among the newest,
-        found = found if found >= 0 else self.data.find(line)  # and forwards is many times faster than backwards
-        recipe = b", %s, " % json.dumps(row.recipe).encode()
-        for other in self._backwards(found + 1, containing=recipe):
-            if other.recipe == row.recipe and other.order < row.order:
-                yield other
+        older = Condition("recipe = ? AND (ordered, finished, id, attempt) < (?, ?, ?, ?)", (row.recipe, *row.order))
+        return self._ask(older, _NEWEST)
 
     def with_id(self, beginning: str) -> list[Row]:
         """Rows whose id begins with these letters (k to z)."""
-        wanted = b'\n["' + beginning.encode()
-        found, at = dict[str, Row](), -1
-        while (at := self.data.find(wanted, at + 1)) >= 0:
-            row = self._line(at + 1)
-            found[row.commit] = row
-        return list(found.values())
+        return [*self._ask(Condition("id >= ? AND id < ?", (beginning, f"{beginning}~")), "no")]
 
     def at_commit(self, commit: str) -> Row | None:
         """The row of a commit; None where it is no run of this ref."""
-        at = self.data.find(b'", "%s", ' % commit.encode())
-        if at < 0:
-            return None
-        row = self._line(self.data.rfind(b"\n", 0, at) + 1)
-        return row if row.commit == commit else None
+        return next(self._ask(Condition('"commit" = ?', (commit,)), "no"), None)
 
-    def _line(self, start: int) -> Row:
-        fields = json.loads(self.data[start : self.data.find(b"\n", start)])
-        if not isinstance(fields, list) or len(fields) != len(Row._fields):
-            raise ValueError("not a row")
-        return Row._make(fields)
+    def _ask(
+        self, wanted: Condition, order: str, values: Sequence[object] = (), limit: int = -1, skip: int = 0
+    ) -> Iterator[Row]:
+        stored = ", ".join(f'r."{name}"' for name in [*_STORED, "base"])
+        asked = f"SELECT {stored} FROM runs AS r WHERE {wanted.sql} ORDER BY {order} LIMIT {limit} OFFSET {skip}"
+        for found in self.connection.execute(asked, (*wanted.values, *values)):
+            yield self._row(found)
 
-    def _backwards(self, end: int, *, containing: bytes = b'["') -> Iterator[Row]:
-        seen: set[str] = set()
-        while (at := self.data.rfind(containing, 0, end)) >= 0:
-            start = self.data.rfind(b"\n", 0, at) + 1
-            end = start
-            if start == 0:
-                return  # the version line
-            if self.data[start : start + len(_EVENT)].startswith((_TIP, _EVENT)):
-                continue
-            row = self._line(start)
-            if row.commit not in seen:
-                seen.add(row.commit)
-                yield row
+    def _row(self, found: Sequence[object]) -> Row:
+        *stored, base = found
+        if base not in self._bodies:
+            [(body,)] = self.connection.execute("SELECT body FROM frames WHERE no = ?", (base,))
+            self._bodies[base] = body  # type: ignore[index]
+        for at in _TRUTHS:
+            stored[at] = stored[at] == 1
+        return Row._make([*stored, self._bodies[base]])  # type: ignore[index]
 
-
-def dump_rows(rows: Iterable[Row], events: Iterable[Event] = ()) -> bytes:
-    """Rows and events as lines, in the order given."""
-    return b"".join(json.dumps(line).encode() + b"\n" for line in (*rows, *(("event", *event) for event in events)))
+    @property
+    def loose(self) -> int:
+        """How many runs came after the file was written."""
+        if not self.connection.execute("SELECT 1 FROM temp.sqlite_schema WHERE name = 'loose_run'").fetchone():
+            return 0
+        [(count,)] = self.connection.execute("SELECT count(*) FROM temp.loose_run")
+        return int(count)
 
 
-def fresh(rows: Iterable[Row], events: Iterable[Event] = (), *, tip: str) -> Rows:
-    """Rows and events in any order, complete up to `tip`."""
-    ordered = sorted(rows, key=lambda row: row.order)
-    return Rows(VERSION_LINE + dump_rows(ordered, events) + _tip_line(tip), tip)
+# ---- writing
 
 
-def extended(old: Rows, new: Sequence[Row], events: Sequence[Event], *, tip: str) -> tuple[Rows, bytes | None]:
-    """`old` with new ones, and the bytes that make its file into this; None where the file must be rewritten."""
-    ordered = sorted(new, key=lambda row: row.order)
-    last = next(old.newest(), None)
-    if last is not None and ordered and ordered[0].order < last.order:  # a colleague's older runs came in
-        return fresh([*old.all(), *ordered], [*old.events(), *events], tip=tip), None
-    added = dump_rows(ordered, events) + _tip_line(tip)
-    return Rows(old.data[:] + added, tip), added
+def _insert(connection: sqlite3.Connection, made: Sequence[Indexed], events: Sequence[Event], *, into: str) -> None:
+    frames = _Frames(connection, into)
+    marks = ", ".join("?" * (len(_STORED) + 3))
+    first = _largest(connection, "run") + 1
+    lines, keys = [], set[tuple[str, str]]()
+    for number, one in enumerate(sorted(made, key=lambda one: one.row.order), first):
+        base, changed = frames.nearest(one.row.recipe, one.settings)
+        environment = frames.equal(one.environment_of, one.environment) if one.environment_of else None
+        row = one.row._replace(settings_text=dump_values(changed))
+        lines.append((number, *row[:-1], base, environment))
+        keys.update(("metric", name) for name in one.row.metrics)
+        keys.update(("setting", name) for name in changed)
+    connection.executemany(f"INSERT INTO {into}run VALUES ({marks})", lines)
+    connection.executemany(f"INSERT OR IGNORE INTO {into}key VALUES (?, ?)", [*keys, *frames.keys])
+    connection.executemany(f"INSERT INTO {into}event VALUES (?, ?, ?, ?, ?)", events)
 
 
-def _tip_line(tip: str) -> bytes:
-    return _TIP + tip.encode() + b'"]\n'
+def _largest(connection: sqlite3.Connection, table: str) -> int:
+    [(largest,)] = connection.execute(f"SELECT max(no) FROM {table}s")
+    return int(largest or 0)
+
+
+class _Frames:
+    """Settings that many runs share are written down once, and of each run those that differ."""
+
+    def __init__(self, connection: sqlite3.Connection, into: str) -> None:
+        self._connection, self._into = connection, into
+        self._known: dict[str, tuple[int, Mapping[str, object]]] = {}
+        self._next = _largest(connection, "frame") + 1
+        self.keys: set[tuple[str, str]] = set()
+
+    def nearest(self, recipe: str, settings: Mapping[str, object]) -> tuple[int, Mapping[str, object]]:
+        """The frame of the recipe's runs, and what is different here; a new one where too much is."""
+        known = self._find(f"recipe:{recipe}")
+        if known is not None:
+            number, base = known
+            changed = {key: settings.get(key) for key in {*base, *settings} if not _same(base, settings, key)}
+            if len(changed) <= max(8, len(base) // 3):
+                return number, changed
+        return self._new(f"recipe:{recipe}", settings, kind="setting"), {}
+
+    def equal(self, of: str, facts: Mapping[str, object]) -> int:
+        """The frame of this name, made where there is none."""
+        known = self._find(f"env:{of}")
+        return known[0] if known is not None else self._new(f"env:{of}", facts, kind="env")
+
+    def _find(self, of: str) -> tuple[int, Mapping[str, object]] | None:
+        if of not in self._known:
+            from gitexp.history.row import _values
+
+            asked = "SELECT no, body FROM frames WHERE of = ? ORDER BY no DESC LIMIT 1"
+            found = self._connection.execute(asked, (of,)).fetchone()
+            if found is None:
+                return None
+            self._known[of] = (found[0], _values(found[1]))
+        return self._known[of]
+
+    def _new(self, of: str, values: Mapping[str, object], *, kind: str) -> int:
+        number, self._next = self._next, self._next + 1
+        body = dump_values(values)
+        self._known[of] = (number, values)
+        self._connection.execute(f"INSERT INTO {self._into}frame VALUES (?, ?, ?)", (number, of, body))
+        taken = f"INSERT INTO {self._into}frame_value SELECT ?, key, value FROM json_each(?)"
+        self._connection.execute(taken, (number, body))
+        self.keys.update((kind, name) for name in values)
+        return number
+
+
+def _same(a: Mapping[str, object], b: Mapping[str, object], key: str) -> bool:
+    x, y = a.get(key), b.get(key)
+    return type(x) is type(y) and (x == y or repr(x) == repr(y))
+
+
+def fresh(made: Sequence[Indexed] = (), events: Sequence[Event] = (), *, tip: str) -> Rows:
+    """Rows and events in any order, complete up to `tip`, in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(_TABLES.format(""))
+    rows = Rows(connection, tip)
+    connection.execute("BEGIN")
+    _insert(connection, made, events, into="main.")
+    connection.execute("COMMIT")
+    connection.executescript(_INDEXES)
+    return rows
+
+
+def consolidated(old: Rows, *, tip: str) -> Rows:
+    """The same rows with those that came after the file among the others, in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    old.connection.backup(connection)
+    connection.execute("BEGIN")
+    for name in _NAMES:
+        found = old.connection.execute(f"SELECT * FROM temp.loose_{name}").fetchall()
+        if found:
+            marks = ", ".join("?" * len(found[0]))
+            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES ({marks})", found)
+    connection.execute("COMMIT")
+    return Rows(connection, tip)
+
+
+# ---- files
 
 
 def _path(repo: Repo, ref: str) -> Path:
@@ -186,15 +286,22 @@ def _path(repo: Repo, ref: str) -> Path:
 
 def read_cache(repo: Repo, ref: str) -> Rows | None:
     """What the file of a ref holds; None where there is none that can be used."""
+    path = os.fsencode(_path(repo, ref))
+    address = "".join(chr(c) if (chr(c).isalnum() and c < 128) or c in b"/._-" else f"%{c:02X}" for c in path)
     try:
-        with _path(repo, ref).open("rb") as file:
-            data = mmap(file.fileno(), 0, access=ACCESS_READ)  # never cut short: files are appended to or replaced
-    except (OSError, ValueError):  # there is none, or it is empty
+        # Never locked: a file is replaced, and whoever has it open keeps what he opened.
+        connection = sqlite3.connect(f"file:{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    except sqlite3.Error:
         return None
-    last = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
-    tip = last[len(_TIP) : -3]
-    usable = data[: len(VERSION_LINE)] == VERSION_LINE and last == _TIP + tip + b'"]\n' and tip.isalnum()
-    return Rows(data, tip.decode()) if usable else None
+    with suppress(*DAMAGED):
+        [(application,)] = connection.execute("PRAGMA application_id")
+        [(version,)] = connection.execute("PRAGMA user_version")
+        if (application, version) == (APPLICATION, VERSION):
+            [(tip,)] = connection.execute("SELECT tip FROM tip")
+            connection.execute("PRAGMA mmap_size = 268435456")
+            return Rows(connection, str(tip))
+    connection.close()
+    return None
 
 
 def left_behind(repo: Repo, branch: str) -> GitexpError | None:
@@ -210,26 +317,31 @@ def left_behind(repo: Repo, branch: str) -> GitexpError | None:
     )
 
 
-def append_cache(repo: Repo, ref: str, added: bytes) -> None:
-    """Add lines to the file of a ref. Where that fails half-way the file is removed, to be rebuilt."""
-    path = _path(repo, ref)
-    with suppress(OSError):  # a read-only or full disk: the next reader does the work again
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        try:
-            whole = os.write(fd, added) == len(added)
-        finally:
-            os.close(fd)
-        if not whole:
-            path.unlink()
-
-
 def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
-    """Replace the file of a ref, whole."""
-    from gitexp.wholefile import write_note
-
-    write_note(_path(repo, ref), rows.data[:])
+    """Replace the file of a ref, whole. Where it cannot be written, the next reader does the work again."""
+    path = _path(repo, ref)
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(beside, isolation_level=None)) as file:
+            file.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
+            rows.connection.backup(file)
+            file.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}")
+            file.execute("CREATE TABLE IF NOT EXISTS tip (tip)")
+            file.execute("DELETE FROM tip")
+            file.execute("INSERT INTO tip VALUES (?)", (rows.tip,))
+        beside.replace(path)
+    except (OSError, sqlite3.Error):
+        with suppress(OSError):
+            beside.unlink()
 
 
 def forget_cache(repo: Repo, ref: str) -> None:
     """Remove the file of a ref, where what it was read from has come back: the next reader reads it anew."""
     _path(repo, ref).unlink(missing_ok=True)
+
+
+def _json_list(texts: Iterable[str]) -> str:
+    import json
+
+    return json.dumps([*texts])

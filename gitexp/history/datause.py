@@ -13,9 +13,9 @@ from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import BLOCK, ObjectReader
 from gitexp.git.repo import Repo, output
-from gitexp.history.cache import Row
 from gitexp.history.listing import Runs
 from gitexp.history.read import parse_tree, parts_of
+from gitexp.history.row import Row
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import SHA256, XXH128, Algorithm, Entry, dataset_digest, display, parse_manifest

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.record.arguments import ArgumentChange, argument_changes
+from gitexp.record.arguments import ArgumentChange, argument_changes, is_seed, without_seed
 from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
@@ -216,6 +216,28 @@ def rows_key(stated: Stated) -> str:
         said = [(name, data[name].digest, sorted(d.items())) for name, d in drawn.items() if held_out(d)]
     if not said:
         return ""
+    from hashlib import sha256
+
+    return sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, splits: Any, kind: str) -> str:
+    """The same for runs whose inputs are equal but for the seed: replicates. Empty where inputs are not recorded.
+
+    `recipe`: its values by dotted key; `data`: DatasetRecords by name. What has no digest is nobody's equal.
+    """
+    if code is None or any(one.digest is None for one in data.values()):
+        return ""
+    values = {key: value for key, value in recipe.items() if not is_seed(key)}
+    command = values.pop(COMMAND, None)
+    said = (
+        code,
+        repr(sorted(values.items())),  # 1, 1.0 and true are different values, and keys are never equal
+        without_seed(command) if is_command(command) else command,
+        sorted((name, one.digest, one.key, sorted(draws(one, "digest").items())) for name, one in data.items()),
+        sorted((name, tuple(one)) for name, one in splits.items()),
+        kind == "smoke",
+    )
     from hashlib import sha256
 
     return sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]

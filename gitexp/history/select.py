@@ -15,9 +15,10 @@ from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import BranchUnusable, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
-from gitexp.history.cache import Row, left_behind
+from gitexp.history.cache import left_behind
 from gitexp.history.listing import Runs, unreadable
 from gitexp.history.read import read_run
+from gitexp.history.row import Row
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 from gitexp.record.metrics import goal_of
 

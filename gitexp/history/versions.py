@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gitexp.history.cache import Row
 from gitexp.history.datause import Use
+from gitexp.history.row import Row
 
 
 class Version(NamedTuple):

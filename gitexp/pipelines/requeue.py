@@ -15,9 +15,9 @@ from gitexp.datasets.progress import Watch
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.trailers import commits_with
-from gitexp.history.cache import Row
 from gitexp.history.inputs import same_inputs
 from gitexp.history.read import Run, read_run
+from gitexp.history.row import Row
 from gitexp.history.select import History
 from gitexp.pipelines.rehearse import rehearse_with
 from gitexp.pipelines.resume import going_on, newest_attempt

@@ -18,9 +18,9 @@ from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.git.worktree import Surveyed
-from gitexp.history.cache import Row
 from gitexp.history.inputs import other_data
 from gitexp.history.read import Run, read_run
+from gitexp.history.row import Row
 from gitexp.history.select import SHORTEST, History, UnknownRun
 from gitexp.pipelines.again import Allow, allowed, command_again
 from gitexp.pipelines.get import HISTORY, Wanted, get, what_run_has

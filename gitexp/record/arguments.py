@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 # Programs that only start another one, which is the first script among their arguments.
 # fmt: off
@@ -134,6 +136,57 @@ def _program_length(argv: Sequence[str]) -> int:
             return at
     plain = (at for at, text in enumerate(argv[1:], 2) if not text.startswith("-"))
     return next(plain, 1) if name in ("python", "pypy") else 1
+
+
+# ---- one of them
+
+SEEDS = frozenset(("seed", "random_seed", "rng_seed", "manual_seed", "global_seed", "random_state"))
+
+
+@lru_cache(maxsize=4096)
+def is_seed(name: str) -> bool:
+    """Whether a setting or option of this name is the seed: `--seed`, `train.random_seed`. A split's is none."""
+    last = re.split(r"[. ]", name.lower().lstrip("-+~"))[-1]
+    return last.replace("-", "_") in SEEDS
+
+
+def settings_in(argv: Sequence[str]) -> dict[str, Any]:
+    """What a program was told, by the names of its options: `lr` of `--lr 0.1`, True of a flag.
+
+    Numbers are numbers. Words of no option are `arguments`, the script is `script`. What a recipe fills in is left out.
+    """
+    taken = arguments(argv)
+    found: dict[str, list[Any]] = {}
+    for option in taken.options:
+        name = option.name.rpartition(" ")[2].lstrip("-+~")
+        first = option.values[:1]
+        if name and not any(re.search(r"\{[\w.\"-]+\}", value) for value in first):
+            found.setdefault(name, []).append(_typed(first[0]) if first else not option.negated)
+    settings = {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+    words = [word.text for word in taken.words if not word.first] + [*(taken.rest or ())]
+    if len(taken.program) > 1:
+        settings["script"] = taken.program[-1]
+    if words:
+        settings["arguments"] = shlex.join(words)
+    return settings
+
+
+def _typed(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(text)
+            return number if abs(number) < 2**63 else text
+    return text
+
+
+def without_seed(argv: Sequence[str]) -> tuple[object, ...]:
+    """The same for two command lines that differ in nothing but the seed and the order of their options."""
+    taken = arguments(argv)
+    options = [(one.name, one.values, one.negated) for one in taken.options if not is_seed(one.name)]
+    words = [word.text for word in taken.words if not word.first]
+    return taken.program, tuple(sorted(options)), tuple(words), taken.rest
 
 
 # ---- two of them

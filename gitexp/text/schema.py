@@ -7,6 +7,7 @@ A shape is a dict of known keys. What stands under a key is a check (value → c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from gitexp.text import toml
@@ -225,6 +226,7 @@ def _escape(code: int) -> str:
     return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
+@lru_cache(maxsize=4096)
 def quote_key(key: str) -> str:
     """One part of a key path, quoted where TOML needs it."""
     return key if key and _BARE.issuperset(key) else quoted(key)

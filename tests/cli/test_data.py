@@ -8,8 +8,8 @@ from records import write_run
 
 from gitexp.cli.datapage import catalogue_table, hits_table, lineage_tree, rule_in_words
 from gitexp.cli.render import Screen
-from gitexp.history.cache import Row
 from gitexp.history.datause import Hit
+from gitexp.history.row import Row
 from gitexp.spec.catalogue import DatasetRef, Derived, DrawRule
 from gitexp.spec.lineage import Ancestor
 from gitexp.stages.look import Look
@@ -244,7 +244,7 @@ def test_runs_on_restricted_data_are_found_by_who_has_the_key(pets: Lab, gitexp:
 
 
 def test_what_a_record_says_cannot_reach_the_terminal_raw() -> None:
-    row = Row(A, "c" * 40, 1, 0.0, 0.0, "Ada", {}, "completed", "re\x1bcipe")
+    row = Row(A, "c" * 40, 1, 0.0, 0.0, "Ada", "completed", "re\x1bcipe")
     text = hits_table([Hit(row, NONE, "file", "pets", "\x1b]0;owned\x07.png")], on=PLAIN, now=0.0)
     assert "\x1b" not in text and "\x07" not in text
     assert "\\x1b]0;owned\\x07.png in dataset pets" in text

@@ -27,8 +27,8 @@ from gitexp.datasets.place import Place
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.compare import compare
-from gitexp.history.listing import RunCommit, read_row
 from gitexp.history.read import Run
+from gitexp.history.rowof import RunCommit, read_row
 from gitexp.record.runrecord import NewerFormat
 
 A = "kkkkllllmmmmnnnn"
@@ -276,8 +276,9 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
         Run(good.commit, b"author B <b@x> 1 +0000\n\nx", tree, parts, no_blocks),
         Screen(width=80, height=None, colour=False),
     )
-    record, metrics, data = (("0", parts[name]) for name in ("run.toml", "metrics.toml", "data.toml"))
-    row = read_row(RunCommit(bad.commit, 1, 1, "B", A), record, metrics, data)
+    row = read_row(
+        RunCommit(bad.commit, 1, 1, "B", A), {name: part for name, part in parts.items() if part is not None}
+    )
     strict(document(runs=[unreadable_shape(row) if row.problem else run_shape(bad, row)]))
     strict(document(run=whole_run_shape(bad, row)))
     csv_table([row])

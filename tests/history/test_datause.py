@@ -13,9 +13,9 @@ from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
-from gitexp.history.cache import Row
 from gitexp.history.datause import Hit, find_bytes, manifest_at, manifest_of, uses, uses_of, wanted_digest
 from gitexp.history.listing import Runs
+from gitexp.history.row import Row
 from gitexp.history.versions import versions_of
 
 A, B, C = "kkkkllllmmmmnnnn", "llllooooppppxxxx", "zzzzoooowwwwxxxx"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,13 +81,14 @@ LATER = "2026-11-21T10:00:00Z"
 def test_events_are_in_the_index_and_no_runs(
     fresh: Lab, repo: Repo, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gitexp.history.listing.MOST_LOOSE", 0)
     write_run(fresh, A)
     commit_files(fresh, {"README.md": "x"}, message=NOTE)
     assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID[:1]
     run = write_run(fresh, B)
     merge = commit_files(fresh, {"README.md": "y"}, message="a merge\n\nGitexp-Event: merge\n", finished=LATER)
-    assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID  # appended to the file
-    write_run(fresh, C, finished="2020-11-20T11:00:00Z")  # before the others, so that the file is written anew
+    assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID  # added to the file
+    write_run(fresh, C, finished="2020-11-20T11:00:00Z")  # before the others
     assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID
     there = runs_of(repo, reader)
     monkeypatch.setenv("PATH", "/nonexistent")  # nobody is asked but the file
@@ -128,23 +131,26 @@ def test_a_branch_that_was_set_back_is_read_again(fresh: Lab, repo: Repo, reader
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        b"garbage\n",
-        b'["gitexp index", 99]\n["tip", "' + b"0" * 40 + b'"]\n',
-        b'["gitexp index", 1]\n["tip", "' + b"0" * 40 + b'"]\n',
-        b'["gitexp index", 1]\n["half a ro',
-    ],
-    ids=["empty", "foreign", "another version", "a commit that is gone", "torn"],
+    "damage", [b"", b"garbage\n", b"SQLite format 3\0" + bytes(84)], ids=["empty", "other", "void"]
 )
 def test_a_damaged_cache_is_rebuilt(fresh: Lab, repo: Repo, reader: ObjectReader, damage: bytes) -> None:
     write_run(fresh, A)
     assert ids(repo, reader) == [A]
-    good = index(repo).read_bytes()
     index(repo).write_bytes(damage)
     assert ids(repo, reader) == [A]
-    assert index(repo).read_bytes() == good
+    assert b"kkkkllllmmmmnnnn" in index(repo).read_bytes()
+
+
+def test_a_cache_of_another_version_or_of_commits_that_are_gone_is_rebuilt(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    write_run(fresh, A)
+    for change in ("PRAGMA user_version = 99", f"UPDATE tip SET tip = '{'0' * 40}'"):
+        assert ids(repo, reader) == [A]
+        with closing(sqlite3.connect(index(repo), isolation_level=None)) as file:
+            file.execute("UPDATE run SET id = 'zzzzzzzzzzzzzzzz'")
+            file.execute(change)
+        assert ids(repo, reader) == [A]
 
 
 def test_damage_in_the_middle_of_the_cache_is_noticed_and_repaired(
@@ -154,9 +160,17 @@ def test_damage_in_the_middle_of_the_cache_is_noticed_and_repaired(
     write_run(fresh, B)
     assert len(ids(repo, reader)) == 2
     good = index(repo).read_bytes()
-    index(repo).write_bytes(good.replace(b'"digits"', b"digits", 1))
+    index(repo).write_bytes(good[:4096] + b"\xff" * (len(good) - 4096))
     assert sorted(ids(repo, reader)) == [A, B]
-    assert index(repo).read_bytes() == good
+    assert index(repo).read_bytes().count(b"\xff" * 100) == 0
+
+
+def test_a_cache_that_is_cut_off_is_rebuilt(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A)
+    assert ids(repo, reader) == [A]
+    good = index(repo).read_bytes()
+    index(repo).write_bytes(good[: len(good) // 2])
+    assert ids(repo, reader) == [A]
 
 
 def test_a_cache_that_cannot_be_written_changes_nothing(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
@@ -165,13 +179,23 @@ def test_a_cache_that_cannot_be_written_changes_nothing(fresh: Lab, repo: Repo, 
     assert ids(repo, reader) == [A]
 
 
-def test_rows_that_two_readers_added_are_read_once(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+def test_runs_that_came_after_the_file_are_beside_it_until_it_is_written_anew(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
     write_run(fresh, A)
     assert ids(repo, reader) == [A]
-    version, *rest = index(repo).read_bytes().splitlines(keepends=True)
-    index(repo).write_bytes(b"".join([version, *rest, *rest]))
-    assert ids(repo, reader) == [A]
-    assert runs_of(repo, reader).first(lambda row: True, skip=1) is None
+    before = index(repo).read_bytes()
+    write_run(
+        fresh, B, finished="2026-11-20T11:00:00Z", metrics={"loss": 0.5}, files={"recipe.toml": "[a]\nb = [1, 2]\n"}
+    )
+    for _ in range(2):
+        runs = runs_of(repo, reader)
+        newest, other = runs.all()
+        assert (newest.id, newest.metrics, newest.settings) == (B, {"loss": 0.5}, {"a.b": [1, 2]})
+        assert other.settings == {"seed": 1, "optimizer.lr": 0.01, "script": "train.py"}
+        assert [row.id for row in runs.with_id("kkkk")] == [A, B]
+        assert runs.keys("metric") == ["val.acc", "loss"]
+    assert index(repo).read_bytes() == before
 
 
 @pytest.mark.parametrize(

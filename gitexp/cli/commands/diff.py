@@ -12,9 +12,9 @@ from gitexp.cli.render import BASIC_STYLES, Screen, safe
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import output
-from gitexp.history.cache import Row
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
+from gitexp.history.row import Row
 
 EXIT_DIFFERENT = 1
 

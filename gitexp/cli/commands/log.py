@@ -13,7 +13,7 @@ from gitexp.cli.render import safe, screen
 from gitexp.cli.runtable import run_table, summarise_recipes, summary_table
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError
-from gitexp.history.cache import Row
+from gitexp.history.row import Row
 from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20

@@ -19,7 +19,7 @@ from gitexp.cli.table import completing
 from gitexp.cli.watchpage import Going, going, watch_page
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, find_repo
-from gitexp.history.cache import Row
+from gitexp.history.row import Row
 from gitexp.stages.inprogress import runs_in_progress
 
 RECORDED = 10

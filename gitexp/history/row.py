@@ -1,0 +1,107 @@
+"""A run as the index has it: identity, outcome, metrics and settings; and what is said about runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from gitexp.errors import GitexpError
+
+
+class Row(NamedTuple):
+    """What a listing needs to know of one run. Metrics and settings are texts until somebody asks for them."""
+
+    id: str
+    commit: str
+    attempt: int
+    finished: float  # seconds since 1970, UTC
+    ordered: float  # the same, or when it was recorded, where it claims to have ended a day or more after that
+    author: str
+    status: str
+    recipe: str = ""
+    kind: str = "run"  # run, smoke, rerun
+    duration_s: float | None = None
+    clean: bool = True  # False: the tree differed from its commit, or was edited while the program ran
+    seed: int | None = None
+    message: str | None = None  # the user's, its first line
+    defects: int = 0
+    problem: str | None = None  # why the record cannot be read, in one line; None: it can
+    held_out: str = ""  # the same for runs with the same held-out rows; empty where none are recorded
+    lost: bool = False  # `problem` is this clone's: it lacks objects of a record that may be whole elsewhere
+    code: str | None = None  # the tree that ran; None: not recorded
+    alike: str = ""  # the same for replicates: everything that goes in is equal but the seed; empty: not known
+    metrics_text: str = "{}"
+    settings_text: str = "{}"  # those in which it differs from `base_text`; null: it has no such setting
+    data_text: str = "{}"
+    base_text: str = "{}"
+
+    @property
+    def order(self) -> tuple[float, float, str, int]:
+        """Sorts runs the same way in every clone."""
+        return (self.ordered, self.finished, self.id, self.attempt)
+
+    @property
+    def metrics(self) -> Mapping[str, float | int]:
+        """The summary value of each metric."""
+        return _values(self.metrics_text)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the run was told, by dotted key: the recipe's values, arguments by name, what its program noted.
+
+        A value is a number, a boolean, a text or a list.
+        """
+        return _settings(self.base_text, self.settings_text)
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The digest of each dataset that has one."""
+        return _values(self.data_text)
+
+
+class Event(NamedTuple):
+    """What a commit of the branch that is no run says by its trailers."""
+
+    kind: str  # merge, note, …
+    about: str  # the id of a run; empty where it is about none
+    said: float  # seconds since 1970, UTC
+    author: str
+    commit: str
+
+
+def dump_values(values: Mapping[str, Any]) -> str:
+    """Values as JSON that SQLite reads too: NaN is the text "nan", infinity a number beyond all."""
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    if "NaN" in text or "Infinity" in text:
+        text = json.dumps(_sound(values), separators=(",", ":"), ensure_ascii=False)
+        return text.replace(f'"{_BEYOND}"', "9e999").replace(f'"-{_BEYOND}"', "-9e999")
+    return text
+
+
+_BEYOND = "\N{INFINITY}\N{INFINITY}"  # stands for infinity while a text is made; a setting of this name becomes it
+
+
+def _sound(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return "nan" if value != value else _BEYOND if value > 0 else f"-{_BEYOND}"
+    if isinstance(value, Mapping):
+        return {key: _sound(item) for key, item in value.items()}
+    return [_sound(item) for item in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=8192)
+def _values(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise GitexpError("The index of runs is damaged", fix="rm -r .git/gitexp/index") from error
+    if '"nan"' in text:
+        return {key: float("nan") if value == "nan" else value for key, value in found.items()}
+    return found  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=8192)
+def _settings(base: str, changed: str) -> Mapping[str, Any]:
+    return {key: value for key, value in {**_values(base), **_values(changed)}.items() if value is not None}
