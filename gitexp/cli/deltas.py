@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from gitexp.cli.pageparts import LISTED, rest_of
 from gitexp.cli.render import Cell, Column, Screen, number, safe, table
 from gitexp.history.compare import MetricChange, same_number
+from gitexp.record.metricnames import is_share
 
 CLOCKS = 10  # that are shown
-
-_SHARES = frozenset((
-    "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
-    "dice", "sensitivity", "specificity", "error", "err", "wer", "cer", "eer", "fpr", "fnr", "tpr", "rate",
-))  # fmt: skip
 
 
 def metrics_shown(changes: Sequence[MetricChange]) -> tuple[list[MetricChange], str]:
@@ -69,14 +65,7 @@ def moved(change: MetricChange) -> str:
     """By how much: of a share in points, of others in percent where that says something, else as a number."""
     if change.delta is None:
         return ""
-    if is_share(change):
+    if is_share(change.name, (change.a, change.b)):
         return f"{change.delta * 100:+.3g} points"
     share = percent(change)
     return f"{share} %" if share else f"{'+' if change.delta > 0 else ''}{number(change.delta)}"
-
-
-def is_share(change: MetricChange) -> bool:
-    """Whether it is a part of a whole, such as an accuracy, by its name and its values."""
-    values = (change.a, change.b)
-    words = change.name.partition("[")[0].lower().replace("-", "_").replace("/", ".").replace("_", ".").split(".")
-    return not _SHARES.isdisjoint(words) and all(value is not None and 0 <= value <= 1 for value in values)

@@ -16,6 +16,7 @@ from gitexp.record.identity import as_plain
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
+    from gitexp.history.groupcompare import GroupComparison, ManyRuns
 
 FORMAT = 1
 
@@ -94,6 +95,27 @@ def diff_document(a: dict[str, Any], b: dict[str, Any], found: Comparison, *, pl
         for change in found.artifacts.files
     ]
     return document(a=a, b=b, **{**found._asdict(), "artifacts": files, "artifacts_untold": found.artifacts.untold})
+
+
+def group_document(sides: tuple[Sequence[Row], Sequence[Row]], found: GroupComparison) -> str:
+    """What `gitexp diff --json` prints of two groups: who is on either side, then the comparison as it is."""
+    a, b = (
+        [
+            {"id": row.id, "commit": row.commit, "status": row.status, "seed": seed}
+            for row, seed in zip(*side, strict=True)
+        ]
+        for side in zip(sides, found.seeds, strict=True)
+    )
+    between = [{"name": name, "a": old, "b": new} for name, old, new in found.between]
+    return document(groups={"a": a, "b": b}, metrics=found.metrics, settings=between, unfair=found.unfair)
+
+
+def many_document(rows: Sequence[Row], found: ManyRuns) -> str:
+    """What `gitexp diff --json` prints of three runs or more."""
+    names = ("name", "goal", "share", "values")
+    metrics = [dict(zip(names, one, strict=True)) for one in found.metrics]
+    runs = [{"id": row.id, "commit": row.commit, "status": row.status} for row in rows]
+    return document(runs=runs, **{**found._asdict(), "metrics": metrics})
 
 
 _COLUMNS = (

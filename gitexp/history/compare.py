@@ -251,6 +251,16 @@ def _disturbed(run: Run) -> bool:
 
 
 def _unfair(inputs: Inputs) -> Iterator[str]:
+    yield from between_runs(inputs)
+    if not inputs.same_seed:
+        seeds = ("none" if seed is None else str(seed) for seed in map(seed_of, (inputs.a, inputs.b)))
+        yield f"different seeds: {' and '.join(seeds)}"
+    for side, run in (("A", inputs.a), ("B", inputs.b)):
+        yield from of_run(side, run)
+
+
+def between_runs(inputs: Inputs) -> Iterator[str]:
+    """What makes two runs hard to compare, but for their seeds."""
     a, b = inputs.a, inputs.b
     if inputs.other_held_out:
         yield f"held-out rows differ: not comparable ({', '.join(inputs.other_held_out)})"
@@ -260,9 +270,6 @@ def _unfair(inputs: Inputs) -> Iterator[str]:
         yield f"whether the held-out rows are the same is not recorded: {', '.join(inputs.untold_held_out)}"
     if a.record and b.record and a.record.recipe != b.record.recipe:
         yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
-    if not inputs.same_seed:
-        seeds = ("none" if seed is None else str(seed) for seed in map(seed_of, (a, b)))
-        yield f"different seeds: {' and '.join(seeds)}"
     same = ("identical", "not comparable", "other splits")
     different = [name for name, state in inputs.data.items() if state not in same]
     if different:
@@ -272,8 +279,6 @@ def _unfair(inputs: Inputs) -> Iterator[str]:
         words = "data that cannot be compared, as its digests are under different keys or none"
         yield f"{words}: {', '.join(untold)}"
     yield from _other_hardware(a, b)
-    for side, run in (("A", a), ("B", b)):
-        yield from _remarks(side, run)
 
 
 def _other_hardware(a: Run, b: Run) -> Iterator[str]:
@@ -289,7 +294,8 @@ def _other_hardware(a: Run, b: Run) -> Iterator[str]:
             yield f"different {name}: {in_a} and {in_b}; the same arithmetic may give other results"
 
 
-def _remarks(side: str, run: Run) -> Iterator[str]:
+def of_run(side: str, run: Run) -> Iterator[str]:
+    """What is to be known of a run before its numbers are believed."""
     record = run.record
     if record is None:
         yield f"{side} cannot be read"

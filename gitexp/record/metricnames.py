@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # fmt: off
 _CLOCKS = frozenset((
@@ -38,6 +39,10 @@ _SETTINGS = frozenset((
 ))
 # fmt: on
 _RATES = ("lr", "learning_rate")
+_SHARES = frozenset((
+    "acc", "accuracy", "top1", "top5", "precision", "recall", "f1", "auc", "auroc", "auprc", "ap", "map", "iou", "miou",
+    "dice", "sensitivity", "specificity", "error", "err", "wer", "cer", "eer", "fpr", "fnr", "tpr", "rate",
+))  # fmt: skip
 
 
 def is_setting(name: str) -> bool:
@@ -84,3 +89,9 @@ def _is_rate(words: list[str], spelled: str) -> bool:
     return over is not None and (
         (over[1] in _COUNTED and over[2] == "s") or (over[1] in _SPANS and over[2] in _COUNTED)
     )
+
+
+def is_share(name: str, values: Iterable[float | int | None]) -> bool:
+    """Whether a metric is a part of a whole, such as an accuracy, by its name and its values."""
+    words = name.partition("[")[0].lower().replace("-", "_").replace("/", ".").replace("_", ".").split(".")
+    return not _SHARES.isdisjoint(words) and all(value is not None and 0 <= value <= 1 for value in values)

@@ -178,9 +178,11 @@ def test_the_first_run_of_a_recipe_has_nothing_to_be_compared_with(fresh: Lab, g
     assert "is the first run of its recipe" in result.stderr
 
 
-def test_three_runs_are_one_too_many(fresh: Lab, gitexp: Gitexp) -> None:
+def test_a_run_is_not_put_beside_itself(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A)
-    assert gitexp("diff", A, A, A).exit_code == 2
+    result = gitexp("diff", A, A, A)
+    assert result.exit_code == 2
+    assert f"{A} is named more than once" in result.stderr
 
 
 def test_an_unknown_run_is_an_error(fresh: Lab, gitexp: Gitexp) -> None:

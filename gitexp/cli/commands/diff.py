@@ -10,7 +10,7 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import BASIC_STYLES, Screen, safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, UsageError
+from gitexp.errors import GitexpError, UsageError, and_more
 from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
@@ -20,20 +20,43 @@ EXIT_DIFFERENT = 1
 
 
 @click.command("diff")
-@click.argument("runs", nargs=-1, metavar="[A] [B]", shell_complete=completing("run"))
+@click.argument("runs", nargs=-1, metavar="[A] [B] [C…]", shell_complete=completing("run"))
 @click.option("--patch", "-p", is_flag=True, help="Show the code's changed lines, as `git diff` does.")
 @click.option("--stat", is_flag=True, help="Show the code's changed files, as `git diff --stat` does.")
+@click.option(
+    "--metric", "only", metavar="NAME", multiple=True, help="Of groups: compare this metric; may be repeated."
+)
+@click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ in anything.")
-def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_code: bool) -> int:
-    """Compare two runs: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
+def command(
+    runs: tuple[str, ...],
+    patch: bool,
+    stat: bool,
+    only: tuple[str, ...],
+    level: float,
+    as_json: bool,
+    exit_code: bool,
+) -> int:
+    """Compare runs: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
 
     Without B, A is compared with the latest run. The latest run, named alone or not at all, is compared with the run
-    before it of the same recipe. `gitexp show --help` says how to name a run.
+    before it of the same recipe. Three runs or more stand beside each other: what is common once, what differs as
+    columns. `gitexp show --help` says how to name a run.
+
+    A side may be several runs, with commas between: `gitexp diff k1,k2,k3 m1,m2,m3` compares two groups, with the
+    difference of each metric, its interval and what so many runs can show (needs scipy: gitexp[stats]).
     """
-    if len(runs) > 2:
-        raise UsageError("Two runs are compared at a time", fix="gitexp diff A B")
+    groups = any("," in word for word in runs)
+    if (groups or len(runs) > 2) and (patch or stat or exit_code):
+        raise UsageError("--patch, --stat and --exit-code compare two single runs", fix="gitexp diff --patch A B")
+    if groups and len(runs) != 2:
+        raise UsageError("Groups are compared two at a time", fix="gitexp diff A1,A2,A3 B1,B2,B3")
     with opened_here() as here:
+        if groups:
+            return _groups(here, runs, only=only, level=level, as_json=as_json)
+        if len(runs) > 2:
+            return _many(here, runs, as_json=as_json)
         old, new = _sides(here, runs)
         a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
         if patch or stat:
@@ -49,6 +72,52 @@ def command(runs: tuple[str, ...], patch: bool, stat: bool, as_json: bool, exit_
 
             show(lambda on: diff_page(a, b, found, rows=(old, new), place=here.place, on=on), repo=here.repo)
     return EXIT_DIFFERENT if exit_code and found.differs else 0
+
+
+def _groups(here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], level: float, as_json: bool) -> int:
+    from gitexp.history.groupcompare import compare_groups
+
+    a, b = (_chosen(here, word) for word in words)
+    both = [row.id for row in a if row.commit in {other.commit for other in b}]
+    if both:
+        raise UsageError(f"On both sides: {', '.join(both[:3])}{and_more(len(both), 3)}", fix="gitexp diff A1,A2 B1,B2")
+    old, new = ([read_run(here.reader, row.commit) for row in side] for side in (a, b))
+    found = compare_groups(old, new, goals=here.config.goal, only=only, level=level)
+    if only and not found.metrics:
+        raise GitexpError(f"None of the runs has a metric {only[0]!r}", fix=f"gitexp show {a[0].id}")
+    if as_json:
+        from gitexp.cli.shapes import group_document
+
+        write(group_document((a, b), found))
+    else:
+        from gitexp.cli.groupdiffpage import group_page
+
+        show(lambda on: group_page((a, b), found, on=on), repo=here.repo)
+    return 0
+
+
+def _many(here: Opened, words: tuple[str, ...], *, as_json: bool) -> int:
+    from gitexp.history.groupcompare import compare_many
+
+    rows = [here.history.select(word) for word in words]
+    for row in rows:
+        if sum(other.commit == row.commit for other in rows) > 1:
+            raise UsageError(f"{row.id} is named more than once", fix="gitexp diff A B C")
+    found = compare_many([read_run(here.reader, row.commit) for row in rows], goals=here.config.goal)
+    if as_json:
+        from gitexp.cli.shapes import many_document
+
+        write(many_document(rows, found))
+    else:
+        from gitexp.cli.groupdiffpage import many_page
+
+        show(lambda on: many_page(rows, found, on=on), repo=here.repo)
+    return 0
+
+
+def _chosen(here: Opened, words: str) -> list[Row]:
+    rows = [here.history.select(word.strip()) for word in words.split(",") if word.strip()]
+    return list({row.commit: row for row in rows}.values())
 
 
 def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:

@@ -1,0 +1,262 @@
+"""Compare two groups of runs, metric by metric, and say what makes the comparison unfair. Plain data.
+
+A run that did not complete has values and no result: it counts as one without a number, and is said to. Whatever
+differs is looked for against the first run of A, so that the work grows with the runs and not with their pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import nan
+from typing import Any, NamedTuple
+
+from gitexp.errors import and_more
+from gitexp.history.compare import between_runs, goals_in_order, of_run
+from gitexp.history.inputs import COMMAND, Inputs, is_command, seed_of
+from gitexp.history.read import Run
+from gitexp.record.arguments import argument_changes, arguments
+from gitexp.record.metricnames import is_clock, is_setting, is_share
+from gitexp.record.metrics import goal_of
+from gitexp.stats.difference import Noise
+from gitexp.stats.finding import LEVEL, Finding, claim, find, sentence
+from gitexp.stats.pairing import Measured
+from gitexp.stats.several import holm
+
+NAMES = ("A", "B")
+NAMED = 5  # settings in a sentence
+SLOWER = 1.5  # times as long is another budget
+
+
+class MetricFinding(NamedTuple):
+    """One metric. `values`: of each run of A, and of B; None: it has none."""
+
+    name: str
+    goal: str | None
+    share: bool  # told in points
+    values: tuple[tuple[float | int | None, ...], tuple[float | int | None, ...]]
+    finding: Finding
+    p_holm: float | None  # of the difference, adjusted for `metrics` of them
+    metrics: int
+    claim: str
+    sentence: str
+
+
+class Setting(NamedTuple):
+    """What was set otherwise: the values of all runs, in order. None: not set."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+class GroupComparison(NamedTuple):
+    """Two groups. `between`: what was set otherwise, with the values of A and of B."""
+
+    metrics: tuple[MetricFinding, ...]  # those with a goal first
+    between: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...]
+    seeds: tuple[tuple[int | None, ...], tuple[int | None, ...]]
+    unfair: tuple[str, ...]
+
+
+def compare_groups(
+    a: Sequence[Run],
+    b: Sequence[Run],
+    *,
+    goals: Mapping[str, str],
+    only: Sequence[str] = (),
+    level: float = LEVEL,
+    noise: Mapping[str, Noise] | None = None,
+) -> GroupComparison:
+    """`goals` are gitexp.toml's. `only`: metrics; all without. `noise`: a baseline's, by metric. Raises GitexpError."""
+    runs = [*a, *b]
+    against = [Inputs(runs[0], run) for run in runs[1:]]
+    apart = sorted({name for inputs in against for name in inputs.other_held_out})
+    seeds = tuple(map(seed_in, a)), tuple(map(seed_in, b))
+    known = goals_in_order(goals, *runs)
+    found: list[MetricFinding] = []
+    for name in _names(runs, known, only):
+        values = tuple(run.metrics.get(name) for run in a), tuple(run.metrics.get(name) for run in b)
+        sides = [
+            [Measured(seed, _result(run, value)) for run, seed, value in zip(side, of, those, strict=True)]
+            for side, of, those in zip((a, b), seeds, values, strict=True)
+        ]
+        finding = find(sides[0], sides[1], level=level, noise=(noise or {}).get(name))
+        share = _in_points(name, (*values[0], *values[1]))
+        goal = goal_of(name, known)
+        found.append(MetricFinding(name, goal, share, values, finding, None, 1, "", ""))
+    settings = settings_of(runs)
+    return GroupComparison(
+        metrics=(*_judged([m for m in found if m.goal], apart), *_judged([m for m in found if not m.goal], apart)),
+        between=tuple(_between(runs, settings, len(a))),
+        seeds=seeds,
+        unfair=tuple(_unfair(a, b, against, seeds, settings)),
+    )
+
+
+def seed_in(run: Run) -> int | None:
+    """The seed that a record names, or else the command line's --seed."""
+    seed = seed_of(run)
+    command = run.recipe_values.get(COMMAND) if seed is None else None
+    if command is None or not is_command(command):
+        return seed
+    given = [option.values[0] for option in arguments(command).options if _is_seed(option.name) and option.values]
+    return int(given[0]) if len(given) == 1 and given[0].isdecimal() and len(given[0]) < 19 else None
+
+
+def settings_of(runs: Sequence[Run]) -> list[Setting]:
+    """The keys of recipes and the arguments that are not the same for all runs, but for seeds."""
+    first: Any = runs[0].recipe_values.get(COMMAND)
+    rows: list[dict[str, Any]] = []
+    in_first: dict[str, Any] = {}
+    for run in runs:
+        row = {key: value for key, value in run.recipe_values.items() if not _is_seed(key)}
+        command: Any = row.get(COMMAND)
+        if is_command(first) and is_command(command):
+            del row[COMMAND]
+            for change in argument_changes(first, command):
+                if not _is_seed(change.name):
+                    in_first[change.name], row[change.name] = change.a, change.b
+        rows.append(row)
+    filled = [row if COMMAND in row else {**in_first, **row} for row in rows]
+    found = [
+        Setting(name, tuple(row.get(name) for row in filled)) for name in dict.fromkeys(n for r in filled for n in r)
+    ]
+    return [setting for setting in found if _vary(setting.values)]
+
+
+def remarks(sides: Mapping[str, Sequence[Run]], against: Iterable[Inputs]) -> list[str]:
+    """What `diff` says of two runs, said once for all of them, with how many it is true of."""
+    told = dict.fromkeys(text for inputs in against for text in between_runs(inputs))
+    counts: dict[tuple[str, str], int] = {}
+    for name, side in sides.items():
+        for run in side:
+            for text in dict.fromkeys(of_run(name, run)):
+                counts[name, text] = counts.get((name, text), 0) + 1
+    of = {name: len(side) for name, side in sides.items()}
+    each = [f"{text} ({count} of {of[name]} runs)" if of[name] > 1 else text for (name, text), count in counts.items()]
+    return [*told, *each]
+
+
+class ManyRuns(NamedTuple):
+    """Single runs beside each other. Values stand in the order of the runs; None: there is none."""
+
+    same: tuple[str, ...]  # what all have in common: code, data, …
+    settings: tuple[Setting, ...]  # what differs, the seed among it
+    metrics: tuple[tuple[str, str | None, bool, tuple[float | int | None, ...]], ...]  # name, goal, share, values
+    unfair: tuple[str, ...]
+
+
+def compare_many(runs: Sequence[Run], *, goals: Mapping[str, str]) -> ManyRuns:
+    """What is common to three or more runs, and what differs."""
+    known = goals_in_order(goals, *runs)
+    against = [Inputs(runs[0], run) for run in runs[1:]]
+    settings = settings_of(runs)
+    facts: list[tuple[str, tuple[Any, ...]]] = [
+        ("code", tuple(run.code and run.code[:10] for run in runs)),
+        ("recipe", tuple(run.record and run.record.recipe for run in runs)),
+        ("data", tuple(_data_of(run) for run in runs)),
+        ("seed", tuple(map(seed_in, runs))),
+    ]
+    same = [
+        f"{name} {value[0]}" if name in ("recipe", "seed") else name
+        for name, value in facts
+        if not _vary(value) and value[0]
+    ]
+    same += ["settings"] if not settings else []
+    same += ["environment"] if all(inputs.environment == {} for inputs in against) else []
+    differing = [Setting(name, values) for name, values in facts if _vary(values)]
+    metrics = []
+    for name in _names(runs, known, ()):
+        values = tuple(run.metrics.get(name) for run in runs)
+        metrics.append((name, goal_of(name, known), _in_points(name, values), values))
+    sides = {chr(ord("A") + at) if len(runs) <= 26 else str(at + 1): [run] for at, run in enumerate(runs)}
+    return ManyRuns(tuple(same), (*differing, *settings), tuple(metrics), tuple(remarks(sides, against)))
+
+
+def _data_of(run: Run) -> str:
+    return ", ".join(f"{name} {(one.digest or 'not recorded')[:18]}" for name, one in sorted(run.data.items()))
+
+
+def _names(runs: Sequence[Run], goals: Mapping[str, str], only: Sequence[str]) -> list[str]:
+    there = {name for run in runs for name in run.metrics}
+    if only:
+        return [name for name in dict.fromkeys(only) if name in there]
+    others = [n for n in sorted(there) if goal_of(n, goals) or not (is_clock(n) or is_setting(n))]
+    return list(dict.fromkeys([*(name for name in goals if name in there), *others]))
+
+
+def _in_points(name: str, values: Iterable[float | int | None]) -> bool:
+    return is_share(name, (value for value in values if value is not None))
+
+
+def _result(run: Run, value: float | int | None) -> float:
+    completed = run.record is not None and run.record.status == "completed"
+    return nan if value is None or not completed else value
+
+
+def _judged(found: Sequence[MetricFinding], apart: Sequence[str]) -> list[MetricFinding]:
+    """With what may be claimed, of metrics that are one family."""
+    tested = [one for one in found if one.finding.difference is not None]
+    adjusted = holm([one.finding.difference.p for one in tested if one.finding.difference])
+    ps = {one.name: p for one, p in zip(tested, adjusted, strict=True)}
+    judged = []
+    for one in found:
+        p, finding = ps.get(one.name), one.finding
+        said = claim(finding, goal=one.goal, p=p)
+        text = sentence(finding, goal=one.goal, share=one.share, p=p, metrics=len(tested))
+        if apart:
+            said, text = "", f"no claim: the held-out rows are not the same ({', '.join(apart)})"
+        judged.append(one._replace(p_holm=p, metrics=len(tested), claim=said, sentence=text))
+    return judged
+
+
+def _between(
+    runs: Sequence[Run], settings: Sequence[Setting], n_a: int
+) -> Iterator[tuple[str, tuple[Any, ...], tuple[Any, ...]]]:
+    code = Setting("code", tuple(run.code and run.code[:10] for run in runs))
+    for setting in (code, *settings):
+        sides = [_distinct(side) for side in (setting.values[:n_a], setting.values[n_a:])]
+        if {*map(repr, sides[0])} != {*map(repr, sides[1])}:
+            yield setting.name, sides[0], sides[1]
+
+
+def _unfair(
+    a: Sequence[Run],
+    b: Sequence[Run],
+    against: Sequence[Inputs],
+    seeds: tuple[tuple[int | None, ...], tuple[int | None, ...]],
+    settings: Sequence[Setting],
+) -> Iterator[str]:
+    for name, of_side in zip(NAMES, (slice(len(a)), slice(len(a), None)), strict=True):
+        varying = [setting.name for setting in settings if _vary(setting.values[of_side])]
+        if varying:
+            more = and_more(len(varying), NAMED)
+            yield f"the runs of {name} are no replicates: they differ in {', '.join(varying[:NAMED])}{more}"
+    for name, side in zip(NAMES, (a, b), strict=True):
+        codes = len({run.code for run in side})
+        if codes > 1:
+            yield f"the runs of {name} are no replicates: {codes} different codes"
+    yield from remarks(dict(zip(NAMES, (a, b), strict=True)), against)
+    known = [{seed for seed in side if seed is not None} for side in seeds]
+    if known[0] and known[1] and known[0] != known[1]:
+        common = len(known[0] & known[1])
+        yield f"other seeds on each side: {common} in common" if common else "no seed is on both sides"
+    means = [_mean_duration(side) for side in (a, b)]
+    if means[0] and means[1] and not 1 / SLOWER < means[1] / means[0] < SLOWER:
+        yield f"other budget of time: B's runs took {means[1] / means[0]:.2g} times as long as A's"
+
+
+def _mean_duration(side: Sequence[Run]) -> float | None:
+    times = [run.record.duration_s for run in side if run.record and run.record.duration_s]
+    return sum(times) / len(times) if times else None
+
+
+def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple({repr(value): value for value in values}.values())
+
+
+def _vary(values: Sequence[Any]) -> bool:
+    return len({repr(value) for value in values}) > 1
+
+
+def _is_seed(name: str) -> bool:
+    return name.lower().replace("-", "_").rstrip("_").endswith("seed")

@@ -1,0 +1,124 @@
+"""`gitexp diff` of two groups, and of three runs or more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from harness import Gitexp, Lab
+from records import RECIPE, write_run
+
+for_a = [0.970, 0.972, 0.971]
+for_b = [0.979, 0.980, 0.978]
+
+
+def recipe(*, seed: int, lr: float) -> dict[str, str | bytes | None]:
+    return {"recipe.toml": RECIPE.replace("seed = 1", f"seed = {seed}").replace("0.01", str(lr))}
+
+
+def two_groups(lab: Lab, *, status: str = "completed", seeds_of_b: tuple[int, ...] = (1, 2, 3)) -> tuple[str, str]:
+    """Three runs a side at two learning rates; the last of B has the status."""
+    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
+    for at, value in enumerate(for_a):
+        metrics = {"val.acc": value, "val.loss": 0.5 + at / 100, "lr": 0.01}
+        write_run(lab, ids[at], metrics=metrics, seed=at + 1, files=recipe(seed=at + 1, lr=0.01))
+    for at, (value, seed) in enumerate(zip(for_b, seeds_of_b, strict=True)):
+        metrics = {"val.acc": value, "val.loss": 0.5 - at / 100, "lr": 0.02}
+        ended = status if at == 2 else "completed"
+        write_run(lab, ids[at + 3], metrics=metrics, seed=seed, status=ended, files=recipe(seed=seed, lr=0.02))
+    return ",".join(ids[:3]), ",".join(ids[3:])
+
+
+def test_two_groups_have_every_figure_and_the_sentence(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    result = gitexp("diff", a, b)
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for expected in (
+        "A 3 runs of digits seeds 1, 2, 3 (kkkkkkkk llllllll mmmmmmmm)",
+        "val.acc: B is better by 0.80 ± 0.25 points (3 runs each)",
+        "optimizer.lr 0.01 → 0.02",
+        "val.acc goal: max",
+        "A 3 0.971 0.001 0.97 to 0.972 0.97 0.972 0.971",
+        "B 3 0.979 0.001 0.978 to 0.98 0.979 0.98 0.978",
+        "B - A 0.80 ± 0.25 points (95% interval 0.55 to 1.05 points; paired t, df 2)",
+        "P(B > A) 1.00, of all pairs of a run of each; ties count half",
+        "permutation p none: 8 arrangements cannot give less than 0.25",
+    ):
+        assert expected in lines
+    assert result.exit_code == 0
+    document = gitexp("diff", a, b, "--json").json
+    found = document["metrics"][0]
+    assert (found["name"], found["claim"], found["share"]) == ("val.acc", "better", True)
+    assert found["values"] == [for_a, for_b]
+    assert [run["seed"] for run in document["groups"]["b"]] == [1, 2, 3]
+    assert document["settings"] == [{"name": "optimizer.lr", "a": [0.01], "b": [0.02]}]
+
+
+def test_a_run_that_did_not_complete_is_no_result(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh, status="failed")
+    text = " ".join(gitexp("diff", a, b).stdout.split())
+    assert "1 run without a number left out" in text
+    assert "B did not complete (failed): its metrics are of where it stopped (1 of 3 runs)" in text
+
+
+def test_seeds_that_are_not_the_same_are_said(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh, seeds_of_b=(3, 4, 5))
+    text = " ".join(gitexp("diff", a, b).stdout.split())
+    assert "! other seeds on each side: 1 in common" in text
+    assert "note 1 seed of 3 on both sides: not paired" in text
+    assert "Welch's t" in text
+
+
+def test_runs_of_a_side_that_differ_in_more_than_the_seed_are_no_replicates(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    first, *rest = a.split(",")
+    text = gitexp("diff", f"{first},{b.split(',')[1]}", ",".join(rest)).stdout
+    assert "! the runs of A are no replicates: they differ in optimizer.lr" in text
+
+
+def test_one_run_a_side_of_a_group_judges_nothing(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    text = gitexp("diff", a.split(",")[0] + ",", b.split(",")[0]).stdout
+    assert "val.acc: no claim: 1 run each" in text
+
+
+def test_what_cannot_be_compared_is_refused(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    assert "On both sides: " in gitexp("diff", a, a).stderr
+    assert "Groups are compared two at a time" in gitexp("diff", a, b, a).stderr
+    assert "compare two single runs" in gitexp("diff", "--patch", a, b).stderr
+    assert "None of the runs has a metric 'nope'" in gitexp("diff", a, b, "--metric", "nope").stderr
+
+
+def test_three_runs_stand_beside_each_other(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    runs = [*a.split(",")[:2], b.split(",")[0]]
+    lines = [" ".join(line.split()) for line in gitexp("diff", *runs).stdout.splitlines()]
+    assert "the same in all: code, recipe digits, environment" in lines
+    assert "kkkkkkkk llllllll nnnnnnnn" in lines
+    assert "seed 1 2 1" in lines
+    assert "optimizer.lr 0.01 0.01 0.02" in lines
+    assert "val.acc 0.97 0.972 +0.2 points 0.979 +0.9 points" in lines
+    document = gitexp("diff", *runs, "--json").json
+    assert document["metrics"][0]["values"] == [0.97, 0.972, 0.979]
+
+
+def test_a_hostile_name_cannot_reach_the_terminal(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b, c = (f"{letter * 8}kkkkkkkk" for letter in "klm")
+    for at, run in enumerate((a, b, c)):
+        files: dict[str, str | bytes | None] = {"recipe.toml": f'x = "\\u001b[31m{at}"\n'}
+        write_run(fresh, run, recipe="r\x1b[31m", metrics={"a\x1b[2J": at / 10}, files=files)
+    for words in ((a, b, c), (f"{a},{b}", c)):
+        assert "\x1b" not in gitexp("diff", *words).stdout
+
+
+def test_two_single_runs_are_compared_without_scipy(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    code = (
+        "import sys\n"
+        "from gitexp.cli.commands.diff import command\n"
+        f"command.main([{a[:16]!r}, {b[:16]!r}], standalone_mode=False)\n"
+        "print([name for name in sys.modules if name.startswith(('scipy', 'numpy', 'gitexp.stats'))])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=fresh.path, env=fresh.env, capture_output=True, text=True)
+    assert done.stdout.endswith("[]\n"), done.stderr
