@@ -18,7 +18,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"pipelines"},
-    {"stages"},
+    {"stages", "curves"},
     {"attempt", "history", "executors", "worker", "training"},
     {"clone", "tables", "capture"},
     {"git", "datasets", "runfolder"},

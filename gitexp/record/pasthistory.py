@@ -22,6 +22,13 @@ def past_blocks(file: IO[bytes], *, where: str = "history.csv") -> Iterator[tupl
 
     Raises Unreadable for one that breaks the format, once the rows before were taken.
     """
+    for attempt, some in groupby(past_rows(file, where=where), key=itemgetter(0)):
+        for block in blocks(row for _, row in some):
+            yield attempt, block
+
+
+def past_rows(file: IO[bytes], *, where: str = "history.csv") -> Iterator[tuple[int, Row]]:
+    """The same, row by row: all of them that come before what breaks the format."""
     import csv
 
     try:
@@ -34,10 +41,8 @@ def past_blocks(file: IO[bytes], *, where: str = "history.csv") -> Iterator[tupl
         bad = any(metric_name_problem(name) for name in columns) or len(set(columns)) != len(columns)
         if header[:2] != ["step", "time_s"] or bad or len(columns) > MAX_METRICS:
             raise Unreadable(f"{where} breaks the record format: its first line is not step,time_s,<metrics>")
-        rows = (_row(cells, header, first, where, reader.line_num) for cells in reader)
-        for attempt, some in groupby(rows, key=itemgetter(0)):
-            for block in blocks(row for _, row in some):
-                yield attempt, block
+        for cells in reader:
+            yield _row(cells, header, first, where, reader.line_num)
     except (csv.Error, UnicodeDecodeError) as error:
         raise Unreadable(f"{where} is not valid CSV: {error}") from error
 
