@@ -1,0 +1,111 @@
+"""Turn what people type for several runs into rows: words for runs, a condition, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitexp.errors import GitexpError
+from gitexp.history.cache import EVERY, Condition, of_commits
+from gitexp.history.listing import Runs
+from gitexp.history.row import Row
+from gitexp.history.select import History, UnknownRun
+from gitexp.history.where import Keys, condition, looks_like_one, metric_value
+
+# The last word on a run among those that retract and reinstate it.
+RETRACTED = Condition(
+    "'retract' = (SELECT e.kind FROM events AS e WHERE e.about = r.id AND e.kind IN ('retract', 'reinstate')"
+    ' ORDER BY e.said DESC, e."commit" DESC LIMIT 1)'
+)
+_COUNTED = Condition(f"coalesce({RETRACTED.sql}, 0) = 0")
+NO_SMOKE = Condition("r.kind != 'smoke'")
+READABLE = Condition("r.problem IS NULL")
+_LAST_ATTEMPT = Condition("NOT EXISTS (SELECT 1 FROM runs AS o WHERE o.id = r.id AND o.attempt > r.attempt)")
+
+
+def choose(
+    history: History,
+    words: Sequence[str] = (),
+    *,
+    where: str = "",
+    smoke: bool = False,
+    retracted: bool = False,
+    attempts: bool = False,
+    remote: str | None = None,
+) -> list[Row]:
+    """The runs that the words name, in their order, or all, the newest first; of these those that `where` fits.
+
+    A word is a RUN, `A..B` (both and all between them by time), several with commas, `@RECIPE`, or a condition. Without
+    words smoke runs, retracted ones, and earlier attempts of a run are left out unless asked for; a run that a word
+    names is there. Raises UnknownRun, AmbiguousRun, and GitexpError for a condition that cannot be read.
+    """
+    runs = history.of_remote(remote)
+    wanted = chosen_by(runs, where=where, smoke=smoke, retracted=retracted, attempts=attempts)
+    if not words:
+        return runs.rows(wanted)
+    named = dict[str, Row]()
+    for word in words:
+        for row in _of_word(history, runs, word, wanted):
+            named.setdefault(row.commit, row)
+    if not where:
+        return [*named.values()]
+    fitting = runs.values('r."commit"', of_commits(named) & _typed(runs, where))
+    return [named[commit] for (commit,) in fitting if commit in named]
+
+
+def chosen_by(
+    runs: Runs, *, where: str = "", smoke: bool = False, retracted: bool = False, attempts: bool = False
+) -> Condition:
+    """The condition that these options are."""
+    found = _typed(runs, where) if where else EVERY
+    found = found if smoke else found & NO_SMOKE
+    found = found if retracted else found & _COUNTED
+    return found if attempts else found & _LAST_ATTEMPT
+
+
+def best_first(name: str, *, goal: str) -> Condition:
+    """An order by a metric: the best first, those whose value is no number behind them, those without one last."""
+    value = metric_value(name)
+    kind = f"typeof({value.sql})"
+    order = f"{kind} IN ('integer', 'real') DESC, {kind} = 'text' DESC"
+    order += f", {value.sql} {'DESC' if goal == 'max' else 'ASC'}"
+    return Condition(order, (*value.values, *value.values, *value.values))
+
+
+def _typed(runs: Runs, where: str) -> Condition:
+    known: dict[str, Sequence[str]] = {}
+
+    def of(kind: str) -> Sequence[str]:
+        if kind not in known:
+            known[kind] = runs.keys(kind)
+        return known[kind]
+
+    return condition(where, Keys(of))
+
+
+def _of_word(history: History, runs: Runs, word: str, wanted: Condition) -> list[Row]:
+    if word[:1] == "@":
+        of = runs.rows(Condition("r.recipe = ?", (word[1:],)) & wanted & READABLE)
+        if of:
+            return of
+        from gitexp.text.schema import near
+
+        names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))
+        raise UnknownRun(f"There is no run of a recipe {word[1:]!r}{near(word[1:], names)}", fix="gitexp log")
+    first, dots, last = word.partition("..")
+    if dots and first.strip("."):
+        return _between(history, runs, first, last.strip(".") or "latest", wanted)
+    if looks_like_one(word):
+        return runs.rows(_typed(runs, word) & wanted & READABLE)
+    if "," in word:
+        return [
+            row for part in word.split(",") if part.strip() for row in _of_word(history, runs, part.strip(), wanted)
+        ]
+    return [history.select(word)]
+
+
+def _between(history: History, runs: Runs, first: str, last: str, wanted: Condition) -> list[Row]:
+    a, b = history.select(first), history.select(last)
+    if a.order > b.order:
+        raise GitexpError(f"{first} ended after {last}", fix=f"{last}..{first}")
+    order = "(r.ordered, r.finished, r.id, r.attempt)"
+    return runs.rows(Condition(f"{order} BETWEEN (?, ?, ?, ?) AND (?, ?, ?, ?)", (*a.order, *b.order)) & wanted)
