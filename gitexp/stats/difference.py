@@ -51,7 +51,7 @@ def paired_t(pairs: Sequence[tuple[float, float]], *, level: float) -> Differenc
     mean, sd = found.mean or 0.0, found.sd or 0.0
     if sd <= ROUNDING * max(abs(value) for pair in pairs for value in pair):
         raise NoDifference("every pair differs by the same: the seeds show no noise")
-    return _by_t("paired t", mean, sd / sqrt(found.n), found.n - 1, level=level)
+    return by_t("paired t", mean, sd / sqrt(found.n), found.n - 1, level=level)
 
 
 def welch_t(a: Sequence[float], b: Sequence[float], *, level: float) -> Difference:
@@ -67,7 +67,7 @@ def welch_t(a: Sequence[float], b: Sequence[float], *, level: float) -> Differen
     if hypot(old.sd, new.sd) <= ROUNDING * max(map(abs, (*a, *b))):
         raise NoDifference("each side's runs have one value: they show no noise")
     df = satterthwaite(variances, (old.n - 1, new.n - 1))
-    return _by_t("Welch's t", (new.mean or 0.0) - (old.mean or 0.0), sqrt(sum(variances)), df, level=level)
+    return by_t("Welch's t", (new.mean or 0.0) - (old.mean or 0.0), sqrt(sum(variances)), df, level=level)
 
 
 def known_noise_t(a: Sequence[float], b: Sequence[float], noise: Noise, *, level: float, method: str) -> Difference:
@@ -80,7 +80,7 @@ def known_noise_t(a: Sequence[float], b: Sequence[float], noise: Noise, *, level
         raise NoDifference("the noise is not known")
     old, new = summary(a), summary(b)
     se = noise.sd * sqrt(1 / old.n + 1 / new.n)
-    return _by_t(method, (new.mean or 0.0) - (old.mean or 0.0), se, noise.n - 1, level=level)
+    return by_t(method, (new.mean or 0.0) - (old.mean or 0.0), se, noise.n - 1, level=level)
 
 
 def satterthwaite(variances: Sequence[float], dfs: Sequence[float]) -> float:
@@ -90,7 +90,8 @@ def satterthwaite(variances: Sequence[float], dfs: Sequence[float]) -> float:
     return sum(shares) ** 2 / sum(share * share / df for share, df in zip(shares, dfs, strict=True))
 
 
-def _by_t(method: str, estimate: float, se: float, df: float, *, level: float) -> Difference:
+def by_t(method: str, estimate: float, se: float, df: float, *, level: float) -> Difference:
+    """A difference with its interval and p, by Student's t of so many degrees of freedom."""
     special = scipy("special")
     half = float(special.stdtrit(df, (1 + level) / 2)) * se
     p = 2 * float(special.stdtr(df, -abs(estimate) / se))
