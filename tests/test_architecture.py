@@ -19,7 +19,7 @@ FLOORS = [
     {"cli"},
     {"pipelines"},
     {"stages", "curves"},
-    {"attempt", "history", "executors", "worker", "training"},
+    {"attempt", "history", "executors", "worker", "training", "elsewhere"},
     {"clone", "tables", "capture"},
     {"git", "datasets", "runfolder"},
     {"spec"},

@@ -59,7 +59,7 @@ class _Events:
 
     def scalars(self, file: IO[bytes], start: int) -> Iterator[Scalar]:
         value_of = _FLOAT.unpack_from
-        for data, at, end, begin in _records(self.reader, file, start):
+        for data, at, end, begin in records(self.reader, file, start):
             try:
                 if data and end - at > _SHORTEST and data[at] == 9:
                     step, after = _step(data, at + 9)
@@ -168,7 +168,7 @@ def _number(data: Data, at: int, end: int) -> tuple[int, Struct]:
 # ---- records
 
 
-def _records(reader: Reader, file: IO[bytes], start: int) -> Iterator[tuple[bytes, int, int, int]]:
+def records(reader: Reader, file: IO[bytes], start: int) -> Iterator[tuple[bytes, int, int, int]]:
     """Each record: bytes, where in them its data begins and ends, and at which byte of the file they begin.
 
     Of a large one no bytes, and places in the file.

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gitexp.capture.source import Source
-from gitexp.capture.steps import Logged, rows_by_step
+from gitexp.capture.steps import Timed, timed_rows
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Number, parse_number
 from gitexp.record.rowblocks import Block, blocks
@@ -31,9 +31,9 @@ _ERRORS = (sqlite3.Error, OSError, ValueError)  # the last where a damaged name 
 _LARGEST = 1.7976931348623157e308  # what a database holds for infinity
 
 
-def _rows(reader: Reader, logged: Iterator[Logged]) -> Iterator[Block]:
-    named = ((step, reader.name(name), value) for step, name, value in logged)
-    yield from blocks(rows_by_step(one for one in named if one[1]))
+def _rows(reader: Reader, logged: Iterator[Timed], began: float | None = None) -> Iterator[Block]:
+    named = ((step, then, reader.name(name), value) for step, then, name, value in logged)
+    yield from blocks(timed_rows((one for one in named if one[2]), began=began))
 
 
 # ---- SQLite
@@ -48,19 +48,19 @@ def of_database(path: Path, *, since: float | None) -> list[Source]:
         f" ORDER BY start_time, rowid LIMIT {MOST_RUNS}"
     )
     try:
-        with closing(_opened(path)) as database:
+        with closing(opened(path)) as database:
             runs = database.execute(chosen, (since_ms,)).fetchall()
     except _ERRORS as error:
         return [Source("", partial(_unreadable, str(error)))]
     found = []
     for run_id, started in runs:
         whole = since_ms is None or (isinstance(started, int) and started >= since_ms)
-        blocks_of = partial(_of_run, path, str(run_id), None if whole else since_ms)
-        found.append(Source(str(run_id), blocks_of, partial(_params, path, str(run_id))))
+        blocks_of = partial(of_run, path, str(run_id), None if whole else since_ms, None)
+        found.append(Source(str(run_id), blocks_of, partial(params_of, path, str(run_id))))
     return found
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def opened(path: Path) -> sqlite3.Connection:
     """The database, to read only: nothing is written beside it but what its writer's own journal asks for."""
     os.close(open_regular(path)[0])
     pending = any(Path(f"{path}{ending}").exists() for ending in ("-wal", "-journal"))
@@ -79,30 +79,32 @@ def _unreadable(why: str, reader: Reader) -> Iterator[Block]:
     yield from ()
 
 
-def _of_run(path: Path, run_id: str, since_ms: int | None, reader: Reader) -> Iterator[Block]:
+def of_run(path: Path, run_id: str, since_ms: int | None, began: float | None, reader: Reader) -> Iterator[Block]:
+    """The rows of one run. `began`: from when their times count; None: they have none."""
     try:
-        with closing(_opened(path)) as database:
-            yield from _rows(reader, _logged(database, run_id, since_ms))
+        with closing(opened(path)) as database:
+            yield from _rows(reader, _logged(database, run_id, since_ms), began)
     except _ERRORS as error:
         yield from _unreadable(str(error), reader)
 
 
-def _logged(database: sqlite3.Connection, run_id: str, since_ms: int | None) -> Iterator[Logged]:
+def _logged(database: sqlite3.Connection, run_id: str, since_ms: int | None) -> Iterator[Timed]:
     counted = "SELECT DISTINCT key FROM metrics WHERE run_uuid = ? AND step != 0"
     stepped = {name for (name,) in database.execute(counted, (run_id,))}
     rows = (
-        "SELECT step, key, value, is_nan FROM metrics"
+        "SELECT step, key, value, is_nan, timestamp FROM metrics"
         " WHERE run_uuid = ?1 AND (?2 IS NULL OR timestamp >= ?2) ORDER BY rowid"
     )
-    for step, name, value, is_nan in database.execute(rows, (run_id, since_ms)):
+    for step, name, value, is_nan, logged_ms in database.execute(rows, (run_id, since_ms)):
         if isinstance(name, str) and isinstance(value, int | float):
             known = float("nan") if is_nan else float("inf") * value if abs(value) >= _LARGEST else value
-            yield step if name in stepped and isinstance(step, int) else None, name, known
+            then = logged_ms / 1000 if isinstance(logged_ms, int) else None
+            yield step if name in stepped and isinstance(step, int) else None, then, name, known
 
 
-def _params(path: Path, run_id: str, reader: Reader) -> dict[str, Any] | None:
+def params_of(path: Path, run_id: str, reader: Reader) -> dict[str, Any] | None:
     try:
-        with closing(_opened(path)) as database:
+        with closing(opened(path)) as database:
             asked = "SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key"
             return dict(database.execute(asked, (run_id,)).fetchall()) or None
     except _ERRORS:
@@ -114,25 +116,26 @@ def _params(path: Path, run_id: str, reader: Reader) -> dict[str, Any] | None:
 
 def of_folder(path: Path, *, since: float | None) -> list[Source]:
     """The run whose meta.yaml this is."""
-    return [Source("", partial(_of_files, path, since), partial(_param_files, path.parent / "params"))]
+    return [Source("", partial(of_files, path, since, None), partial(texts_in, path.parent / "params"))]
 
 
-def _of_files(path: Path, since: float | None, reader: Reader) -> Iterator[Block]:
+def of_files(path: Path, since: float | None, began: float | None, reader: Reader) -> Iterator[Block]:
+    """The rows of the run whose meta.yaml this is. `began`: from when their times count; None: they have none."""
     try:
         match = re.search(rb"^start_time: (\d{1,18})\s*$", read_regular(path, most=_LONGEST), re.MULTILINE)
         whole = since is None or (match is not None and int(match[1]) >= int(since * 1000))
         since_ms = None if whole or since is None else int(since * 1000)
-        yield from _rows(reader, _lines(reader, path.parent / "metrics", since_ms))
+        yield from _rows(reader, _lines(reader, path.parent / "metrics", since_ms), began)
     except OSError as error:
         reader.problem(f"cannot be read: {error.strerror}")
 
 
-def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Logged]:
+def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Timed]:
     """All lines, `time value step`, in the order of time: each metric has a file of its own."""
     found: list[tuple[int, int, str, Number]] = []
     stepped: set[str] = set()
     left = MOST_BYTES
-    for name, path in _files(folder):
+    for name, path in files_in(folder):
         data = read_regular(path, most=left + 1)
         left -= len(data)
         if left < 0:
@@ -150,11 +153,11 @@ def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Logge
             if since_ms is None or logged_ms >= since_ms:
                 found.append((logged_ms, step, name, value))
     found.sort(key=lambda one: one[0])
-    for _, step, name, value in found:
-        yield step if name in stepped else None, name, value
+    for logged_ms, step, name, value in found:
+        yield step if name in stepped else None, logged_ms / 1000, name, value
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder, by their names there. Links are not followed."""
     if folder.is_symlink():
         return
@@ -165,10 +168,11 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _param_files(folder: Path, reader: Reader) -> dict[str, Any] | None:
+def texts_in(folder: Path, reader: Reader) -> dict[str, Any] | None:
+    """Parameters, or tags: a file for each."""
     try:
         return {
-            name: read_regular(path, most=_LONGEST).decode(errors="replace") for name, path in _files(folder)
+            name: read_regular(path, most=_LONGEST).decode(errors="replace") for name, path in files_in(folder)
         } or None
     except OSError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from math import isfinite
 
 from gitexp.record.metrics import Number, Row
 from gitexp.record.rowblocks import Block, blocks
@@ -12,6 +13,7 @@ EPOCH = "epoch"
 _HELD = 1 << 14
 
 Logged = tuple[int | None, str, Number]  # step, metric, value
+Timed = tuple[int | None, float | None, str, Number]  # and when, in seconds since 1970
 
 
 def if_ever(values: Iterator[tuple[int, str, Number]]) -> Iterator[Logged]:
@@ -39,6 +41,24 @@ def rows_by_step(values: Iterable[Logged]) -> Iterator[Row]:
         row[name] = value
     if row:
         yield Row(now, None, row)
+
+
+def timed_rows(values: Iterable[Timed], *, began: float | None) -> Iterator[Row]:
+    """The same of values with times. A row has that of its first value, from `began` on; None: they are not wanted."""
+    now: int | None = None
+    then: float | None = None
+    row: dict[str, Number] = {}
+    for step, logged, name, value in values:
+        if step != now or name in row:
+            if row:
+                yield Row(now, then, row)
+            now, row = step, {}
+        if not row:
+            known = began is not None and logged is not None and isfinite(logged - began)
+            then = round(logged - began, 6) if known else None  # type: ignore[operator]
+        row[name] = value
+    if row:
+        yield Row(now, then, row)
 
 
 def without_epoch(some: Iterable[Block], *, stepped: bool | None = None) -> Iterator[Block]:

@@ -43,12 +43,12 @@ class Change(NamedTuple):
     removed: Items
 
 
-def read(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
-    """A row for each step, and one without a step for what only the summary has."""
-    yield from without_epoch(blocks(_rows(reader, file)), stepped=True)
+def read(reader: Reader, file: IO[bytes], *, path: Path, start: int, timed: bool = False) -> Iterator[Block]:
+    """A row for each step, and one without a step for what only the summary has. `timed`: with times since `init`."""
+    yield from without_epoch(blocks(_rows(reader, file, timed)), stepped=True)
 
 
-def _rows(reader: Reader, file: IO[bytes]) -> Iterator[Row]:
+def _rows(reader: Reader, file: IO[bytes], timed: bool) -> Iterator[Row]:
     summary: Items = {}
     logged: set[str] = set()
     for change in _changes(reader, file):
@@ -58,7 +58,8 @@ def _rows(reader: Reader, file: IO[bytes]) -> Iterator[Row]:
             values = _metrics(change.items)
             if len(logged) < 2 * MAX_METRICS:
                 logged.update(values)
-            yield from reader.row({**values, "step": change.items.get("_step")}, "")
+            time_s = change.items.get("_runtime") if timed else None
+            yield from reader.row({**values, "step": change.items.get("_step"), "time_s": time_s}, "")
     yield from reader.row({name: value for name, value in _metrics(summary).items() if name not in logged}, "")
 
 
@@ -121,7 +122,7 @@ def _changes(reader: Reader, file: IO[bytes]) -> Iterator[Change]:
     if file.read(_BEGIN)[:4] != b":W&B":
         reader.problem("is no file of W&B's")
         return
-    for data in _records(reader, file):
+    for data in records(reader, file):
         try:
             yield from _said(data)
         except Malformed:
@@ -138,7 +139,7 @@ def _said(data: bytes) -> Iterator[Change]:
                     yield Change(_CONFIG, *_items(data, first, last))
 
 
-def _records(reader: Reader, file: IO[bytes]) -> Iterator[bytes]:
+def records(reader: Reader, file: IO[bytes]) -> Iterator[bytes]:
     """The records, put together. What follows damage is not believed."""
     at, pieces, size = _BEGIN, list[bytes](), 0
     while True:

@@ -52,7 +52,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place
         _parameters(found, on=on),
         _arguments(found, on=on),
         _recipe(a, b, found, on=on),
-        _data(found, on=on),
+        _data(a, b, found, on=on),
         _environment(found, on=on),
         _metrics(found, on=on),
         _digests(found, on=on),
@@ -175,7 +175,8 @@ def _arguments(found: Comparison, *, on: Screen) -> str:
 def _recipe(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
     changes = [c for c in found.recipe if c.key != COMMAND or not found.arguments]
     if not changes:
-        return "" if found.arguments else heading("recipe", "identical", on=on)
+        said = "not recorded" if _imported(a, b) else "identical"
+        return "" if found.arguments else heading("recipe", said, on=on)
     # Between two recipes, everything differs, and reasons would bury it.
     if a.record is None or b.record is None or a.record.recipe != b.record.recipe:
         changes = [c._replace(why=None) for c in changes]
@@ -213,9 +214,13 @@ def _below_each_other(change: KeyChange, *, on: Screen) -> str:
     return text
 
 
-def _data(found: Comparison, *, on: Screen) -> str:
+def _imported(*runs: Run) -> bool:
+    return any(run.record and run.record.imported for run in runs)
+
+
+def _data(a: Run, b: Run, found: Comparison, *, on: Screen) -> str:
     if not found.data:
-        return heading("data", "none declared", on=on)
+        return heading("data", "not recorded" if _imported(a, b) else "none declared", on=on)
     if all(change.state == "identical" for change in found.data):
         return heading("data", f"identical ({_names([c.name for c in found.data])})", on=on)
     text = heading("data", on=on)

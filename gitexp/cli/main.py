@@ -30,6 +30,7 @@ COMMANDS = {
     "push": "Share the runs: push the experiments branch",
     "pull": "Receive the runs of others",
     "data": "Datasets by name and by content: pin, save, push, pull, check",
+    "import": "Take over runs that other tools kept: MLflow, W&B, TensorBoard, tables",
     "get": "Bring back what a run read or wrote",
 }
 

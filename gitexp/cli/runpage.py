@@ -43,12 +43,13 @@ from gitexp.history.read import Run
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Oid
-from gitexp.record.runrecord import RunRecord
+from gitexp.record.runrecord import Imported, RunRecord
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
     from gitexp.record.datarecord import DatasetRecord
 
+_TIMES = {"started": "it started", "file": "the file was last written"}
 NAMED = 10  # changed files, artifacts
 COMMAND_LIMIT = 4000  # characters of a command line
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
@@ -115,7 +116,9 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         yield "by", safe(f"{record.user or 'unknown'} on {record.host or 'unknown'}"[:VALUE_LIMIT]), ""
     if record.job:
         yield "job", safe(record.job[:VALUE_LIMIT]), ""
-    if record.kind != "run":
+    if record.imported:
+        yield from _imported(record.imported)
+    elif record.kind != "run":
         yield "kind", safe(record.kind[:VALUE_LIMIT]), "yellow"
     if record.reproduces:
         yield "repeats", safe(record.reproduces[:VALUE_LIMIT]), ""
@@ -124,7 +127,7 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         yield name, safe(line[:VALUE_LIMIT]), ""
     if len(said) > NAMED + 1:
         yield "", f"and {len(said) - NAMED - 1} more lines", "dim"
-    command = safe(shlex.join(record.argv)[:COMMAND_LIMIT])
+    command = safe(shlex.join(record.argv)[:COMMAND_LIMIT]) or "not recorded"
     yield "command", command + ("" if record.cwd == "." else f"  in {safe(record.cwd[:VALUE_LIMIT])}"), ""
     if record.seed is not None:
         yield "seed", str(record.seed), ""
@@ -150,14 +153,32 @@ def _ending(run: Run, record: RunRecord) -> str:
 
 
 def _changed(run: Run, before: Run | None) -> Iterator[Fact]:
-    if before is not None and before.record is not None:
+    if before is not None and before.record is not None and not (run.record and run.record.imported):
         words = changes_in_words(before, run, whole_keys=True)
         yield "changed", f"{', '.join(words) or 'nothing'}  against {before.record.id[:SHOWN]}", ""
+
+
+def _imported(of: Imported) -> Iterator[Fact]:
+    told = [of.name, of.id if of.id != of.name else None, f"as {of.status}" if of.status else None, of.store, of.url]
+    words = ", ".join(safe(word[:VALUE_LIMIT]) for word in told if word)
+    yield "imported", f"from {safe(of.tool[:VALUE_LIMIT])}: {words}", "yellow"
+    if of.times:
+        yield "", f"when it finished is not recorded: that is when {_TIMES.get(of.times, safe(of.times))}", "dim"
+    for name, text in list(of.tags.items())[:NAMED]:
+        yield "tag", f"{safe(name[:VALUE_LIMIT])} = {safe(text[:VALUE_LIMIT])}", ""
+    if of.artifacts:
+        names = ", ".join(safe(name[:VALUE_LIMIT]) for name in of.artifacts[:NAMED])
+        yield "saved", f"{names}{and_more(len(of.artifacts), NAMED)}; not copied", ""
 
 
 def _code(record: RunRecord) -> Iterator[Fact]:
     code = record.code
     oid = Oid(code.commit or "").digits[:10]
+    if record.imported:
+        claimed, tool = record.imported.commit, record.imported.tool
+        known = oid or (f"{claimed[:10]}, which is not in this record" if claimed else "")
+        yield "code", safe(f"{known}, as {tool} says; nobody has checked" if known else "not recorded"), ""
+        return
     where = f" on {safe(code.branch)}" if code.branch else ""
     yield "code", f"{safe(oid) or 'no commit'}{where}  {safe((code.subject or '')[:VALUE_LIMIT])}".rstrip(), ""
     if not code.clean:
@@ -326,8 +347,9 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
 def _more(run: Run, *, on: Screen) -> str:
     commit, history = run.commit[:12], run.record.history if run.record else None
     part = f"{history.kept} of {history.rows} rows" if history and history.kept < history.rows else "every logged step"
+    printed = (f"git show {commit}:output.log     what it printed    (gitexp show --output)",)
     lines = (
-        f"git show {commit}:output.log     what it printed    (gitexp show --output)",
+        *(printed if "output.log" in run.tree else ()),
         f"git show {commit}:history.csv    {part}",
         f"git show {commit}:README.md      how to repeat it",
     )

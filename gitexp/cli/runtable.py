@@ -203,6 +203,8 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
     marks = [] if run.record.code.clean else ["dirty"]
     marks += ["edited"] if run.record.code.edited_count else []
     marks += [f"{row.defects} defect{'s' if row.defects > 1 else ''}"] if row.defects else []
+    if run.record.imported:  # of what went in, too little is known to be compared
+        return Cell(", ".join([*marks, f"imported from {safe(run.record.imported.tool[:40])}"]), "dim")
     before = here.history.runs.previous_of(row)
     if before is None:
         return Cell(", ".join([*marks, "first"]), "yellow" if marks else "dim")

@@ -26,8 +26,9 @@ class CommandTable(click.Group):
         if cmd_name not in self.table:
             return None
         from importlib import import_module
+        from keyword import iskeyword
 
-        command: click.Command = import_module(f"{self._package}.{cmd_name}").command
+        command: click.Command = import_module(f"{self._package}.{cmd_name}{'_' * iskeyword(cmd_name)}").command
         return command
 
     def resolve_command(

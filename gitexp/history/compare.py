@@ -305,6 +305,8 @@ def of_run(side: str, run: Run) -> Iterator[str]:
         yield f"{side} did not complete ({record.status}){of_what}"
     if record.kind == "smoke":
         yield f"{side} is a smoke run"
+    if record.imported:
+        yield f"{side} was imported from {record.imported.tool}: what that does not say is not recorded"
     if not record.code.clean:
         yield f"{side} ran code that was not committed; its record holds a snapshot of it"
     if record.code.edited_count:

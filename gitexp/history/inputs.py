@@ -44,8 +44,8 @@ class Inputs:
 
     @property
     def known(self) -> bool:
-        """Whether both records can be read."""
-        return all(run.record is not None and run.recipe is not None for run in (self.a, self.b))
+        """Whether both records can be read, and hold what went in. Those of imported runs do not."""
+        return all(run.record and not run.record.imported and run.recipe is not None for run in (self.a, self.b))
 
     @property
     def same_code(self) -> bool:

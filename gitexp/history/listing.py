@@ -105,10 +105,10 @@ class Runs:
         return self._asked(find)
 
     def previous_of(self, row: Row) -> Row | None:
-        """The run before this one of the same recipe. Smoke runs are compared with smoke runs alone."""
+        """The run before this one of the same recipe. Smoke runs, and imported ones, are compared with their like."""
 
         def find(rows: Rows) -> Row | None:
-            alike = (r for r in rows.before(row) if r.id != row.id and (r.kind == "smoke") == (row.kind == "smoke"))
+            alike = (r for r in rows.before(row) if r.id != row.id and _sort_of(r) == _sort_of(row))
             return next((r for r in alike if r.problem is None), None)
 
         return self._asked(find)
@@ -241,3 +241,7 @@ def count_runs(repo: Repo, *, include: str, exclude: str | None) -> int:
     wanted = [include, f"^{exclude}"] if exclude else [include]
     asked = ("rev-list", "--no-commit-header", f"--format={value_of(RUN_TRAILER)}")
     return len(set(output(repo, *asked, *wanted, "--").split()))
+
+
+def _sort_of(row: Row) -> str:
+    return row.kind if row.kind in ("smoke", "imported") else ""

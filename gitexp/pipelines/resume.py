@@ -50,6 +50,9 @@ def check_resume(
         raise
     run = read_run(reader, row.commit)
     record = _sound_record(run, row)
+    if record.imported:
+        why = "Its program, data and environment are not in the record."
+        raise Refused(f"Run {record.id} was imported from {escaped(record.imported.tool)}; it cannot go on", why=why)
     recipe = resolve_recorded(
         (reader.read(f"{row.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
         name=record.recipe,

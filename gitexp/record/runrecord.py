@@ -89,6 +89,21 @@ class SplitRows(NamedTuple):
     digest: str | None = None  # "sha256:…"
 
 
+class Imported(NamedTuple):
+    """Where an imported run came from, as that tool says it. None: it does not."""
+
+    tool: str  # "MLflow"
+    store: str | None = None  # the name of the file or folder
+    id: str | None = None
+    name: str | None = None
+    status: str | None = None  # in the tool's own word
+    url: str | None = None
+    commit: str | None = None  # of the code; nobody has checked it
+    times: str | None = None  # `finished` is when it "started", or when the "file" was written; None: when it finished
+    artifacts: tuple[str, ...] = ()  # at most 100 names of what it saved, which was not copied
+    tags: Mapping[str, str] = MappingProxyType({})
+
+
 class RunRecord(NamedTuple):
     """run.toml of format 1. Times are UTC; durations in seconds; memory in bytes."""
 
@@ -130,6 +145,7 @@ class RunRecord(NamedTuple):
     variables: Mapping[str, str] = MappingProxyType({})  # which gitexp set for the program, whatever the place
     summary: Judged | None = None
     seen: tuple[Seen, ...] = ()
+    imported: Imported | None = None  # of a run that another tool kept
 
 
 def dump_run(record: RunRecord) -> str:
@@ -150,7 +166,7 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
         )
     try:
         parts = {"code": {}, **table}
-        known = {**table, **{name: load(parts[name]) for name, load in _PARTS.items() if name in parts}}
+        known = {"argv": [], **table, **{name: load(parts[name]) for name, load in _PARTS.items() if name in parts}}
         record: RunRecord = _take(RunRecord, known)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
@@ -163,6 +179,12 @@ def texts_in(stated: Any, name: str) -> dict[str, str]:
     if not isinstance(stated, Mapping) or not all(isinstance(value, str) for value in stated.values()):
         raise TypeError(f"{name} must be a table of strings")
     return dict(stated)
+
+
+def _imported(stated: Any) -> Imported:
+    """Raises TypeError."""
+    found: Imported = _take(Imported, stated)
+    return found._replace(tags=texts_in(found.tags, "tags"))
 
 
 def sound_digests(stated: Any) -> dict[str, str]:
@@ -241,6 +263,7 @@ def _take(kind: type[Any], table: Any) -> Any:
 _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "code": partial(_take, Code),
     "history": partial(_take, History),
+    "imported": _imported,
     "summary": partial(_take, Judged),
     "seen": lambda stated: sound_seen(stated),
     "resources": partial(_take, Resources),

@@ -79,7 +79,7 @@ def collect(
         _take_parameters(parameters or {}, told)
         if not Path(folder, runfolder.TRAINING).exists():  # that program has said so itself, and at which step
             told.problems += _not_finite(history, rules)
-        return _finished(history, rules, told, room, limit=history_limit)
+        return finished(history, rules, told, room, limit=history_limit)
 
 
 def _history(
@@ -240,7 +240,7 @@ def _beside(folder: str) -> dict[str, set[str] | None]:
 # ---- the end
 
 
-def _finished(
+def finished(
     history: HistoryWriter,
     rules: MetricRules,
     told: Telling,
@@ -248,6 +248,7 @@ def _finished(
     *,
     limit: int,
 ) -> Collected:
+    """All that was read, boiled down: the summary, what git keeps of the history, and what there is to say."""
     told.problems += _not_logged(history, rules, told)
     if not history.rows:
         nothing = Collected({}, tuple(rules.goal), None, b"", None, "", 0, 0, tuple(told.problems), tuple(told.notes))

@@ -59,6 +59,13 @@ RUN_KEYS: dict[str, Any] = {
     "artifacts": dict,
     "recorded_by": str,
     "variables": dict,
+    "imported": dict,
+}
+IMPORTED_ALWAYS = {"README.md", "FORMAT.md", "run.toml", "recipe.toml", "metrics.toml", "history.csv"}
+IMPORTED_KEYS = {
+    **dict.fromkeys(("tool", "store", "id", "name", "status", "url", "commit", "times"), str),
+    "artifacts": STRINGS,
+    "tags": dict,
 }
 REQUIRED = {
     "format",

@@ -24,6 +24,8 @@ from contract.keys import (
     ENVIRONMENT_KEYS,
     GITEXP_KEYS,
     HISTORY_KEYS,
+    IMPORTED_ALWAYS,
+    IMPORTED_KEYS,
     REQUIRED,
     RESOURCE_KEYS,
     RUN_KEYS,
@@ -126,8 +128,9 @@ def _shape(repo: Path, one: Commit, commits: dict[str, Commit]) -> Iterator[str]
 def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     files, code, problems = _files(repo, one.id)
     yield from problems
-    missing = ALWAYS - set(files)
-    if missing or code is None:
+    imported = one.trailers.get("Gitexp-Kind") == "imported"
+    missing = (IMPORTED_ALWAYS if imported else ALWAYS) - set(files)
+    if missing or (code is None and not imported):
         yield f"lacks {', '.join(sorted(missing)) or 'code/'}"
         return
     tables: dict[str, dict[str, Any]] = {}
@@ -140,8 +143,16 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
         yield from (f"{name}: {what}" for what in _plain(tables[name], ""))
     run = tables["run.toml"]
     yield from (f"run.toml: {what}" for what in _run(run, one))
-    yield from (f"code/: {what}" for what in _code(repo, run, code))
+    yield from (f"code/: {what}" for what in _code(repo, run, code or ""))
     yield from (f"message: {what}" for what in _message(one, run))
+    if imported:
+        extra = set(files) - IMPORTED_ALWAYS - {"settings.toml"}
+        yield from (f"an imported run has no {name}" for name in sorted(extra))
+        yield from [] if (code is None) == ("commit" not in run["code"]) else ["code/ is no commit's"]
+        yield from (f"imported: {what}" for what in _typed(run["imported"], IMPORTED_KEYS))
+        yield from (f"metrics.toml: {what}" for what in check_metric_names(list(tables["metrics.toml"])))
+        yield from _history(run, tables, files["history.csv"], store)
+        return
     yield from (f"data: {what}" for what in _data(tables["data.toml"], files))
     yield from _environment(tables["environment.toml"], files["requirements.txt"].decode())
     yield from (f"output.log: {what}" for what in _output(files["output.log"]))
@@ -211,7 +222,9 @@ def _typed(table: dict[str, Any], keys: dict[str, Any]) -> Iterator[str]:
 
 def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
     yield from _typed(run, RUN_KEYS)
-    missing = REQUIRED - set(run)
+    imported = run.get("kind") == "imported"
+    missing = REQUIRED - set(run) - ({"argv"} if imported else set())
+    yield from [] if imported == ("imported" in run) else ["kind and [imported] differ"]
     if missing:
         yield f"lacks {', '.join(sorted(missing))}"
         return
@@ -229,8 +242,8 @@ def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
     yield from [] if run["format"] == 1 else [f"format is {run['format']}"]
     yield from [] if RUN_ID.fullmatch(run["id"]) else [f"id is {run['id']}"]
     yield from [] if run["attempt"] >= 1 else [f"attempt is {run['attempt']}"]
-    yield from [] if run["kind"] in ("run", "smoke", "rerun") else [f"kind is {run['kind']}"]
-    yield from _ending(run)
+    yield from [] if run["kind"] in ("run", "smoke", "rerun", "imported") else [f"kind is {run['kind']}"]
+    yield from [] if imported else _ending(run)
     yield from [] if run["started"] <= run["finished"] else ["finished before it started"]
     if one.authored != run["finished"].replace(microsecond=0):
         yield f"finished is {run['finished']}, the author date {one.authored}"
@@ -305,7 +318,7 @@ def _message(one: Commit, run: dict[str, Any]) -> Iterator[str]:
         "Gitexp-Recipe": run["recipe"],
         "Gitexp-Kind": run["kind"] if run["kind"] != "run" else None,
         "Gitexp-Seed": str(run["seed"]) if "seed" in run else None,
-        "Gitexp-Code": f"{code['commit']}{'' if code['clean'] else ' dirty'}",
+        "Gitexp-Code": f"{code['commit']}{'' if code['clean'] else ' dirty'}" if "commit" in code else None,
         "Gitexp-Reproduces": run.get("reproduces"),
     }
     found = {name: one.trailers.get(name) for name in expected}

@@ -1,0 +1,205 @@
+"""Runs that other tools kept come onto the branch as what they are: their numbers whole, what is unknown unknown."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract.reader import breaches
+from harness import Lab
+
+CAPTURED = Path(__file__).parents[1] / "capture" / "samples"
+SAMPLES = Path(__file__).parents[1] / "elsewhere" / "samples"
+RESULTS = (
+    "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    "b2c3d4e\t0.997900\t44.0\tkeep\tbaseline\n"
+    "c3d4e5f\t1.005000\t44.2\tdiscard\tswitch to \x1b[31mGeLU\n"
+    "d4e5f6a\t0.000000\t0.0\tcrash\tdouble width (OOM)\n"
+)
+
+
+def run_of(lab: Lab, row: dict[str, Any]) -> dict[str, Any]:
+    return tomllib.loads(lab.show(f"{row['commit']}:run.toml"))
+
+
+def listed(lab: Lab) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lab.gitexp("log", "--json").json["runs"]
+    return found
+
+
+def database(path: Path, script: Path) -> Path:
+    with sqlite3.connect(path) as made:
+        made.executescript(script.read_text())
+    made.close()
+    return path
+
+
+def test_each_row_of_a_loops_table_is_a_run(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "results.tsv").write_text(RESULTS)
+    before = lab.state()
+    done = lab.gitexp("import", str(tmp_path / "results.tsv"))
+    assert done.exit_code == 0, done.stderr
+    assert "metrics: val_bpb, memory_gb; of the run: commit, status, note" in done.stderr
+    assert done.stdout.endswith("results.tsv: a table, 3 runs imported\n")
+    rows = listed(lab)
+    assert [row["metrics"]["val_bpb"] for row in rows] == [0.0, 1.005, 0.9979]
+    assert [row["status"] for row in rows] == ["failed", "completed", "completed"]
+    assert [row["kind"] for row in rows] == ["imported"] * 3
+    record = run_of(lab, rows[1])
+    assert record["imported"]["commit"] == "c3d4e5f"
+    assert record["imported"]["status"] == "discard"
+    assert record["message"] == "switch to  [31mGeLU"
+    assert "commit" not in record["code"]
+    assert lab.git("ls-tree", "--name-only", rows[0]["commit"], "code") == ""
+    assert breaches(lab.path) == []
+    assert lab.state() == before
+
+
+def test_a_run_that_was_imported_before_is_skipped(lab: Lab, tmp_path: Path) -> None:
+    table = tmp_path / "results.tsv"
+    table.write_text(RESULTS)
+    lab.gitexp("import", str(table))
+    table.write_text(RESULTS + "e5f6a7b\t0.9\t44.0\tkeep\tmore\n")
+    assert lab.gitexp("import", str(table)).stdout.endswith("1 run imported, 3 imported before\n")
+    assert len(listed(lab)) == 4
+
+
+def test_a_dry_run_records_nothing(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "results.tsv").write_text(RESULTS)
+    done = lab.gitexp("import", "--dry-run", str(tmp_path / "results.tsv"))
+    assert done.stdout.count("\n") == 3
+    assert "3 runs would be imported" in done.stderr
+    assert lab.runs() == []
+
+
+def test_the_code_is_that_of_a_commit_that_the_tool_names(lab: Lab, tmp_path: Path) -> None:
+    lab.write("train.py", "lr = 1\n")
+    commit = lab.commit("a trial")
+    lab.write("train.py", "lr = 2\n")
+    lab.commit("later")
+    (tmp_path / "results.csv").write_text(f"sha,acc\n{commit[:7]},0.5\n")
+    lab.gitexp("import", str(tmp_path / "results.csv"))
+    assert lab.show("experiments:code/train.py") == "lr = 1\n"
+    assert "as table says; nobody has checked" in lab.gitexp("show").stdout
+    assert breaches(lab.path) == []
+
+
+def test_mlflows_folder_and_database_come_with_steps_times_and_params(lab: Lab, tmp_path: Path) -> None:
+    assert lab.gitexp("import", str(CAPTURED / "mlflow" / "mlruns")).stdout.endswith("MLflow, 2 runs imported\n")
+    rows = {row["message"]: row for row in listed(lab)}
+    commit = rows["lr0.1"]["commit"]
+    history = [line.split(",") for line in lab.show(f"{commit}:history.csv").splitlines()]
+    assert [[row[0], row[2]] for row in history if row[2]][1:4] == [
+        ["0", "0.1"],
+        ["1", "0.05"],
+        ["2", "0.03333333333333333"],
+    ]
+    assert all(row[1] for row in history)
+    assert tomllib.loads(lab.show(f"{commit}:settings.toml"))["MLflow"]["lr"] == "0.1"
+    path = database(tmp_path / "mlflow.db", CAPTURED / "mlflow" / "mlflow.sql")
+    before = path.read_bytes()
+    assert lab.gitexp("import", str(path)).stdout.endswith("MLflow, 2 runs imported\n")
+    assert path.read_bytes() == before
+    assert breaches(lab.path) == []
+
+
+def test_trackios_project_comes_with_its_config(lab: Lab, tmp_path: Path) -> None:
+    lab.gitexp("import", str(database(tmp_path / "digits.db", SAMPLES / "trackio" / "digits.sql")))
+    rows = {row["message"]: row for row in listed(lab)}
+    assert set(rows) == {"lr-0.1", "lr-0.01"}
+    commit = rows["lr-0.1"]["commit"]
+    history = lab.show(f"{commit}:history.csv").splitlines()
+    assert history[0] == "step,time_s,loss,val.acc"
+    values = [(*line.split(",")[:1], *line.split(",")[2:]) for line in history[1:]]
+    assert values == [("0", "0.1", "0.5"), ("10", "0.05", "0.6"), ("20", "0.03333333333333333", "0.7")]
+    assert tomllib.loads(lab.show(f"{commit}:settings.toml")) == {"trackio": {"lr": 0.1, "opt.name": "sgd"}}
+    assert breaches(lab.path) == []
+
+
+def test_wandb_and_tensorboard_and_a_table_of_steps_come(lab: Lab) -> None:
+    done = lab.gitexp("import", *(str(CAPTURED / name) for name in ("wandb", "tensorboard", "keras/training.csv")))
+    assert done.exit_code == 0, done.stderr
+    rows = {run_of(lab, row)["imported"]["tool"]: row for row in listed(lab)}
+    assert rows["W&B"]["metrics"]["best"] == 0.25
+    assert rows["W&B"]["status"] == "completed"
+    assert rows["TensorBoard"]["metrics"]["val/loss"] == 0.25
+    assert (
+        lab.show(f"{rows['TensorBoard']['commit']}:history.csv")
+        .splitlines()[1]
+        .startswith("0,,1.0,0.10000000149011612")
+    )
+    assert rows["table"]["metrics"]["accuracy"] == pytest.approx(0.9386, abs=1e-4)
+    assert breaches(lab.path) == []
+
+
+def test_nothing_of_imported_runs_is_called_identical(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "results.tsv").write_text(RESULTS)
+    lab.gitexp("import", str(tmp_path / "results.tsv"))
+    one, other = (row["id"] for row in listed(lab)[:2])
+    page = lab.gitexp("diff", one, other).stdout
+    assert "recipe  not recorded" in page
+    assert "data  not recorded" in page
+    assert "A was imported from table" in page
+    assert "same inputs" not in lab.gitexp("log").stdout + page
+    assert "it cannot go on" in lab.gitexp("resume", one).stderr
+
+
+def test_columns_are_what_the_user_says(lab: Lab, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("name,lr,score,odd\na,0.1,1,x\nb,0.2,nan,y\nc,0.3\n\nd,0.4,oops,z\n")
+    done = lab.gitexp("import", str(table), "--metric", "lr", "--setting", "score")
+    assert "metrics: lr; settings: score, odd; of the run: name" in done.stderr
+    assert "line 4 has 2 cells, the header has 4: it was left out" in done.stderr
+    assert [row["metrics"] for row in listed(lab)] == [{"lr": 0.4}, {"lr": 0.2}, {"lr": 0.1}]
+    assert lab.gitexp("import", str(table), "--metric", "acc").exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", b"hello", "is no store that is known"),
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"0.1,0.2\n0.3,0.4\n", "line 1 must name the columns"),
+        ("a.csv", b"name,acc\nM\xfcller,1\n", "a.csv:2 is not UTF-8"),
+        ("a.db", b"SQLite format 3\0garbage", "cannot be read"),
+    ],
+)
+def test_what_is_no_store_is_refused(lab: Lab, tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = lab.gitexp("import", str(tmp_path / name))
+    assert (done.exit_code, words in done.stderr) == (1, True), done.stderr
+    assert lab.runs() == []
+
+
+def test_damage_in_the_middle_costs_what_is_damaged(lab: Lab, tmp_path: Path) -> None:
+    shutil.copytree(CAPTURED / "mlflow" / "mlruns", tmp_path / "mlruns")
+    broken = next((tmp_path / "mlruns").glob("*/*/metrics/acc"))
+    broken.write_bytes(b"\xff\xfe\n" + broken.read_bytes())
+    done = lab.gitexp("import", str(tmp_path / "mlruns"))
+    assert done.stdout.endswith("2 runs imported, 1 with defects\n")
+    assert breaches(lab.path) == []
+
+
+def test_an_import_that_is_killed_leaves_whole_runs_and_goes_on(lab: Lab, tmp_path: Path) -> None:
+    rows = "".join(f"r{n},{n / 7}\n" for n in range(1500))
+    (tmp_path / "t.csv").write_text("name,acc\n" + rows)
+    process = lab.start("import", str(tmp_path / "t.csv"))
+    until = time.monotonic() + 60
+    while not lab.git("rev-list", "--count", "experiments").strip() > "1" and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    there = len(lab.runs())
+    assert there % 100 == 0
+    assert lab.gitexp("import", str(tmp_path / "t.csv")).exit_code == 0
+    assert len(lab.runs()) == 1500
+    assert len({row["id"] for row in listed(lab)}) == 1500
+    lab.git("fsck", "--strict")
+    assert lab.git("for-each-ref", "refs/gitexp") == ""
