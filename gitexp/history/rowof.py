@@ -152,7 +152,11 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
     recipe: Mapping[str, Any] | None = shared.made(tree, "recipe.toml", _recipe, None)
     noted: Mapping[str, Any] = shared.made(tree, "settings.toml", _noted, {})
     code = tree.get("code")
-    alike = alike_key(recipe, code=code, data=data, splits=run.splits, kind=run.kind) if recipe is not None else ""
+    alike = (
+        alike_key(recipe, code=code, data=data, splits=run.splits, kind=run.kind)
+        if recipe is not None and not run.imported
+        else ""
+    )
     row = Row(
         id=run.id,
         commit=commit.id,
