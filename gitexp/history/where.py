@@ -66,8 +66,8 @@ def condition(text: str, keys: Keys, *, now: float | None = None) -> Condition:
 
 
 def looks_like_one(text: str) -> bool:
-    """Whether a word is a condition rather than the name of a run."""
-    return re.search(r"[<>=~]|\bin\s*\(|\b(has|since|before|event)\(", text) is not None
+    """Whether a word is a condition rather than the name of a run, or several: `latest~1` is one."""
+    return re.search(r"[<>=]|~(?!\d*([~^,]|$))|\bin\s*\(|\b(has|since|before|event)\(", text) is not None
 
 
 class _Parser:

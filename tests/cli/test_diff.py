@@ -182,7 +182,7 @@ def test_a_run_is_not_put_beside_itself(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A)
     result = gitexp("diff", A, A, A)
     assert result.exit_code == 2
-    assert f"{A} is named more than once" in result.stderr
+    assert "1 run cannot stand beside each other" in result.stderr
 
 
 def test_an_unknown_run_is_an_error(fresh: Lab, gitexp: Gitexp) -> None:

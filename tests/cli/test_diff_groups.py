@@ -85,9 +85,16 @@ def test_one_run_a_side_of_a_group_judges_nothing(fresh: Lab, gitexp: Gitexp) ->
 def test_what_cannot_be_compared_is_refused(fresh: Lab, gitexp: Gitexp) -> None:
     a, b = two_groups(fresh)
     assert "On both sides: " in gitexp("diff", a, a).stderr
-    assert "Groups are compared two at a time" in gitexp("diff", a, b, a).stderr
+    assert "No run fits" in gitexp("diff", "optimizer.lr == 7", b).stderr
     assert "compare two single runs" in gitexp("diff", "--patch", a, b).stderr
     assert "None of the runs has a metric 'nope'" in gitexp("diff", a, b, "--metric", "nope").stderr
+
+
+def test_groups_are_chosen_by_what_was_set(fresh: Lab, gitexp: Gitexp) -> None:
+    two_groups(fresh)
+    text = gitexp("diff", "optimizer.lr == 0.01", "optimizer.lr == 0.02").stdout
+    assert "val.acc: B is better by 0.80 ± 0.25 points (3 runs each)" in text
+    assert "the same in all: code, recipe digits, environment" in gitexp("diff", "@digits").stdout
 
 
 def test_three_runs_stand_beside_each_other(fresh: Lab, gitexp: Gitexp) -> None:
@@ -122,3 +129,9 @@ def test_two_single_runs_are_compared_without_scipy(fresh: Lab, gitexp: Gitexp) 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=fresh.path, env=fresh.env, capture_output=True, text=True)
     assert done.stdout.endswith("[]\n"), done.stderr
+
+
+def test_runs_beside_each_other_are_named_as_anywhere(fresh: Lab, gitexp: Gitexp) -> None:
+    two_groups(fresh)
+    assert "the same in all" in gitexp("diff", "latest~2", "latest~1", "latest").stdout
+    assert "the same in all" in gitexp("diff", "latest~2,latest~1,latest").stdout

@@ -10,13 +10,14 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import BASIC_STYLES, Screen, safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, UsageError, and_more
+from gitexp.errors import GitexpError, UsageError, and_more, counted
 from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
 
 EXIT_DIFFERENT = 1
+MOST_BESIDE = 50  # runs
 
 
 @click.command("diff")
@@ -44,18 +45,19 @@ def command(
     before it of the same recipe. Three runs or more stand beside each other: what is common once, what differs as
     columns. `gitexp show --help` says how to name a run.
 
-    A side may be several runs, with commas between: `gitexp diff k1,k2,k3 m1,m2,m3` compares two groups, with the
-    difference of each metric, its interval and what so many runs can show (needs scipy: gitexp[stats]).
+    A side may be several runs: `k1,k2,k3`, `A..B`, `@RECIPE`, or a condition such as `optimizer.lr == 0.01`. Two such
+    sides are groups: the difference of each metric, its interval, and what so many runs can show (needs scipy:
+    gitexp[stats]). One selection alone puts its runs beside each other.
     """
-    groups = any("," in word for word in runs)
-    if (groups or len(runs) > 2) and (patch or stat or exit_code):
+    several = [_means_several(word) for word in runs]
+    groups = len(runs) == 2 and any(several)
+    many = len(runs) > 2 or (len(runs) == 1 and several[0])
+    if (groups or many) and (patch or stat or exit_code):
         raise UsageError("--patch, --stat and --exit-code compare two single runs", fix="gitexp diff --patch A B")
-    if groups and len(runs) != 2:
-        raise UsageError("Groups are compared two at a time", fix="gitexp diff A1,A2,A3 B1,B2,B3")
     with opened_here() as here:
         if groups:
             return _groups(here, runs, only=only, level=level, as_json=as_json)
-        if len(runs) > 2:
+        if many:
             return _many(here, runs, as_json=as_json)
         old, new = _sides(here, runs)
         a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
@@ -75,9 +77,13 @@ def command(
 
 
 def _groups(here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], level: float, as_json: bool) -> int:
+    from gitexp.history.choosing import choose
     from gitexp.history.groupcompare import compare_groups
 
-    a, b = (_chosen(here, word) for word in words)
+    a, b = (choose(here.history, [word]) for word in words)
+    for side, word in ((a, words[0]), (b, words[1])):
+        if not side:
+            raise GitexpError(f"No run fits {word!r}", fix="gitexp log")
     both = [row.id for row in a if row.commit in {other.commit for other in b}]
     if both:
         raise UsageError(f"On both sides: {', '.join(both[:3])}{and_more(len(both), 3)}", fix="gitexp diff A1,A2 B1,B2")
@@ -97,12 +103,13 @@ def _groups(here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], leve
 
 
 def _many(here: Opened, words: tuple[str, ...], *, as_json: bool) -> int:
+    from gitexp.history.choosing import choose
     from gitexp.history.groupcompare import compare_many
 
-    rows = [here.history.select(word) for word in words]
-    for row in rows:
-        if sum(other.commit == row.commit for other in rows) > 1:
-            raise UsageError(f"{row.id} is named more than once", fix="gitexp diff A B C")
+    rows = choose(here.history, words)
+    if not 1 < len(rows) <= MOST_BESIDE:
+        many = f"{counted(len(rows), 'run')} cannot stand beside each other (2 to {MOST_BESIDE} can)"
+        raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")
     found = compare_many([read_run(here.reader, row.commit) for row in rows], goals=here.config.goal)
     if as_json:
         from gitexp.cli.shapes import many_document
@@ -115,9 +122,15 @@ def _many(here: Opened, words: tuple[str, ...], *, as_json: bool) -> int:
     return 0
 
 
-def _chosen(here: Opened, words: str) -> list[Row]:
-    rows = [here.history.select(word.strip()) for word in words.split(",") if word.strip()]
-    return list({row.commit: row for row in rows}.values())
+def _means_several(word: str) -> bool:
+    """Whether the word is a selection, and no RUN. What reads conditions is imported for words with such letters."""
+    if word[:1] == "@" or "," in word or ".." in word:
+        return True
+    if not any(letter in word for letter in " <>=()"):
+        return False
+    from gitexp.history.where import looks_like_one
+
+    return looks_like_one(word)
 
 
 def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:
