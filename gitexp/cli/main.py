@@ -24,6 +24,7 @@ COMMANDS = {
     "test": "Test a recipe: its components, and a short run",
     "log": "List the runs",
     "show": "Show one run",
+    "plot": "Draw the curves of a metric, or it over a setting",
     "diff": "Compare two runs: code, recipe, data, environment, metrics",
     "status": "Say what is running or waiting to be recorded",
     "watch": "Watch the runs in progress, their metrics growing",

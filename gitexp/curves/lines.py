@@ -1,0 +1,201 @@
+"""Runs with their histories to the lines of one plot: what is on x, what each is called, what had to be left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+from gitexp.curves.series import RunHistory, Series
+from gitexp.curves.shaping import Band, bands, smooth
+from gitexp.errors import counted
+
+AXES = ("step", "time", "epoch")
+MOST_KEYS = 3  # settings in a name
+LONGEST = 24  # characters of a value there
+_SHOWN = 8  # letters of an id
+
+
+class Subject(NamedTuple):
+    """A run, as far as a plot needs it."""
+
+    id: str
+    name: str  # its id as people write it
+    settings: Mapping[str, Any]  # by dotted key
+    metrics: Mapping[str, float | int]
+    alike: str  # the same for replicates
+    history: RunHistory
+
+
+class Line(NamedTuple):
+    """One curve, or the cloud of points of runs; y may be no number, which is a gap."""
+
+    name: str
+    runs: tuple[str, ...]
+    points: list[tuple[float, float]]
+    band: list[Band]  # of several runs; empty: this is one
+
+
+class Plot(NamedTuple):
+    """All that is drawn, and sentences about what is not."""
+
+    metric: str
+    x: str
+    lines: list[Line]
+    notes: list[str]
+    joined: bool = True  # False: each point is a run
+    log_x: bool = False
+    log_y: bool = False
+
+
+def plot(
+    metric: str,
+    subjects: Sequence[Subject],
+    *,
+    x: str = "step",
+    grouped: bool = False,
+    weight: float = 0.0,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Plot:
+    """The curves of a metric, or its values over another value of each run where `x` is none of step, time, epoch.
+
+    `grouped`: replicates become one line, the mean, with a band. `weight` smooths each run before that.
+    """
+    notes: list[str] = []
+    having = [one for one in subjects if _has(one, metric, x)]
+    if missing := [one.name for one in subjects if not _has(one, metric, x)]:
+        notes.append(f"without {metric}: {_some(missing)}")
+    notes += [f"{one.name}: {one.history.problem}" for one in having if one.history.problem]
+    names = labels(having, grouped=grouped)
+    label = x
+    if x in AXES:
+        by_number = x == "step" and all(not any(_known(s.history.series(metric).steps)) for s in having)
+        label = "values logged, counted: no steps were" if by_number else {"time": "time, s"}.get(x, x)
+        curves = [_curve(one, metric, "number" if by_number else x, weight, notes) for one in having]
+        sampled = [one for one in having if one.history.is_sample]
+        if sampled:
+            rows = ", ".join(f"{s.name} {len(s.history.steps)} of {s.history.logged} rows" for s in sampled[:3])
+            notes.append(f"samples, with all extremes: {rows}{', …' if len(sampled) > 3 else ''}")
+        if weight:
+            notes.append(f"smoothed: exponential moving average, {weight:g} of it old, debiased")
+    else:
+        curves = [_place(one, metric, x, notes) for one in having]
+    curves = [_drawable(points, log_x, log_y) for points in curves]
+    lost = sum(not isfinite(y) for points in curves for _, y in points)
+    if lost:
+        unfit = " or not above 0" if log_y or log_x else ""
+        notes.append(f"{counted(lost, 'value is', 'values are')} not a number{unfit}: gaps")
+    found = _lines(having, names, curves, grouped, joined=x in AXES)
+    if grouped and any(line.band for line in found):
+        notes.append("band: mean ± sd of the runs that reach that x" if x in AXES else "bar: mean ± sd of replicates")
+    return Plot(metric, label, [line for line in found if line.points], notes, x in AXES, log_x, log_y)
+
+
+def _has(one: Subject, metric: str, x: str) -> bool:
+    return metric in one.history.columns if x in AXES else metric in one.metrics
+
+
+def _known(values: Iterable[object]) -> list[bool]:
+    return [value is not None for value in values]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _curve(one: Subject, metric: str, x: str, weight: float, notes: list[str]) -> list[tuple[float, float]]:
+    series = one.history.series(metric)
+    places = _AXIS[x](series)
+    kept = [
+        (float(at), float(value))
+        for at, value in zip(places, series.values, strict=True)
+        if at is not None and isfinite(at)
+    ]
+    if len(kept) < len(series.values):
+        notes.append(f"{one.name}: {counted(len(series.values) - len(kept), 'value')} without {x} left out")
+    if any(right[0] < left[0] for left, right in itertools.pairwise(kept)):
+        kept.sort(key=lambda point: point[0])
+        notes.append(f"{one.name}: its {x} falls back; drawn in its order")
+    ys = smooth([y for _, y in kept], weight) if weight else [y for _, y in kept]
+    return list(zip([at for at, _ in kept], ys, strict=True))
+
+
+_AXIS: Mapping[str, Callable[[Series], Sequence[float | int | None]]] = {
+    "step": lambda series: series.steps,
+    "time": lambda series: series.times,
+    "epoch": lambda series: series.epochs,
+    "number": lambda series: range(1, len(series.values) + 1),
+}
+
+
+def _place(one: Subject, metric: str, key: str, notes: list[str]) -> list[tuple[float, float]]:
+    """A run as one point; none where the key has no number there."""
+    found = one.settings.get(key, one.metrics.get(key))
+    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
+        notes.append(f"{one.name}: {key} is {'not there' if found is None else f'no number ({str(found)[:LONGEST]})'}")
+        return []
+    return [(float(found), float(one.metrics[metric]))]
+
+
+def _drawable(points: list[tuple[float, float]], log_x: bool, log_y: bool) -> list[tuple[float, float]]:
+    nan = float("nan")
+    return [(x, nan if log_y and y <= 0 else y) for x, y in points if not log_x or x > 0]
+
+
+def _lines(
+    having: Sequence[Subject],
+    names: Sequence[str],
+    curves: Sequence[list[tuple[float, float]]],
+    grouped: bool,
+    *,
+    joined: bool,
+) -> list[Line]:
+    if not joined:
+        cloud = sorted((point, one.id) for one, points in zip(having, curves, strict=True) for point in points)
+        points = [point for point, _ in cloud]
+        band = bands([[point] for point in points]) if grouped else []
+        return [Line(counted(len(points), "run"), tuple(run for _, run in cloud), points, band)]
+    if not grouped:
+        return [Line(name, (s.id,), points, []) for s, name, points in zip(having, names, curves, strict=True)]
+    found = []
+    for places in _groups(having):
+        members = [curves[at] for at in places]
+        band = bands(members) if len(members) > 1 else []
+        points = [(one.x, one.mean) for one in band] if band else members[0]
+        found.append(Line(names[places[0]], tuple(having[at].id for at in places), points, band))
+    return found
+
+
+def _groups(subjects: Sequence[Subject]) -> list[list[int]]:
+    found: dict[str, list[int]] = {}
+    for at, one in enumerate(subjects):
+        found.setdefault(one.alike or one.id, []).append(at)
+    return list(found.values())
+
+
+def labels(subjects: Sequence[Subject], *, grouped: bool = False) -> list[str]:
+    """What tells each run from the others: its id and the settings that vary; of a group how many runs it has."""
+    varying = [key for key in varying_keys(subjects) if not (grouped and key == "seed")][:MOST_KEYS]
+    last = [key.rsplit(".", 1)[-1] for key in varying]
+    short = last if len(set(last)) == len(last) else varying
+    sizes = {at: len(places) for places in _groups(subjects) for at in places} if grouped else {}
+    found = []
+    for at, one in enumerate(subjects):
+        words = [f"{name}={_text(one.settings.get(key))}" for name, key in zip(short, varying, strict=True)]
+        first = counted(sizes[at], "run") if grouped and sizes[at] > 1 else one.name
+        found.append(" ".join([first, *words]))
+    return found
+
+
+def varying_keys(subjects: Sequence[Subject]) -> list[str]:
+    """Settings in which some of the runs differ, the seed behind all others."""
+    keys = dict.fromkeys(key for one in subjects for key in one.settings)
+    differ = [key for key in keys if len({repr(one.settings.get(key)) for one in subjects}) > 1]
+    return sorted(differ, key=lambda key: key == "seed")
+
+
+def _text(value: Any) -> str:
+    text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
