@@ -114,6 +114,12 @@ def xxhsum() -> str:
 
 
 @pytest.fixture
+def chromium() -> str:
+    """The real browser."""
+    return _tool("chromium", package="chromium")
+
+
+@pytest.fixture
 def strace() -> str:
     """A strace that may trace here."""
     name = _tool("strace", package="strace")

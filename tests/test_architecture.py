@@ -18,6 +18,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"pipelines"},
+    {"report"},
     {"stages", "curves"},
     {"attempt", "history", "executors", "worker", "training", "elsewhere"},
     {"clone", "tables", "capture"},

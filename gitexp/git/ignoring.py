@@ -1,4 +1,4 @@
-"""Paths to the command that makes git ignore them, for people to paste; and a folder of ours, ignored in this clone."""
+"""Paths to the command that makes git ignore them, for people to paste; and what we wrote, ignored in this clone."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def ignore_pattern(path: str) -> str:
     return "/" + (f"{literal[:-1]}\\ " if literal.endswith(" ") else literal)
 
 
-def ignore_here(repo: Repo, folder: Path) -> bool:
-    """Have git ignore a folder, in this clone alone (`info/exclude`); whether that was needed. Touches no file of the
-    working tree."""
-    if not folder.is_relative_to(repo.root) or folder == repo.root:
+def ignore_here(repo: Repo, path: Path) -> bool:
+    """Have git ignore a folder, or a file that is there, in this clone alone (`info/exclude`); whether that was needed.
+    Touches no file of the working tree."""
+    if not path.is_relative_to(repo.root) or path == repo.root:
         return False
-    relative = folder.relative_to(repo.root).as_posix()
-    asking = start(repo.root, "check-ignore", "-q", "--", f"{relative}/")
+    relative, slash = path.relative_to(repo.root).as_posix(), "" if path.is_file() else "/"
+    asking = start(repo.root, "check-ignore", "-q", "--", f"{relative}{slash}")
     asking.communicate()
     if asking.returncode != 1 or "\n" in relative:  # it does so already, or cannot
         return False
     exclude = repo.common_dir / "info" / "exclude"
     exclude.parent.mkdir(exist_ok=True)
     with exclude.open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"\n{ignore_pattern(relative)}/\n")
+        file.write(f"\n{ignore_pattern(relative)}{slash}\n")
     return True

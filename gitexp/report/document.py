@@ -1,0 +1,256 @@
+"""Turn runs into the one JSON document that a page draws: column by column, and no longer than a picture needs.
+
+Texts are escaped as terminals get them (`safe`), numbers that JSON does not know are "nan", "inf" and "-inf", and what
+is not recorded is null. A curve has its values and the numbers of up to three axes (step, time, epoch), which
+runs share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import floor, isfinite, log10
+from typing import Any, NamedTuple
+
+from gitexp.curves.series import RunHistory
+from gitexp.curves.shaping import thin
+from gitexp.record.metrics import foremost, goal_of
+from gitexp.report.material import Reported
+
+Column = Sequence[float | int | None]
+
+FORMAT = 1
+MOST_POINTS = 1000  # of a curve
+ALL_POINTS = 2_400_000  # of a page: more take a browser seconds to read
+LEAST_POINTS = 50
+MOST_METRICS, MOST_CURVES, MOST_SETTINGS = 120, 24, 400
+DIGITS, TIME_DIGITS = 4, 3  # of a range: more than a picture can show
+MOST_TEXT = 400  # characters of one value
+
+
+class Made(NamedTuple):
+    """When a page was made, from what, and by which gitexp."""
+
+    at: float  # seconds since 1970
+    gitexp: str
+    branch: str
+    tip: str
+    code: str  # HEAD; empty where there is none
+    command: str
+
+
+class Asked(NamedTuple):
+    """What a page is of. `smoke`: how many smoke runs were left out."""
+
+    title: str
+    made: Made
+    goals: Mapping[str, str]
+    smoke: int = 0
+    named: bool = False  # the user chose the runs: nothing was left out
+    watch: bool = False
+
+
+def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], str]) -> dict[str, Any]:
+    """The document of these runs, in their order."""
+    rows = [one.row for one in runs]
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    goals = {name: goal for name in names if (goal := goal_of(name, asked.goals))}
+    ranked = foremost(names, [name for name in asked.goals if name in names])
+    shown = list(dict.fromkeys([*ranked, *names]))[:MOST_METRICS]
+    say = _Words(safe)
+    curves, axes, thinned = _curves([one.history for one in runs], ranked, say)
+    told = [{key: value for key, value in row.settings.items() if _is_setting(key)} for row in rows]
+    settings = list(dict.fromkeys(key for values in told for key in values))
+    varying = [key for key in settings if len({repr(values.get(key)) for values in told}) > 1]
+    kept = [key for key in settings if key in {*dict.fromkeys([*varying, *settings][:MOST_SETTINGS])}]
+    digests = dict.fromkeys(name for one in runs for name in one.digests)
+    groups: dict[str, list[int]] = {}
+    for at, one in enumerate(runs):
+        groups.setdefault(one.alike, []).append(at)
+    made = asked.made
+    return {
+        "format": FORMAT,
+        "title": safe(asked.title),
+        "made": {**made._asdict(), "branch": safe(made.branch), "command": safe(made.command)},
+        "watch": asked.watch,
+        "left_out": {
+            "known": not asked.named, "smoke": asked.smoke,
+            "metrics": len(names) - len(shown), "settings": len(settings) - len(kept),
+        },
+        "goals": [[safe(name), goal] for name, goal in goals.items()],
+        "primary": safe(ranked[0]) if ranked else None,
+        "runs": {
+            "id": [safe(row.id) for row in rows],
+            "commit": [row.commit[:12] for row in rows],
+            "attempt": [row.attempt for row in rows],
+            "finished": [round(row.finished) for row in rows],
+            "seed": [_exact(row.seed) for row in rows],
+            "duration_s": [_exact(row.duration_s) for row in rows],
+            "clean": [row.clean for row in rows],
+            "defects": [row.defects for row in rows],
+            "problem": [row.problem is not None for row in rows],
+            **{name: say.coded([getattr(row, name) or None for row in rows])
+               for name in ("author", "status", "recipe", "kind", "message", "held_out")},
+        },
+        "groups": list(groups.values()),
+        "settings": [{"name": safe(key), **say.coded([values.get(key) for values in told])} for key in kept],
+        "metrics": [{"name": safe(name), "values": [_exact(row.metrics.get(name)) for row in rows]} for name in shown],
+        "facts": [{"name": safe(name), **say.coded([one.digests.get(name) for one in runs])} for name in digests],
+        "axes": axes,
+        "curves": curves,
+        "thinned": thinned,
+        "usage": [{"run": at, **_usage(one)} for at, one in enumerate(runs) if one.used is not None],
+        "verdicts": [], "notes": [], "retractions": [],
+    }  # fmt: skip
+
+
+def _is_setting(key: str) -> bool:
+    """Whether a key says how a run was done; not what it read, how it is judged, or its seed, a column of its own."""
+    return key != "seed" and not key.startswith(("data.", "metrics.", "space."))
+
+
+def dump(found: Mapping[str, Any]) -> str:
+    """The document as text that may stand inside of a script element: no `<`, `>`, `&` and nothing but ASCII."""
+    text = json.dumps(found, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+class _Words:
+    """Values as a page shows them, each different one once."""
+
+    def __init__(self, safe: Callable[[str], str]) -> None:
+        self.safe = safe
+
+    def coded(self, values: Iterable[Any]) -> dict[str, list[Any]]:
+        """Different values, and for each of the given ones its place among them; -1 for None."""
+        places: dict[str, int] = {}
+        known: list[Any] = []
+        at = []
+        for value in values:
+            if value is None:
+                at.append(-1)
+                continue
+            key = repr(value)
+            if key not in places:
+                places[key] = len(known)
+                known.append(self._value(value))
+            at.append(places[key])
+        return {"values": known, "at": at}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, int | float):
+            return _exact(value)
+        if not isinstance(value, str):
+            from gitexp.text.schema import inline
+
+            value = inline(value)
+        return self.safe(value if len(value) <= MOST_TEXT else f"{value[:MOST_TEXT]}…")
+
+
+def _exact(value: float | int | None) -> float | int | str | None:
+    """A number as JSON has it: a browser's are floats, so that larger integers are texts."""
+    if isinstance(value, float) and not isfinite(value):
+        return "nan" if value != value else "inf" if value > 0 else "-inf"
+    if isinstance(value, int) and abs(value) > 2**53:
+        return float(value)
+    return value
+
+
+def _usage(one: Reported) -> dict[str, Any]:
+    used = one.used
+    names = (
+        "cores",
+        "most_cores",
+        "memory_bytes",
+        "gpu_busy_percent",
+        "gpu_memory_bytes",
+        "read_bytes",
+        "written_bytes",
+    )
+    return {name: _exact(getattr(used, name)) for name in names}
+
+
+def _curves(
+    histories: Sequence[RunHistory | None], ranked: Sequence[str], say: _Words
+) -> tuple[list[dict[str, Any]], list[Any], int | None]:
+    """The curves by metric, the axes that they share, and to how many points they were thinned, if any was."""
+    logged = dict.fromkeys(
+        name for one in histories if one for name, column in one.columns.items() if _is_curve(column)
+    )
+    names = [name for name in dict.fromkeys([*ranked, *logged]) if name in logged][:MOST_CURVES]
+    lines = sum(name in one.columns for one in histories if one for name in names)
+    most = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, lines)))
+    axes = _Axes()
+    thinned = False
+    found: list[dict[str, Any]] = [{"name": say.safe(name), "lines": []} for name in names]
+    for run, history in enumerate(histories):
+        for curve in found if history else ():
+            name = names[found.index(curve)]
+            if history is None or name not in history.columns:
+                continue
+            series = history.series(name)
+            if len(series.values) < 2:
+                continue
+            kept: Sequence[int] = range(len(series.values))
+            if len(kept) > most:
+                kept = [int(at) for at, _ in thin(list(enumerate(series.values)), most)]
+            thinned = thinned or len(kept) < len(series.values)
+            picked = [[column[at] for at in kept] for column in (series.steps, series.times, series.epochs)]
+            codes = dict(
+                zip(
+                    "ste",
+                    (axes.code(column, digits=TIME_DIGITS if n == 1 else DIGITS) for n, column in enumerate(picked)),
+                    strict=True,
+                )
+            )
+            curve["lines"].append({"run": run, **codes, "y": packed([series.values[at] for at in kept])})
+    return [curve for curve in found if curve["lines"]], axes.found, most if thinned else None
+
+
+def _is_curve(column: Column) -> bool:
+    return len(column) - column.count(None) > 1
+
+
+class _Axes:
+    """Different axes, each once: a thousand runs of a recipe have the same steps."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+        self._places: dict[tuple[float | int | None, ...], int] = {}
+
+    def code(self, column: Column, *, digits: int) -> int | None:
+        """Its number; None: nothing is known."""
+        if column.count(None) == len(column):
+            return None
+        key = tuple(column)
+        if key not in self._places:
+            self._places[key] = len(self.found)
+            self.found.append(packed(column, digits=digits))
+        return self._places[key]
+
+
+def packed(column: Column, *, digits: int = DIGITS) -> list[Any] | dict[str, Any]:
+    """Numbers as steps from one to the next, in units of a power of ten that a picture of their range cannot show.
+
+    `{"places": 3, "from": 1200, "steps": [1, -2]}` is 1.2, 1.201, 1.199; with `by` and `n` all steps are the same.
+    Where one is not recorded, or no finite number, a plain list.
+    """
+    numbers: list[float] = [value for value in column if value is not None]
+    if len(numbers) < len(column) or not all(map(isfinite, numbers)):
+        return [_exact(value) for value in column]
+    least, most = min(numbers), max(numbers)
+    size = most - least or abs(most)
+    places = digits - floor(log10(size)) if isfinite(size) and size else 0
+    if places < 0 or all(type(value) is int for value in numbers):
+        places = 0
+    if places > 300 or max(abs(least), abs(most)) * 10.0**places > 2**50:
+        return [_exact(value) for value in column]
+    scale = 10**places
+    units = [round(value * scale) for value in numbers]
+    steps = [b - a for a, b in pairwise(units)]
+    if steps and steps.count(steps[0]) == len(steps):
+        return {"places": places, "from": units[0], "by": steps[0], "n": len(units)}
+    return {"places": places, "from": units[0], "steps": steps}

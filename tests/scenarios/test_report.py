@@ -1,0 +1,193 @@
+"""`gitexp report`: one page, looked at by a real browser; nothing that came with a record acts in it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import Lab, wait_for
+from records import RECIPE, metrics_toml, write_run
+
+Browse = Callable[[Path], str]
+
+HOSTILE = "</script><script>document.documentElement.dataset.pwned=1</script><img src=x onerror=document.title='PWNED'>"
+MARKS = "evil\u202etxt.exe\u2066\x1b[31m"
+
+
+@pytest.fixture
+def browse(chromium: str, tmp_path: Path) -> Browse:
+    """A page to what a browser makes of it, as HTML again."""
+
+    def look(path: Path) -> str:
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        done = subprocess.run(
+            [chromium, *options, "--virtual-time-budget=5000", "--dump-dom", f"file://{path}"],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert "data-ready=" in done.stdout, done.stderr[-2000:]
+        return done.stdout.rpartition('<script type="application/json"')[0]
+
+    return look
+
+
+def sweep(lab: Lab) -> None:
+    """Two learning rates with three seeds, and a run that failed."""
+    for at, (lr, seed, accuracy) in enumerate(
+        [(0.1, 1, 0.90), (0.1, 2, 0.92), (0.1, 3, 0.91), (0.2, 1, 0.80), (0.2, 2, 0.84), (0.2, 3, 0.82)]
+    ):
+        recipe = RECIPE.replace("seed = 1", f"seed = {seed}").replace("0.01", str(lr))
+        history = "step,time_s,val.acc\n" + "".join(f"{n},{n}.5,{accuracy * n / 9}\n" for n in range(10))
+        write_run(
+            lab, "klmnop"[at] * 16, finished=f"2026-11-20T10:0{at}:00Z", metrics={"val.acc": accuracy}, seed=seed,
+            files={"recipe.toml": recipe, "history.csv": history},
+        )  # fmt: skip
+    write_run(lab, "z" * 16, finished="2026-11-20T11:00:00Z", status="failed", metrics={})
+
+
+def test_the_first_view_says_which_is_best_and_whether_it_is_noise(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    write_run(lab, "y" * 16, kind="smoke", finished="2026-11-20T12:00:00Z")
+    result = lab.gitexp("report", "-o", "page.html")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert re.search(r"(?m)^page\.html: 7 runs, [\d.]+ kB$", result.stderr)
+    page = browse(lab.path / "page.html")
+    assert "7 runs of digits · 6 completed · 1 did not complete. Left out: 1 smoke run." in page
+    assert "Best mean of val.acc: <strong>optimizer.lr 0.1</strong> with 0.910 ± 0.010 (n = 3)." in page
+    assert "The next, optimizer.lr 0.2, has 0.820 ± 0.020 (n = 3); the means are 0.09 apart" in page
+    for part in ("Best, and is it noise?", "Runs", "Curves", "Any two keys", "Parallel coordinates", "Best so far"):
+        assert f">{part}</h2>" in page
+    assert page.count('<p class="empty">None recorded.</p>') == 4  # resources, verdicts, notes, retractions
+    assert 'title="not recorded" aria-label="not recorded"' in page  # the failed run has no accuracy
+
+
+def test_one_run_is_no_claim(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    lab.gitexp("report", "kkkk", "nnnn", "-o", "page.html")
+    assert "One run: no claim, its noise is not known." in browse(lab.path / "page.html")
+
+
+def test_nothing_of_a_record_acts_in_the_page(lab: Lab, browse: Browse) -> None:
+    name = HOSTILE.replace("'", "").replace('"', "")
+    for at, letter in enumerate("klm"):
+        recipe = f"[run]\ncommand = ['x']\n[metrics.goal]\n'val.acc' = 'max'\n['{name}']\nkey = '{name}'\nn = {at}\n"
+        write_run(
+            lab, letter * 16, finished=f"2026-11-20T10:0{at}:00Z", recipe=name + MARKS, message=HOSTILE + MARKS,
+            author="&lt;img src=x&gt; <a@example.org>", seed=at, host=HOSTILE, user=MARKS,
+            files={
+                "recipe.toml": recipe,
+                "metrics.toml": metrics_toml({"val.acc": 0.5 + at / 10, name: at, "__proto__": at, "constructor": 1}),
+                "history.csv": f"step,time_s,val.acc,{name},__proto__\n0,0.5,0.1,1,2\n1,1.5,0.2,2,3\n2,2,nan,inf,4\n",
+            },
+        )  # fmt: skip
+    assert lab.gitexp("report", "--title", HOSTILE, "-o", "page.html").exit_code == 0
+    text = (lab.path / "page.html").read_text()
+    assert text.count("<script") == 2  # our data and our script
+    assert not set("\u202e\u2066\x1b\u2028") & set(text)
+    assert "evil\\\\u202etxt.exe\\\\u2066\\\\x1b[31m" in text
+    page = browse(lab.path / "page.html")
+    assert "data-pwned" not in page
+    assert "<img" not in page
+    assert "<title>&lt;/script&gt;" in page
+    assert "__proto__" in page
+    assert "&lt;img src=x onerror=document.title=PWNED&gt;" in page
+
+
+def test_the_policy_of_the_page_forbids_what_is_not_ours(lab: Lab, browse: Browse) -> None:
+    """As if something had come in after all: it neither runs nor loads."""
+    sweep(lab)
+    lab.gitexp("report", "-o", "page.html")
+    path = lab.path / "page.html"
+    inside = (
+        '<main id="app"></main><script>document.documentElement.dataset.pwned = 1</script><b onclick=x style=color:red>'
+    )
+    inside += "<img id=probe src='file:///etc/hostname' onerror=\"document.documentElement.dataset.pwned = 2\">"
+    path.write_text(path.read_text().replace('<main id="app"></main>', inside))
+    page = browse(path)
+    assert "data-pwned" not in page
+    policy = re.search(r'Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy[1]
+    assert "http:" not in policy[1]
+
+
+def test_a_page_of_chosen_runs_says_how_they_were_chosen(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    lab.gitexp("report", "--where", "optimizer.lr == 0.1", "-o", "page.html")
+    page = browse(lab.path / "page.html")
+    assert "3 runs of digits · 3 completed." in page
+    assert "gitexp report --where 'optimizer.lr == 0.1'" in page
+
+
+def test_the_working_tree_is_as_clean_as_before(lab: Lab) -> None:
+    sweep(lab)
+    result = lab.gitexp("report")
+    assert "report.html: git ignores it, in this clone alone (.git/info/exclude)\n" in result.stderr
+    assert "ignores" not in lab.gitexp("report").stderr
+    assert lab.git("status", "--porcelain") == ""
+    assert lab.gitexp("run", "--", "true").exit_code == 0
+
+
+def test_only_a_report_is_written_over(lab: Lab) -> None:
+    sweep(lab)
+    assert lab.gitexp("report").exit_code == 0
+    assert lab.gitexp("report").exit_code == 0
+    lab.write("thesis.html", "mine\n")
+    result = lab.gitexp("report", "-o", "thesis.html")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: thesis.html is there, and is no report of gitexp's\n"
+        "Reports are written over; another file only with --force.\n"
+        "fix:   gitexp report -o OTHER.html\n"
+    )
+    assert (lab.path / "thesis.html").read_text() == "mine\n"
+    assert lab.gitexp("report", "-o", "thesis.html", "--force").exit_code == 0
+
+
+def test_a_folder_that_is_not_there_is_named(lab: Lab) -> None:
+    sweep(lab)
+    result = lab.gitexp("report", "-o", "no/such/page.html")
+    assert result.exit_code == 1
+    assert result.stderr == "error: There is no folder no/such to write page.html to\nfix:   mkdir -p no/such\n"
+
+
+def test_a_dash_is_stdout_and_nobody_has_runs_yet(lab: Lab) -> None:
+    assert "There are no runs yet" in lab.gitexp("report").stderr
+    sweep(lab)
+    result = lab.gitexp("report", "-o", "-")
+    assert result.stdout.startswith("<!doctype html>\n<!-- gitexp report 1 -->\n")
+    assert result.stderr == ""
+    assert lab.gitexp("report", "--watch", "-o", "-").exit_code == 1
+
+
+def test_a_watched_page_has_the_run_in_progress_and_ends_with_ctrl_c(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    lab.write(
+        "slow.py",
+        "import json, os, time\n"
+        "with open(os.environ['GITEXP_METRICS'], 'a', buffering=1) as f:\n"
+        "    for n in range(3000):\n"
+        "        f.write(json.dumps({'step': n, 'loss': 1 / (n + 1)}) + '\\n')\n"
+        "        time.sleep(0.05)\n",
+    )
+    lab.commit("slow")
+    run = lab.start("run", "--", "python", "slow.py")
+    page = lab.path / "report.html"
+    try:
+        wait_for(lambda: any((lab.path / ".git/gitexp/runs").glob("*/started.json")))
+        watching = lab.start("report", "--watch")
+        wait_for(lambda: page.exists() and '"running"' in page.read_text() and '"name":"loss"' in page.read_text())
+        assert '<meta http-equiv="refresh" content="5">' in page.read_text()
+        assert "1 running" in browse(page)
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=60)
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    assert watching.returncode == 0
+    assert re.search(r"report\.html: \d runs, ", said)
+    assert 'http-equiv="refresh"' not in page.read_text()
