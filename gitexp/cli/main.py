@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "Show one run",
     "plot": "Draw the curves of a metric, or it over a setting",
     "report": "Write the runs as one HTML page to send",
+    "trace": "Trace a number of a run back to where it came from",
     "diff": "Compare two runs: code, recipe, data, environment, metrics",
     "status": "Say what is running or waiting to be recorded",
     "watch": "Watch the runs in progress, their metrics growing",

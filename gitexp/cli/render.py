@@ -100,6 +100,15 @@ def screen(settings: Mapping[str, str]) -> Screen:
     return Screen(int(given) if given.isdigit() and int(given) > 0 else columns, height, colour)
 
 
+def can_show(text: str) -> bool:
+    """Whether stdout's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def text_width(text: str) -> int:
     """How many columns of a terminal the text takes."""
     if _is_narrow(text):
@@ -111,7 +120,7 @@ def text_width(text: str) -> int:
 
 def _is_narrow(text: str) -> bool:
     """Whether each character surely takes one column: Latin letters, and the signs that our own pages use."""
-    return text.isascii() or all(char < "\u0300" or char in "→…–Δ" for char in text)
+    return text.isascii() or all(char < "\u0300" or char in "→…–Δ▁▂▃▄▅▆▇█" for char in text)
 
 
 def cut(text: str, width: int) -> str:

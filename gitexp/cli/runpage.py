@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from gitexp.record.datarecord import DatasetRecord
 
 _TIMES = {"started": "it started", "file": "the file was last written"}
+WIDE = 100  # columns of a screen with room for curves beside the numbers
 NAMED = 10  # changed files, artifacts
 COMMAND_LIMIT = 4000  # characters of a command line
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
@@ -63,13 +65,14 @@ def run_page(
     goals: Mapping[str, str],
     place: Place,
     printed: str | None = None,
+    curves: Mapping[str, str] = MappingProxyType({}),
     on: Screen,
     now: float,
 ) -> str:
     """The page of a run: what became of it, what is wrong with it, its metrics, then what went in.
 
     `before` is the run before it of the same recipe, None where it is the first. `printed` is its output, of which the
-    end is shown: asked for where the run did not complete.
+    end is shown: asked for where the run did not complete. `curves`: of metrics, each in a line of text.
     """
     head = f"{on.paint(f'run {row.id}' + (f'/{row.attempt}' if row.attempt > 1 else ''), 'bold yellow')}  "
     head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
@@ -78,7 +81,7 @@ def run_page(
     facts.append(("commit", run.commit, ""))
     facts += [] if run.record else [("author", safe(run.author), "")]
     sections = [
-        _metrics(run, before, goals=goals, on=on),
+        _metrics(run, before, goals=goals, curves=curves, on=on),
         last_lines(printed, on=on),
         _recipe(run, before, on=on),
         _data(run, on=on),
@@ -196,26 +199,42 @@ def _paths(paths: tuple[str, ...], count: int) -> str:
     return ", ".join(safe(path) for path in paths[:NAMED]) + more if paths else f"{count or 'some'} files"
 
 
-def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], on: Screen) -> str:
+def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], curves: Mapping[str, str], on: Screen) -> str:
     if not run.metrics:
         return heading("metrics", "none were logged", on=on)
+    if on.width is not None and on.width < WIDE:
+        curves = {}
     if before is None or before.record is None:
         known = goals_in_order(goals, run)
         changes = metric_changes({}, run.metrics, goals=known)
         rows = [
-            [Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell("clock" if c.clock else known.get(c.name, ""), "dim")]
+            [
+                Cell(safe(c.name)),
+                Cell(number(c.b), "bold"),
+                Cell("clock" if c.clock else known.get(c.name, ""), "dim"),
+                Cell(curves.get(c.name, ""), "green"),
+            ]
             for c in changes[:LISTED]
         ]
-        found = table([Column(""), Column("", True), Column("")], rows, on=on, indent="  ")
+        found = table([Column(""), Column("", True), Column(""), Column("")], rows, on=on, indent="  ")
         return heading("metrics", _judged(run), on=on) + found + rest_of(len(changes) - LISTED)
     note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     note = "; ".join(filter(None, [_judged(run), note]))
-    columns = [Column(""), *(Column(name, right=True) for name in ("this", "before", "Δ", "%")), Column("")]
+    columns = [Column(""), *(Column(name, right=True) for name in ("this", "before", "Δ", "%")), Column(""), Column("")]
     logged = [c for c in run_metric_changes(inputs, goals=goals) if c.b is not None]
     shown, rest = metrics_shown(logged)
-    rows = [[Cell(safe(c.name)), Cell(number(c.b), "bold"), Cell(number(c.a)), *delta_cells(c)] for c in shown]
+    rows = [
+        [
+            Cell(safe(c.name)),
+            Cell(number(c.b), "bold"),
+            Cell(number(c.a)),
+            *delta_cells(c),
+            Cell(curves.get(c.name, ""), "green"),
+        ]
+        for c in shown
+    ]
     text = heading("metrics", note, on=on) + (table(columns, rows, on=on, indent="  ") if rows else "") + rest
     return text + clocks([c._replace(a=c.b, b=c.a) for c in logged], on=on)
 

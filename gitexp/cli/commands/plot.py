@@ -11,7 +11,7 @@ from gitexp import runfolder
 from gitexp.cli.choice import Choice, choosing_options, chosen_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.render import Screen, cut, safe
+from gitexp.cli.render import Screen, can_show, cut, safe
 from gitexp.cli.running import running_as
 from gitexp.cli.table import completing
 from gitexp.curves.growing import Growing
@@ -85,19 +85,12 @@ def command(
 
 
 def _page(page: Plot, notes: Sequence[str], on: Screen) -> str:
-    import sys
-
     from gitexp.curves.terminal import drawn
 
     width = on.width or 80
     height = max(6, min(24, width // 4, (on.height or 40) - len(page.lines) - len(notes) - 5))
     page = page._replace(lines=[line._replace(name=cut(line.name, max(width - 16, 20))) for line in page.lines])
-    try:
-        "⠿┤".encode(sys.stdout.encoding or "utf-8")
-        plain = False
-    except UnicodeEncodeError:
-        plain = True
-    text = drawn(page, width=width, height=height, colour=on.colour, paint=on.paint, plain=plain)
+    text = drawn(page, width=width, height=height, colour=on.colour, paint=on.paint, plain=not can_show("⠿┤"))
     return text + "".join(f"{on.paint(safe(note), 'dim')}\n" for note in notes)
 
 

@@ -10,12 +10,14 @@ import click
 
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.render import safe, screen
+from gitexp.cli.pageparts import LISTED
+from gitexp.cli.render import can_show, safe, screen
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
-from gitexp.history.read import read_output, read_run
+from gitexp.history.read import Run, read_output, read_run
 from gitexp.history.select import UnknownRun
+from gitexp.record.metricnames import is_clock
 
 if TYPE_CHECKING:
     from gitexp.stages.inprogress import InProgress
@@ -70,8 +72,22 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
+            page = partial(page, curves=_curves(here, found))
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
+
+
+def _curves(here: Opened, run: Run) -> dict[str, str]:
+    """The metrics with more than two values, as curves in a line of text each."""
+    if len(run.metrics) > LISTED:
+        return {}
+    from gitexp.curves.recorded import read_histories
+    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
+
+    bars = BARS if can_show(BARS) else PLAIN
+    history = next(read_histories(here.reader, [run.commit], wanted=run.metrics))
+    known = {name: history.series(name).values for name in run.metrics if not is_clock(name)}
+    return {name: sparkline(values, 24, bars=bars) for name, values in known.items() if len(values) > 2}
 
 
 def running_here(repo: Repo, typed: str) -> InProgress | None:
