@@ -22,6 +22,7 @@ from capture import capture_rows
 from data import manifest_rows
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
+from report import report_line
 from training import start_line, training_rows
 from world import Bench, grow, on_a_terminal, quiet
 
@@ -143,7 +144,11 @@ def main() -> int:
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),
         }
-        lines = {"push": lambda: push_line(bench), "start": lambda: start_line(bench, GITEXP)}
+        lines = {
+            "push": lambda: push_line(bench),
+            "start": lambda: start_line(bench, GITEXP),
+            "report": lambda: report_line(bench, GITEXP),
+        }
         wanted = [n for n in [*groups, *lines] if not options.rows or any(n.startswith(r) for r in options.rows)]
         print(HEADING)
         over = 0

@@ -132,20 +132,22 @@ const better = (goal, a, b) => (goal === "max" ? a > b : a < b);
 
 // Replicates: the same inputs but for the seed.
 const groups = doc.groups.map((runs, at) => ({ at, runs, label: "" }));
+const lastWord = (one) => one.name.split(".").pop();
 for (const group of groups) {
   const first = group.runs[0];
-  const told = varying.filter((one) => one.distinct > 1 && one.name !== "seed" && one.get(first) !== null
+  const told = varying.filter((one) => lastWord(one) !== "seed" && one.get(first) !== null
     && groups.some((g) => kRecipe.get(g.runs[0]) === kRecipe.get(first) && String(one.get(g.runs[0])) !== String(one.get(first))));
-  const words = told.slice(0, 3).map((one) => `${one.name} ${cell(one, first)}`);
-  if (told.length > 3) words.push(`${told.length - 3} more`);
+  const words = told.slice(0, 4).map((one) => `${varying.some((other) => other !== one && lastWord(other) === lastWord(one)) ? one.name : lastWord(one)} ${cell(one, first)}`);
+  if (told.length > 4) words.push(`${told.length - 4} more`);
   if (new Set(all.filter(counts).map(kRecipe.get)).size > 1 || !words.length) words.unshift(kRecipe.get(first) || "unreadable");
-  group.label = words.join(", ");
+  group.label = group.words = words.join(", ");
 }
 const labels = new Map();
 for (const group of groups) labels.set(group.label, (labels.get(group.label) || 0) + 1);
 for (const group of groups) if (labels.get(group.label) > 1) group.label += ` (${R.id[group.runs[0]].slice(0, 8)})`;
 const groupOf = new Array(count);
 for (const group of groups) for (const at of group.runs) groupOf[at] = group;
+const seedOf = (at) => (R.seed[at] === null ? "" : `, seed ${R.seed[at]}`);
 function ranked(one) {
   const goal = goals.get(one.name);
   const found = groups.map((group) => ({ group, values: group.runs.filter(counts).map(one.get).filter(finite) })).filter((g) => g.values.length);
@@ -281,7 +283,7 @@ function best() {
     const found = ranked(one), goal = goals.get(one.name);
     clear(sentence, finding(one, found, goal));
     if (!found.length) return nothing(`No completed run has ${one.name}.`);
-    const top = found.slice(0, 12), left = Math.min(width * 0.42, 14 + 6.4 * Math.max(...top.map((g) => g.group.label.length), 8)), row = 26, height = top.length * row + 62;
+    const top = found.slice(0, 12), left = Math.min(width * 0.42, 18 + 7.6 * Math.max(...top.map((g) => g.group.label.length), 8)), row = 26, height = top.length * row + 62;
     const [least, most] = usual(top.flatMap((g) => g.values)), x = scale([least, most], { from: left, to: width - 118 });
     let outside = 0;
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${one.name} of each group: runs as dots, mean and standard deviation` });
@@ -290,7 +292,7 @@ function best() {
       svg("text", { class: "name", x: width - 2, y: 11, "text-anchor": "end" }, "mean ± sd (n)"));
     top.forEach((g, at) => {
       const y = 32 + at * row, s = sd(g.values), cls = at === 0 && goal ? "accent" : "quiet";
-      root.append(svg("text", { class: "tick" + (at === 0 && goal ? " strong" : ""), x: left - 12, y: y + 4, "text-anchor": "end" }, cut(g.group.label, Math.floor((left - 14) / 6.4))));
+      root.append(svg("text", { class: "tick" + (at === 0 && goal ? " strong" : ""), x: left - 12, y: y + 4, "text-anchor": "end" }, cut(g.group.label, Math.floor((left - 14) / (at === 0 && goal ? 7.6 : 7)))));
       const inside = (v) => Math.max(left, Math.min(width - 118, x.of(v)));
       if (s !== null) root.append(svg("line", { class: "band-line " + cls, x1: inside(g.mean - s), x2: inside(g.mean + s), y1: y, y2: y }));
       for (const v of g.values) {
@@ -298,7 +300,7 @@ function best() {
         if (out) { outside += 1; const px = inside(v); root.append(svg("path", { class: "dot " + cls, d: `M${px + 8 * out},${y}L${px},${y - 5}V${y + 5}Z` }, named(`${g.group.label}: ${short(v)}, outside of the picture`))); }
         else root.append(svg("circle", { class: "dot " + cls, cx: x.of(v), cy: y, r: 4 }, named(`${g.group.label}: ${short(v)}`)));
       }
-      if (g.mean >= least && g.mean <= most) root.append(svg("line", { class: "mean " + cls, x1: x.of(g.mean), x2: x.of(g.mean), y1: y - 8, y2: y + 8 }));
+      if (g.values.length > 1 && g.mean >= least && g.mean <= most) root.append(svg("line", { class: "mean " + cls, x1: x.of(g.mean), x2: x.of(g.mean), y1: y - 8, y2: y + 8 }));
       root.append(svg("text", { class: "tick", x: width - 2, y: y + 4, "text-anchor": "end" }, `${plusMinus(g.values)} (${g.values.length})`));
     });
     return { picture: [root, outside > 0 && el("p", { class: "about" }, `Arrows: ${counted(outside, "run")} far outside of the picture.`), found.length > top.length && el("p", { class: "about" }, `The first 12 of ${found.length} groups.`)],
@@ -314,7 +316,7 @@ function finding(one, found, goal) {
   const first = [`Best mean of ${one.name}: `, el("strong", null, a.group.label), ` with ${plusMinus(a.values)} (n = ${n}). `];
   if (n === 1) first.push("One run: no claim, its noise is not known. ");
   if (b) {
-    first.push(`The next, ${b.group.label}, has ${plusMinus(b.values)} (n = ${b.values.length}); the means are ${short(Math.abs(a.mean - b.mean), 2)} apart`);
+    first.push(`The next, ${b.group.label}, has ${plusMinus(b.values)} (n = ${b.values.length}); the ${n === 1 && b.values.length === 1 ? "values" : "means"} are ${short(Math.abs(a.mean - b.mean), 2)} apart`);
     first.push(n > 1 && b.values.length > 1 ? ", " : ". ");
     if (a.values.length > 1 && b.values.length > 1 && Math.abs(a.mean - b.mean) < Math.max(sd(a.values), sd(b.values))) first.push(el("strong", null, "less than one standard deviation of single runs."));
     else if (n > 1 && b.values.length > 1) first.push("more than one standard deviation of single runs.");
@@ -328,7 +330,7 @@ function finding(one, found, goal) {
 
 function runs() {
   const letters = 8;
-  const judged = metrics.filter((m) => goals.has(m.name));
+  const judged = metrics.filter((m) => goals.has(m.name) && !m.name.includes("["));
   const first = [kRun, kStatus, ...(kRecipe.distinct > 1 ? [kRecipe] : []), ...varying.slice(0, 8), kSeed, ...(judged.length ? judged : metrics).slice(0, 4), kTime, kWhen];
   let shown = [...new Set(first)];
   let order = null, down = true, text = "", rows = ROWS, alike = false;
@@ -355,9 +357,9 @@ function runs() {
         cut(one.name, 28) + (order === one ? (down ? " ↓" : " ↑") : ""))));
     const lines = found.slice(0, rows).map((at) => el("tr", { class: counts(at) ? null : "weak" }, these.map((one) => runCell(one, at, top.get(one)))));
     clear(body, el("table", null, el("thead", null, el("tr", null, header)), el("tbody", null, lines)));
-    clear(said, `${found.length === count ? counted(count, "run") : `${found.length} of ${count} runs`}${found.length > rows ? `, the first ${rows} shown ` : ""}${hidden ? `; ${counted(hidden, "equal column")} hidden` : ""}. `,
+    clear(said, `${found.length === count ? counted(count, "run") : `${found.length} of ${count} runs`}${found.length > rows ? `, the first ${rows} shown` : ""}${hidden ? `; ${counted(hidden, "equal column")} hidden` : ""}. `,
       [...top.values()].some((v) => v !== null) && "The best value of a metric with a goal is bold.",
-      found.length > rows && el("button", { type: "button", onclick: () => { rows = Infinity; draw(); } }, "Show all"));
+      found.length > rows && " ", found.length > rows && el("button", { type: "button", onclick: () => { rows = Infinity; draw(); } }, "Show all"));
   }
   function focusOn(name) { for (const b of body.querySelectorAll("th button")) if (b.title === name) b.focus(); }
   function runCell(one, at, top) {
@@ -446,7 +448,7 @@ function curves() {
       series = [...found].sort((a, b) => rank(a[0]) - rank(b[0])).map(([group, these]) => ({ label: `${group.label} (n = ${these.length})`, these }));
     } else {
       lines.sort((a, b) => rank(groupOf[a.run]) - rank(groupOf[b.run]) || a.run - b.run);
-      series = lines.map((one) => ({ label: `${R.id[one.run].slice(0, 8)} ${groupOf[one.run].label}`, these: [one] }));
+      series = lines.map((one) => ({ label: `${R.id[one.run].slice(0, 8)} ${groupOf[one.run].words}${seedOf(one.run)}`, these: [one] }));
     }
     const total = series.length;
     if (from >= total) from = 0;
@@ -597,7 +599,7 @@ function two() {
   if (count < 2) return;
   const target = primary ? all.filter((at) => counts(at) && finite(primary.get(at))).sort((p, q) => compared(primary.get(p), primary.get(q), goals.get(primary.name) !== "min")) : [];
   let a = target.length > 1 ? target[1] : 1, b = target.length ? target[0] : 0, everything = false;
-  const names = all.map((at) => `${R.id[at].slice(0, 8)}${R.attempt[at] > 1 ? "/" + R.attempt[at] : ""} ${cut(groupOf[at].label, 50)}${R.seed[at] === null ? "" : ", seed " + R.seed[at]}`);
+  const names = all.map((at) => `${R.id[at].slice(0, 8)}${R.attempt[at] > 1 ? "/" + R.attempt[at] : ""} ${cut(groupOf[at].words, 50)}${seedOf(at)}`);
   const body = el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Two runs side by side" }), controls = el("div", { class: "controls" });
   function draw() {
     clear(controls, choice("A", names, a, (v) => { a = v; draw(); }), choice("B", names, b, (v) => { b = v; draw(); }), tick("also what is equal", everything, (on) => { everything = on; draw(); }));

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.resources import files
 from itertools import accumulate
 from typing import Any
 
@@ -93,3 +95,25 @@ def test_a_page_says_what_it_is_and_has_one_refresh_only_while_it_is_watched() -
     assert "<title>&lt;/title&gt;&lt;b&gt;</title>" in page(found)
     assert "refresh" not in page(found).partition("<style>")[0]
     assert '<meta http-equiv="refresh" content="5">' in page(found, refresh_s=5)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2], ids=["light", "dark", "print"])
+def test_texts_have_the_contrast_of_wcag_aa_and_lines_that_of_pictures(mode: int) -> None:
+    css = files("gitexp.report").joinpath("report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6})", css.split(":root {")[mode + 1].split("}")[0]))
+    for name in ("ink", "soft", "accent", "bad", "warn"):
+        assert contrast(colours[name], colours["paper"]) >= 4.5, name
+        assert contrast(colours[name], colours["wash"]) >= 4.5, name
+    for name in ("c0", "c1", "c2", "c3", "c4", "c5"):
+        assert contrast(colours[name], colours["paper"]) >= 3, name

@@ -56,8 +56,8 @@ def test_the_first_view_says_which_is_best_and_whether_it_is_noise(lab: Lab, bro
     assert re.search(r"(?m)^page\.html: 7 runs, [\d.]+ kB$", result.stderr)
     page = browse(lab.path / "page.html")
     assert "7 runs of digits · 6 completed · 1 did not complete. Left out: 1 smoke run." in page
-    assert "Best mean of val.acc: <strong>optimizer.lr 0.1</strong> with 0.910 ± 0.010 (n = 3)." in page
-    assert "The next, optimizer.lr 0.2, has 0.820 ± 0.020 (n = 3); the means are 0.09 apart" in page
+    assert "Best mean of val.acc: <strong>lr 0.1</strong> with 0.910 ± 0.010 (n = 3)." in page
+    assert "The next, lr 0.2, has 0.820 ± 0.020 (n = 3); the means are 0.09 apart" in page
     for part in ("Best, and is it noise?", "Runs", "Curves", "Any two keys", "Parallel coordinates", "Best so far"):
         assert f">{part}</h2>" in page
     assert page.count('<p class="empty">None recorded.</p>') == 4  # resources, verdicts, notes, retractions
