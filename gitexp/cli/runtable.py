@@ -21,13 +21,18 @@ from gitexp.cli.render import (
     text_width,
     value,
 )
+from gitexp.cli.settingcolumns import setting_column, shared_line, short_names, varying
 from gitexp.errors import GitexpError
+from gitexp.history.cache import Condition
 from gitexp.history.compare import goals_in_order
 from gitexp.history.inputs import COMMAND, Inputs
+from gitexp.history.listing import Runs
 from gitexp.history.read import INPUTS, Run, read_run
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
+from gitexp.history.where import metric_value
 from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange
+from gitexp.record.identity import RUN_ID_LENGTH
 from gitexp.record.metrics import foremost, goal_of
 
 STATUS_STYLE = {
@@ -40,41 +45,59 @@ FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
 LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
+TAKEN = ("run", "when", "author", "status", "recipe", "changed", "message")  # names of columns
 BRIEF = 16  # characters of a value that changed
+Filled = tuple[Column, list[Cell]]  # with a cell for each row
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
 def run_table(
-    here: Opened, rows: Sequence[Row], chosen: Sequence[Row], *, sort: str | None = None, on: Screen, now: float
+    here: Opened, rows: Listed, chosen: Sequence[Row], *, sort: str | None = None, on: Screen, now: float
 ) -> str:
-    """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them."""
+    """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them.
+
+    Where all are of one recipe, the settings in which they differ are columns, and what they share stands above.
+    """
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
     goals = {row.commit: goals_in_order(here.config.goal, runs[row.commit]) for row in chosen if row.commit in runs}
     names = metric_names(chosen, goals, sort=sort)
-    best = best_values(rows, _goals_by_recipe(chosen, goals), names=names)
-    letters = id_letters(rows, chosen)
+    best = rows.best(_goals_by_recipe(chosen, goals), names=names)
+    letters = rows.letters(chosen)
     plain, width = on.width is None, on.width or 0
     whole_keys = plain or width >= NARROW
+    recipes = {row.recipe for row in chosen}
+    alone = len(recipes) == 1 and len(chosen) > 1
+    differ, shared = varying(chosen) if alone else ([], {})
     author = (Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
     status = Column("status", least=0 if whole_keys else STATUS_LEAST)
-    filled: list[_Filled] = [
+    filled: list[Filled] = [
         (Column("run"), [Cell(_id(row, letters), "yellow") for row in chosen]),
         (Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen]),
         *([author] if whole_keys else []),
         (status, [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen]),
-        (Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]),
-        (Column("changed", least=CHANGED_LEAST), [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]),
     ]
+    if not alone:
+        filled.append((Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]))
+    settings = [
+        setting_column(chosen, key, name, whole=plain)
+        for key, name in short_names(differ, taken=[*TAKEN, *names]).items()
+    ]
+    changed = (
+        Column("changed", least=CHANGED_LEAST),
+        [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen],
+    )
+    metrics = [(Column(safe(name), right=True), [_metric_cell(row, name, best) for row in chosen]) for name in names]
+    stated = {name for goal in goals.values() for name in goal}
+    filled = [*_with_settings(filled, settings, metrics[:1], on=on), changed]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
     if not (plain or width >= WIDE) or not any(row.message for row in chosen):
         message = []
-    for count, name in enumerate(names if not plain else names[:PLAIN_METRICS]):
-        metric = (Column(safe(name), right=True), [_metric_cell(row, name, best) for row in chosen])
+    for count, metric in enumerate(metrics if not plain else metrics[:PLAIN_METRICS]):
         kept = [*filled, metric, *message]
         if count >= FIRST_METRICS and whole_keys:
             kept = [(column._replace(least=ROOM.get(column.name, column.least)), cells) for column, cells in kept]
-        if not plain and not _fits(kept, on=on):
-            if count > 0 and not any(name in stated for stated in goals.values()):
+        if not plain and not fits(kept, on=on):
+            if count > 0 and names[count] not in stated:
                 break
             message = []
             less = _with_room(filled, metric, on=on)
@@ -82,27 +105,43 @@ def run_table(
                 break
             filled = less
         filled.append(metric)
+    head = shared_line(shared, recipe=next(iter(recipes)) or None, on=on) if alone and not plain else ""
     columns, cells = zip(*filled, *message, strict=True)
-    return table(columns, list(zip(*cells, strict=True)), on=on)
+    return head + table(columns, list(zip(*cells, strict=True)), on=on)
+
+
+def _with_settings(
+    filled: list[Filled], settings: Sequence[Filled], metric: Sequence[Filled], *, on: Screen
+) -> list[Filled]:
+    """As many settings as fit beside the first metric, when what says less has given way to them."""
+    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS]
+    taken: list[Filled] = []
+    for one in settings[:PLAIN_METRICS]:
+        if not fits([*bare, *taken, one, *metric], on=on):
+            break
+        taken.append(one)
+    while not fits([*filled, *taken, *metric], on=on):
+        gone = next((name for name in LESS_THAN_METRICS if any(one[0].name == name for one in filled)), None)
+        if gone is None:
+            break
+        filled = [one for one in filled if one[0].name != gone]
+    return [*filled, *taken]
 
 
 def _status(row: Row) -> str:
     return safe(row.status) + (" (smoke)" if row.kind == "smoke" else "")
 
 
-_Filled = tuple[Column, list[Cell]]  # with a cell for each row
-
-
-def _with_room(filled: list[_Filled], metric: _Filled, *, on: Screen) -> list[_Filled] | None:
+def _with_room(filled: list[Filled], metric: Filled, *, on: Screen) -> list[Filled] | None:
     """Without what says less than a metric that matters, so that it fits; None where even that is not enough."""
     for name in LESS_THAN_METRICS:
         filled = [one for one in filled if one[0].name != name]
-        if _fits([*filled, metric], on=on):
+        if fits([*filled, metric], on=on):
             return filled
     return None
 
 
-def _fits(filled: Sequence[_Filled], *, on: Screen) -> bool:
+def fits(filled: Sequence[Filled], *, on: Screen) -> bool:
     """Whether the columns fit when those that may be cut are cut to their least."""
     total = 2 * (len(filled) - 1)
     for column, cells in filled:
@@ -125,13 +164,52 @@ def _id(row: Row, letters: int) -> str:
     return f"{short}/{row.attempt}" if row.attempt > 1 else short
 
 
+class Listed:
+    """All the runs that were asked for, of which some are shown. Nothing of them is loaded but what is needed."""
+
+    def __init__(self, runs: Runs, wanted: Condition) -> None:
+        self._runs, self._wanted = runs, wanted
+
+    def best(
+        self, goals: Mapping[str, Mapping[str, str]], *, names: Sequence[str]
+    ) -> dict[tuple[str, str, str], float | int]:
+        """The best value of each recipe's metrics that have a goal, among completed runs; none without a choice.
+
+        Only runs with the same held-out rows are compared: the keys are recipe, those rows, metric.
+        """
+        found = {}
+        for name in names:
+            wanted = {recipe: goal for recipe, stated in goals.items() if (goal := goal_of(name, stated))}
+            if not wanted:
+                continue
+            asked = metric_value(name)
+            counts = Condition("r.status = 'completed' AND r.kind != 'smoke'") & self._wanted
+            what = "r.recipe, r.held_out, min(v), max(v), count(v)"
+            numbers = Condition(
+                f"(SELECT * FROM (SELECT *, {asked.sql} AS v FROM runs AS r WHERE {counts.sql})"
+                " WHERE typeof(v) IN ('integer', 'real'))",
+                (*asked.values, *counts.values),
+            )
+            for recipe, held_out, least, most, count in self._runs.ask(
+                f"SELECT {what} FROM {numbers.sql} AS r GROUP BY r.recipe, r.held_out", numbers.values
+            ):
+                if recipe in wanted and count > 1:
+                    found[recipe, held_out, name] = most if wanted[recipe] == "max" else least
+        return found
+
+    def letters(self, chosen: Sequence[Row]) -> int:
+        """How many letters tell the chosen runs from all others."""
+        near = [other for row in chosen for other in self._runs.with_id(row.id[:SHOWN])]
+        return id_letters(near, chosen)
+
+
 def id_letters(rows: Sequence[Row], chosen: Sequence[Row]) -> int:
     """How many letters tell the chosen runs from all listed ones; at least eight."""
     letters = SHOWN
     ids = sorted({row.id for row in rows})
     wanted = {row.id for row in chosen}
     for one, other in pairwise(ids):
-        while letters < 16 and one[:letters] == other[:letters] and (one in wanted or other in wanted):
+        while letters < RUN_ID_LENGTH and one[:letters] == other[:letters] and (one in wanted or other in wanted):
             letters += 1
     return letters
 
@@ -166,28 +244,6 @@ def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str
     return found
 
 
-def best_values(
-    rows: Sequence[Row], goals: Mapping[str, Mapping[str, str]], *, names: Sequence[str]
-) -> dict[tuple[str, str, str], float | int]:
-    """The best value of each recipe's metrics that have a goal, among completed runs; none where there is no choice.
-
-    Only runs with the same held-out rows are compared: the keys are recipe, those rows, metric.
-    """
-    wanted = {recipe: {n: goal for n in names if (goal := goal_of(n, stated))} for recipe, stated in goals.items()}
-    found: dict[tuple[str, str, str], list[float | int]] = {}
-    for row in rows:
-        if row.status == "completed" and row.kind != "smoke":
-            for name in wanted.get(row.recipe, ()):
-                number_ = row.metrics.get(name)
-                if number_ is not None and number_ == number_:
-                    found.setdefault((row.recipe, row.held_out, name), []).append(number_)
-    return {
-        (recipe, held_out, name): (max if wanted[recipe][name] == "max" else min)(values)
-        for (recipe, held_out, name), values in found.items()
-        if len(values) > 1
-    }
-
-
 def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str, str], float | int]) -> Cell:
     found = row.metrics.get(name)
     counts = row.status == "completed" and row.kind != "smoke"
@@ -210,7 +266,9 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
         return Cell(", ".join([*marks, "first"]), "yellow" if marks else "dim")
     try:
         changes = changes_in_words(
-            runs.get(before.commit) or read_run(here.reader, before.commit, parts=INPUTS), run, whole_keys=whole_keys
+            runs.get(before.commit) or read_run(here.reader, before.commit, parts=INPUTS),
+            run,
+            whole_keys=whole_keys,
         )
     except GitexpError:
         changes = ["?"]

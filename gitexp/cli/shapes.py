@@ -125,22 +125,39 @@ _COLUMNS = (
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """Rows as RFC 4180 with LF: a column for each metric of any of them. Control characters are shown as escapes."""
-    import csv
-    import io
+    """Rows as RFC 4180 with LF: a column for each metric of any of them, then one for each setting.
 
-    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(_no_formula(name) for name in names)])
+    A setting that is called as another column has `setting:` before its name. Control characters are shown as escapes.
+    """
+    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    settings = list(dict.fromkeys(key for row in rows for key in row.settings))
+    taken = {*_COLUMNS, *metrics}
+    lines: list[Sequence[Any]] = [
+        [*_COLUMNS, *metrics, *(f"setting:{key}" if key in taken else key for key in settings)]
+    ]
     for row in rows:
         finished = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cells: Iterable[Any] = (
+        facts: Sequence[Any] = (
             row.id, row.attempt, row.commit, finished, row.author, row.status, row.kind, row.recipe, row.seed,
             row.duration_s, str(row.clean).lower(), row.message,
         )  # fmt: skip
-        writer.writerow([*map(_no_formula, cells), *(row.metrics.get(name) for name in names)])
+        told = row.settings
+        lines.append([*facts, *map(row.metrics.get, metrics), *(_in_a_cell(told.get(key)) for key in settings)])
+    return csv_lines(lines)
+
+
+def csv_lines(lines: Iterable[Sequence[Any]]) -> str:
+    """Lines of cells as CSV; what a spreadsheet would execute is made text."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(list(map(_no_formula, line)) for line in lines)
     return out.getvalue()
+
+
+def _in_a_cell(thing: Any) -> Any:
+    return json.dumps(thing) if isinstance(thing, bool | list | dict) else thing
 
 
 def _no_formula(cell: Any) -> Any:

@@ -22,7 +22,7 @@ from gitexp.git.standing import ROOTS
 from gitexp.history.row import Event, Row, dump_values
 from gitexp.history.rowof import Indexed
 
-VERSION = 7
+VERSION = 8
 APPLICATION = 0x67697465  # "gite"
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 MOST_LOOSE = 24  # runs that are read anew by each command, before a new file is worth its writing
@@ -114,11 +114,6 @@ class Rows:
         """How many runs fit."""
         [(count,)] = self.connection.execute(f"SELECT count(*) FROM runs AS r WHERE {wanted.sql}", wanted.values)
         return int(count)
-
-    def select(self, what: str, wanted: Condition = EVERY, *, rest: str = "") -> list[tuple[object, ...]]:
-        """Expressions of SQL over the runs that fit, which have the name `r`."""
-        asked = f"SELECT {what} FROM runs AS r WHERE {wanted.sql} {rest}"
-        return self.connection.execute(asked, wanted.values).fetchall()
 
     def keys(self, kind: str) -> list[str]:
         """The names of every metric, setting or fact of the environment (`env`) that there is."""

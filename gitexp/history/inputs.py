@@ -221,10 +221,11 @@ def rows_key(stated: Stated) -> str:
     return sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, splits: Any, kind: str) -> str:
+def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, kind: str) -> str:
     """The same for runs whose inputs are equal but for the seed: replicates. Empty where inputs are not recorded.
 
-    `recipe`: its values by dotted key; `data`: DatasetRecords by name. What has no digest is nobody's equal.
+    `recipe`: its values by dotted key; `data`: DatasetRecords by name. What has no digest is nobody's equal. Which rows
+    a recipe's own loader draws follows from the seed, so it does not count.
     """
     if code is None or any(one.digest is None for one in data.values()):
         return ""
@@ -235,7 +236,6 @@ def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, splits:
         repr(sorted(values.items())),  # 1, 1.0 and true are different values, and keys are never equal
         without_seed(command) if is_command(command) else command,
         sorted((name, one.digest, one.key, sorted(draws(one, "digest").items())) for name, one in data.items()),
-        sorted((name, tuple(one)) for name, one in splits.items()),
         kind == "smoke",
     )
     from hashlib import sha256

@@ -79,9 +79,13 @@ class Runs:
         """How many runs fit."""
         return self._asked(lambda rows: rows.count(wanted))
 
-    def values(self, what: str, wanted: Condition = EVERY, *, rest: str = "") -> list[tuple[Any, ...]]:
+    def ask(self, question: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """A SELECT over the views `runs`, `frame_values` and `events` of the index."""
+        return self._asked(lambda rows: rows.connection.execute(question, values).fetchall())
+
+    def values(self, what: str, wanted: Condition = EVERY) -> list[tuple[Any, ...]]:
         """Expressions of SQL over the runs that fit; their table is called `r`."""
-        return self._asked(lambda rows: rows.select(what, wanted, rest=rest))
+        return self.ask(f"SELECT {what} FROM runs AS r WHERE {wanted.sql}", wanted.values)
 
     def keys(self, kind: str) -> list[str]:
         """The names of each `metric`, `setting` or fact of the environment (`env`) that any run has."""

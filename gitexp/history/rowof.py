@@ -152,11 +152,8 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
     recipe: Mapping[str, Any] | None = shared.made(tree, "recipe.toml", _recipe, None)
     noted: Mapping[str, Any] = shared.made(tree, "settings.toml", _noted, {})
     code = tree.get("code")
-    alike = (
-        alike_key(recipe, code=code, data=data, splits=run.splits, kind=run.kind)
-        if recipe is not None and not run.imported
-        else ""
-    )
+    known = recipe is not None and not run.imported
+    alike = alike_key(recipe or {}, code=code, data=data, kind=run.kind) if known else ""
     row = Row(
         id=run.id,
         commit=commit.id,

@@ -1,4 +1,4 @@
-"""`gitexp log`: the runs, newest first."""
+"""`gitexp log`: the runs, newest first, or the best; alone, or replicates together."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from collections.abc import Sequence
 
 import click
 
+from gitexp.cli.choice import Choice, choosing_options
+from gitexp.cli.columns import as_text, chosen_columns, usual_columns
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import safe, screen
-from gitexp.cli.runtable import run_table, summarise_recipes, summary_table
+from gitexp.cli.runtable import Filled, Listed, run_table, summarise_recipes, summary_table
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, UsageError
+from gitexp.history.cache import Condition, of_commits
+from gitexp.history.choosing import best_first, choose, chosen_by
+from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20
+FORMATS = ("json", "csv", "markdown", "latex")
 
 
 @click.command("log")
+@choosing_options
 @click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help=f"Show N runs (default {SHOWN_RUNS}).")
 @click.option("--recipe", metavar="NAME", shell_complete=completing("recipe"), help="Only runs of this recipe.")
 @click.option("--status", type=click.Choice([*STATUSES, "unreadable"]), help="Only runs that ended like this.")
@@ -27,88 +34,151 @@ SHOWN_RUNS = 20
     "--sort", metavar="METRIC", shell_complete=completing("metric"), help="Best first by this metric, by its goal."
 )
 @click.option("--all", "smoke_too", is_flag=True, help="Smoke runs too; every run unless -n is given.")
+@click.option("--columns", metavar="NAMES", help="These columns, with commas: settings, metrics, facts of the run.")
+@click.option(
+    "--group", is_flag=True, help="Runs that differ in nothing but the seed in one line: n, mean ± sd, range."
+)
+@click.option("--by", multiple=True, metavar="KEY", help="Group by this setting, or fact; may be repeated.")
 @click.option("--summary", is_flag=True, help="Runs, failure rate and compute time by recipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON, all of them unless -n is given.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print the runs as CSV, all of them unless -n is given.")
+@click.option("--json", "form", flag_value="json", help="Print the runs as JSON, all of them unless -n is given.")
+@click.option("--csv", "form", flag_value="csv", help="As CSV, all of them unless -n is given.")
+@click.option("--markdown", "form", flag_value="markdown", help="The table as Markdown.")
+@click.option("--latex", "form", flag_value="latex", help="The table as LaTeX, for the package booktabs.")
 def command(
+    choice: Choice,
     count: int | None,
     recipe: str | None,
     status: str | None,
     sort: str | None,
     smoke_too: bool,
+    columns: str | None,
+    group: bool,
+    by: tuple[str, ...],
     summary: bool,
-    as_json: bool,
-    as_csv: bool,
+    form: str | None,
 ) -> int:
     """List the runs, newest first, with what changed against the run before it of the same recipe.
 
-    The best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen. Slices
-    of a metric, like `val.acc[digit=3]`, are in --json and --csv.
+    Where all are of one recipe, the settings in which they differ are columns, and what they share stands above. The
+    best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen. Slices of a
+    metric, like `val.acc[digit=3]`, are in --json and --csv.
+
+    RUN is as for `gitexp show`, A..B (both, and all between them), several with commas, or @RECIPE.
 
     \b
     gitexp log --recipe digits-mlp --sort val.acc -n 5
-    gitexp log --summary
+    gitexp log --where 'optimizer.lr < 1e-3 and val.acc > 0.9 and since("2w")'
+    gitexp log --group @digits-mlp
     """
+    if (group or by) and (summary or columns):
+        raise UsageError("--group and --by are not combined with --summary or --columns")
     with opened_here() as here:
-        everything = here.history.runs.all()
-        if here.history.runs.cut_off():
+        runs = here.history.of_remote(choice.remote)
+        if runs.cut_off():
             click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
-        if not everything and not as_json and not as_csv:
+        runs.say_what_is_lost()
+        if not runs.count() and form not in ("json", "csv"):
             raise here.history.no_runs()
-        rows = [
-            row
-            for row in everything
-            if (smoke_too or row.kind != "smoke")
-            and (recipe is None or row.recipe == recipe)
-            and (status is None or row.status == status)
-        ]
-        if sort is not None:
-            rows = sorted_by(here, rows, sort, recipe=recipe)
-        limit = len(rows) if count is None and (smoke_too or as_json or as_csv) else count
-        chosen = rows[: SHOWN_RUNS if limit is None else limit]
+        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, smoke=smoke_too)
+        order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
+        unlimited = smoke_too or form in ("json", "csv") or summary or group or bool(by)
+        limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
+        chosen = runs.rows(wanted, order=order, limit=limit)
         if summary:
-            if as_json:
-                write_json(recipes=[{"recipe": name, **figures} for name, figures in summarise_recipes(rows).items()])
-            else:
-                write(summary_table(rows, on=screen(here.repo.settings), now=time.time()))
-        elif as_json:
+            _summary(here, chosen, as_json=form == "json")
+        elif group or by:
+            _groups(here, chosen, by=by, sort=sort, form=form)
+        elif form == "json":
             _write_json(here, chosen)
-        elif as_csv:
+        elif form == "csv" and columns is None:
             from gitexp.cli.shapes import csv_table
 
             write(csv_table(chosen))
         else:
-            _show(here, rows, chosen, sort=sort, everything=everything)
+            _show(here, runs, wanted, chosen, sort=sort, columns=columns, form=form)
     return 0
 
 
-def sorted_by(here: Opened, rows: Sequence[Row], metric: str, *, recipe: str | None) -> list[Row]:
-    """The rows that have the metric, best first, NaN last; then those without it. Raises GitexpError without a goal."""
-    if not any(metric in row.metrics for row in rows):
-        names = sorted({name for row in rows[:1000] for name in row.metrics})[:12]
+def _wanted(
+    here: Opened, runs: Runs, choice: Choice, *, recipe: str | None, status: str | None, smoke: bool
+) -> Condition:
+    """The runs that were asked for. What a word names is there, whatever it is."""
+    if choice.words:
+        rows = choose(here.history, choice.words, where=choice.where, remote=choice.remote, attempts=True)
+        wanted = of_commits(row.commit for row in rows)
+    else:
+        wanted = chosen_by(
+            runs, where=choice.where, smoke=smoke or choice.smoke, retracted=choice.retracted, attempts=True
+        )
+    wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
+    return wanted if status is None else wanted & Condition("r.status = ?", (status,))
+
+
+def _best_first(here: Opened, runs: Runs, wanted: Condition, metric: str, *, recipe: str | None) -> Condition:
+    """An order by a metric. Raises GitexpError where none of the runs has it, and without a goal."""
+    if metric not in runs.keys("metric"):
+        names = sorted(runs.keys("metric"))[:12]
         hint = f"metrics there are: {', '.join(names)}" if names else "none of these runs has a metric"
         raise GitexpError(f"None of these runs has a metric {metric!r}", details=[hint])
-    sign = 1 if here.history.goal(metric, recipe=recipe) == "max" else -1
-
-    def worth(row: Row) -> tuple[int, float]:
-        value = row.metrics.get(metric)
-        if value is None:
-            return (0, 0.0)
-        return (2, sign * value) if value == value else (1, 0.0)
-
-    return sorted(rows, key=worth, reverse=True)
+    return best_first(metric, goal=here.history.goal(metric, recipe=recipe))
 
 
 def _show(
-    here: Opened, rows: Sequence[Row], chosen: Sequence[Row], *, sort: str | None, everything: Sequence[Row]
+    here: Opened,
+    runs: Runs,
+    wanted: Condition,
+    chosen: Sequence[Row],
+    *,
+    sort: str | None,
+    columns: str | None,
+    form: str | None,
 ) -> None:
-    if not rows:
-        names = sorted({row.recipe for row in everything})[:12]
+    if not chosen:
+        names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
         click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
-    show(lambda on: run_table(here, rows, chosen, sort=sort, on=on, now=time.time()), repo=here.repo)
-    if len(rows) > len(chosen):
-        click.echo(f"{len(chosen)} of {len(rows)} runs; -n {len(rows)} shows all of them", err=True)
+    if columns is not None:
+        _write_table(here, chosen_columns(runs, chosen, columns), form=form)
+    elif form is not None:
+        _write_table(here, usual_columns(chosen), form=form)
+    else:
+        listed = Listed(runs, wanted)
+        show(lambda on: run_table(here, listed, chosen, sort=sort, on=on, now=time.time()), repo=here.repo)
+    every = runs.count(wanted)
+    if every > len(chosen):
+        click.echo(f"{len(chosen)} of {every} runs; -n {every} shows all of them", err=True)
+
+
+def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -> None:
+    if form is None:
+        show(lambda on: as_text(columns, None, on=on), repo=here.repo)
+    else:
+        write(as_text(columns, form, on=screen(here.repo.settings)))
+
+
+def _groups(here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str | None, form: str | None) -> None:
+    from gitexp.cli.grouptable import fitting, group_columns, group_shapes, grouped
+
+    groups, alone = grouped(here.history, chosen, by=by, sort=sort)
+    if not groups and form != "json":
+        click.echo("No run fits", err=True)
+    elif form == "json":
+        write_json(groups=group_shapes(groups, by=by))
+    else:
+        columns = group_columns(here, groups, by=by, sort=sort)
+        if form is None:
+            show(lambda on: as_text(fitting(columns, on=on), None, on=on), repo=here.repo)
+        else:
+            _write_table(here, columns, form=form)
+    if alone:
+        click.echo(f"{alone} of the runs are left out: what went into them is not recorded", err=True)
+
+
+def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:
+    if as_json:
+        write_json(recipes=[{"recipe": name, **figures} for name, figures in summarise_recipes(rows).items()])
+    else:
+        write(summary_table(rows, on=screen(here.repo.settings), now=time.time()))
 
 
 def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
@@ -116,7 +186,7 @@ def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
     from gitexp.history.read import OUTCOME, read_run
 
     shapes = [
-        run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row)
+        {**run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row), "settings": row.settings}
         if row.problem is None
         else unreadable_shape(row)
         for row in chosen
