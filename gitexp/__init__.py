@@ -1,7 +1,7 @@
 """gitexp: every training run becomes a git commit.
 
-What a training script may use is re-exported here from `gitexp.script`: `log`, `recipe`, `data`, `split` and `save`.
-`runs` and `history` read what was recorded, for notebooks (`gitexp.notebook`).
+What a training script may use is re-exported here from `gitexp.script`: `log`, `log_items`, `recipe`, `data`, `split`
+and `save`. `runs` and `history` read what was recorded, for notebooks (`gitexp.notebook`).
 They are looked up on first use, so that the command line, which needs none of them, does not pay for them. Inside a
 run they are there from the start: by the first use the program may have no file descriptor left.
 """
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitexp.notebook import runs
-    from gitexp.script import data, log, recipe, save, split
+    from gitexp.script import data, log, log_items, recipe, save, split
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "data", "log", "recipe", "runs", "save", "split"]
+__all__ = ["__version__", "data", "log", "log_items", "recipe", "runs", "save", "split"]
 
 
 if "GITEXP_METRICS" in os.environ:
-    from gitexp.script import data, log, recipe, save, split
+    from gitexp.script import data, log, log_items, recipe, save, split
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"data", "log", "recipe", "save", "split"}:
+    if name in {"data", "log", "log_items", "recipe", "save", "split"}:
         from gitexp import script
 
         return getattr(script, name)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gitexp.git.worktree import Surveyed
     from gitexp.record.datarecord import DatasetRecord
     from gitexp.record.metrics import Number
-    from gitexp.record.runrecord import Judged, Seen
+    from gitexp.record.runrecord import ByExample, Judged, Seen
     from gitexp.spec.recipe import Recipe
 
 
@@ -169,6 +169,8 @@ class Collected(NamedTuple):
     notes: tuple[str, ...]
     seen: tuple[Seen, ...] = ()  # files and lines that the program wrote by itself
     settings: Mapping[str, Mapping[str, Any]] = {}  # by whose they are, what was found beside
+    items: ByExample | None = None
+    items_csv: bytes = b""  # what the record holds of it
 
 
 def dump_submission(submission: Submission) -> bytes:

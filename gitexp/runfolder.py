@@ -17,6 +17,7 @@
         worker-error.txt  worker: why it gave up, where it has a bug
         worker.lock       held (flock) by the worker while it lives; its mtime is the last sign of life
         metrics.jsonl     the program, through GITEXP_METRICS
+        items.jsonl       the program, beside that file: values by example
         saved/            the program, through GITEXP_OUTPUT
         outputs.json      the recorder: the names in saved/ that it put there, of [run] outputs
         earlier.csv       submitting side, from the second attempt on: history.csv of the one before
@@ -69,6 +70,7 @@ USAGE = "usage.csv"
 OUTCOME = "outcome.json"
 WORKER_LOCK = "worker.lock"
 METRICS = "metrics.jsonl"
+ITEMS = "items.jsonl"  # gitexp/script.py knows it too
 SAVED = "saved"
 OUTPUTS = "outputs.json"
 EARLIER = "earlier.csv"

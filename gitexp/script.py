@@ -1,4 +1,4 @@
-"""What a training script may use: log, recipe, data, split and save turn its calls into files of the run.
+"""What a training script may use: log, log_items, recipe, data, split and save turn its calls into files of the run.
 
 Under `gitexp run` the environment says where those files are. Under plain `python train.py` the same calls check their
 arguments the same way, so that a mistake shows at once, and record nothing. Standard library only; imports nothing of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 elif os.environ.get("GITEXP_OUTPUT"):
     import pathlib  # noqa: F401 -- of all that save() takes, what it cannot do without when no file can be opened
 
-__all__ = ["data", "log", "recipe", "save", "split"]
+__all__ = ["data", "log", "log_items", "recipe", "save", "split"]
 
 # ---- metrics
 
@@ -285,6 +285,46 @@ def flattened(pairs: Mapping[str, Any], *, deepest: int, before: str = "") -> It
             yield full, value
 
 
+def log_items(ids: Any, metrics: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+    """Record metrics' values for each example of the test set: `log_items(ids, {"val.acc": right, "val.loss": loss})`.
+
+    `ids`: integers or strings that mean the same examples in every run. As many values for each metric, as a list or an
+    array; None is none. Call it once for each batch; of an id that comes again the last values stand. A column that has
+    the name of a metric is what that metric is the mean of. Raises TypeError or ValueError as log() does.
+    """
+    import json
+
+    names = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    for one in names:
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise TypeError(f"ids: integers or strings, not {type(one).__name__}")
+    line = f'{{"":{json.dumps(names)}'
+    for name, values in {**(metrics or {}), **named}.items():
+        key = _keys.get(name) or _key(name)
+        try:
+            known = values.cpu() if hasattr(values, "cpu") else values  # one at a time a GPU gives them slowly
+            texts = ["null" if value is None else _spelled(value) for value in known]
+        except _Unspeakable as reason:
+            raise TypeError(f"metric {name!r}: {reason}") from None
+        if len(texts) != len(names):
+            raise ValueError(f"metric {name!r}: {len(texts)} values for {len(names)} ids")
+        line += f"{key}[{','.join(texts)}]"
+    path = os.environ.get("GITEXP_METRICS")
+    if not path or not names:
+        return
+    left = f"\n{line}}}\n".encode()  # begun anew: the line before may be torn
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+    try:
+        fd = os.open(os.path.join(os.path.dirname(path), "items.jsonl"), flags, 0o644)
+        try:
+            while left:
+                left = left[os.write(fd, left) :]
+        finally:
+            os.close(fd)
+    except OSError as error:
+        _tell("log_items()", f"gitexp.log_items() could not write all of it: {error.strerror}", error)
+
+
 # ---- recipe and data
 
 
@@ -460,10 +500,15 @@ def _is_of(path: Any, source: str) -> bool:
 
 
 def _not_saved(name: str, error: OSError) -> None:
-    _warn("save()", error)
+    _tell("save()", f"gitexp.save() could not keep {name[:200]!r}: {error.strerror}", error)
+
+
+def _tell(what: str, lost: str, error: OSError) -> None:
+    """Say once, on stderr, and have the record say, what is lost."""
+    _warn(what, error)
     if _started is None:
         _open()
-    _untold.append(f"gitexp.save() could not keep {name[:200]!r}: {error.strerror}")
+    _untold.append(lost)
     if _fd >= 0:
         _mark()
         _write(b"")

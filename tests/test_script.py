@@ -519,3 +519,29 @@ def test_the_script_api_imports_nothing_that_a_training_script_would_wait_for(tm
         PYTHONPATH=str(ROOT / "gitexp"),
     )
     assert result.stdout == "['__future__', 'script']\n"
+
+
+# ---- log_items
+
+
+def test_items_are_checked_also_outside_a_run():
+    for ids, metrics, error in (
+        ([1, 2], {"acc": [1]}, ValueError),
+        ([1.5], {"acc": [1]}, TypeError),
+        ([1], {"acc": ["x"]}, TypeError),
+        ([1], {"=acc": [1]}, ValueError),
+    ):
+        with pytest.raises(error):
+            script.log_items(ids, metrics)
+    script.log_items(["a"], {"acc": [True]}, loss=[None])
+
+
+def test_items_lie_beside_the_metrics_a_line_for_each_call(tmp_path):
+    metrics = tmp_path / "metrics.jsonl"
+    calls = (
+        "import numpy as np; log_items(np.arange(2), {'acc': np.array([0.1, 1], 'f4')}); log_items(['b'], acc=[True])"
+    )
+    result = python(f"from gitexp import log_items\n{calls}", tmp_path, GITEXP_METRICS=str(metrics))
+    assert result.returncode == 0, result.stderr
+    lines = (tmp_path / "items.jsonl").read_text().split()
+    assert "".join(lines) == '{"":[0,1],"acc":[0.1,1.0]}{"":["b"],"acc":[true]}'

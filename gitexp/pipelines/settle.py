@@ -24,6 +24,7 @@ from gitexp.git.standing import Look, branch_ref
 from gitexp.record.metrics import metric_rules
 from gitexp.regularfile import read_regular
 from gitexp.stages.collect import collect
+from gitexp.stages.items import add_items
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Recorded, record
@@ -70,6 +71,15 @@ def settle(
         completed=ended.status == "completed",
         captured=seen,
         parameters=submission.parameters,
+    )
+    collected = add_items(
+        collected,
+        folder=ended.folder,
+        cwd=cwd,
+        named=recipe.get("metrics", {}).get("items"),
+        before=submission.metric_files,
+        limit=submission.history_limit,
+        beside=whose,
     )
     outputs = recipe.get("run", {}).get("outputs", ())
     if outputs:

@@ -37,6 +37,7 @@ class MetricRules(NamedTuple):
     output: Mapping[str, str] = MappingProxyType({})  # regular expression with a group
     goal: Mapping[str, str] = MappingProxyType({})  # max | min
     summary: Mapping[str, str] = MappingProxyType({})  # last | best | min | max
+    items: str | None = None  # a file with values by example
     step: str | None = None  # the column of its files that is the step; None: the one of that name
     monitor: str | None = None  # which of them says what the best row is; None: the first goal
     named: tuple[str, ...] = ()  # by the recipe itself, not by its lab's gitexp.toml
@@ -45,7 +46,7 @@ class MetricRules(NamedTuple):
 def metric_rules(recipe: Mapping[str, Any], *, named: tuple[str, ...] = ()) -> MetricRules:
     """The rules of a recipe that was found to be right."""
     table = recipe.get("metrics", {})
-    known = {key: table[key] for key in ("output", "goal", "summary", "step", "monitor") if key in table}
+    known = {key: table[key] for key in ("output", "goal", "summary", "items", "step", "monitor") if key in table}
     files, keys, ignore = (tuple(table.get(key, ())) for key in ("files", "keys", "ignore"))
     return MetricRules(files, keys, ignore, named=named, **known)
 

@@ -21,6 +21,7 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `settings.toml` | settings that the program itself noted, if any were found |
 | `components.toml` | what a recipe's components take and give, if it has any |
 | `artifacts.xxh128`, `.sizes` | the digests and sizes of the files that the run saved |
+| `items.csv` | values of metrics for each example of a test set, if the program logged any |
 | `usage.csv` | CPU, memory, disk and GPUs that it used over time, if it took seconds |
 | `output.log` | what the program printed |
 | `FORMAT.md` | what each of these files means, precisely |

@@ -41,6 +41,13 @@ class History(NamedTuple):
     digest: str  # of the whole file: "xxh128:…"
 
 
+class ByExample(NamedTuple):
+    """Values by example, and where they are."""
+
+    examples: int
+    digest: str | None = None  # "xxh128:…", of the artifact that has them; None: items.csv
+
+
 class Judged(NamedTuple):
     """Which row of the history the summary is of: the one that is best by a metric."""
 
@@ -139,6 +146,7 @@ class RunRecord(NamedTuple):
     digests: Mapping[str, str] = MappingProxyType({})
     splits: Mapping[str, SplitRows] = MappingProxyType({})
     history: History | None = None
+    items: ByExample | None = None
     gitexp: Recorder | None = None  # who wrote the record; None: a version before 0.1.0
     artifacts: Saved | None = None
     recorded_by: str | None = None  # "user@host", where it was not the user that ran, or not that machine
@@ -263,6 +271,7 @@ def _take(kind: type[Any], table: Any) -> Any:
 _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "code": partial(_take, Code),
     "history": partial(_take, History),
+    "items": partial(_take, ByExample),
     "imported": _imported,
     "summary": partial(_take, Judged),
     "seen": lambda stated: sound_seen(stated),

@@ -93,6 +93,7 @@ class Config(NamedTuple):
     branch: str = BRANCH
     policy: Policy = Policy()
     goal: Mapping[str, str] = MappingProxyType({})  # metric → max | min; the lowest layer of every recipe
+    items: str | None = None  # [metrics] items of every recipe that says nothing of its own
     capture: Mapping[str, bool] = MappingProxyType({})  # the lowest layer of every recipe's
     outputs: tuple[str, ...] = ()  # [run] outputs of every recipe that says nothing of its own, and of commands
     datasets: Mapping[str, DatasetRef] = MappingProxyType({})
@@ -113,6 +114,7 @@ def load_config(text: str, *, where: str = "gitexp.toml") -> Config:
         branch=table.get("branch", BRANCH),
         policy=Policy(**policy),
         goal=table.get("metrics", {}).get("goal", {}),
+        items=table.get("metrics", {}).get("items"),
         capture=table.get("capture", {}),
         outputs=tuple(table.get("run", {}).get("outputs", ())),
         datasets=load_catalogue(table.get("datasets", {})),
@@ -186,6 +188,12 @@ def metric_name(name: str) -> str | None:
     return f"not a metric's name: {complaint}" if complaint else None
 
 
+def items_file(value: Any) -> str | None:
+    """What is wrong with it as the name of a file."""
+    complaint = text(value)
+    return complaint or (None if value and "\0" not in value else "expected the name of a file: predictions.csv")
+
+
 GOALS = Each(one_of("max", "min"), name=metric_name)
 
 
@@ -242,7 +250,7 @@ _SHAPE: Shape = {
         "restricted_manifests": one_of("hide", "record"),
         "imports": _imports,
     },
-    "metrics": {"goal": GOALS},
+    "metrics": {"goal": GOALS, "items": items_file},
     "run": {"outputs": outputs},
     "capture": dict.fromkeys(CAPTURES, yes_or_no),
     "catalogue": location,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
-from gitexp.spec.config import CAPTURES, GOALS, duration, metric_name, size
+from gitexp.spec.config import CAPTURES, GOALS, duration, items_file, metric_name, size
 from gitexp.spec.outputs import outputs
 from gitexp.text.schema import (
     Each,
@@ -110,6 +110,7 @@ OWN: Mapping[str, Any] = {
     ),
     "metrics": {
         "files": _files,
+        "items": items_file,
         "keys": _globs,
         "ignore": _globs,
         "output": Each(_pattern, name=metric_name),

@@ -138,6 +138,7 @@ def _texts(
         "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
+        **({"items.csv": results.items_csv} if results.items_csv else {}),
         **({"settings.toml": dump_settings(results.settings)} if results.settings else {}),
         **{name: text.encode() for name, text in trained.files.items()},
     }
@@ -370,6 +371,7 @@ def describe_run(
         variables=submission.variables,
         resources=_resources(submission.resources, ended.environment),
         history=history,
+        items=results.items,
     )
 
 

@@ -98,7 +98,7 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
 def _of_the_lab(config: Config) -> Merged:
     merged = Merged(config.datasets)
     layer = {
-        "metrics": {"goal": config.goal} if config.goal else {},
+        "metrics": ({"goal": config.goal} if config.goal else {}) | ({"items": config.items} if config.items else {}),
         "run": {"outputs": list(config.outputs)} if config.outputs else {},
         "capture": config.capture,
     }

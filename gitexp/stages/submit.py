@@ -81,7 +81,8 @@ def submit(
     folder, recipe, cwd = str(submitted.folder), checked.recipe, checked.cwd
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
     data_toml = write_data(submitted.folder, checked.datasets)
-    noted, watched = _metric_files(submitted.folder, cwd, recipe.metrics.files)
+    files = (*recipe.metrics.files, *([recipe.metrics.items] if recipe.metrics.items else ()))
+    noted, watched = _metric_files(submitted.folder, cwd, files)
     for name, one in (seen or {}).items():  # into which a look was taken, since they may grow
         if one.digest and len(watched) < WATCHED:
             watched.setdefault(name, [str(cwd / name), one.size])
@@ -95,7 +96,7 @@ def submit(
         seen=seen,
         parameters=parameters,
         notes=notes,
-        metric_patterns=tuple(str(cwd / pattern) for pattern in recipe.metrics.files if not pattern.startswith(OWN)),
+        metric_patterns=tuple(str(cwd / pattern) for pattern in files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)
     runfolder.write_whole(folder, runfolder.SUBMIT, content)

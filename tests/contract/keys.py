@@ -53,6 +53,7 @@ RUN_KEYS: dict[str, Any] = {
     "digests": dict,
     "splits": dict,
     "history": dict,
+    "items": dict,
     "summary": dict,
     "seen": list,
     "gitexp": dict,
@@ -105,6 +106,7 @@ RESOURCE_KEYS: dict[str, Any] = {
 }
 GITEXP_KEYS: dict[str, Any] = {"version": str, "commit": str, "changed": bool, "url": str}
 ARTIFACTS_KEYS: dict[str, Any] = {"files": int, "size_bytes": int, "sha256": str}
+ITEMS_KEYS: dict[str, Any] = {"examples": int, "digest": str}
 HISTORY_KEYS: dict[str, Any] = {"rows": int, "kept": int, "digest": str}
 SUMMARY_KEYS: dict[str, Any] = {"by": str, "goal": str, "row": int, "step": int}
 DATA_KEYS: dict[str, Any] = {

@@ -26,6 +26,7 @@ from contract.keys import (
     HISTORY_KEYS,
     IMPORTED_ALWAYS,
     IMPORTED_KEYS,
+    ITEMS_KEYS,
     REQUIRED,
     RESOURCE_KEYS,
     RUN_KEYS,
@@ -159,6 +160,7 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     yield from (f"artifacts.xxh128: {what}" for what in _artifacts(files, store))
     yield from (f"metrics.toml: {what}" for what in check_metric_names(list(tables["metrics.toml"])))
     yield from (f"usage.csv: {what}" for what in _usage(files.get("usage.csv")))
+    yield from (f"items.csv: {what}" for what in _items(run.get("items"), files))
     yield from _history(run, tables, files["history.csv"], store)
     yield from [] if b"\r\n" not in files["history.csv"] else ["history.csv: has CRLF"]
 
@@ -185,6 +187,7 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             "settings.toml",
             "artifacts.sha256",
             "artifacts.sizes",
+            "items.csv",
             "usage.csv",
         } or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
             files[name] = git(repo, "cat-file", "blob", oid)
@@ -235,6 +238,7 @@ def _run(run: dict[str, Any], one: Commit) -> Iterator[str]:
     for name, value in run.get("variables", {}).items():
         yield from [] if name.startswith("GITEXP_") and type(value) is str else [f"variables.{name} is {value!r}"]
     yield from _typed(run.get("history", {}), HISTORY_KEYS)
+    yield from _typed(run.get("items", {}), ITEMS_KEYS)
     yield from _typed(run.get("summary", {}), SUMMARY_KEYS)
     for name, digest in run.get("digests", {}).items():
         right = re.fullmatch("sha256:[0-9a-f]{64}", str(digest))
@@ -403,6 +407,26 @@ def _usage(text: bytes | None) -> Iterator[str]:
         values = [float(row[at]) for row in rows if row[at]]
         if any(not 0 <= value < float("inf") for value in values) or (grows and values != sorted(values)):
             yield f"{header[at]} is negative, or falls"
+
+
+def _items(about: dict[str, Any] | None, files: dict[str, bytes]) -> Iterator[str]:
+    text = files.get("items.csv")
+    if about is None or "digest" in about:
+        yield from [] if text is None else ["is there, and [items] does not say so"]
+        listed = (about or {}).get("digest", "xxh128:").removeprefix("xxh128:")
+        yield from (
+            [] if f"{listed}  gitexp-items.csv" in files["artifacts.xxh128"].decode() or not about else ["no artifact"]
+        )
+        return
+    header, *rows = csv.reader((text or b"").decode().splitlines())
+    if header[0] != "id" or len(header) < 2:
+        yield f"begins with {header}"
+    yield from check_metric_names(header[1:])
+    if len({row[0] for row in rows}) != len(rows) or len(rows) != about["examples"]:
+        yield f"has {len(rows)} rows, not each id once, or not as many as run.toml says"
+    if any(len(row) != len(header) for row in rows):
+        yield "has a row of another length"
+    [float(cell) for row in rows for cell in row[1:] if cell]
 
 
 def _artifacts(files: dict[str, bytes], store: Path | None) -> Iterator[str]:

@@ -59,7 +59,7 @@ def history(found: Collected) -> list[str]:
 
 
 def test_a_program_that_logs_nothing_has_no_metrics_and_no_problem(folder, cwd):
-    assert collected(folder, cwd) == ({}, (), None, b"", None, "", 0, 0, (), (), (), {})
+    assert collected(folder, cwd) == ({}, (), None, b"", None, "", 0, 0, (), (), (), {}, None, b"")
 
 
 def test_rules_that_say_nothing_will_do(folder, cwd):
