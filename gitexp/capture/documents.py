@@ -24,7 +24,7 @@ def document(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iter
     """An object, or an array of them. Beside dvclive's plots its names are joined as dvclive does."""
     if path.name == "metrics.json" and (path.parent / "plots" / "metrics").is_dir():
         known = _parsed(reader, file)
-        yield from blocks(reader.row(dict(_slashed(known)), "") if isinstance(known, dict) else ())
+        yield from blocks(reader.row(dict(slashed(known)), "") if isinstance(known, dict) else ())
     else:
         yield from without_epoch(reader.document(file))
 
@@ -60,10 +60,11 @@ def _parsed(reader: Reader, file: IO[bytes]) -> Any:
         return None
 
 
-def _slashed(table: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def slashed(table: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The leaves by names joined as dvclive joins them."""
     for key, value in table.items():
         if isinstance(value, dict) and depth < DEEPEST:
-            yield from _slashed(value, f"{before}{key}/", depth + 1)
+            yield from slashed(value, f"{before}{key}/", depth + 1)
         else:
             yield f"{before}{key}", value
 

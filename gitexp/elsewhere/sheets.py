@@ -24,7 +24,7 @@ from gitexp.record.rowblocks import Block, blocks
 from gitexp.regularfile import open_regular, read_regular
 
 MOST_BYTES = 64 << 20
-_NOTHING = frozenset({"", "na", "n/a", "none", "null", "-"})
+_NOTHING = frozenset({"", "na", "n/a", "none", "null", "-", "!"})  # the last is DVC's
 # fmt: off
 _CALLED = {  # columns that say something of the run: what, by their names
     "commit": "commit sha git_commit git_sha commit_hash git_hash revision rev",
@@ -207,13 +207,17 @@ def _of_row(
 
 def _row(values: Sequence[tuple[str, str]], reader: Reader) -> Iterator[Block]:
     found: dict[str, Number] = {}
+    step = None
     for name, cell in values:
         known = _number(cell)
+        if name == "step":  # the last one, of `dvc exp show --csv`
+            step = reader.step(known if known is not None else cell, "")
+            continue
         if known is None:
             reader.problem(f"{name} is not a number: {cell[:60]!r}")
         elif reader.name(name):
             found[reader.name(name)] = known
-    yield from blocks([Row(None, None, found)])
+    yield from blocks([Row(step, None, found)])
 
 
 def _number(cell: str) -> Number | None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gitexp.elsewhere.dvc import is_dvcs
 from gitexp.elsewhere.foreign import Foreign, NoStore
 from gitexp.elsewhere.sheets import Columns
 from gitexp.regularfile import read_regular
@@ -18,9 +19,10 @@ KINDS = {
     "mlflow-sqlite": ("MLflow", "mlflow.of_database"),
     "trackio": ("trackio", "trackio.of_database"),
     "wandb": ("W&B", "wandb.of_files"),
+    "dvc": ("DVC", "dvc.of_repository"),
     "tensorboard": ("TensorBoard", "tensorboard.of_files"),
 }
-READ = "tables (CSV, TSV), MLflow, trackio, W&B offline, TensorBoard"
+READ = "tables (CSV, TSV), MLflow, trackio, W&B offline, TensorBoard, DVC's experiments"
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -61,6 +63,8 @@ def _in_folder(path: Path) -> Iterator[tuple[str, Path]]:
         kind = _of_file(one)
         if kind:
             yield kind, one
+    if is_dvcs(path):
+        yield "dvc", path
     if (path / "results.tsv").is_file():
         yield "csv", path / "results.tsv"
 

@@ -26,15 +26,24 @@ def parameters(name: str, data: bytes) -> dict[str, Any] | None:
 
     A value is a number, a boolean, a text, None, or a list of these. YAML needs PyYAML; without it there is None.
     """
+    known = table(name, data)
+    return None if known is None else flat(known)
+
+
+def table(name: str, data: bytes) -> dict[str, Any] | None:
+    """The table of a file as it is nested; None as of `parameters`."""
     if len(data) > MOST_BYTES:
         return None
     try:
-        table = _parsed(name, data.decode())
+        known = _parsed(name, data.decode())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(table, dict):
-        return None
-    found = dict(islice(_flat(table, "", DEEPEST), MOST_KEYS + 1))
+    return known if isinstance(known, dict) else None
+
+
+def flat(known: dict[Any, Any]) -> dict[str, Any] | None:
+    """The values of a table by their dotted names; None: too many."""
+    found = dict(islice(_flat(known, "", DEEPEST), MOST_KEYS + 1))
     return found if len(found) <= MOST_KEYS else None
 
 

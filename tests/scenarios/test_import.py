@@ -203,3 +203,93 @@ def test_an_import_that_is_killed_leaves_whole_runs_and_goes_on(lab: Lab, tmp_pa
     assert len({row["id"] for row in listed(lab)}) == 1500
     lab.git("fsck", "--strict")
     assert lab.git("for-each-ref", "refs/gitexp") == ""
+
+
+def other_lab(lab: Lab, tmp_path: Path) -> Lab:
+    (tmp_path / "other").mkdir()
+    found = Lab(tmp_path / "other", lab.env)
+    found.git("init", "-q")
+    return found
+
+
+def with_experiments(lab: Lab, refs: str = "refs/exps/*:refs/exps/*") -> Lab:
+    lab.git("fetch", "-q", str(SAMPLES / "dvc" / "experiments.bundle"), refs)
+    return lab
+
+
+def history_of(lab: Lab, row: dict[str, Any]) -> list[str]:
+    return lab.show(f"{row['commit']}:history.csv").splitlines()
+
+
+def test_dvcs_experiments_come_with_params_series_and_final_metrics(lab: Lab, tmp_path: Path) -> None:
+    other = with_experiments(other_lab(lab, tmp_path))
+    before = other.git("for-each-ref")
+    done = lab.gitexp("import", "--as", "dvc", str(other.path))
+    assert done.stdout.endswith("DVC, 3 runs imported\n"), done.stderr
+    rows = {row["message"]: row for row in listed(lab)}
+    assert set(rows) == {"small", "ocher-robe", "without a pipeline"}
+    assert rows["ocher-robe"]["metrics"] == {"acc": 0.8, "train/loss": 0.125, "final.acc": 0.8}
+    assert history_of(lab, rows["ocher-robe"]) == [
+        "step,time_s,acc,train/loss,final.acc",
+        "0,,0.5,0.5,",
+        "1,,0.6,0.25,",
+        "2,,0.7,0.16666666666666666,",
+        "3,,0.8,0.125,",
+        ",,,,0.8",
+    ]
+    record = run_of(lab, rows["ocher-robe"])
+    assert (record["seed"], record["user"], record["imported"]["name"]) == (2, "Ada", "ocher-robe")
+    assert record["imported"]["artifacts"] == ["model.bin"]
+    assert record["imported"]["tags"] == {"baseline": "098f70a204a170d6ef523f110be9e119ed7e3baa"}
+    assert "commit" not in record["code"]
+    settings = tomllib.loads(lab.show(f"{rows['ocher-robe']['commit']}:settings.toml"))["DVC"]
+    assert settings == {"seed": 2, "train.lr": 0.5, "train.layers": [8, 8]}
+    live = rows["without a pipeline"]
+    assert history_of(lab, live)[1:] == ["0,,0.6,,", "1,,0.7,,", "2,,0.8,0.8,", ",,,,0.8"]
+    settings = tomllib.loads(lab.show(f"{live['commit']}:settings.toml"))["DVC"]
+    assert (settings["lr"], settings["train.lr"]) == (0.2, 0.1)
+    assert other.git("for-each-ref") == before
+    assert breaches(lab.path) == []
+
+
+def test_the_code_of_an_experiment_is_its_commit_where_this_repository_has_it(lab: Lab) -> None:
+    with_experiments(lab)
+    lab.write(".dvc/config", "")
+    done = lab.gitexp("import", ".")
+    assert done.stdout.endswith("DVC, 3 runs imported\n"), done.stderr
+    assert "train.py" in lab.git("ls-tree", "--name-only", "-r", "experiments", "code")
+    assert breaches(lab.path) == []
+
+
+def test_metrics_that_are_in_dvcs_cache_alone_are_said(lab: Lab, tmp_path: Path) -> None:
+    other = other_lab(lab, tmp_path)
+    other.write("dvc.yaml", "stages:\n  a:\n    foreach: [x]\n    do: {metrics: ['${item}.json', b.json]}\n")
+    other.write("dvc.lock", "stages: {a@x: {params: {params.yaml: {lr: 0.1}}, outs: [{path: b.json}]}}\n")
+    other.write("params.yaml", "lr: 0.2\n")
+    other.write("x.json", '{"acc": 0.5}')
+    other.git("add", "-A")
+    other.git("commit", "-q", "-m", "dvc: commit experiment")
+    commit = other.git("rev-parse", "HEAD").strip()
+    other.git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/one", commit)
+    done = lab.gitexp("import", "--as", "dvc", str(other.path))
+    assert done.stdout.endswith("1 run imported, 1 with defects\n")
+    record = run_of(lab, listed(lab)[0])
+    assert "b.json: is named in dvc.yaml and not in git (DVC's cache has it)" in record["defects"][0]
+    assert "lr is 0.2, and dvc.lock has 0.1" in record["notes"][0]
+    assert listed(lab)[0]["metrics"] == {"acc": 0.5}
+
+
+def test_a_clone_without_its_experiments_says_how_to_fetch_them(lab: Lab, tmp_path: Path) -> None:
+    other = with_experiments(other_lab(lab, tmp_path), "refs/heads/main")
+    other.write(".dvc/config", "")
+    done = lab.gitexp("import", str(other.path))
+    assert done.exit_code == 1
+    assert "has no experiments of DVC" in done.stderr
+    assert "fetch origin 'refs/exps/*:refs/exps/*'" in done.stderr
+
+
+def test_the_table_of_dvc_exp_show_comes_as_a_table(lab: Lab) -> None:
+    done = lab.gitexp("import", str(SAMPLES / "dvc" / "exp-show.csv"))
+    assert done.stdout.endswith("a table, 6 runs imported\n")
+    rows = {run_of(lab, row)["imported"].get("name"): row for row in listed(lab)}
+    assert rows["small"]["metrics"]["train.loss"] == 0.0025
