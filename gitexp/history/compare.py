@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from gitexp.record.manifest import ManifestDifferences
 
 
+OTHER_ROWS = "held-out rows differ"
+
+
 class CountChange(NamedTuple):
     """How many rows a dataset has in all, of a kind, or in a split. None: not recorded."""
 
@@ -263,7 +266,7 @@ def between_runs(inputs: Inputs) -> Iterator[str]:
     """What makes two runs hard to compare, but for their seeds."""
     a, b = inputs.a, inputs.b
     if inputs.other_held_out:
-        yield f"held-out rows differ: not comparable ({', '.join(inputs.other_held_out)})"
+        yield f"{OTHER_ROWS}: not comparable ({', '.join(inputs.other_held_out)})"
     elif inputs.other_rows:
         yield f"other rows were trained on: {', '.join(inputs.other_rows)}"
     if inputs.untold_held_out:

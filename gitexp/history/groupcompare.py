@@ -11,8 +11,8 @@ from math import nan
 from typing import Any, NamedTuple
 
 from gitexp.errors import and_more
-from gitexp.history.compare import between_runs, goals_in_order, of_run
-from gitexp.history.inputs import COMMAND, Inputs, is_command, seed_of
+from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order, of_run
+from gitexp.history.inputs import COMMAND, Inputs, is_command, rows_key, seed_of
 from gitexp.history.read import Run
 from gitexp.record.arguments import argument_changes, arguments
 from gitexp.record.metricnames import is_clock, is_setting, is_share
@@ -69,8 +69,10 @@ def compare_groups(
     """`goals` are gitexp.toml's. `only`: metrics; all without. `noise`: a baseline's, by metric. Raises GitexpError."""
     runs = [*a, *b]
     against = [Inputs(runs[0], run) for run in runs[1:]]
-    apart = sorted({name for inputs in against for name in inputs.other_held_out})
     seeds = tuple(map(seed_in, a)), tuple(map(seed_in, b))
+    apart = sorted({name for inputs in against for name in inputs.other_held_out})
+    own_rows = bool(apart) and _rows_of_seeds(a, seeds[0]) == _rows_of_seeds(b, seeds[1]) is not None
+    apart = [] if own_rows else apart
     known = goals_in_order(goals, *runs)
     found: list[MetricFinding] = []
     for name in _names(runs, known, only):
@@ -88,7 +90,7 @@ def compare_groups(
         metrics=(*_judged([m for m in found if m.goal], apart), *_judged([m for m in found if not m.goal], apart)),
         between=tuple(_between(runs, settings, len(a))),
         seeds=seeds,
-        unfair=tuple(_unfair(a, b, against, seeds, settings)),
+        unfair=tuple(_unfair(a, b, against, seeds, settings, own_rows=own_rows)),
     )
 
 
@@ -219,12 +221,21 @@ def _between(
             yield setting.name, sides[0], sides[1]
 
 
+def _rows_of_seeds(side: Sequence[Run], seeds: Sequence[int | None]) -> Mapping[int, str] | None:
+    """The held-out rows of each seed, by their digest; None where a run's are not known, or a seed is there twice."""
+    rows = [rows_key((run.record.splits, run.data)) if run.record else "" for run in side]
+    found = {seed: key for seed, key in zip(seeds, rows, strict=True) if seed is not None and key}
+    return found if len(found) == len(side) else None
+
+
 def _unfair(
     a: Sequence[Run],
     b: Sequence[Run],
     against: Sequence[Inputs],
     seeds: tuple[tuple[int | None, ...], tuple[int | None, ...]],
     settings: Sequence[Setting],
+    *,
+    own_rows: bool,
 ) -> Iterator[str]:
     for name, of_side in zip(NAMES, (slice(len(a)), slice(len(a), None)), strict=True):
         varying = [setting.name for setting in settings if _vary(setting.values[of_side])]
@@ -235,7 +246,11 @@ def _unfair(
         codes = len({run.code for run in side})
         if codes > 1:
             yield f"the runs of {name} are no replicates: {codes} different codes"
-    yield from remarks(dict(zip(NAMES, (a, b), strict=True)), against)
+    for remark in remarks(dict(zip(NAMES, (a, b), strict=True)), against):
+        if not (own_rows and OTHER_ROWS in remark):
+            yield remark
+    if own_rows:
+        yield "each seed has held-out rows of its own, the same on both sides: how much they differ is in the noise"
     known = [{seed for seed in side if seed is not None} for side in seeds]
     if known[0] and known[1] and known[0] != known[1]:
         common = len(known[0] & known[1])

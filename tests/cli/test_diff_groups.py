@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from harness import Gitexp, Lab
-from records import RECIPE, write_run
+from records import RECIPE, run_toml, write_run
 
 for_a = [0.970, 0.972, 0.971]
 for_b = [0.979, 0.980, 0.978]
@@ -52,6 +53,32 @@ def test_two_groups_have_every_figure_and_the_sentence(fresh: Lab, gitexp: Gitex
     assert found["values"] == [for_a, for_b]
     assert [run["seed"] for run in document["groups"]["b"]] == [1, 2, 3]
     assert document["settings"] == [{"name": "optimizer.lr", "a": [0.01], "b": [0.02]}]
+
+
+@pytest.mark.parametrize(
+    ("rows_of_b", "said"),
+    [
+        ((100, 110, 120), "B is better by 0.80 ± 0.25 points (3 runs each)"),
+        ((100, 110, 121), "no claim: the held-out rows"),
+    ],
+)
+def test_rows_that_follow_from_the_seed_are_noise_and_others_are_no_comparison(
+    fresh: Lab, gitexp: Gitexp, rows_of_b: tuple[int, ...], said: str
+) -> None:
+    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
+    for at, (value, rows) in enumerate(zip([*for_a, *for_b], [100, 110, 120, *rows_of_b], strict=True)):
+        seed = at % 3 + 1
+        text = run_toml(ids[at], finished="2026-11-20T10:00:00Z", recipe="digits", status="completed", seed=seed)
+        files = recipe(seed=seed, lr=0.01 if at < 3 else 0.02)
+        write_run(
+            fresh,
+            ids[at],
+            metrics={"val.acc": value},
+            files={**files, "run.toml": f"{text}[splits.val]\nrows = {rows}\n"},
+        )
+    text = " ".join(gitexp("diff", ",".join(ids[:3]), ",".join(ids[3:])).stdout.split())
+    assert f"val.acc: {said}" in text
+    assert ("each seed has held-out rows of its own" in text) == said.startswith("B is better")
 
 
 def test_a_run_that_did_not_complete_is_no_result(fresh: Lab, gitexp: Gitexp) -> None:
