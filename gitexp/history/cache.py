@@ -9,7 +9,7 @@ tables beside it in memory, until there is enough to write a new file.
 from __future__ import annotations
 
 import os
-import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -22,9 +22,19 @@ from gitexp.git.standing import ROOTS
 from gitexp.history.row import Event, Row, dump_values
 from gitexp.history.rowof import Indexed
 
-VERSION = 8
+try:
+    import sqlite3
+except ImportError as missing:  # a Python that was built without it
+    raise GitexpError(
+        f"The Python that gitexp is installed in has no SQLite, without which runs are not listed ({missing})",
+        why=f"Runs are recorded without it. It is {sys.executable}.",
+        fix="install gitexp with another Python, of which    python -c 'import sqlite3'    says nothing",
+    ) from missing
+
+VERSION = 9
 APPLICATION = 0x67697465  # "gite"
 A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
+AN_HOUR_S = 3600.0  # nobody writes a file for so long
 MOST_LOOSE = 24  # runs that are read anew by each command, before a new file is worth its writing
 DAMAGED = (sqlite3.Error, ValueError, TypeError, LookupError)  # what a question to a damaged file ends in
 
@@ -75,6 +85,7 @@ class Rows:
         self.tip = tip
         self._tomorrow = time.time() + A_DAY_S
         self._bodies: dict[int | None, str] = {None: "{}"}
+        connection.create_function("folded", 1, _folded, deterministic=True)
         for name in _NAMES:
             connection.execute(f"CREATE TEMP VIEW {name}s AS SELECT * FROM main.{name}")
 
@@ -112,7 +123,8 @@ class Rows:
 
     def count(self, wanted: Condition = EVERY) -> int:
         """How many runs fit."""
-        [(count,)] = self.connection.execute(f"SELECT count(*) FROM runs AS r WHERE {wanted.sql}", wanted.values)
+        asked = f"SELECT count(*) FROM runs AS r WHERE {wanted.sql}"
+        [(count,)] = self.connection.execute(asked, _bound(wanted.values))
         return int(count)
 
     def keys(self, kind: str) -> list[str]:
@@ -148,7 +160,7 @@ class Rows:
     ) -> Iterator[Row]:
         stored = ", ".join(f'r."{name}"' for name in [*_STORED, "base"])
         asked = f"SELECT {stored} FROM runs AS r WHERE {wanted.sql} ORDER BY {order} LIMIT {limit} OFFSET {skip}"
-        for found in self.connection.execute(asked, (*wanted.values, *values)):
+        for found in self.connection.execute(asked, _bound((*wanted.values, *values))):
             yield self._row(found)
 
     def _row(self, found: Sequence[object]) -> Row:
@@ -163,10 +175,20 @@ class Rows:
     @property
     def loose(self) -> int:
         """How many runs came after the file was written."""
-        if not self.connection.execute("SELECT 1 FROM temp.sqlite_schema WHERE name = 'loose_run'").fetchone():
+        if not self.connection.execute("SELECT 1 FROM sqlite_temp_master WHERE name = 'loose_run'").fetchone():
             return 0
         [(count,)] = self.connection.execute("SELECT count(*) FROM temp.loose_run")
         return int(count)
+
+
+def _folded(value: object) -> str | None:
+    """SQLite's own `lower` knows the letters of ASCII alone."""
+    return None if value is None else str(value).lower()
+
+
+def _bound(values: Sequence[object]) -> list[object]:
+    """What was typed may be no UTF-8, and is then written as in the index."""
+    return [v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) else v for v in values]
 
 
 # ---- writing
@@ -242,7 +264,9 @@ class _Frames:
 
 def _same(a: Mapping[str, object], b: Mapping[str, object], key: str) -> bool:
     x, y = a.get(key), b.get(key)
-    return type(x) is type(y) and (x == y or repr(x) == repr(y))
+    if type(x) is not type(y) or x is y:
+        return x is y
+    return repr(x) == repr(y) if isinstance(x, float | list | dict) else x == y  # [1] == [1.0] == [True], 0.0 == -0.0
 
 
 def fresh(made: Sequence[Indexed] = (), events: Sequence[Event] = (), *, tip: str) -> Rows:
@@ -281,6 +305,8 @@ def _path(repo: Repo, ref: str) -> Path:
 
 def read_cache(repo: Repo, ref: str) -> Rows | None:
     """What the file of a ref holds; None where there is none that can be used."""
+    if not _path(repo, ref).is_file():  # a FIFO would keep us waiting
+        return None
     path = os.fsencode(_path(repo, ref))
     address = "".join(chr(c) if (chr(c).isalnum() and c < 128) or c in b"/._-" else f"%{c:02X}" for c in path)
     try:
@@ -326,6 +352,9 @@ def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
             file.execute("DELETE FROM tip")
             file.execute("INSERT INTO tip VALUES (?)", (rows.tip,))
         beside.replace(path)
+        for other in path.parent.glob(".*.tmp"):  # of who was killed while he wrote
+            if time.time() - other.stat().st_mtime > AN_HOUR_S:
+                other.unlink()
     except (OSError, sqlite3.Error):
         with suppress(OSError):
             beside.unlink()
@@ -333,7 +362,8 @@ def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
 
 def forget_cache(repo: Repo, ref: str) -> None:
     """Remove the file of a ref, where what it was read from has come back: the next reader reads it anew."""
-    _path(repo, ref).unlink(missing_ok=True)
+    with suppress(OSError):
+        _path(repo, ref).unlink()
 
 
 def _json_list(texts: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -74,32 +75,22 @@ class Event(NamedTuple):
 def dump_values(values: Mapping[str, Any]) -> str:
     """Values as JSON that SQLite reads too: NaN is the text "nan", infinity a number beyond all."""
     text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    if "NaN" in text or "Infinity" in text:
-        text = json.dumps(_sound(values), separators=(",", ":"), ensure_ascii=False)
-        return text.replace(f'"{_BEYOND}"', "9e999").replace(f'"-{_BEYOND}"', "-9e999")
+    if "NaN" in text or "Infinity" in text or '"nan"' in text:
+        return re.sub(_JSON_WORD, lambda found: _IN_SQLITE.get(found[0], found[0]), text)
     return text
 
 
-_BEYOND = "\N{INFINITY}\N{INFINITY}"  # stands for infinity while a text is made; a setting of this name becomes it
-
-
-def _sound(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return "nan" if value != value else _BEYOND if value > 0 else f"-{_BEYOND}"
-    if isinstance(value, Mapping):
-        return {key: _sound(item) for key, item in value.items()}
-    return [_sound(item) for item in value] if isinstance(value, list) else value
+_JSON_WORD = r'"(?:[^"\\]|\\.)*+":?|NaN|-?Infinity'
+_IN_SQLITE = {"NaN": '"nan"', "Infinity": "9e999", "-Infinity": "-9e999", '"nan"': r'"\u006ean"'}  # a text is the last
+_NAN = r'(?<=[:,\[])"nan"(?=[,\]}])'
 
 
 @lru_cache(maxsize=8192)
 def _values(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        return json.loads(re.sub(_NAN, "NaN", text) if '"nan"' in text else text)  # type: ignore[no-any-return]
     except ValueError as error:
         raise GitexpError("The index of runs is damaged", fix="rm -r .git/gitexp/index") from error
-    if '"nan"' in text:
-        return {key: float("nan") if value == "nan" else value for key, value in found.items()}
-    return found  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=8192)

@@ -27,6 +27,7 @@ A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a r
 LAST_SECOND = 253402300799  # of the year 9999; a commit may claim to be of any year
 MOST_METRICS = 1000  # of one run that a row carries
 MOST_SETTINGS = 1000
+LONGEST_KEY = 200
 LONGEST = 2000  # characters of a setting; of a longer one the beginning is kept
 SHARED = 4096  # parsed files that are kept
 AT_ONCE = 500  # runs
@@ -172,12 +173,23 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
         held_out=rows_key((run.splits, data)),
         code=code,
         alike=alike,
-        metrics_text=dump_values(dict(list(metrics.items())[:MOST_METRICS])),
+        metrics_text=dump_values(_first(metrics, recipe or {})),
         data_text=dump_values({name: one.digest for name, one in data.items() if one.digest is not None}),
     )
     settings = dict(_told({**_arguments(recipe or {}), **noted, **_program(recipe or {})}))
     environment: Mapping[str, Any] = shared.made(tree, "environment.toml", _facts, {})
     return Indexed(row, settings, environment, tree.get("environment.toml") if environment else None)
+
+
+def _first(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As many as a row carries, of too many those with a goal first."""
+    if len(metrics) <= MOST_METRICS:
+        return metrics
+    from gitexp.record.metrics import foremost
+    from gitexp.text.schema import dotted
+
+    goals = [name for name in metrics if dotted(("metrics", "goal", name)) in recipe]
+    return {name: metrics[name] for name in foremost(metrics, goals)[:MOST_METRICS]}
 
 
 def _recipe(text: str) -> Mapping[str, Any]:
@@ -211,17 +223,16 @@ def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Values as the index keeps them, within bounds."""
     for key, value in list(values.items())[:MOST_SETTINGS]:
         plain = _plain(value)
-        if plain is not None:
-            yield key[:200], plain
+        if plain is not None and len(key) <= LONGEST_KEY:  # cut, it would be another's name
+            yield key.replace("\0", "\\x00"), plain
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        if value.isascii() and len(value) <= LONGEST:
-            return value
-        return value.encode("utf-8", "backslashreplace").decode()[:LONGEST]
+        value = value.replace("\0", "\\x00")  # where a text ends for SQLite
+        return value[:LONGEST] if value.isascii() else value.encode("utf-8", "backslashreplace").decode()[:LONGEST]
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, list):

@@ -204,7 +204,7 @@ class _Parser:
         text = self._string(token)
         if sign in ("~", "!~"):
             pattern = text if any(sign in text for sign in "*?[") else f"*{text}*"
-            test = f"lower({subject.sql}) {'NOT ' if sign == '!~' else ''}GLOB ?"
+            test = f"folded({subject.sql}) {'NOT ' if sign == '!~' else ''}GLOB ?"
             return Condition(test, (*subject.values, pattern.lower()))
         if subject.name in _SHORT or subject.name.startswith("digest."):
             if sign not in ("==", "!="):
@@ -312,6 +312,6 @@ def setting_value(name: str) -> _Value:
 
 
 def _in_json(column: str, name: str, *, asked: str = "value") -> tuple[str, tuple[object, ...]]:
-    if '"' in name or "\\" in name:  # no path of SQLite's can name these
+    if any(letter in '"\\' or letter < " " for letter in name):  # no path of SQLite's can name these
         return f"(SELECT {asked} FROM json_each({column}) WHERE key = ?)", (name,)
     return f"json_{'extract' if asked == 'value' else asked}({column}, ?)", (f'$."{name}"',)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,7 @@ from records import commit_files, write_run
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
+from gitexp.history.cache import forget_cache
 from gitexp.history.listing import Runs, count_runs
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
@@ -177,6 +179,32 @@ def test_a_cache_that_cannot_be_written_changes_nothing(fresh: Lab, repo: Repo, 
     write_run(fresh, A)
     (repo.common_dir / "gitexp").write_text("a file where the folder should be")
     assert ids(repo, reader) == [A]
+
+
+def test_what_is_no_file_in_the_cache_s_place_changes_nothing(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A)
+    index(repo).mkdir(parents=True)
+    assert ids(repo, reader) == [A]
+    forget_cache(repo, "refs/heads/experiments")
+    assert [path.name for path in index(repo).parent.iterdir()] == [index(repo).name]
+    index(repo).rmdir()
+    os.mkfifo(index(repo))  # nobody waits for who would write to it
+    assert ids(repo, reader) == [A]
+    index(repo).unlink()
+    index(repo).symlink_to("/etc/passwd")
+    assert ids(repo, reader) == [A]
+    assert not index(repo).is_symlink()
+
+
+def test_what_a_killed_writer_left_is_removed_by_a_later_one(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A)
+    index(repo).parent.mkdir(parents=True)
+    old, new = (index(repo).with_name(f".{index(repo).name}.{name}.tmp") for name in ("0a", "0b"))
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    assert ids(repo, reader) == [A]
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_runs_that_came_after_the_file_are_beside_it_until_it_is_written_anew(
