@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,19 @@ def test_the_first_view_says_which_is_best_and_whether_it_is_noise(lab: Lab, bro
     assert 'title="not recorded" aria-label="not recorded"' in page  # the failed run has no accuracy
 
 
+def test_what_a_run_used_and_what_is_marked_is_shown(lab: Lab, browse: Browse) -> None:
+    usage = "time_s,cpu_s,processes,memory_bytes,read_bytes,written_bytes\n2,3,2,64000000,1000,2000\n4,6,2,32000000,,\n"
+    write_run(lab, "k" * 16, files={"usage.csv": usage})
+    write_run(lab, "l" * 16, clean=False, defects=["a loss was nan"], status="crashed", kind="smoke")
+    lab.gitexp("report", "--smoke", "-o", "page.html")
+    page = browse(lab.path / "page.html")
+    assert "1 run of 2 with a record of it" in page
+    assert "<td>64 MB</td>" in page
+    for mark in ("smoke", "dirty", "1 defect"):
+        assert f'<span class="chip mark">{mark}</span>' in page
+    assert '<span class="chip bad">crashed</span>' in page
+
+
 def test_one_run_is_no_claim(lab: Lab, browse: Browse) -> None:
     sweep(lab)
     lab.gitexp("report", "kkkk", "nnnn", "-o", "page.html")
@@ -94,6 +109,53 @@ def test_nothing_of_a_record_acts_in_the_page(lab: Lab, browse: Browse) -> None:
     assert "<title>&lt;/script&gt;" in page
     assert "__proto__" in page
     assert "&lt;img src=x onerror=document.title=PWNED&gt;" in page
+
+
+POKE = """
+const said = document.documentElement.dataset, failures = [];
+addEventListener("error", (event) => failures.push(event.message));
+const change = (node, value) => { node.value = value; node.dispatchEvent(new Event("change")); };
+addEventListener("load", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  for (const section of document.querySelectorAll("section")) {
+    const every = (what, act) => { for (let n = 0; n < section.querySelectorAll(what).length; n += 1) act(n); };
+    every("select", (n) => {
+      const options = section.querySelectorAll("select")[n].options.length;
+      for (let value = options - 1; value >= 0; value -= 1) change(section.querySelectorAll("select")[n], value);
+    });
+    const box = "input[type=checkbox]";
+    for (let twice = 0; twice < 2; twice += 1) every(box, (n) => section.querySelectorAll(box)[n].click());
+  }
+  const of = (what) => [...document.querySelectorAll(what)];
+  of("#runs th button").find((button) => button.title === "val.acc").click();
+  said.best = of("#runs tbody tr th")[0].textContent;
+  of("#runs th button").find((button) => button.title === "val.acc").click();
+  said.worst = of("#runs tbody tr th")[0].textContent;
+  const filter = document.querySelector("input[type=search]");
+  filter.value = "failed";
+  filter.dispatchEvent(new Event("input"));
+  said.filtered = document.querySelector("#runs .reading").textContent;
+  document.querySelector("#curves .stage svg").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+  said.read = document.querySelector("#curves .reading").textContent;
+  const odd = (node) => [...node.attributes].some((one) => /NaN|Infinity|undefined/.test(one.value));
+  said.odd = of("svg *").filter(odd).length;
+  said.failures = failures.join("; ") || "none";
+});
+"""
+
+
+def test_every_control_works_and_no_picture_breaks(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    lab.gitexp("report", "-o", "page.html")
+    path = lab.path / "page.html"
+    digest = b64encode(sha256(POKE.encode()).digest()).decode()
+    text = path.read_text().replace("script-src '", f"script-src 'sha256-{digest}' '", 1)
+    path.write_text(text.replace("<main", f"<script>{POKE}</script><main", 1))
+    said = dict(re.findall(r'data-(\w+)="([^"]*)"', browse(path).partition("<head>")[0]))
+    assert (said["failures"], said["odd"]) == ("none", "0")
+    assert (said["best"], said["worst"]) == ("l" * 8, "n" * 8)
+    assert said["filtered"].startswith("1 of 7 runs")
+    assert re.match(r"step 8\.82: lr 0\.1 \(n = 3\) 0\.89", said["read"])
 
 
 def test_the_policy_of_the_page_forbids_what_is_not_ours(lab: Lab, browse: Browse) -> None:
@@ -182,7 +244,10 @@ def test_a_watched_page_has_the_run_in_progress_and_ends_with_ctrl_c(lab: Lab, b
         watching = lab.start("report", "--watch")
         wait_for(lambda: page.exists() and '"running"' in page.read_text() and '"name":"loss"' in page.read_text())
         assert '<meta http-equiv="refresh" content="5">' in page.read_text()
-        assert "1 running" in browse(page)
+        still = lab.write(
+            "still.html", page.read_text().replace('http-equiv="refresh"', "")
+        )  # else it loads itself anew
+        assert "1 running" in browse(still)
         watching.send_signal(signal.SIGINT)
         _, said = watching.communicate(timeout=60)
     finally:
