@@ -44,6 +44,7 @@ class Foreign(NamedTuple):
     settings: Mapping[str, Any] = {}  # by dotted names
     tags: Mapping[str, str] = {}
     artifacts: tuple[str, ...] = ()  # names alone
+    deleted: bool = False  # it is in the tool's trash
 
     @property
     def run_id(self) -> RunId:

@@ -106,4 +106,5 @@ def _foreign(
         settings=settings,
         tags=texts(own),
         artifacts=artifacts,
+        deleted=run.get("lifecycle_stage") == "deleted",
     )

@@ -170,10 +170,14 @@ def _sheet(header: Sequence[str], rows: Sequence[Sequence[str]], columns: Column
         if not what:
             cells = [row[at] for row in rows if row[at].lower() not in _NOTHING]
             numbers = sum(_number(cell) is not None for cell in cells)
-            words = {*re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())}
-            what = "metric" if numbers > len(cells) // 2 and not words & _SETTINGS else "setting"
+            what = "metric" if numbers > len(cells) // 2 and not like_a_setting(name) else "setting"
         {"metric": sheet.metrics, "setting": sheet.settings, "tag": sheet.tags}[what][at] = name
     return sheet
+
+
+def like_a_setting(name: str) -> bool:
+    """Whether numbers of this name are as a rule settings: `lr`, `optim/batchSize`."""
+    return bool({*re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())} & _SETTINGS)
 
 
 def _of_row(

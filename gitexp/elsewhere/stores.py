@@ -9,6 +9,7 @@ from typing import Any
 
 from gitexp.elsewhere.dvc import is_dvcs
 from gitexp.elsewhere.foreign import Foreign, NoStore
+from gitexp.elsewhere.neptune import PART
 from gitexp.elsewhere.sheets import Columns
 from gitexp.regularfile import read_regular
 
@@ -20,9 +21,10 @@ KINDS = {
     "trackio": ("trackio", "trackio.of_database"),
     "wandb": ("W&B", "wandb.of_files"),
     "dvc": ("DVC", "dvc.of_repository"),
+    "neptune": ("Neptune", "neptune.of_files"),
     "tensorboard": ("TensorBoard", "tensorboard.of_files"),
 }
-READ = "tables (CSV, TSV), MLflow, trackio, W&B offline, TensorBoard, DVC's experiments"
+READ = "tables (CSV, TSV), MLflow, trackio, W&B offline, TensorBoard, DVC's experiments, Neptune's export"
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -63,6 +65,8 @@ def _in_folder(path: Path) -> Iterator[tuple[str, Path]]:
         kind = _of_file(one)
         if kind:
             yield kind, one
+    if next((one for one in path.rglob("*_part_*.parquet") if PART.fullmatch(one.name)), None) is not None:
+        yield "neptune", path
     if is_dvcs(path):
         yield "dvc", path
     if (path / "results.tsv").is_file():
@@ -75,6 +79,8 @@ def _of_file(path: Path) -> str | None:
         return _database(path)
     if path.suffix == ".wandb" or beginning[:4] == b":W&B":
         return "wandb"
+    if PART.fullmatch(path.name) and beginning[:4] == b"PAR1":
+        return "neptune"
     if "tfevents" in path.name:
         return "tensorboard"
     return "csv" if path.suffix.lower() in (".csv", ".tsv") else None

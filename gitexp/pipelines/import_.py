@@ -19,6 +19,7 @@ from gitexp.clone import Clone
 from gitexp.elsewhere.foreign import Foreign
 from gitexp.elsewhere.sheets import Columns
 from gitexp.elsewhere.stores import KINDS, runs, stores
+from gitexp.errors import counted
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.bulk import Whole, append_all
 from gitexp.git.recorder import Asked, format_page, user_name
@@ -53,9 +54,17 @@ class Done(NamedTuple):
 
 
 def import_runs(
-    clone: Clone, paths: Sequence[Path], *, kind: str | None, columns: Columns, known: set[str], write: bool
+    clone: Clone,
+    paths: Sequence[Path],
+    *,
+    kind: str | None,
+    columns: Columns,
+    known: set[str],
+    deleted: bool,
+    write: bool,
 ) -> Iterator[Done]:
-    """Import the stores at these paths, one after the other. `known`: ids that the branch has. `write`: False to look.
+    """Import the stores at these paths, one after the other. `known`: ids that the branch has. `deleted`: also those in
+    the tool's trash. `write`: False to look.
 
     Raises NoStore where a path holds none, and as `append` does.
     """
@@ -66,12 +75,15 @@ def import_runs(
     for found, path in [store for one in paths for store in stores(one, kind)]:
         said: list[str] = []
         new: list[Foreign] = []
-        here, waiting, defects = 0, list[Whole](), 0
+        here, waiting, defects, trashed = 0, list[Whole](), 0, 0
         with TemporaryDirectory(prefix="gitexp-import-") as folder:
             described = _describing(clone, path, Path(folder))
             for one in runs(found, path, columns, said):
                 if one.run_id in met:
                     here += 1
+                    continue
+                if one.deleted and not deleted:
+                    trashed += 1
                     continue
                 met.add(one.run_id)
                 new.append(one)
@@ -83,6 +95,8 @@ def import_runs(
                 if len(waiting) >= AT_ONCE or sum(len(v) for w in waiting for v in w.files.values()) > AT_ONCE_BYTES:
                     _append(clone, waiting, KINDS[found][0])
             _append(clone, waiting, KINDS[found][0])
+        if trashed:
+            said.append(f"{path.name}: {counted(trashed, 'run')} of the trash left out; --deleted takes these too")
         yield Done(KINDS[found][0], path, new, here, said, defects)
 
 

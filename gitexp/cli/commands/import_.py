@@ -18,12 +18,18 @@ SHOWN = 20
 )
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="This column of a table is a metric.")
 @click.option("--setting", "settings", multiple=True, metavar="NAME", help="This column of a table is a setting.")
+@click.option("--deleted", is_flag=True, help="Also runs that are in the tool's trash.")
 @click.option("-n", "--dry-run", is_flag=True, help="List what would come, and record nothing.")
 def command(
-    paths: tuple[Path, ...], kind: str | None, metrics: tuple[str, ...], settings: tuple[str, ...], dry_run: bool
+    paths: tuple[Path, ...],
+    kind: str | None,
+    metrics: tuple[str, ...],
+    settings: tuple[str, ...],
+    deleted: bool,
+    dry_run: bool,
 ) -> int:
-    """Record the runs of PATH: a results.tsv or another table, mlruns/ or mlflow.db, trackio's project.db, wandb/, or
-    a folder of TensorBoard's event files.
+    """Record the runs of PATH: a results.tsv or another table, mlruns/ or mlflow.db, trackio's project.db, wandb/, a
+    folder of TensorBoard's event files, a repository with DVC's experiments, or a folder of Neptune's exporter.
 
     Each becomes a run of kind "imported", with its metrics, settings and times. What the tool did not keep is not
     recorded: the environment, the data, and the code unless it names a commit of this repository. A run that was
@@ -41,7 +47,7 @@ def command(
         known = {row.id for row in here.history.runs.all()} if here.history.runs.tip else set()
         clone = here.clone
     came = 0
-    for done in import_runs(clone, paths, kind=kind, columns=columns, known=known, write=not dry_run):
+    for done in import_runs(clone, paths, kind=kind, columns=columns, known=known, deleted=deleted, write=not dry_run):
         for sentence in done.said[:SHOWN]:
             click.echo(safe(sentence), err=True)
         if len(done.said) > SHOWN:
