@@ -9,7 +9,7 @@ from gitexp.cli.pageparts import LISTED, fact_table, heading, rest_of
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, number, safe, table, text_width, value, wrap
 from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more, counted
-from gitexp.history.groupcompare import GroupComparison, ManyRuns, MetricFinding
+from gitexp.history.groupcompare import GroupComparison, ManyRuns, MetricFinding, is_slice
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.stats.finding import amount, between
@@ -23,8 +23,11 @@ IN_FULL = 3  # metrics, where none has a goal
 
 def group_page(sides: tuple[Sequence[Row], Sequence[Row]], found: GroupComparison, *, on: Screen) -> str:
     """Who is compared, what is found, what to bear in mind, what was set otherwise, then the figures."""
-    full = [one for one in found.metrics if one.goal] or list(found.metrics[:IN_FULL])
-    rest = [one for one in found.metrics if one not in full]
+    slices = [one for one in found.metrics if is_slice(one.name)]
+    slices = slices if len(slices) < len(found.metrics) else []  # there is nothing else to show
+    whole = [one for one in found.metrics if one not in slices]
+    full = [one for one in whole if one.goal] or whole[:IN_FULL]
+    rest = [one for one in whole if one not in full]
     text = "".join(_side(name, rows, seeds, on=on) for name, rows, seeds in zip("AB", sides, found.seeds, strict=True))
     for one in full:
         style = {"better": "bold green", "worse": "bold red"}.get(one.claim, "bold")
@@ -39,7 +42,7 @@ def group_page(sides: tuple[Sequence[Row], Sequence[Row]], found: GroupCompariso
     text += table(columns, rows, on=on, indent="  ") + rest_of(len(found.between) - LISTED)
     for one in full[:LISTED]:
         text += _figures(one, on=on)
-    return text + _others(rest, on=on)
+    return text + _others("other metrics", rest, on=on) + _slices(slices, on=on)
 
 
 def _side(name: str, rows: Sequence[Row], seeds: Sequence[int | None], *, on: Screen) -> str:
@@ -80,6 +83,12 @@ def _facts(one: MetricFinding) -> list[tuple[str, str]]:
     facts = []
     if difference is None:
         facts.append(("difference", f"no interval: {found.why}"))
+        if found.models is not None:
+            estimate = amount(found.models.estimate, share=one.share, spread=found.models.half)
+            interval = f"{found.level:.0%} interval {between(found.models.low, found.models.high, share=one.share)}"
+            facts.append(
+                ("these two models", f"{estimate} ({interval}; {found.models.method}, {found.examples:,} of them)")
+            )
     else:
         estimate = amount(difference.estimate, share=one.share, spread=difference.half)
         interval = f"{found.level:.0%} interval {between(difference.low, difference.high, share=one.share)}"
@@ -97,11 +106,13 @@ def _facts(one: MetricFinding) -> list[tuple[str, str]]:
         facts.append((which[0], f"{which[1]:.2f}, of all pairs of a run of each; ties count half"))
     if found.smallest is not None and difference is not None:
         facts.append(("smallest effect", f"{amount(found.smallest, share=one.share)}, with power {POWER}"))
+        if found.examples:
+            facts.append(("examples", f"{found.examples:,}, the same in all runs: their noise is in the interval, too"))
         needed = (
             f"about {found.needed:,} a side"
             if found.needed
             else "more than 10,000 a side"
-            if difference.estimate
+            if difference.estimate and not found.examples
             else ""
         )
         if needed:
@@ -115,8 +126,18 @@ def _range(side: Summary) -> str:
     return "-" if side.n == 0 else f"{number(side.least)} to {number(side.most)}"
 
 
-def _others(rest: Sequence[MetricFinding], *, on: Screen) -> str:
-    """The metrics without a goal, a line each."""
+def _slices(slices: Sequence[MetricFinding], *, on: Screen) -> str:
+    """Those that differ by more than their noise, and how many do not."""
+    told = [one for one in slices if one.claim]
+    silent = counted(len(slices) - len(told), "slice")
+    text = _others("slices", told, on=on)
+    if len(told) == len(slices):
+        return text
+    return text + wrap(f"{silent} {'without a claim' if told else 'and no claim of any'}; --json has all", on=on)
+
+
+def _others(title: str, rest: Sequence[MetricFinding], *, on: Screen) -> str:
+    """Metrics, a line each."""
     if not rest:
         return ""
     rows = []
@@ -137,7 +158,7 @@ def _others(rest: Sequence[MetricFinding], *, on: Screen) -> str:
         Column(names[2], least=10),
         Column(names[3]),
     ]
-    return heading("other metrics", on=on) + table(columns, rows, on=on, indent="  ") + rest_of(len(rest) - LISTED)
+    return heading(title, on=on) + table(columns, rows, on=on, indent="  ") + rest_of(len(rest) - LISTED)
 
 
 def many_page(rows: Sequence[Row], found: ManyRuns, *, on: Screen) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gitexp.errors import and_more
 from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order, of_run
+from gitexp.history.examples import ByExample, Results, Rows
 from gitexp.history.inputs import COMMAND, Inputs, is_command, rows_key, seed_of
 from gitexp.history.read import Run
 from gitexp.record.arguments import argument_changes, arguments
@@ -19,8 +20,9 @@ from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.record.metrics import goal_of
 from gitexp.stats.difference import Noise
 from gitexp.stats.finding import LEVEL, Finding, claim, find, sentence
-from gitexp.stats.pairing import Measured
+from gitexp.stats.pairing import Measured, side_of
 from gitexp.stats.several import holm
+from gitexp.stats.summary import summary
 
 NAMES = ("A", "B")
 NAMED = 5  # settings in a sentence
@@ -64,34 +66,82 @@ def compare_groups(
     goals: Mapping[str, str],
     only: Sequence[str] = (),
     level: float = LEVEL,
-    noise: Mapping[str, Noise] | None = None,
+    baseline: Sequence[Run] = (),
+    by_example: ByExample | None = None,
 ) -> GroupComparison:
-    """`goals` are gitexp.toml's. `only`: metrics; all without. `noise`: a baseline's, by metric. Raises GitexpError."""
+    """`goals` are gitexp.toml's. `only`: metrics; all without. `baseline`: replicates; a single run has their noise.
+
+    Raises GitexpError.
+    """
     runs = [*a, *b]
     against = [Inputs(runs[0], run) for run in runs[1:]]
     seeds = tuple(map(seed_in, a)), tuple(map(seed_in, b))
     apart = sorted({name for inputs in against for name in inputs.other_held_out})
     own_rows = bool(apart) and _rows_of_seeds(a, seeds[0]) == _rows_of_seeds(b, seeds[1]) is not None
     apart = [] if own_rows else apart
-    known = goals_in_order(goals, *runs)
+    stated = goals_in_order(goals, *runs)
     found: list[MetricFinding] = []
-    for name in _names(runs, known, only):
+    for name in _names(runs, stated, only):
         values = tuple(run.metrics.get(name) for run in a), tuple(run.metrics.get(name) for run in b)
-        sides = [
-            [Measured(seed, _result(run, value)) for run, seed, value in zip(side, of, those, strict=True)]
-            for side, of, those in zip((a, b), seeds, values, strict=True)
+        results = [
+            [(run, _result(run, v)) for run, v in zip(*one, strict=True)] for one in ((a, values[0]), (b, values[1]))
         ]
-        finding = find(sides[0], sides[1], level=level, noise=(noise or {}).get(name))
+        known = by_example.results(name, results[0], results[1]) if by_example else Results(None)
+        sides = [
+            [Measured(seed, value, row) for seed, (_, value), row in zip(of, those, rows, strict=True)]
+            for of, those, rows in zip(seeds, results, known.rows or _no_rows(a, b), strict=True)
+        ]
+        finding = find(sides[0], sides[1], level=level, noise=noise_of(name, baseline))
+        if known.why:
+            finding = finding._replace(notes=(*finding.notes, f"values by example are not used: {known.why}"))
         share = _in_points(name, (*values[0], *values[1]))
-        goal = goal_of(name, known)
+        goal = goal_of(name, stated)
         found.append(MetricFinding(name, goal, share, values, finding, None, 1, "", ""))
     settings = settings_of(runs)
     return GroupComparison(
-        metrics=(*_judged([m for m in found if m.goal], apart), *_judged([m for m in found if not m.goal], apart)),
+        metrics=tuple(one for family in _families(found) for one in _judged(family, apart)),
         between=tuple(_between(runs, settings, len(a))),
         seeds=seeds,
-        unfair=tuple(_unfair(a, b, against, seeds, settings, own_rows=own_rows)),
+        unfair=(
+            *_unfair(a, b, against, seeds, settings, own_rows=own_rows),
+            *_of_baseline(baseline, min(len(a), len(b))),
+        ),
     )
+
+
+def _no_rows(a: Sequence[Run], b: Sequence[Run]) -> tuple[Rows, Rows]:
+    return [()] * len(a), [()] * len(b)
+
+
+def _families(found: Sequence[MetricFinding]) -> list[list[MetricFinding]]:
+    """Metrics that are corrected for each other: those with a goal, those without, and slices."""
+    slices = [one for one in found if is_slice(one.name)]
+    whole = [one for one in found if one not in slices]
+    return [[one for one in whole if one.goal], [one for one in whole if not one.goal], slices]
+
+
+def is_slice(name: str) -> bool:
+    """Whether it is a metric of a part of the data: `val.acc[digit=3]`."""
+    return "[" in name
+
+
+def noise_of(name: str, baseline: Sequence[Run]) -> Noise | None:
+    """What replicates vary by. None: they do not tell."""
+    measured = [Measured(seed_in(run), _result(run, run.metrics.get(name))) for run in baseline]
+    found = summary(side_of(measured, "the noise", []).values)
+    return Noise(found.sd, found.n) if found.sd else None
+
+
+def _of_baseline(baseline: Sequence[Run], fewest: int) -> Iterator[str]:
+    """What there is to say of those whose noise is taken."""
+    if not baseline:
+        return
+    if fewest > 1:
+        yield "the noise is that of either side: both have several runs, so --noise is not used"
+        return
+    yield from _no_replicates("the noise", baseline, settings_of(baseline))
+    if len({seed_in(run) for run in baseline}) < 2:
+        yield "the runs of the noise have one seed, or none that is recorded: they show no other seeds"
 
 
 def seed_in(run: Run) -> int | None:
@@ -238,14 +288,8 @@ def _unfair(
     own_rows: bool,
 ) -> Iterator[str]:
     for name, of_side in zip(NAMES, (slice(len(a)), slice(len(a), None)), strict=True):
-        varying = [setting.name for setting in settings if _vary(setting.values[of_side])]
-        if varying:
-            more = and_more(len(varying), NAMED)
-            yield f"the runs of {name} are no replicates: they differ in {', '.join(varying[:NAMED])}{more}"
-    for name, side in zip(NAMES, (a, b), strict=True):
-        codes = len({run.code for run in side})
-        if codes > 1:
-            yield f"the runs of {name} are no replicates: {codes} different codes"
+        own = [setting._replace(values=setting.values[of_side]) for setting in settings]
+        yield from _no_replicates(name, [*a, *b][of_side], own)
     for remark in remarks(dict(zip(NAMES, (a, b), strict=True)), against):
         if not (own_rows and OTHER_ROWS in remark):
             yield remark
@@ -258,6 +302,16 @@ def _unfair(
     means = [_mean_duration(side) for side in (a, b)]
     if means[0] and means[1] and not 1 / SLOWER < means[1] / means[0] < SLOWER:
         yield f"other budget of time: B's runs took {means[1] / means[0]:.2g} times as long as A's"
+
+
+def _no_replicates(name: str, runs: Sequence[Run], settings: Sequence[Setting]) -> Iterator[str]:
+    varying = [setting.name for setting in settings if _vary(setting.values)]
+    if varying:
+        more = and_more(len(varying), NAMED)
+        yield f"the runs of {name} are no replicates: they differ in {', '.join(varying[:NAMED])}{more}"
+    codes = len({run.code for run in runs})
+    if codes > 1:
+        yield f"the runs of {name} are no replicates: {codes} different codes"
 
 
 def _mean_duration(side: Sequence[Run]) -> float | None:

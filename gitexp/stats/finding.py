@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gitexp.errors import counted
 from gitexp.stats.difference import Difference, NoDifference, Noise, known_noise_t, paired_t, superiority, welch_t
+from gitexp.stats.examples import two_level_t
 from gitexp.stats.pairing import Measured, Sides, matched
 from gitexp.stats.power import MOST_SEEDS, seeds_needed, smallest_effect
 from gitexp.stats.resampling import NotCounted, bca_interval, paired_permutation_p, permutation_p
@@ -31,6 +32,8 @@ class Finding(NamedTuple):
     no_permutation: str
     bca: tuple[float, float] | None  # from ten values a side
     notes: tuple[str, ...]  # what was dropped or taken for granted
+    examples: int = 0  # of the test set, whose own noise is in `difference`, or in `models`
+    models: Difference | None = None  # of 1 run each: of these two models on other examples; no noise of training
 
     @property
     def n(self) -> tuple[int, int]:
@@ -55,7 +58,11 @@ def find(
     except NoDifference as reason:
         why = str(reason)
     old, new = (sides.a.values, sides.b.values)
-    p, no_permutation, bca = _resampled(sides, level) if difference else (None, "", None)
+    one_each, rows = len(old) == len(new) == 1, bool(sides.a.rows and sides.b.rows)
+    models = _of_models(sides, level) if one_each and rows and difference is None else None
+    both = rows and min(len(old), len(new)) > 1
+    p, no_permutation, bca = _resampled(sides, level) if difference and not both else (None, "", None)
+    no_permutation = "the interval is of examples, too" if difference and both else no_permutation
     return Finding(
         a=summary(run.value for run in a),
         b=summary(run.value for run in b),
@@ -64,11 +71,15 @@ def find(
         why=why,
         superiority=superiority(old, new) if min(len(old), len(new)) > 1 else None,
         smallest=smallest_effect(difference, level=level) if difference else None,
-        needed=seeds_needed(difference.estimate, sds=_sds(sides, noise), level=level) if difference else None,
+        needed=seeds_needed(difference.estimate, sds=_sds(sides, noise), level=level)
+        if difference and not both  # more seeds are not more examples
+        else None,
         permutation_p=p,
         no_permutation=no_permutation,
         bca=bca,
         notes=tuple(notes),
+        examples=len(sides.a.rows[0]) if (difference and both) or models else 0,
+        models=models,
     )
 
 
@@ -79,6 +90,8 @@ def _difference(
     for values, name in zip((old, new), names, strict=True):
         if not values:
             raise NoDifference(f"{name} has no number")
+    if sides.a.rows and sides.b.rows and min(len(old), len(new)) > 1:
+        return two_level_t(sides.a.rows, sides.b.rows, level=level)
     if sides.pairs is not None:
         return paired_t(sides.pairs, level=level)
     if min(len(old), len(new)) > 1:
@@ -92,6 +105,15 @@ def _difference(
     found = summary(old if len(old) > 1 else new)
     notes.append(f"the noise of {one}'s 1 run is taken to be that of {many}'s {found.n}")
     return known_noise_t(old, new, Noise(found.sd or 0.0, found.n), level=level, method="pooled t")
+
+
+def _of_models(sides: Sides, level: float) -> Difference | None:
+    """Of one run each: the mean of the differences by example. None: too few examples, or all differ by the same."""
+    try:
+        pairs = tuple(zip(sides.a.rows[0], sides.b.rows[0], strict=True))
+        return paired_t(pairs, level=level)._replace(method="paired t of examples")
+    except NoDifference:
+        return None
 
 
 def _sds(sides: Sides, noise: Noise | None) -> tuple[float, ...]:
@@ -150,20 +172,27 @@ def sentence(
     missing = found.a.left_out + found.b.left_out
     without = f"; {counted(missing, 'run')} without a number left out" if missing else ""
     if one is None:
-        return f"no claim: {found.why}{without}"
+        text = f"no claim: {found.why}{without}"
+        if (alone := found.models) is not None:
+            by = amount(alone.estimate, share=share, spread=alone.half)
+            text += f"; of these two models alone, on {found.examples:,} examples, {names[1]} - {names[0]} is {by}"
+            text += " (the noise of training is not in it)"
+        return text
     if said:
         same_n = f"{counted(n_a, 'run')} each" if n_a == n_b else f"{n_a} and {n_b} runs"
         by = amount(abs(one.estimate), share=share, spread=one.half)
-        return f"{names[1]} is {said} by {by} ({same_n}{without})"
+        on = f", {found.examples:,} examples" if found.examples else ""
+        return f"{names[1]} is {said} by {by} ({same_n}{on}{without})"
     if not one.low <= 0 <= one.high:
         return f"no claim: alone it would be one, but among {metrics} metrics its p is {p:.2g} (Holm){without}"
     text = f"no claim: the interval {between(one.low, one.high, share=share)} holds zero"
     if found.smallest is not None:
         a_side = f"{counted(n_a, 'run')} a side" if n_a == n_b else f"{n_a} and {n_b} runs"
+        a_side += f" on {found.examples:,} examples" if found.examples else ""
         text += f"; {a_side} could have shown {amount(found.smallest, share=share)}"
     if found.needed is not None:
         text += f", about {found.needed:,} a side would show this one"
-    elif one.estimate:
+    elif one.estimate and not found.examples:
         text += f", more than {MOST_SEEDS:,} a side would show this one"
     return text + without
 

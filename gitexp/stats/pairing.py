@@ -22,6 +22,7 @@ class Measured(NamedTuple):
 
     seed: int | None
     value: float
+    row: Sequence[float] = ()  # what it is the mean of: a value for each example, the same ones in all runs
 
 
 class Side(NamedTuple):
@@ -31,6 +32,7 @@ class Side(NamedTuple):
     seeds: tuple[int | None, ...]  # of each of them
     runs: int  # that there are
     left_out: int  # that have no number
+    rows: tuple[Sequence[float], ...] = ()  # by example, of each value; none where they are not known
 
 
 class Sides(NamedTuple):
@@ -49,7 +51,7 @@ def matched(a: Sequence[Measured], b: Sequence[Measured], *, names: tuple[str, s
     not used cost width and nothing else: seeds that push both sides the same way make Welch's interval too wide.
     """
     notes: list[str] = []
-    sides = _side(a, names[0], notes), _side(b, names[1], notes)
+    sides = side_of(a, names[0], notes), side_of(b, names[1], notes)
     by_seed = [{seed: v for seed, v in zip(s.seeds, s.values, strict=True) if seed is not None} for s in sides]
     common = sorted(by_seed[0].keys() & by_seed[1].keys())
     most = max(len(side.values) for side in sides)
@@ -68,7 +70,8 @@ def matched(a: Sequence[Measured], b: Sequence[Measured], *, names: tuple[str, s
     return Sides(sides[0], sides[1], pairs, tuple(notes))
 
 
-def _side(runs: Sequence[Measured], name: str, notes: list[str]) -> Side:
+def side_of(runs: Sequence[Measured], name: str, notes: list[str]) -> Side:
+    """Its independent values; what was left out or put together goes to `notes`."""
     usable = [run for run in runs if isfinite(run.value) and numbers([run.value])]
     missing = len(runs) - len(usable)
     if missing:
@@ -76,14 +79,23 @@ def _side(runs: Sequence[Measured], name: str, notes: list[str]) -> Side:
     seeds = list(dict.fromkeys(run.seed for run in usable if run.seed is not None))
     if len(seeds) == 1 and len(usable) > 1 and all(run.seed is not None for run in usable):
         notes.append(f"every run of {name} has the seed {seeds[0]}: nothing is known of other seeds")
-        return Side(tuple(run.value for run in usable), (None,) * len(usable), len(runs), missing)
-    found: list[tuple[float, int | None]] = [(run.value, None) for run in usable if run.seed is None]
+        return _of([(run.value, None, run.row) for run in usable], len(runs), missing)
+    found: list[_Value] = [(run.value, None, run.row) for run in usable if run.seed is None]
     for seed in seeds:
-        same = [run.value for run in usable if run.seed == seed]
-        found.append((summary(same).mean or 0.0, seed))
+        same = [run for run in usable if run.seed == seed]
+        row = [summary(column).mean or 0.0 for column in zip(*(run.row for run in same), strict=True)]
+        found.append((summary(run.value for run in same).mean or 0.0, seed, row))
         if len(same) > 1:
             notes.append(f"{len(same)} runs of {name} with the seed {seed} count as one, by their mean")
-    return Side(tuple(v for v, _ in found), tuple(seed for _, seed in found), len(runs), missing)
+    return _of(found, len(runs), missing)
+
+
+_Value = tuple[float, int | None, Sequence[float]]
+
+
+def _of(found: Sequence[_Value], runs: int, missing: int) -> Side:
+    values, seeds, rows = zip(*found, strict=True) if found else ((), (), ())
+    return Side(values, seeds, runs, missing, rows if all(rows) else ())
 
 
 def _seeds(seeds: Sequence[int | None]) -> str:

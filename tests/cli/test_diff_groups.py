@@ -137,6 +137,87 @@ def test_three_runs_stand_beside_each_other(fresh: Lab, gitexp: Gitexp) -> None:
     assert document["metrics"][0]["values"] == [0.97, 0.972, 0.979]
 
 
+def by_example(at: int, *, shift: int = 0, ids: str = "e") -> tuple[float, dict[str, str | bytes | None]]:
+    """Of 200 examples: the accuracy, and items.csv. `shift`: how many more are right."""
+    right = [(row * 37 + at * 11) % 200 < 120 + shift for row in range(200)]
+    text = "id,val.acc\n" + "".join(f"{ids}{row},{int(one)}\n" for row, one in enumerate(right))
+    return sum(right) / 200, {"items.csv": text}
+
+
+def groups_with_examples(lab: Lab, *, ids_of_b: str = "e", off: float = 0.0) -> tuple[str, str]:
+    """Three runs a side, of which the record has values by example."""
+    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
+    for at, run_id in enumerate(ids):
+        in_b = at >= 3
+        acc, files = by_example(at % 3, shift=3 * at + 11 if in_b else at, ids=ids_of_b if in_b else "e")
+        own = recipe(seed=at % 3 + 1, lr=0.02 if in_b else 0.01)
+        write_run(
+            lab,
+            run_id,
+            metrics={"val.acc": acc + off},
+            seed=at % 3 + 1,
+            files={**files, **own},
+            **{"items.examples": 200},
+        )
+    return ",".join(ids[:3]), ",".join(ids[3:])
+
+
+def test_values_by_example_put_the_noise_of_the_test_set_into_the_interval(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = groups_with_examples(fresh)
+    text = " ".join(gitexp("diff", a, b).stdout.split())
+    assert "val.acc: B is better by 11.0 ± 3.5 points (3 runs each, 200 examples)" in text
+    assert "two-level t" in text and "examples 200, the same in all runs: their noise is in the interval, too" in text
+    assert "permutation p none: the interval is of examples, too" in text
+    found = gitexp("diff", a, b, "--json").json["metrics"][0]["finding"]
+    assert (found["examples"], found["difference"]["method"]) == (200, "two-level t")
+
+
+def test_other_examples_are_said_and_not_used(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = groups_with_examples(fresh, ids_of_b="f")
+    text = " ".join(gitexp("diff", a, b).stdout.split())
+    assert "note values by example are not used: other examples: 0 in common of 400" in text
+    assert "paired t, df 2" in text
+
+
+def test_a_metric_that_is_no_mean_over_its_examples_does_not_use_them(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = groups_with_examples(fresh, off=0.01)
+    text = " ".join(gitexp("diff", a, b).stdout.split())
+    assert "not used: their mean is 0.6 and the metric 0.61 (another step, or no mean)" in text
+
+
+def test_one_run_a_side_says_what_examples_say_of_two_models(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = (side.split(",")[0] for side in groups_with_examples(fresh))
+    text = " ".join(gitexp("diff", "--metric", "val.acc", a, b).stdout.split())
+    assert "val.acc: no claim: 1 run each; of these two models alone, on 200 examples, B - A is 10.0 ±" in text
+    assert "(the noise of training is not in it)" in text
+
+
+def test_the_noise_of_a_baseline_judges_one_run_against_one(fresh: Lab, gitexp: Gitexp) -> None:
+    a, b = two_groups(fresh)
+    first, second = a.split(",")[0], b.split(",")[0]
+    text = " ".join(gitexp("diff", first, second, "--noise", a).stdout.split())
+    assert "val.acc: B is better by 0.90 ± 0.61 points (1 run each)" in text
+    assert "note the noise is that of 3 runs of a baseline" in text
+    assert "names 1 run, and one run shows no noise" in gitexp("diff", first, second, "--noise", first).stderr
+    mixed = gitexp("diff", first, second, "--noise", f"{a},{second}").stdout
+    assert "! the runs of the noise are no replicates: they differ in optimizer.lr" in mixed
+    assert "--noise is not used" in " ".join(gitexp("diff", a, b, "--noise", a).stdout.split())
+    assert "--noise compares two sides" in gitexp("diff", "--noise", a).stderr
+
+
+def test_slices_are_shown_where_they_differ_by_more_than_their_noise(fresh: Lab, gitexp: Gitexp) -> None:
+    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
+    for at, run_id in enumerate(ids):
+        noise = 0.01 * (at % 3) ** 2 * (-1) ** at
+        slices = {"val.acc[digit=3]": 0.5 + 0.3 * (at >= 3) + noise, "val.acc[digit=4]": 0.5 + noise}
+        metrics = {"val.acc": for_a[at] if at < 3 else for_b[at - 3], **slices}
+        write_run(fresh, run_id, metrics=metrics, seed=at % 3 + 1, files=recipe(seed=at % 3 + 1, lr=0.01 + (at >= 3)))
+    text = gitexp("diff", ",".join(ids[:3]), ",".join(ids[3:])).stdout
+    assert "B is better by 0.80 ± 0.25 points (3 runs each)" in text
+    assert "val.acc[digit=3]" in text and "val.acc[digit=4]" not in text
+    assert "1 slice without a claim" in text
+
+
 def test_a_hostile_name_cannot_reach_the_terminal(fresh: Lab, gitexp: Gitexp) -> None:
     a, b, c = (f"{letter * 8}kkkkkkkk" for letter in "klm")
     for at, run in enumerate((a, b, c)):

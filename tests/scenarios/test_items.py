@@ -86,3 +86,18 @@ def test_forged_lines_are_problems_and_never_formulas(lab: Lab) -> None:
     assert lab.show("experiments:items.csv") == "id,a\nx,0.5\n"
     assert "spreadsheets would execute it" in lab.show("experiments:run.toml")
     assert breaches(lab.path) == []
+
+
+def test_groups_of_runs_that_logged_by_example_are_compared_on_both_levels(lab: Lab) -> None:
+    (lab.path / "gitexp.toml").write_text('[metrics]\ngoal = { "val.acc" = "max" }\n')
+    lab.write("train.py", LOGS)
+    lab.commit("a program")
+    for shift in ("0", "3"):
+        for seed in ("1", "2", "3"):
+            argv = (sys.executable, "train.py", seed, shift)
+            assert lab.gitexp("run", "--seed", seed, "--", *argv).exit_code == 0
+    groups = ("latest~5,latest~4,latest~3", "latest~2,latest~1,latest")
+    found = lab.gitexp("diff", *groups, "--json").json["metrics"][0]
+    assert found["finding"]["examples"] == 200
+    assert found["finding"]["difference"]["method"] == "two-level t"
+    assert abs(found["finding"]["difference"]["estimate"] - 0.03) < 1e-9

@@ -25,8 +25,9 @@ MOST_BESIDE = 50  # runs
 @click.option("--patch", "-p", is_flag=True, help="Show the code's changed lines, as `git diff` does.")
 @click.option("--stat", is_flag=True, help="Show the code's changed files, as `git diff --stat` does.")
 @click.option(
-    "--metric", "only", metavar="NAME", multiple=True, help="Of groups: compare this metric; may be repeated."
+    "--metric", "only", metavar="NAME", multiple=True, help="As groups: compare this metric; may be repeated."
 )
+@click.option("--noise", metavar="RUNS", help="Judge 1 run a side by what these replicates vary by: @RECIPE, k1,k2,k3.")
 @click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ in anything.")
@@ -35,6 +36,7 @@ def command(
     patch: bool,
     stat: bool,
     only: tuple[str, ...],
+    noise: str | None,
     level: float,
     as_json: bool,
     exit_code: bool,
@@ -47,16 +49,19 @@ def command(
 
     A side may be several runs: `k1,k2,k3`, `A..B`, `@RECIPE`, or a condition such as `optimizer.lr == 0.01`. Two such
     sides are groups: the difference of each metric, its interval, and what so many runs can show (needs scipy:
-    gitexp[stats]). One selection alone puts its runs beside each other.
+    gitexp[stats]). So are two single runs with --metric or --noise. One selection alone puts its runs beside each
+    other.
     """
     several = [_means_several(word) for word in runs]
-    groups = len(runs) == 2 and any(several)
+    groups = len(runs) == 2 and (any(several) or bool(only) or noise is not None)
+    if noise is not None and not groups:
+        raise UsageError("--noise compares two sides", fix="gitexp diff --noise @RECIPE A B")
     many = len(runs) > 2 or (len(runs) == 1 and several[0])
     if (groups or many) and (patch or stat or exit_code):
         raise UsageError("--patch, --stat and --exit-code compare two single runs", fix="gitexp diff --patch A B")
     with opened_here() as here:
         if groups:
-            return _groups(here, runs, only=only, level=level, as_json=as_json)
+            return _groups(here, runs, only=only, noise=noise, level=level, as_json=as_json)
         if many:
             return _many(here, runs, as_json=as_json)
         old, new = _sides(here, runs)
@@ -76,8 +81,11 @@ def command(
     return EXIT_DIFFERENT if exit_code and found.differs else 0
 
 
-def _groups(here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], level: float, as_json: bool) -> int:
+def _groups(
+    here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], noise: str | None, level: float, as_json: bool
+) -> int:
     from gitexp.history.choosing import choose
+    from gitexp.history.examples import ByExample
     from gitexp.history.groupcompare import compare_groups
 
     a, b = (choose(here.history, [word]) for word in words)
@@ -87,8 +95,15 @@ def _groups(here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], leve
     both = [row.id for row in a if row.commit in {other.commit for other in b}]
     if both:
         raise UsageError(f"On both sides: {', '.join(both[:3])}{and_more(len(both), 3)}", fix="gitexp diff A1,A2 B1,B2")
-    old, new = ([read_run(here.reader, row.commit) for row in side] for side in (a, b))
-    found = compare_groups(old, new, goals=here.config.goal, only=only, level=level)
+    others = choose(here.history, [noise]) if noise is not None else []
+    if noise is not None and len(others) < 2:
+        many = f"--noise {noise!r} names {counted(len(others), 'run')}, and one run shows no noise"
+        raise GitexpError(many, fix="gitexp log --group")
+    old, new, baseline = ([read_run(here.reader, row.commit) for row in rows] for rows in (a, b, others))
+    by_example = ByExample(here.reader, here.place.store)
+    found = compare_groups(
+        old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
+    )
     if only and not found.metrics:
         raise GitexpError(f"None of the runs has a metric {only[0]!r}", fix=f"gitexp show {a[0].id}")
     if as_json:
