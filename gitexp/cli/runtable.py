@@ -12,6 +12,7 @@ from gitexp.cli.render import (
     Column,
     Screen,
     ago,
+    can_show,
     cut,
     duration,
     number,
@@ -46,6 +47,7 @@ PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CS
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
 LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
 TAKEN = ("run", "when", "author", "status", "recipe", "changed", "message")  # names of columns
+CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 BRIEF = 16  # characters of a value that changed
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
@@ -106,6 +108,8 @@ def run_table(
             filled = less
         filled.append(metric)
     head = shared_line(shared, recipe=next(iter(recipes)) or None, on=on) if alone and not plain else ""
+    if not plain and width >= WIDE and names and len(chosen) <= MOST_CURVES:
+        filled = _with_curves(here, filled, chosen, (names[0], metrics[0]), message, on=on)
     columns, cells = zip(*filled, *message, strict=True)
     return head + table(columns, list(zip(*cells, strict=True)), on=on)
 
@@ -126,6 +130,30 @@ def _with_settings(
             break
         filled = [one for one in filled if one[0].name != gone]
     return [*filled, *taken]
+
+
+def _with_curves(
+    here: Opened,
+    filled: list[Filled],
+    chosen: Sequence[Row],
+    first: tuple[str, Filled],
+    message: list[Filled],
+    *,
+    on: Screen,
+) -> list[Filled]:
+    """The same with the course of the first metric behind it, where that fits: of up to 2.5 ms a run."""
+    name, column = first
+    at = next((at for at, one in enumerate(filled) if one is column), None)
+    if at is None or not fits([*filled, *message, (Column(""), [Cell("-" * CURVE)])], on=on):
+        return filled
+    from gitexp.curves.recorded import read_histories
+    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
+
+    bars = BARS if can_show(BARS) else PLAIN
+    histories = read_histories(here.reader, [row.commit for row in chosen], wanted={name})
+    values = [history.series(name).values for history in histories]
+    cells = [Cell(sparkline(one, CURVE, bars=bars) if len(one) > 2 else "", "green") for one in values]
+    return [*filled[: at + 1], (Column(""), cells), *filled[at + 1 :]] if any(one.text for one in cells) else filled
 
 
 def _status(row: Row) -> str:

@@ -51,6 +51,8 @@ class CommandTable(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
+        if getattr(ctx, "_protected_args", None):
+            return []  # behind a word that is no command
         # From the table: click's own way imports every command.
         found = [CompletionItem(name, help=what) for name, what in self.table.items() if name.startswith(incomplete)]
         return found or click.Command.shell_complete(self, ctx, incomplete)

@@ -14,7 +14,7 @@ from gitexp.errors import counted
 AXES = ("step", "time", "epoch")
 MOST_KEYS = 3  # settings in a name
 LONGEST = 24  # characters of a value there
-_SHOWN = 8  # letters of an id
+_MOST = 1e300  # where spans and sums are still floats
 
 
 class Subject(NamedTuple):
@@ -82,11 +82,15 @@ def plot(
             notes.append(f"smoothed: exponential moving average, {weight:g} of it old, debiased")
     else:
         curves = [_place(one, metric, x, notes) for one in having]
-    curves = [_drawable(points, log_x, log_y) for points in curves]
-    lost = sum(not isfinite(y) for points in curves for _, y in points)
-    if lost:
-        unfit = " or not above 0" if log_y or log_x else ""
-        notes.append(f"{counted(lost, 'value is', 'values are')} not a number{unfit}: gaps")
+    whole = sum(map(len, curves))
+    curves = [[point for one in points if (point := _drawable(one, log_x, log_y))] for points in curves]
+    if lost := whole - sum(map(len, curves)):
+        notes.append(
+            f"{counted(lost, 'point')} left out, whose {x} is {'not above 0, or ' if log_x else ''}beyond 1e300"
+        )
+    if lost := sum(not isfinite(y) for points in curves for _, y in points):
+        unfit = ", not above 0" if log_y else ""
+        notes.append(f"{counted(lost, 'value is', 'values are')} not a number{unfit} or beyond 1e300: gaps")
     found = _lines(having, names, curves, grouped, joined=x in AXES)
     if grouped and any(line.band for line in found):
         notes.append("band: mean ± sd of the runs that reach that x" if x in AXES else "bar: mean ± sd of replicates")
@@ -139,9 +143,12 @@ def _place(one: Subject, metric: str, key: str, notes: list[str]) -> list[tuple[
     return [(float(found), float(one.metrics[metric]))]
 
 
-def _drawable(points: list[tuple[float, float]], log_x: bool, log_y: bool) -> list[tuple[float, float]]:
-    nan = float("nan")
-    return [(x, nan if log_y and y <= 0 else y) for x, y in points if not log_x or x > 0]
+def _drawable(point: tuple[float, float], log_x: bool, log_y: bool) -> tuple[float, float] | None:
+    """A point as it is drawn, beyond what can be drawn a gap; None: its x cannot be."""
+    x, y = (0.0 if abs(one) < 1 / _MOST else one for one in point)
+    if not abs(x) < _MOST or (log_x and x <= 0):
+        return None
+    return x, y if abs(y) < _MOST and (y > 0 or not log_y) else float("nan")
 
 
 def _lines(

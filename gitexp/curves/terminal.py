@@ -26,7 +26,7 @@ class _Axis:
         self.log = log
         known = [self._scaled(value) for value in values if isfinite(value) and (value > 0 or not log)] or [0.0]
         self.low, self.high = min(known), max(known)
-        if self.low == self.high:
+        if self.high - self.low <= 1e-9 * abs(self.low):  # equal, to all that a tick can say
             pad = abs(self.low) * 0.1 or 1.0
             self.low, self.high = self.low - pad, self.high + pad
         self.span = self.high / 2 - self.low / 2  # half: the whole may be more than a float

@@ -6,8 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
-from harness import Lab, make_lab
+from harness import Lab, at_terminal, make_lab
 
 RECIPE = """\
 seed = 1
@@ -158,3 +159,13 @@ def test_a_changed_range_is_named_behind_what_changed_the_run(trained: Lab) -> N
     trained.commit()
     assert trained.gitexp("run", "net").exit_code == 0
     assert '  model.width 6→5, space."model.width".choices none→[5], code  ' in trained.gitexp("log", "-n", "1").stdout
+
+
+def test_a_wide_terminal_has_the_course_of_the_first_metric(lab: Lab) -> None:
+    script = """printf '{"acc": 1}\\n{"acc": 5}\\n{"acc": 3}\\n' >> "$GITEXP_METRICS" """
+    lab.gitexp("run", "--", "sh", "-c", script)
+    wide = at_terminal(lab, "log", columns=160, NO_COLOR="1", PAGER="cat")
+    wide.expect("▁█▅")
+    narrow = at_terminal(lab, "log", columns=100, NO_COLOR="1", PAGER="cat")
+    narrow.expect(pexpect.EOF)
+    assert "▁█▅" not in narrow.before

@@ -62,7 +62,7 @@ def test_lines_are_named_by_what_differs_and_numbers_are_those_that_were_logged(
     ]
     page = swept.gitexp("plot", "val.acc").stdout
     assert "lr=10 seed=3  last 33" in page
-    assert "4 values are not a number: gaps" in page
+    assert "4 values are not a number or beyond 1e300: gaps" in page
 
 
 def test_replicates_are_one_line_with_a_band(swept: Lab) -> None:
