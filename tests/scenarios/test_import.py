@@ -353,3 +353,41 @@ def test_wandbs_git_notes_and_tags_come(lab: Lab) -> None:
     assert record["imported"]["commit"] == "c3a30d265bba748e94a0ac5df69b9e20de1d7380"
     assert record["imported"]["tags"] == {"group": "g1", "job_type": "train", "tags": "base, sgd"}
     assert listed(lab)[0]["metrics"] == {"best": 0.7, "loss": 0.1 / 3, "val.acc": 0.7}
+
+
+def settings_of(lab: Lab, row: dict[str, Any], tool: str) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(lab.show(f"{row['commit']}:settings.toml"))[tool]
+    return found
+
+
+def test_tensorboards_folders_of_splits_are_one_run_with_its_hparams(lab: Lab) -> None:
+    done = lab.gitexp("import", str(SAMPLES / "tensorboard" / "runs"))
+    assert done.stdout.endswith("TensorBoard, 2 runs imported\n")
+    rows = {row["message"]: row for row in listed(lab)}
+    metrics = rows["lr0.1"]["metrics"]
+    assert metrics["train/epoch_loss"] == pytest.approx(0.1 / 3)
+    assert metrics["validation/epoch_loss"] == pytest.approx(1 + 0.1 / 3)
+    assert metrics["hparam/acc"] == pytest.approx(0.9)
+    assert settings_of(lab, rows["lr0.1"], "TensorBoard") == {"lr": 0.1, "bsize": 8, "opt": "sgd", "nesterov": 1}
+    assert breaches(lab.path) == []
+
+
+def test_trials_of_one_tensorboard_writer_are_a_run_each(lab: Lab) -> None:
+    done = lab.gitexp("import", str(SAMPLES / "tensorboard" / "trials"))
+    assert done.stdout.endswith("TensorBoard, 3 runs imported\n")
+    found = {settings_of(lab, row, "TensorBoard")["bsize"]: row["metrics"]["hparam/accuracy"] for row in listed(lab)}
+    assert found == {0: 0.0, 1: 10.0, 2: 20.0}
+
+
+def test_what_a_writer_has_in_its_wal_comes_too_and_nothing_is_changed(lab: Lab, tmp_path: Path) -> None:
+    path = database(tmp_path / "digits.db", SAMPLES / "trackio" / "digits.sql")
+    with sqlite3.connect(path) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("UPDATE metrics SET metrics = replace(metrics, '0.1', '0.25')")
+    before = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    done = lab.gitexp("import", str(path))
+    assert done.stdout.endswith("trackio, 2 runs imported\n"), done.stderr
+    assert (path.read_bytes(), Path(f"{path}-wal").read_bytes()) == before
+    writer.close()
+    rows = {row["message"]: row for row in listed(lab)}
+    assert history_of(lab, rows["lr-0.1"])[1].split(",")[2] == "0.25"
