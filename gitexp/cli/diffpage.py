@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
-from gitexp.cli.pageparts import heading, remarks, rest_of, size_in_words
+from gitexp.cli.pageparts import by_example, heading, remarks, rest_of, size_in_words
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -54,7 +54,7 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place
         _recipe(a, b, found, on=on),
         _data(a, b, found, on=on),
         _environment(found, on=on),
-        _metrics(found, on=on),
+        _metrics(found, on=on) + by_example(a, b),
         _digests(found, on=on),
         _artifacts(found.artifacts, place, on=on),
         _cost(a, b, on=on),

@@ -10,6 +10,7 @@ from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
+    from gitexp.history.read import Run
     from gitexp.record.runrecord import Seen
     from gitexp.record.usage import Used
 
@@ -86,6 +87,13 @@ def used_in_words(used: Used) -> Iterator[Fact]:
 def rest_of(count: int, *, indent: str = "  ") -> str:
     """The line that ends a list which is longer than a page should be."""
     return f"{indent}and {count} more; --json has all\n" if count > 0 else ""
+
+
+def by_example(a: Run, b: Run) -> str:
+    """Where both runs have values by example: what compares them."""
+    if not all(run.record and run.record.items for run in (a, b)):
+        return ""
+    return "  both have values by example: gitexp diff --metric NAME A B says what these show of the two models\n"
 
 
 def seen_in_words(seen: Sequence[Seen], *, most: int) -> Iterator[str]:

@@ -366,10 +366,13 @@ def _warnings(run: Run, row: Row, *, on: Screen) -> Iterator[str]:
 def _more(run: Run, *, on: Screen) -> str:
     commit, history = run.commit[:12], run.record.history if run.record else None
     part = f"{history.kept} of {history.rows} rows" if history and history.kept < history.rows else "every logged step"
+    items = run.record.items if run.record else None
+    where = f"git show {commit}:items.csv     " if items and items.digest is None else "gitexp-items.csv, an artifact: "
     printed = (f"git show {commit}:output.log     what it printed    (gitexp show --output)",)
     lines = (
         *(printed if "output.log" in run.tree else ()),
         f"git show {commit}:history.csv    {part}",
+        *([f"{where} values of {items.examples:,} examples    (gitexp diff GROUP_A GROUP_B)"] if items else ()),
         f"git show {commit}:README.md      how to repeat it",
     )
     return heading("more", on=on) + "".join(f"  {on.paint(line, 'dim')}\n" for line in lines)

@@ -1,6 +1,8 @@
 """Values by example, from a program that logs them, or a file that the recipe names, to the record."""
 
+import shutil
 import sys
+from pathlib import Path
 
 from contract.reader import breaches
 from harness import Lab
@@ -23,6 +25,20 @@ rows = [("file", "label", "val.acc", "kind", "sure"),
 ]
 with open("predictions.csv", "w", newline="") as file:
     csv.writer(file).writerows(rows)
+"""
+
+
+DIGITS = """import csv, gzip, math, random, sys
+import gitexp
+used = int(sys.argv[1])
+with gzip.open("digits.csv.gz", "rt") as file:
+    rows = [(row, [float(cell) for cell in cells[:64]], cells[64]) for row, cells in enumerate(csv.reader(file))
+            if cells[0][0].isdigit()]
+test, rest = rows[-150:], rows[:-150]
+random.Random(int(sys.argv[3])).shuffle(rest)
+right = [min(rest[:used], key=lambda known: math.dist(known[1], image))[2] == label for _, image, label in test]
+gitexp.log_items([row for row, _, _ in test], {"val.acc": right})
+gitexp.log({"val.acc": sum(right) / len(right)})
 """
 
 
@@ -101,3 +117,24 @@ def test_groups_of_runs_that_logged_by_example_are_compared_on_both_levels(lab: 
     assert found["finding"]["examples"] == 200
     assert found["finding"]["difference"]["method"] == "two-level t"
     assert abs(found["finding"]["difference"]["estimate"] - 0.03) < 1e-9
+
+
+def test_real_digits_by_example_widen_the_interval_and_are_named_where_runs_are_shown(lab: Lab) -> None:
+    (lab.path / "gitexp.toml").write_text('[metrics]\ngoal = { "val.acc" = "max" }\n')
+    shutil.copy(Path(__file__).parents[2] / "recipes" / "digits-mlp" / "digits.csv.gz", lab.path)
+    lab.write("nearest.py", DIGITS)
+    lab.commit("nearest neighbours of so many digits")
+    for used in ("40", "200"):
+        for seed in ("1", "2", "3"):
+            ran = lab.gitexp("run", "--", sys.executable, "nearest.py", used, "--seed", seed)
+            assert ran.exit_code == 0, ran.stderr
+    groups = ("latest~5,latest~4,latest~3", "latest~2,latest~1,latest")
+    page = " ".join(lab.gitexp("diff", *groups).stdout.split())
+    assert "(3 runs each, 150 examples)" in page and "B is better by" in page
+    alone = " ".join(lab.gitexp("diff", "--metric", "val.acc", "latest~5", "latest").stdout.split())
+    assert "no claim: 1 run each; of these two models alone, on 150 examples" in alone
+    lent = lab.gitexp("diff", "latest~5", "latest", "--noise", groups[0]).stdout
+    assert "the noise is that of 3 runs of a baseline" in lent
+    assert "both have values by example" in lab.gitexp("diff", "latest~5", "latest").stdout
+    assert "values of 150 examples" in lab.gitexp("show", "latest").stdout
+    assert breaches(lab.path) == []
