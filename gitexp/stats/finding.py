@@ -61,6 +61,8 @@ def find(
     one_each, rows = len(old) == len(new) == 1, bool(sides.a.rows and sides.b.rows)
     models = _of_models(sides, level) if one_each and rows and difference is None else None
     both = rows and min(len(old), len(new)) > 1
+    if rows and difference and not both:
+        notes.append("values by example are not in the interval: that takes two runs of each side")
     p, no_permutation, bca = _resampled(sides, level) if difference and not both else (None, "", None)
     no_permutation = "the interval is of examples, too" if difference and both else no_permutation
     return Finding(

@@ -186,10 +186,13 @@ def test_a_metric_that_is_no_mean_over_its_examples_does_not_use_them(fresh: Lab
 
 
 def test_one_run_a_side_says_what_examples_say_of_two_models(fresh: Lab, gitexp: Gitexp) -> None:
-    a, b = (side.split(",")[0] for side in groups_with_examples(fresh))
+    groups_of_a, groups_of_b = groups_with_examples(fresh)
+    a, b = groups_of_a.split(",")[0], groups_of_b.split(",")[0]
     text = " ".join(gitexp("diff", "--metric", "val.acc", a, b).stdout.split())
     assert "val.acc: no claim: 1 run each; of these two models alone, on 200 examples, B - A is 10.0 ±" in text
     assert "(the noise of training is not in it)" in text
+    lent = " ".join(gitexp("diff", a, b, "--noise", groups_of_a).stdout.split())
+    assert "note values by example are not in the interval: that takes two runs of each side" in lent
 
 
 def test_the_noise_of_a_baseline_judges_one_run_against_one(fresh: Lab, gitexp: Gitexp) -> None:
