@@ -51,21 +51,27 @@ def choosing_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_choice
 
 
-def chosen_rows(here: Opened, choice: Choice) -> list[Row]:
-    """The runs that a command is about. Raises GitexpError where there is none."""
+def fitting_rows(here: Opened, choice: Choice, *, attempts: bool = False) -> list[Row]:
+    """The runs that were chosen, which may be none."""
     from gitexp.history.choosing import choose
 
-    rows = choose(
+    return choose(
         here.history,
         choice.words,
         where=choice.where,
         smoke=choice.smoke,
         retracted=choice.retracted,
+        attempts=attempts,
         remote=choice.remote,
     )
+
+
+def chosen_rows(here: Opened, choice: Choice) -> list[Row]:
+    """The runs that a command is about. Raises GitexpError where there is none."""
+    rows = fitting_rows(here, choice)
     if rows:
         return rows
-    if choice.everything and here.history.of_remote(choice.remote).count() == 0:
-        raise here.history.no_runs()
+    if choice.everything and (there := here.history.at(choice.remote)).runs.count() == 0:
+        raise there.no_runs()
     smoke = "" if choice.smoke else " (smoke runs are left out without --smoke)"
     raise UnknownRun(f"No run fits{smoke}", fix="gitexp log    lists the runs there are")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, size, table
+from gitexp.cli.render import Cell, Column, Screen, ago, can_show, cut, duration, number, safe, size, table
 from gitexp.cli.running import STATE_STYLE
 from gitexp.cli.runtable import STATUS_STYLE
 from gitexp.errors import counted
@@ -19,7 +19,6 @@ from gitexp.stages.inprogress import InProgress, recent, used_so_far
 MOST_METRICS = 6  # of one run
 MOST_LINE = 60  # columns of a curve
 NAME_WIDTH = 24
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 class Going(NamedTuple):
@@ -70,7 +69,7 @@ def _run(one: Going, *, most: int, on: Screen, now: float) -> str:
     names = foremost({name: values[-1] for name, values in one.series.items()}, ())[:most]
     width = min(MOST_LINE, on.width - NAME_WIDTH - 16) if on.width else MOST_LINE
     rows = [
-        [Cell(safe(name)), Cell(number(one.series[name][-1]), "bold"), Cell(curve(one.series[name], width), "green")]
+        [Cell(safe(name)), Cell(number(one.series[name][-1]), "bold"), Cell(_curve(one.series[name], width), "green")]
         for name in names
     ]
     return text + table([Column("", least=8), Column("", True), Column("")], rows, on=on, indent="  ")
@@ -99,13 +98,7 @@ def _recorded(rows: Sequence[Row], *, on: Screen, now: float) -> str:
     return table(columns, lines, on=on)
 
 
-def curve(values: Sequence[float | int], width: int) -> str:
-    """The values as bars, the last of each of `width` parts. What is no finite number leaves a gap."""
-    if len(values) < 2 or width < 4:
-        return ""
-    parts = min(width, len(values))
-    taken = [float(values[(at + 1) * len(values) // parts - 1]) for at in range(parts)]
-    finite = [value for value in taken if abs(value) < float("inf")]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    scale = (len(_BARS) - 1) / (high - low) if 0 < high - low < float("inf") else 0.0
-    return "".join(_BARS[int((value - low) * scale)] if abs(value) < float("inf") else " " for value in taken)
+def _curve(values: Sequence[float | int], width: int) -> str:
+    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
+
+    return sparkline(values, width, bars=BARS if can_show(BARS) else PLAIN) if len(values) > 1 and width > 3 else ""

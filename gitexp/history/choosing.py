@@ -38,18 +38,20 @@ def choose(
     words smoke runs, retracted ones, and earlier attempts of a run are left out unless asked for; a run that a word
     names is there. Raises UnknownRun, AmbiguousRun, and GitexpError for a condition that cannot be read.
     """
-    runs = history.of_remote(remote)
+    history = history.at(remote)
+    runs = history.runs
     wanted = chosen_by(runs, where=where, smoke=smoke, retracted=retracted, attempts=attempts)
     if not words:
         return runs.rows(wanted)
     named = dict[str, Row]()
     for word in words:
-        for row in _of_word(history, runs, word, wanted):
+        for row in _of_word(history, word, wanted):
             named.setdefault(row.commit, row)
     if not where:
         return [*named.values()]
     fitting = runs.values('r."commit"', of_commits(named) & _typed(runs, where))
-    return [named[commit] for (commit,) in fitting if commit in named]
+    fits = {commit for (commit,) in fitting}
+    return [row for row in named.values() if row.commit in fits]
 
 
 def chosen_by(
@@ -82,30 +84,34 @@ def _typed(runs: Runs, where: str) -> Condition:
     return condition(where, Keys(of))
 
 
-def _of_word(history: History, runs: Runs, word: str, wanted: Condition) -> list[Row]:
+def means_several(word: str) -> bool:
+    """Whether a word is a selection, and no RUN."""
+    return word[:1] == "@" or "," in word or ".." in word or looks_like_one(word)
+
+
+def _of_word(history: History, word: str, wanted: Condition) -> list[Row]:
+    runs = history.runs
     if word[:1] == "@":
-        of = runs.rows(Condition("r.recipe = ?", (word[1:],)) & wanted & READABLE)
-        if of:
-            return of
+        of_recipe = Condition("r.recipe = ?", (word[1:],))
+        if runs.count(of_recipe):
+            return runs.rows(of_recipe & wanted & READABLE)
         from gitexp.text.schema import near
 
         names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))
         raise UnknownRun(f"There is no run of a recipe {word[1:]!r}{near(word[1:], names)}", fix="gitexp log")
     first, dots, last = word.partition("..")
     if dots and first.strip("."):
-        return _between(history, runs, first, last.strip(".") or "latest", wanted)
+        return _between(history, first, last.strip(".") or "latest", wanted)
     if looks_like_one(word):
         return runs.rows(_typed(runs, word) & wanted & READABLE)
     if "," in word:
-        return [
-            row for part in word.split(",") if part.strip() for row in _of_word(history, runs, part.strip(), wanted)
-        ]
+        return [row for part in word.split(",") if part.strip() for row in _of_word(history, part.strip(), wanted)]
     return [history.select(word)]
 
 
-def _between(history: History, runs: Runs, first: str, last: str, wanted: Condition) -> list[Row]:
+def _between(history: History, first: str, last: str, wanted: Condition) -> list[Row]:
     a, b = history.select(first), history.select(last)
     if a.order > b.order:
         raise GitexpError(f"{first} ended after {last}", fix=f"{last}..{first}")
     order = "(r.ordered, r.finished, r.id, r.attempt)"
-    return runs.rows(Condition(f"{order} BETWEEN (?, ?, ?, ?) AND (?, ?, ?, ?)", (*a.order, *b.order)) & wanted)
+    return history.runs.rows(Condition(f"{order} BETWEEN (?, ?, ?, ?) AND (?, ?, ?, ?)", (*a.order, *b.order)) & wanted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import copy
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, counted
@@ -68,6 +69,12 @@ class History:
                 f"No runs of {remote!r} were fetched (remotes with runs: {known})", fix=f"gitexp pull {remote}"
             )
         return Runs(self.repo, self.tips[remote], reader=self.reader, tell=self._tell)
+
+    def at(self, remote: str | None) -> History:
+        """The same for the runs as last fetched from a remote; None: itself. Raises UnknownRun."""
+        there = copy(self)
+        there.runs = self.of_remote(remote)
+        return there
 
     def select(self, text: str) -> Row:
         """The run that is meant. Raises UnknownRun or AmbiguousRun."""

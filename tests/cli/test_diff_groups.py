@@ -246,3 +246,24 @@ def test_runs_beside_each_other_are_named_as_anywhere(fresh: Lab, gitexp: Gitexp
     two_groups(fresh)
     assert "the same in all" in gitexp("diff", "latest~2", "latest~1", "latest").stdout
     assert "the same in all" in gitexp("diff", "latest~2,latest~1,latest").stdout
+
+
+def test_a_condition_chooses_within_both_sides_and_alone_puts_runs_beside_each_other(
+    fresh: Lab, gitexp: Gitexp
+) -> None:
+    two_groups(fresh)
+    groups = gitexp("diff", "optimizer.lr == 0.01", "optimizer.lr == 0.02", "--where", "seed != 2", "--json").json
+    assert [[run["seed"] for run in groups["groups"][side]] for side in "ab"] == [[3, 1], [3, 1]]
+    assert gitexp("diff", "--where", "seed == 2").stdout.startswith("the same in all: ")
+    unknown = gitexp("diff", "latest", "latest~1", "--metric", "val.acc", "--metric", "val.ac")
+    assert "None of the runs has a metric 'val.ac'" in unknown.stderr
+    nothing = gitexp("diff", "@digits", "latest", "--where", "seed == 9")
+    assert (nothing.exit_code, "No run fits '@digits' and 'seed == 9'" in nothing.stderr) == (1, True)
+
+
+def test_sides_are_of_the_remote_that_is_named(fresh: Lab, gitexp: Gitexp) -> None:
+    two_groups(fresh)
+    fresh.git("update-ref", "refs/remotes/lab/experiments", "experiments~2")
+    for words in (["latest~1", "latest"], []):
+        document = gitexp("diff", *words, "--remote", "lab", "--json").json
+        assert [document[side]["id"][:4] for side in "ab"] == ["mmmm", "nnnn"]

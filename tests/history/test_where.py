@@ -126,10 +126,21 @@ def test_words_name_runs_ranges_lists_recipes_and_conditions(history: History) -
     }.items():
         assert [row.id for row in choose(history, words)] == found
     assert [row.id for row in choose(history, (f"{A}..{C}",), where="val.acc > 0.85")] == [A]
+    assert [row.id for row in choose(history, (A, C, B), where="seed == 1")] == [A, C, B]
     with pytest.raises(GitexpError, match="did you mean digits"):
         choose(history, ("@digit",))
     with pytest.raises(GitexpError, match="ended after"):
         choose(history, (f"{C}..{A}",))
+
+
+def test_words_name_runs_of_the_remote_where_one_is_named(fresh: Lab, history: History) -> None:
+    fresh.git("update-ref", "refs/remotes/lab/experiments", "experiments~1")
+    write_run(fresh, "nnnnkkkkmmmmnnnn", finished="2026-11-09T10:00:00Z")
+    again = History(configured(history.repo), reader=history.reader)
+    for words, found in {("latest",): [B], (f"{A}..",): [B, A], ("latest~1", "latest"): [A, B]}.items():
+        assert [row.id for row in choose(again, words, remote="lab")] == found
+    with pytest.raises(GitexpError, match="No run is called"):
+        choose(again, ("nnnn",), remote="lab")
 
 
 def test_retracted_runs_smoke_runs_and_earlier_attempts_are_left_out_unless_asked_for(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from harness import Lab, at_terminal, make_lab
+from records import write_run
 
 RECIPE = """\
 seed = 1
@@ -169,3 +170,9 @@ def test_a_wide_terminal_has_the_course_of_the_first_metric(lab: Lab) -> None:
     narrow = at_terminal(lab, "log", columns=100, NO_COLOR="1", PAGER="cat")
     narrow.expect(pexpect.EOF)
     assert "▁█▅" not in narrow.before
+
+
+def test_words_that_name_several_runs_leave_out_what_the_options_do_not_ask_for(trained: Lab) -> None:
+    write_run(trained, "kkkkllllmmmmnnnn", recipe="net", kind="smoke")
+    assert len(columns(trained, "@net")) == 4
+    assert len(columns(trained, "@net", "--smoke")) == len(columns(trained, "@net", "--all")) == 5

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pexpect
 import pytest
 from harness import GITEXP, Lab, wait_for
+from records import write_run
 
 SLOW = """\
 import json, os, sys, time
@@ -164,3 +165,20 @@ def test_a_run_of_another_machine_is_watched_and_its_silence_is_said(lab: Lab) -
     following.send_signal(signal.SIGINT)
     assert following.communicate(timeout=60)[0] == "far away\n"
     assert folder.exists()
+
+
+def test_watch_shows_of_the_recorded_runs_those_that_fit(lab: Lab) -> None:
+    for number, status in enumerate(("completed", "failed")):
+        write_run(lab, f"kkkkllllmmmmnnn{'kl'[number]}", status=status, metrics={"loss": number}, recipe=f"r{number}")
+    write_run(lab, "kkkkllllmmmmnnnm", kind="smoke", recipe="r0")
+    for options, ids in {
+        (): "kl",
+        ("--smoke",): "klm",
+        ("--where", "loss == 1"): "l",
+        ("@r0",): "km",
+        ("r1",): "l",
+    }.items():
+        shown = [line[:8] for line in lab.gitexp("watch", *options).stdout.splitlines() if line.startswith("kkkk")]
+        assert len(shown) == len(ids), options
+    bad = lab.gitexp("watch", "--where", "lss == 1")
+    assert (bad.exit_code, "no run has 'lss'; did you mean loss?" in bad.stderr) == (1, True), bad.stderr

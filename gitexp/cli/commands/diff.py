@@ -6,22 +6,23 @@ from collections.abc import Mapping
 
 import click
 
+from gitexp.cli.choice import Choice, choosing_options, fitting_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import BASIC_STYLES, Screen, safe
-from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError, and_more, counted
 from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
+from gitexp.history.select import History
 
 EXIT_DIFFERENT = 1
 MOST_BESIDE = 50  # runs
 
 
 @click.command("diff")
-@click.argument("runs", nargs=-1, metavar="[A] [B] [C…]", shell_complete=completing("run"))
+@choosing_options
 @click.option("--patch", "-p", is_flag=True, help="Show the code's changed lines, as `git diff` does.")
 @click.option("--stat", is_flag=True, help="Show the code's changed files, as `git diff --stat` does.")
 @click.option(
@@ -32,7 +33,7 @@ MOST_BESIDE = 50  # runs
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the runs differ in anything.")
 def command(
-    runs: tuple[str, ...],
+    choice: Choice,
     patch: bool,
     stat: bool,
     only: tuple[str, ...],
@@ -41,7 +42,7 @@ def command(
     as_json: bool,
     exit_code: bool,
 ) -> int:
-    """Compare runs: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
+    """Compare runs A and B: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
 
     Without B, A is compared with the latest run. The latest run, named alone or not at all, is compared with the run
     before it of the same recipe. Three runs or more stand beside each other: what is common once, what differs as
@@ -49,22 +50,23 @@ def command(
 
     A side may be several runs: `k1,k2,k3`, `A..B`, `@RECIPE`, or a condition such as `optimizer.lr == 0.01`. Two such
     sides are groups: the difference of each metric, its interval, and what so many runs can show (needs scipy:
-    gitexp[stats]). So are two single runs with --metric or --noise. One selection alone puts its runs beside each
-    other.
+    gitexp[stats]). So are two single runs with --metric or --noise. One selection alone, or --where, puts its runs
+    beside each other.
     """
-    several = [_means_several(word) for word in runs]
-    groups = len(runs) == 2 and (any(several) or bool(only) or noise is not None)
+    runs, where = choice.words, bool(choice.where)
+    several = [*map(_means_several, runs)]
+    groups = len(runs) == 2 and (any(several) or where or bool(only) or noise is not None)
     if noise is not None and not groups:
         raise UsageError("--noise compares two sides", fix="gitexp diff --noise @RECIPE A B")
-    many = len(runs) > 2 or (len(runs) == 1 and several[0])
+    many = len(runs) > 2 or (len(runs) < 2 and (any(several) or where))
     if (groups or many) and (patch or stat or exit_code):
         raise UsageError("--patch, --stat and --exit-code compare two single runs", fix="gitexp diff --patch A B")
     with opened_here() as here:
         if groups:
-            return _groups(here, runs, only=only, noise=noise, level=level, as_json=as_json)
+            return _groups(here, choice, only=only, noise=noise, level=level, as_json=as_json)
         if many:
-            return _many(here, runs, as_json=as_json)
-        old, new = _sides(here, runs)
+            return _many(here, choice, as_json=as_json)
+        old, new = _sides(here.history.at(choice.remote), runs)
         a, b = read_run(here.reader, old.commit), read_run(here.reader, new.commit)
         if patch or stat:
             show(lambda on: _git_diff(here, a, b, patch=patch, stat=stat, on=on), repo=here.repo)
@@ -82,20 +84,20 @@ def command(
 
 
 def _groups(
-    here: Opened, words: tuple[str, ...], *, only: tuple[str, ...], noise: str | None, level: float, as_json: bool
+    here: Opened, choice: Choice, *, only: tuple[str, ...], noise: str | None, level: float, as_json: bool
 ) -> int:
-    from gitexp.history.choosing import choose
     from gitexp.history.examples import ByExample
     from gitexp.history.groupcompare import compare_groups
 
-    a, b = (choose(here.history, [word]) for word in words)
-    for side, word in ((a, words[0]), (b, words[1])):
+    a, b = (fitting_rows(here, choice._replace(words=(word,))) for word in choice.words)
+    for side, word in ((a, choice.words[0]), (b, choice.words[1])):
         if not side:
-            raise GitexpError(f"No run fits {word!r}", fix="gitexp log")
+            also = f" and {choice.where!r}" if choice.where else ""
+            raise GitexpError(f"No run fits {word!r}{also}", fix="gitexp log")
     both = [row.id for row in a if row.commit in {other.commit for other in b}]
     if both:
         raise UsageError(f"On both sides: {', '.join(both[:3])}{and_more(len(both), 3)}", fix="gitexp diff A1,A2 B1,B2")
-    others = choose(here.history, [noise]) if noise is not None else []
+    others = fitting_rows(here, choice._replace(words=(noise,), where="")) if noise is not None else []
     if noise is not None and len(others) < 2:
         many = f"--noise {noise!r} names {counted(len(others), 'run')}, and one run shows no noise"
         raise GitexpError(many, fix="gitexp log --group")
@@ -104,8 +106,8 @@ def _groups(
     found = compare_groups(
         old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
     )
-    if only and not found.metrics:
-        raise GitexpError(f"None of the runs has a metric {only[0]!r}", fix=f"gitexp show {a[0].id}")
+    for name in {*only}.difference(one.name for one in found.metrics):
+        raise GitexpError(f"None of the runs has a metric {name!r}", fix=f"gitexp show {a[0].id}")
     if as_json:
         from gitexp.cli.shapes import group_document
 
@@ -117,11 +119,10 @@ def _groups(
     return 0
 
 
-def _many(here: Opened, words: tuple[str, ...], *, as_json: bool) -> int:
-    from gitexp.history.choosing import choose
+def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
     from gitexp.history.groupcompare import compare_many
 
-    rows = choose(here.history, words)
+    rows = fitting_rows(here, choice)
     if not 1 < len(rows) <= MOST_BESIDE:
         many = f"{counted(len(rows), 'run')} cannot stand beside each other (2 to {MOST_BESIDE} can)"
         raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")
@@ -138,23 +139,21 @@ def _many(here: Opened, words: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def _means_several(word: str) -> bool:
-    """Whether the word is a selection, and no RUN. What reads conditions is imported for words with such letters."""
-    if word[:1] == "@" or "," in word or ".." in word:
-        return True
-    if not any(letter in word for letter in " <>=()"):
+    """What reads conditions is imported for words with such letters."""
+    if ".." not in word and not any(letter in word for letter in "@, <>=()\"'"):
         return False
-    from gitexp.history.where import looks_like_one
+    from gitexp.history.choosing import means_several
 
-    return looks_like_one(word)
+    return means_several(word)
 
 
-def _sides(here: Opened, runs: tuple[str, ...]) -> tuple[Row, Row]:
+def _sides(history: History, runs: tuple[str, ...]) -> tuple[Row, Row]:
     if len(runs) == 2:
-        return here.history.select(runs[0]), here.history.select(runs[1])
-    new = here.history.select("latest")
-    if runs and (old := here.history.select(runs[0])).commit != new.commit:
+        return history.select(runs[0]), history.select(runs[1])
+    new = history.select("latest")
+    if runs and (old := history.select(runs[0])).commit != new.commit:
         return old, new
-    before = here.history.runs.previous_of(new)
+    before = history.runs.previous_of(new)
     if before is None:
         raise GitexpError(
             f"{new.id} is the first run of its recipe: there is nothing to compare it with", fix="gitexp diff A B"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from gitexp.cli.choice import Choice, choosing_options
+from gitexp.cli.choice import Choice, choosing_options, fitting_rows
 from gitexp.cli.columns import as_text, chosen_columns, usual_columns
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
@@ -16,7 +16,7 @@ from gitexp.cli.runtable import Filled, Listed, run_table, summarise_recipes, su
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.cache import Condition, of_commits
-from gitexp.history.choosing import best_first, choose, chosen_by
+from gitexp.history.choosing import best_first, chosen_by
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.record.runrecord import STATUSES
@@ -104,7 +104,7 @@ def _wanted(
 ) -> Condition:
     """The runs that were asked for. What a word names is there, whatever it is."""
     if choice.words:
-        rows = choose(here.history, choice.words, where=choice.where, remote=choice.remote, attempts=True)
+        rows = fitting_rows(here, choice._replace(smoke=smoke or choice.smoke), attempts=True)
         wanted = of_commits(row.commit for row in rows)
     else:
         wanted = chosen_by(
