@@ -97,7 +97,7 @@ def test_changed_code_and_data_are_named_file_by_file(ready: Lab) -> None:
     commit = ready.commit("other images")
     ready.gitexp("run", "net", "--seed", "2")
     lines = page(ready)
-    assert lines[3:5] == ["! different seeds: 1 and 2", "! different data: images"]
+    assert lines[3:5] == ["! different data: images", "! different seeds: 1 and 2"]
     assert f"+ {commit[:10]} other images" in lines
     assert "train.sh +1 -0" in lines
     at = lines.index("images changed 1 added, 1 removed, 1 changed")
