@@ -20,6 +20,7 @@ from pathlib import Path
 
 from capture import capture_rows
 from data import manifest_rows
+from importing import import_row
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
 from report import report_line
@@ -140,6 +141,7 @@ def main() -> int:
             "view": lambda: view_rows(bench, sizes[1:]),
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "capture": lambda: capture_rows(bench, full=options.full),
+            "import": lambda: import_row(bench, GITEXP),
             "remote": lambda: remote_rows(bench),
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),

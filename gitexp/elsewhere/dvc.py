@@ -29,6 +29,7 @@ from gitexp.text.parameters import flat, table
 
 _REF = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,62})/(.+)")  # beside it: exec, stash, celery
 _FORMAT = "%(refname)%00%(objectname)%00%(committerdate:unix)%00%(authorname)%00%(contents:subject)"
+_MOST_KNOWN = 1000
 _MOST_FILES = 200  # of one kind, of one experiment
 _MOST_ARTIFACTS = 100
 _LARGEST = 4 << 20
@@ -60,9 +61,10 @@ def of_repository(path: Path) -> Iterator[Foreign]:
         )
     place = Path(home)
     project = place.parent.name if place.name == ".git" else place.name.removesuffix(".git")
+    known: dict[str, dict[str, Any]] = {}
     with ObjectReader(repo) as objects:
         for match, (_, commit, when, author, subject) in named:
-            seen = _seen(_Commit(objects, _files(repo, commit)))
+            seen = _seen(_Commit(objects, _files(repo, commit), known))
             yield Foreign(
                 "DVC",
                 commit,
@@ -96,6 +98,7 @@ class _Commit(NamedTuple):
 
     objects: ObjectReader
     files: Mapping[str, str]
+    known: dict[str, dict[str, Any]]  # tables by object: most experiments have one dvc.yaml
 
     def read(self, name: str) -> bytes:
         """A file's bytes; none where it is too large, or lost."""
@@ -104,7 +107,12 @@ class _Commit(NamedTuple):
     def table(self, name: str) -> dict[str, Any]:
         """A small file's table, empty where it is none."""
         kind = name.removesuffix("dvc.lock") + "dvc.yaml" if name.endswith("dvc.lock") else name
-        return (table(kind, self.read(name)) if name in self.files else None) or {}
+        oid = self.files.get(name, "")
+        if oid not in self.known:
+            if len(self.known) >= _MOST_KNOWN:
+                self.known.clear()
+            self.known[oid] = (table(kind, self.read(name)) if oid else None) or {}
+        return self.known[oid]
 
 
 class _Seen(NamedTuple):

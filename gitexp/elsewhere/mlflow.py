@@ -61,7 +61,7 @@ def of_folder(path: Path) -> Iterator[Foreign]:
             continue  # an experiment, or a model
         folder = meta.parent
         run["experiment"] = _meta(folder.parent / "meta.yaml").get("name")
-        run["run_uuid"] = run.get("run_id") or run["run_uuid"]
+        run["run_uuid"] = folder.name  # as MLflow requires; in YAML, an id of digits alone may be a number
         run["name"] = run.get("run_name")
         number = run.get("status")
         run["status"] = _NUMBERED[number] if isinstance(number, int) and 0 < number < len(_NUMBERED) else number

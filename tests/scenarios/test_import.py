@@ -346,6 +346,13 @@ def test_mlflows_tags_note_and_artifacts_come_and_its_trash_only_when_asked_for(
     assert breaches(lab.path) == []
 
 
+def test_an_mlflow_run_whose_id_is_digits_alone_is_one(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "1" / ("0" * 32)).mkdir(parents=True)
+    (tmp_path / "1" / ("0" * 32) / "meta.yaml").write_text(f"run_id: {'0' * 32}\nstatus: 3\n")
+    assert lab.gitexp("import", str(tmp_path)).stdout.endswith("MLflow, 1 run imported\n")
+    assert run_of(lab, listed(lab)[0])["imported"]["id"] == "0" * 32
+
+
 def test_wandbs_git_notes_and_tags_come(lab: Lab) -> None:
     lab.gitexp("import", str(SAMPLES / "wandb"))
     record = run_of(lab, listed(lab)[0])
