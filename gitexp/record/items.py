@@ -6,13 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from math import isnan
 
 from gitexp.record.metrics import Number, metric_name_problem, normal_name, number, parse_number
 
 ID = "id"
 MOST_BYTES = 16 << 20  # that are read: a million examples; in memory they take some forty times as much
 MOST_COLUMNS = 100
+LARGEST = 1e100  # a value, of which squares can still be added up
 MOST_ID_BYTES = 200
 
 Items = dict[str, dict[str, Number]]  # metric → id → value; ids in first-logged order
@@ -86,13 +86,13 @@ def dump_items(items: Items) -> Iterator[bytes]:
 
 
 def load_items(content: bytes) -> Items:
-    """Parse items.csv, or that artifact; NaN is no value. Raises NoItems."""
+    """Parse items.csv, or that artifact; what is no number to reckon with is no value. Raises NoItems."""
     if len(content) > MOST_BYTES:
         raise NoItems(f"has more than {MOST_BYTES >> 20} MiB")
     if not content.startswith(b"id,"):
         raise NoItems("does not begin with an id")
     found, _ = items_in_table(content)
-    return {name: {key: v for key, v in column.items() if not isnan(v)} for name, column in found.items()}
+    return {name: {key: v for key, v in column.items() if abs(v) <= LARGEST} for name, column in found.items()}
 
 
 def _add(found: Items, ids: list[str], columns: dict[str, list[Number | None]], problems: dict[str, None]) -> None:

@@ -172,6 +172,24 @@ def test_values_by_example_put_the_noise_of_the_test_set_into_the_interval(fresh
     assert (found["examples"], found["difference"]["method"]) == (200, "two-level t")
 
 
+def test_whatever_a_strangers_items_hold_diff_answers_and_escapes(fresh: Lab, gitexp: Gitexp) -> None:
+    hostile = (
+        b"id,val.acc\n" + b"a,1e308\nb,1e308\nc,inf\n",
+        b"id,val.acc\n\x1b[2J,1\nb,0\n",
+        b"id,\x1b[2J\na,1\n",
+        b"\xff\x00,\x00",
+        b"id,val.acc\na\n",
+        b'id,val.acc\n"' + b"x" * 200_000,
+    )
+    for at, content in enumerate(hostile):
+        ids = [f"{letter * 8}kkkkkkk{'klmnopq'[at]}" for letter in "klmn"]
+        for seed, run_id in enumerate(ids):
+            files: dict[str, str | bytes | None] = {"items.csv": content}
+            write_run(fresh, run_id, metrics={"val.acc": 1e308}, seed=seed, files=files, **{"items.examples": 2})
+        result = gitexp("diff", ",".join(ids[:2]), ",".join(ids[2:]))
+        assert (result.exit_code, "\x1b" in result.stdout) == (0, False), result.stderr
+
+
 def test_other_examples_are_said_and_not_used(fresh: Lab, gitexp: Gitexp) -> None:
     a, b = groups_with_examples(fresh, ids_of_b="f")
     text = " ".join(gitexp("diff", a, b).stdout.split())
