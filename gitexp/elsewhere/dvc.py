@@ -29,10 +29,13 @@ from gitexp.text.parameters import flat, table
 
 _REF = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38,62})/(.+)")  # beside it: exec, stash, celery
 _FORMAT = "%(refname)%00%(objectname)%00%(committerdate:unix)%00%(authorname)%00%(contents:subject)"
+# A partial clone fetches what it lacks, by a command that its own configuration may name.
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 _MOST_KNOWN = 1000
 _MOST_FILES = 200  # of one kind, of one experiment
 _MOST_ARTIFACTS = 100
 _LARGEST = 4 << 20
+_NO_TABLE = "is no table of moderate size in JSON, YAML or TOML, or not in this clone, so it was not read"
 _OF_ITSELF = "dvc: commit experiment"  # what DVC writes where the user gave no message
 
 
@@ -61,10 +64,10 @@ def of_repository(path: Path) -> Iterator[Foreign]:
         )
     place = Path(home)
     project = place.parent.name if place.name == ".git" else place.name.removesuffix(".git")
-    known: dict[str, dict[str, Any]] = {}
-    with ObjectReader(repo) as objects:
+    known: dict[str, dict[str, Any] | None] = {}
+    with ObjectReader(repo, env=_OFFLINE) as objects:
         for match, (_, commit, when, author, subject) in named:
-            seen = _seen(_Commit(objects, _files(repo, commit), known))
+            seen = _seen(_Commit(objects, _files(repo, commit), known, []))
             yield Foreign(
                 "DVC",
                 commit,
@@ -85,7 +88,9 @@ def of_repository(path: Path) -> Iterator[Foreign]:
 def _files(repo: Repo, commit: str) -> dict[str, str]:
     """The regular files of a commit below the folder, and their objects."""
     found = {}
-    for entry in output(repo, "ls-tree", "-r", "-z", commit).decode(errors="surrogateescape").split("\0")[:-1]:
+    for entry in (
+        output(repo, "ls-tree", "-r", "-z", commit, env=_OFFLINE).decode(errors="surrogateescape").split("\0")[:-1]
+    ):
         facts, _, name = entry.partition("\t")
         mode, _, oid = facts.split(" ")
         if mode.startswith("100"):
@@ -98,21 +103,24 @@ class _Commit(NamedTuple):
 
     objects: ObjectReader
     files: Mapping[str, str]
-    known: dict[str, dict[str, Any]]  # tables by object: most experiments have one dvc.yaml
+    known: dict[str, dict[str, Any] | None]  # tables by object: most experiments have one dvc.yaml
+    problems: list[str]
 
     def read(self, name: str) -> bytes:
         """A file's bytes; none where it is too large, or lost."""
         return self.objects.read(self.files[name], limit=_LARGEST) or b""
 
     def table(self, name: str) -> dict[str, Any]:
-        """A small file's table, empty where it is none."""
+        """A small file's table; empty where it is none, which is a problem where it should be one."""
         kind = name.removesuffix("dvc.lock") + "dvc.yaml" if name.endswith("dvc.lock") else name
         oid = self.files.get(name, "")
         if oid not in self.known:
             if len(self.known) >= _MOST_KNOWN:
                 self.known.clear()
-            self.known[oid] = (table(kind, self.read(name)) if oid else None) or {}
-        return self.known[oid]
+            self.known[oid] = table(kind, self.read(name)) if oid else {}
+        if self.known[oid] is None:
+            self.problems.append(f"{name}: {_NO_TABLE}")
+        return self.known[oid] or {}
 
 
 class _Seen(NamedTuple):
@@ -143,12 +151,13 @@ def _seen(commit: _Commit) -> _Seen:
             ran += [(posixpath.normpath(posixpath.join(folder, str(of))), known) for of, known in given.items()]
             outs = [out.get("path") for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
             made += [posixpath.normpath(posixpath.join(folder, str(out))) for out in outs]
-    problems: list[str] = []
     for name in dict.fromkeys(asked["metrics"]):
         known = _templated(name, [*commit.files, *made])
         files["metrics"] += [one for one in known if one in commit.files]
         if not any(one in commit.files for one in known):
-            problems.append(f"{name}: is named in dvc.yaml and not in git (DVC's cache has it), so it was not read")
+            commit.problems.append(
+                f"{name}: is named in dvc.yaml and not in git (DVC's cache has it), so it was not read"
+            )
     files["params"] += asked["params"]
     params = {name: commit.table(name) for name in dict.fromkeys(files["params"]) if name in commit.files}
     settings, notes = _settings(params, ran)
@@ -160,7 +169,7 @@ def _seen(commit: _Commit) -> _Seen:
             :_MOST_ARTIFACTS
         ],
         notes,
-        problems,
+        commit.problems,
     )
 
 
@@ -228,7 +237,7 @@ def _rows(seen: _Seen, reader: Reader) -> Iterator[Block]:
     for name, data in seen.metrics.items():
         known = table(name, data)
         if known is None:
-            reader.problem(f"{name}: is no table of moderate size in JSON, YAML or TOML, so it was not read")
+            reader.problem(f"{name}: {_NO_TABLE}")
             continue
         folder = name.removesuffix("metrics.json")
         live = folder in groups or folder == "dvclive/"

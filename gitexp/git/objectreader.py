@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -19,9 +19,9 @@ class ObjectReader:
     A name is anything git resolves to an object: an id, a ref, `COMMIT:run.toml`.
     """
 
-    def __init__(self, repo: Repo) -> None:
-        self._repo = repo
-        self._process = start(repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
+    def __init__(self, repo: Repo, *, env: Mapping[str, str] | None = None) -> None:
+        self._repo, self._env = repo, env
+        self._process = start(repo.root, "cat-file", "--batch", env=env, stdin=subprocess.PIPE)
 
     def __enter__(self) -> ObjectReader:
         return self
@@ -65,7 +65,7 @@ class ObjectReader:
         """git dies of an object that broke off. It is as good as missing, and what else is asked is not."""
         if self._process.returncode != 128:
             raise error
-        self._process = start(self._repo.root, "cat-file", "--batch", stdin=subprocess.PIPE)
+        self._process = start(self._repo.root, "cat-file", "--batch", env=self._env, stdin=subprocess.PIPE)
 
     def _ask(self, lines: Sequence[str]) -> None:
         asked = self._process.stdin

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 import tomllib
 from pathlib import Path
@@ -277,6 +278,25 @@ def test_metrics_that_are_in_dvcs_cache_alone_are_said(lab: Lab, tmp_path: Path)
     assert "b.json: is named in dvc.yaml and not in git (DVC's cache has it)" in record["defects"][0]
     assert "lr is 0.2, and dvc.lock has 0.1" in record["notes"][0]
     assert listed(lab)[0]["metrics"] == {"acc": 0.5}
+
+
+def test_an_experiment_that_is_not_whole_is_read_without_asking_its_remote(lab: Lab, tmp_path: Path) -> None:
+    other = with_experiments(other_lab(lab, tmp_path))
+    ref = other.git("for-each-ref", "--format=%(refname)").split()[0]
+    oid = other.git("rev-parse", f"{ref}:params.yaml").strip()
+    other.git("repack", "-adq")
+    for pack in (other.path / ".git/objects/pack").glob("*.pack"):
+        with open(shutil.move(pack, tmp_path), "rb") as data:
+            subprocess.run(["git", "unpack-objects", "-q"], cwd=other.path, stdin=data, check=True)
+    (other.path / ".git/objects" / oid[:2] / oid[2:]).unlink()
+    other.git("config", "extensions.partialClone", "far")
+    other.git("config", "core.repositoryFormatVersion", "1")
+    other.git("config", "remote.far.url", str(tmp_path / "far"))
+    other.git("config", "remote.far.promisor", "true")
+    other.git("config", "remote.far.uploadpack", f"touch {tmp_path}/executed; false")
+    done = lab.gitexp("import", "--as", "dvc", str(other.path))
+    assert "3 runs imported, 1 with defects" in done.stdout, done.stderr
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_clone_without_its_experiments_says_how_to_fetch_them(lab: Lab, tmp_path: Path) -> None:
