@@ -9,17 +9,14 @@ from gitexp.history.cache import EVERY, Condition, of_commits
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.history.select import History, UnknownRun
-from gitexp.history.where import Keys, condition, looks_like_one, metric_value
+from gitexp.history.where import NOT_RETRACTED, Keys, condition, looks_like_one
 
-# The last word on a run among those that retract and reinstate it.
-RETRACTED = Condition(
-    "'retract' = (SELECT e.kind FROM events AS e WHERE e.about = r.id AND e.kind IN ('retract', 'reinstate')"
-    ' ORDER BY e.said DESC, e."commit" DESC LIMIT 1)'
-)
-_COUNTED = Condition(f"coalesce({RETRACTED.sql}, 0) = 0")
 NO_SMOKE = Condition("r.kind != 'smoke'")
 READABLE = Condition("r.problem IS NULL")
-_LAST_ATTEMPT = Condition("NOT EXISTS (SELECT 1 FROM runs AS o WHERE o.id = r.id AND o.attempt > r.attempt)")
+_AGAIN = "SELECT id FROM runs WHERE attempt > 1"
+_LAST_ATTEMPT = Condition(
+    f"(r.id NOT IN ({_AGAIN}) OR r.attempt = (SELECT max(o.attempt) FROM runs AS o WHERE o.id = r.id))"
+)
 
 
 def choose(
@@ -60,17 +57,8 @@ def chosen_by(
     """The condition that these options are."""
     found = _typed(runs, where) if where else EVERY
     found = found if smoke else found & NO_SMOKE
-    found = found if retracted else found & _COUNTED
+    found = found if retracted else found & NOT_RETRACTED
     return found if attempts else found & _LAST_ATTEMPT
-
-
-def best_first(name: str, *, goal: str) -> Condition:
-    """An order by a metric: the best first, those whose value is no number behind them, those without one last."""
-    value = metric_value(name)
-    kind = f"typeof({value.sql})"
-    order = f"{kind} IN ('integer', 'real') DESC, {kind} = 'text' DESC"
-    order += f", {value.sql} {'DESC' if goal == 'max' else 'ASC'}"
-    return Condition(order, (*value.values, *value.values, *value.values))
 
 
 def _typed(runs: Runs, where: str) -> Condition:

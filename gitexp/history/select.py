@@ -1,7 +1,7 @@
 """Turn what people type for a run (RUN) into its row.
 
-In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]`, a run id or a unique beginning of one (with
-`/ATTEMPT` where an earlier attempt is meant), a git revision that names a run.
+In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]` or worst, a run id or a unique beginning of one
+(with `/ATTEMPT` where an earlier attempt is meant), a git revision that names a run.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import BranchUnusable, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
-from gitexp.history.cache import left_behind
+from gitexp.history.cache import Condition, left_behind
 from gitexp.history.listing import Runs, unreadable
 from gitexp.history.read import read_run
 from gitexp.history.row import Row
+from gitexp.history.where import NOT_RETRACTED, a_number, best_first, metric_value
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 from gitexp.record.metrics import goal_of
 
@@ -27,7 +28,7 @@ SHORTEST = 4  # letters of an id that are enough, where they are unique
 SHOWN = 8  # letters of an id in lists
 
 _LATEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?latest(?:~(?P<back>\d{0,9}))?")
-_BEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?best:(?P<metric>.+?)(?:@(?P<recipe>[^@]+))?", re.DOTALL)
+_BEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?(?P<end>best|worst):(?P<metric>.+?)(?:@(?P<recipe>[^@]+))?", re.DOTALL)
 _ID = re.compile(rf"(?P<id>[{RUN_ID_LETTERS}]{{{SHORTEST},{RUN_ID_LENGTH}}})(?:/(?P<attempt>\d{{1,6}}))?")
 
 
@@ -82,7 +83,7 @@ class History:
             back = match["back"]
             return self._latest(text, match["remote"], int(back or 1) if back is not None else 0)
         if match := _BEST.fullmatch(text):
-            return self._best(match["remote"], match["metric"], match["recipe"])
+            return self._best(match["remote"], match["metric"], match["recipe"], end=match["end"])
         if match := _ID.fullmatch(text):
             found = self.runs.with_id(match["id"])
             if found:
@@ -98,10 +99,12 @@ class History:
 
     def goal(self, metric: str, *, recipe: str | None = None) -> str:
         """`max` or `min`: the newest recipe's that states it, else gitexp.toml's. Raises GitexpError."""
-        asked: set[str] = set()
-        for row in self.runs.all():
-            if metric in row.metrics and recipe in (None, row.recipe) and row.recipe not in asked:
-                asked.add(row.recipe)
+        having = metric_value(metric)
+        wanted = Condition(f"{having.sql} IS NOT NULL", having.values)
+        wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
+        of = f"SELECT r.recipe FROM runs AS r WHERE {wanted.sql} GROUP BY r.recipe ORDER BY max(r.ordered) DESC"
+        for (name,) in self.runs.ask(of, wanted.values):
+            for row in self.runs.rows(wanted & Condition("r.recipe = ?", (name,)), limit=1):
                 stated = goal_of(metric, read_run(self.reader, row.commit).goals)
                 if stated:
                     return stated
@@ -178,22 +181,26 @@ class History:
             raise self.no_runs()
         raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
 
-    def _best(self, remote: str | None, metric: str, recipe: str | None) -> Row:
+    def _best(self, remote: str | None, metric: str, recipe: str | None, *, end: str) -> Row:
         runs = self.of_remote(remote)
-        if recipe is not None and any(f"{metric}@{recipe}" in row.metrics for row in runs.all()):
+        if recipe is not None and f"{metric}@{recipe}" in runs.keys("metric"):
             metric, recipe = f"{metric}@{recipe}", None  # `acc@5` is a name that metrics have
-        wanted = _with_metric(metric, recipe)
-        candidates = [row for row in runs.all() if wanted(row) and row.metrics[metric] == row.metrics[metric]]
-        if not candidates and remote is None and not runs.all():
-            raise self.no_runs()
-        if not candidates:
+        wanted = Condition("r.status = 'completed' AND r.kind != 'smoke'") & a_number(metric) & NOT_RETRACTED
+        wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
+        if not runs.count(wanted):
+            if remote is None and not runs.count():
+                raise self.no_runs()
             raise _no_best(runs.all(), metric, recipe)
-        sign = 1 if self.goal(metric, recipe=recipe) == "max" else -1
-        best = max(candidates, key=lambda row: (sign * row.metrics[metric], row.order))
-        others = sum(row.held_out not in ("", best.held_out) for row in candidates) if best.held_out else 0
+        goal = self.goal(metric, recipe=recipe)
+        if end == "worst":
+            goal = "min" if goal == "max" else "max"
+        [best] = runs.rows(wanted, order=best_first(metric, goal=goal), limit=1)
+        others = 0
+        if best.held_out:
+            others = runs.count(wanted & Condition("r.held_out NOT IN ('', ?)", (best.held_out,)))
         if others and self._tell is not None:
             count = counted(others, "run")
-            words = f"{best.id} is the best by {metric!r}, but {count} compared with it had other held-out rows"
+            words = f"{best.id} is the {end} by {metric!r}, but {count} compared with it had other held-out rows"
             self._tell(GitexpError(f"{words}: not comparable"))
         return best
 

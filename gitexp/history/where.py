@@ -315,3 +315,25 @@ def _in_json(column: str, name: str, *, asked: str = "value") -> tuple[str, tupl
     if any(letter in '"\\' or letter < " " for letter in name):  # no path of SQLite's can name these
         return f"(SELECT {asked} FROM json_each({column}) WHERE key = ?)", (name,)
     return f"json_{'extract' if asked == 'value' else asked}({column}, ?)", (f'$."{name}"',)
+
+
+# Runs of which the last word, among those that retract and reinstate, is no retraction.
+NOT_RETRACTED = Condition(
+    "r.id NOT IN (SELECT about FROM (SELECT about, kind, max(said) FROM events"
+    " WHERE kind IN ('retract', 'reinstate') GROUP BY about) WHERE kind = 'retract')"
+)
+
+
+def best_first(name: str, *, goal: str) -> Condition:
+    """An order by a metric: the best first, those whose value is no number behind them, those without one last."""
+    value = metric_value(name)
+    kind = f"typeof({value.sql})"
+    order = f"{kind} IN ('integer', 'real') DESC, {kind} = 'text' DESC"
+    order += f", {value.sql} {'DESC' if goal == 'max' else 'ASC'}"
+    return Condition(order, (*value.values, *value.values, *value.values))
+
+
+def a_number(name: str) -> Condition:
+    """Runs with a number as this metric; NaN is none."""
+    value = metric_value(name)
+    return Condition(f"typeof({value.sql}) IN ('integer', 'real')", value.values)

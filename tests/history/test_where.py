@@ -12,14 +12,16 @@ from gitexp.clone import configured
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import find_repo
-from gitexp.history.choosing import best_first, choose
+from gitexp.history.choosing import choose
 from gitexp.history.select import History
+from gitexp.history.where import best_first
 
+GOAL = '[metrics.goal]\n"val.acc" = "max"\n'
 A, B, C = "kkkkllllmmmmnnnn", "llllkkkkmmmmnnnn", "mmmmkkkkmmmmnnnn"
 
 
 def recipe(lr: str, *, rest: str = "") -> dict[str, str | bytes | None]:
-    return {"recipe.toml": f'seed = 1\n[optimizer]\nname = "adam"\nlr = {lr}\nnesterov = true\n{rest}'}
+    return {"recipe.toml": f'seed = 1\n[optimizer]\nname = "adam"\nlr = {lr}\nnesterov = true\n{GOAL}{rest}'}
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
     for name, value in fresh.env.items():
         monkeypatch.setenv(name, value)
     write_run(fresh, A, finished="2026-11-01T10:00:00Z", metrics={"val.acc": 0.9, "lr": 0.1}, files=recipe("1e-4"))
-    odd = '\'a"b\' = 7\n[odd]\n"x.y" = "z"\n'
+    odd = '[odd]\n\'a"b\' = 7\n"x.y" = "z"\n'
     files = recipe("0.1", rest=odd)
     write_run(fresh, B, finished="2026-11-02T10:00:00Z", metrics={"val.acc": 0.8}, files=files, author="Bob B <b@b.de>")
     write_run(
@@ -69,7 +71,7 @@ def fit(history: History, where: str) -> list[str]:
         ("metric(lr) == 0.1", [A]),
         ('setting("optimizer.lr") == 1e-4', [A]),
         ('`odd."x.y"` == "z"', [B]),
-        ('`"a\\"b"` == 7', [B]),
+        (r'`odd."a\"b"` == 7', [B]),
         ("not clean", []),
         ("seed == 1", [C, B, A]),
         (f'id == "{A[:5]}"', [A]),
@@ -155,9 +157,15 @@ def test_retracted_runs_smoke_runs_and_earlier_attempts_are_left_out_unless_aske
     assert [(row.id, row.attempt) for row in choose(again)] == [(B, 2), (C, 1)]
     assert [row.id for row in choose(again, smoke=True)] == ["nnnnkkkkmmmmnnnn", B, C]
     assert [row.id for row in choose(again, retracted=True)] == [B, C, A]
+    assert again.select("best:val.acc").id == B  # A had been the best
     assert [row.attempt for row in choose(again, attempts=True)] == [2, 1, 1]
 
 
 def test_the_best_first_then_what_is_no_number_then_what_is_not_there(history: History) -> None:
     rows = history.runs.rows(order=best_first("val.acc", goal="min"))
     assert [row.id for row in rows] == [B, A, C]
+
+
+def test_the_worst_is_the_other_end_of_the_best(history: History) -> None:
+    assert (history.select("best:val.acc").id, history.select("worst:val.acc").id) == (A, B)
+    assert [row.id for row in choose(history, ("worst:val.acc,best:val.acc@digits",))] == [B, A]

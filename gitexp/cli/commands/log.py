@@ -16,9 +16,10 @@ from gitexp.cli.runtable import Filled, Listed, run_table, summarise_recipes, su
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.cache import Condition, of_commits
-from gitexp.history.choosing import best_first, chosen_by
+from gitexp.history.choosing import chosen_by
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
+from gitexp.history.where import best_first
 from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20

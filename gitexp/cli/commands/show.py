@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
     """Show one run: how it ended, its code, settings, data, environment and metrics.
 
-    RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE`, the first letters of a run's id, or a commit;
-    `REMOTE/latest` is the newest run as last fetched from a remote.
+    RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE` (or `worst:`), the first letters of a run's id, or
+    a commit; `REMOTE/latest` is the newest run as last fetched from a remote.
 
     A run that is still running is shown as far as it is. --follow without RUN takes the one that was started last;
     it exits with 0 however the run ends, and Ctrl-C leaves the run alone.
