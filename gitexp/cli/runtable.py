@@ -311,7 +311,8 @@ def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
     keys.sort(key=lambda change: change.key.startswith("space."))  # ranges changed no number of this run
     for c in keys:
         if c.key != COMMAND or not words:
-            words.append(f"{safe(c.key if whole_keys else c.key.rpartition('.')[2])} {_both(c.a, c.b)}")
+            key = (c.key if whole_keys else c.key.rpartition(".")[2])[:VALUE_LIMIT]
+            words.append(f"{cut(safe(key), 4 * BRIEF)} {_both(c.a, c.b)}")
     if len(words) > CHANGED_KEPT:
         words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
     if not inputs.same_code:

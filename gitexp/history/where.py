@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
+from gitexp.history.rowof import MOST_METRICS as MOST_KEYS
 
 # Names of facts, and what they are in SQL; of times, seconds since 1970 in UTC.
 FACTS = {
@@ -276,7 +277,10 @@ class _Parser:
 
         known = [*FACTS, "seed", *every, *(f"env.{key}" for key in self._keys.of("env"))]
         hint = f"; there are {', '.join(sorted(ends)[:6])}" if ends else near(name, known)
-        raise self._wrong(token, f"no run has {name!r}{hint}")
+        cut = (
+            f" (of one run the index has {MOST_KEYS:,} metrics and settings at most)" if len(every) >= MOST_KEYS else ""
+        )
+        raise self._wrong(token, f"no run has {name!r}{cut}{hint}")
 
     def _wrong(self, token: _Token, why: str) -> GitexpError:
         begin = max(0, token.at - 60)

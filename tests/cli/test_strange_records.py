@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from harness import Lab
+from harness import Gitexp, Lab
 from records import write_run
 
 from gitexp.cli.diffpage import diff_page
@@ -31,7 +31,7 @@ from gitexp.history.read import Run
 from gitexp.history.rowof import RunCommit, read_row
 from gitexp.record.runrecord import NewerFormat
 
-A = "kkkkllllmmmmnnnn"
+A, B, C = "kkkkllllmmmmnnnn", "llllkkkkmmmmnnnn", "mmmmkkkkmmmmnnnn"
 
 WHOLE = {
     "run.toml": """\
@@ -290,3 +290,21 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
         comparison = compare(repo, reader, a, b=b, goals={})
         diff_page(a, b, comparison, rows=(row, row), place=place, on=on)
         strict(diff_document(run_shape(a, row), run_shape(b, row), comparison, place=place))
+
+
+def test_a_key_of_a_million_letters_makes_no_table_wide(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, files={"recipe.toml": "x = 1\n"})
+    write_run(fresh, B, files={"recipe.toml": f'x = 1\n"{"n" * 1_000_000}" = 1\n'}, finished="2026-11-21T10:00:00Z")
+    listed = gitexp("log")
+    assert (listed.exit_code, "nnnn… none→1" in listed.stdout) == (0, True)
+    assert len(listed.stdout) < 2000
+
+
+def test_what_changed_is_told_against_the_run_before_on_the_remote_that_is_listed(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, branch="theirs")
+    write_run(fresh, B, branch="theirs", finished="2026-11-21T10:00:00Z")
+    fresh.git("update-ref", "refs/remotes/lab/experiments", "theirs")
+    fresh.git("branch", "-D", "theirs")
+    write_run(fresh, C)
+    listed = gitexp("log", "--remote", "lab").stdout.splitlines()
+    assert ("same inputs" in listed[1], "first" in listed[2]) == (True, True)

@@ -12,6 +12,7 @@ from harness import Lab
 from records import commit_files, run_toml, write_run
 
 from gitexp.clone import configured
+from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.choosing import choose
@@ -122,3 +123,9 @@ def test_of_too_many_metrics_those_with_a_goal_are_there(fresh: Lab, repo: Repo,
     write_run(fresh, A, files={"metrics.toml": metrics, "recipe.toml": goal})
     [row] = choose(history(repo, reader), where="val.acc == 0.5 and m900 == 900")
     assert len(row.metrics) == 1000
+
+
+def test_a_name_that_the_index_may_have_left_out_is_said_to_be(fresh: Lab, repo: Repo, reader: ObjectReader) -> None:
+    write_run(fresh, A, metrics={f"m{number}": number for number in range(1100)})
+    with pytest.raises(GitexpError, match=r"no run has 'm1099' \(of one run the index has 1,000 metrics"):
+        choose(history(repo, reader), where="m1099 == 1")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import click
 
-from gitexp.cli.choice import Choice, choosing_options, fitting_rows
+from gitexp.cli.choice import Choice, choosing_options, chosen_rows, fitting_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write
 from gitexp.cli.render import BASIC_STYLES, Screen, safe
@@ -122,7 +122,7 @@ def _groups(
 def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
     from gitexp.history.groupcompare import compare_many
 
-    rows = fitting_rows(here, choice)
+    rows = chosen_rows(here, choice)
     if not 1 < len(rows) <= MOST_BESIDE:
         many = f"{counted(len(rows), 'run')} cannot stand beside each other (2 to {MOST_BESIDE} can)"
         raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")

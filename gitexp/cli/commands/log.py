@@ -74,7 +74,8 @@ def command(
     if (group or by) and (summary or columns):
         raise UsageError("--group and --by are not combined with --summary or --columns")
     with opened_here() as here:
-        runs = here.history.of_remote(choice.remote)
+        here, choice = here._replace(history=here.history.at(choice.remote)), choice._replace(remote=None)
+        runs = here.history.runs
         if runs.cut_off():
             click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
         runs.say_what_is_lost()
