@@ -90,6 +90,8 @@ def test_replicates_stand_in_one_line_with_n_mean_sd_and_range(sweep: Lab, gitex
     assert other["metrics"]["val.acc"] == {
         "n": 2, "mean": 0.91, "sd": 0.014142135623730963, "least": 0.9, "most": 0.92, "left_out": 0,
     }  # fmt: skip
+    one = gitexp("log", "--group", "-n", "1")
+    assert (len(one.stdout.splitlines()), one.stderr) == (2, "1 of 2 groups; -n 2 shows all of them\n")
     assert table(gitexp("log", "--by", "seed").stdout)[0][:2] == ["seed", "n"]
     assert "None of these runs has 'sead'; did you mean seed?" in gitexp("log", "--by", "sead").stderr
 

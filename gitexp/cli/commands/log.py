@@ -28,7 +28,7 @@ FORMATS = ("json", "csv", "markdown", "latex")
 
 @click.command("log")
 @choosing_options
-@click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help=f"Show N runs (default {SHOWN_RUNS}).")
+@click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help=f"Show N runs, or groups ({SHOWN_RUNS}).")
 @click.option("--recipe", metavar="NAME", shell_complete=completing("recipe"), help="Only runs of this recipe.")
 @click.option("--status", type=click.Choice([*STATUSES, "unreadable"]), help="Only runs that ended like this.")
 @click.option(
@@ -81,15 +81,16 @@ def command(
         runs.say_what_is_lost()
         if not runs.count() and form not in ("json", "csv"):
             raise here.history.no_runs()
-        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, smoke=smoke_too)
+        together = group or bool(by)
+        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, smoke=smoke_too, attempts=not together)
         order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
-        unlimited = smoke_too or form in ("json", "csv") or summary or group or bool(by)
+        unlimited = smoke_too or form in ("json", "csv") or summary
         limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
-        chosen = runs.rows(wanted, order=order, limit=limit)
+        chosen = runs.rows(wanted, order=order, limit=-1 if together else limit)
         if summary:
             _summary(here, chosen, as_json=form == "json")
-        elif group or by:
-            _groups(here, chosen, by=by, sort=sort, form=form)
+        elif together:
+            _groups(here, chosen, by=by, sort=sort, form=form, limit=limit)
         elif form == "json":
             _write_json(here, chosen)
         elif form == "csv" and columns is None:
@@ -102,15 +103,22 @@ def command(
 
 
 def _wanted(
-    here: Opened, runs: Runs, choice: Choice, *, recipe: str | None, status: str | None, smoke: bool
+    here: Opened,
+    runs: Runs,
+    choice: Choice,
+    *,
+    recipe: str | None,
+    status: str | None,
+    smoke: bool,
+    attempts: bool,
 ) -> Condition:
     """The runs that were asked for. What a word names is there, whatever it is."""
     if choice.words:
-        rows = fitting_rows(here, choice._replace(smoke=smoke or choice.smoke), attempts=True)
+        rows = fitting_rows(here, choice._replace(smoke=smoke or choice.smoke), attempts=attempts)
         wanted = of_commits(row.commit for row in rows)
     else:
         wanted = chosen_by(
-            runs, where=choice.where, smoke=smoke or choice.smoke, retracted=choice.retracted, attempts=True
+            runs, where=choice.where, smoke=smoke or choice.smoke, retracted=choice.retracted, attempts=attempts
         )
     wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
     return wanted if status is None else wanted & Condition("r.status = ?", (status,))
@@ -158,11 +166,14 @@ def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -
         write(as_text(columns, form, on=screen(here.repo.settings)))
 
 
-def _groups(here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str | None, form: str | None) -> None:
+def _groups(
+    here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str | None, form: str | None, limit: int
+) -> None:
     from gitexp.cli.grouptable import fitting, group_columns, group_shapes, grouped
 
-    groups, alone = grouped(here.history, chosen, by=by, sort=sort)
-    if not groups and form != "json":
+    every, alone = grouped(here.history, chosen, by=by, sort=sort)
+    groups = every if limit < 0 else every[:limit]
+    if not every and form != "json":
         click.echo("No run fits", err=True)
     elif form == "json":
         write_json(groups=group_shapes(groups, by=by))
@@ -172,6 +183,8 @@ def _groups(here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str
             show(lambda on: as_text(fitting(columns, on=on), None, on=on), repo=here.repo)
         else:
             _write_table(here, columns, form=form)
+    if len(every) > len(groups):
+        click.echo(f"{len(groups)} of {len(every)} groups; -n {len(every)} shows all of them", err=True)
     if alone:
         click.echo(f"{alone} of the runs are left out: what went into them is not recorded", err=True)
 
