@@ -20,6 +20,7 @@ from pathlib import Path
 
 from capture import capture_rows
 from data import manifest_rows
+from findings import findings_rows
 from importing import import_row
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
@@ -134,11 +135,12 @@ def main() -> int:
     sizes = [0, 10_000, 100_000] if options.full else [0, 10_000]
     with tempfile.TemporaryDirectory(prefix="gitexp-bench-") as root:
         bench = Bench(Path(root), gitexp=GITEXP, python=PYTHON, grow=grow)
-        groups: dict[str, Callable[[], Iterator[Row]]] = {
+        groups: dict[str, Callable[[], Iterator[Row | str]]] = {
             "help": lambda: help_row(bench),
             "run": lambda: run_rows(bench, sizes),
             "tree": lambda: tree_rows(bench, [1_000, 50_000]),
             "view": lambda: view_rows(bench, sizes[1:]),
+            "findings": lambda: findings_rows(bench, [1_000, *sizes[1:]]),
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "capture": lambda: capture_rows(bench, full=options.full),
             "import": lambda: import_row(bench, GITEXP),
@@ -159,8 +161,8 @@ def main() -> int:
                 print(lines[name](), flush=True)
                 continue
             for row in groups[name]():
-                over += not row.within
-                print(text_of(row), flush=True)
+                over += isinstance(row, Row) and not row.within
+                print(text_of(row) if isinstance(row, Row) else row, flush=True)
     return 1 if over else 0
 
 

@@ -98,8 +98,18 @@ class Bench:
         subprocess.run(["git", *args], cwd=lab, env=self.env, check=True, capture_output=True)
 
 
-def grow(lab: Path, runs: int, env: dict[str, str]) -> None:
-    """Add copies of the latest run, each with an id, times and metrics of its own, by git's fast-import."""
+def one_metric(number: int) -> dict[str, str]:
+    """What each of many runs has of its own."""
+    return {"metrics.toml": f"acc = {(number * 7919 % 10007) / 10007}\n"}
+
+
+def grow(
+    lab: Path, runs: int, env: dict[str, str], *, files: Callable[[int], dict[str, str]] = one_metric, first: int = 0
+) -> None:
+    """Add copies of the latest run, each with an id, times and files of its own, by git's fast-import.
+
+    `first`: the number of the first of them.
+    """
 
     def git(*args: str) -> str:
         return subprocess.run(["git", *args], cwd=lab, env=env, check=True, capture_output=True, text=True).stdout
@@ -108,21 +118,23 @@ def grow(lab: Path, runs: int, env: dict[str, str]) -> None:
     [run_id] = [line.split()[1] for line in message.splitlines() if line.startswith("Gitexp-Run:")]
     [finished] = [line for line in run_toml.splitlines() if line.startswith("finished =")]
     began = int(time.time()) - runs * 60
-    stream = []
+    feed = subprocess.Popen(["git", "fast-import", "--quiet"], cwd=lab, env=env, stdin=subprocess.PIPE)
+    assert feed.stdin is not None
     for number in range(runs):
-        new_id = "".join("klmnopqrstuvwxyz"[(number * 2654435761 >> shift) & 15] for shift in range(0, 64, 4))
+        new_id = "".join("klmnopqrstuvwxyz"[((first + number) * 2654435761 >> at) & 15] for at in range(0, 64, 4))
         moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(began + number * 60))
-        toml = run_toml.replace(run_id, new_id).replace(finished, f"finished = {moment}").encode()
+        toml = run_toml.replace(run_id, new_id).replace(finished, f"finished = {moment}")
         text = message.replace(run_id, new_id).encode()
-        metrics = f"acc = {(number * 7919 % 10007) / 10007}\n".encode()
-        stream.append(b"commit refs/heads/experiments\n")
-        stream.append(f"committer Bench <bench@example.org> {began + number * 60} +0000\n".encode())
-        stream.append(b"data %d\n%s\n" % (len(text), text))
+        feed.stdin.write(b"commit refs/heads/experiments\n")
+        feed.stdin.write(f"committer Bench <bench@example.org> {began + number * 60} +0000\n".encode())
+        feed.stdin.write(b"data %d\n%s\n" % (len(text), text))
         if number == 0:
-            stream.append(b"from refs/heads/experiments^0\n")
-        stream.append(b"M 100644 inline run.toml\ndata %d\n%s\n" % (len(toml), toml))
-        stream.append(b"M 100644 inline metrics.toml\ndata %d\n%s\n" % (len(metrics), metrics))
-    subprocess.run(["git", "fast-import", "--quiet"], cwd=lab, env=env, input=b"".join(stream), check=True)
+            feed.stdin.write(b"from refs/heads/experiments^0\n")
+        for name, content in {"run.toml": toml, **files(first + number)}.items():
+            data = content.encode()
+            feed.stdin.write(b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data))
+    feed.stdin.close()
+    assert feed.wait() == 0
 
 
 def quiet(argv: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> float:
