@@ -212,15 +212,11 @@ class Listed:
                 continue
             asked = metric_value(name)
             counts = Condition("r.status = 'completed' AND r.kind != 'smoke'") & self._wanted
-            what = "r.recipe, r.held_out, min(v), max(v), count(v)"
-            numbers = Condition(
-                f"(SELECT * FROM (SELECT *, {asked.sql} AS v FROM runs AS r WHERE {counts.sql})"
-                " WHERE typeof(v) IN ('integer', 'real'))",
-                (*asked.values, *counts.values),
-            )
-            for recipe, held_out, least, most, count in self._runs.ask(
-                f"SELECT {what} FROM {numbers.sql} AS r GROUP BY r.recipe, r.held_out", numbers.values
-            ):
+            # With a limit, SQLite takes the value out once and not for each of the four that need it.
+            values = f"SELECT r.recipe, r.held_out, {asked.sql} AS v FROM runs AS r WHERE {counts.sql} LIMIT -1"
+            figures = "SELECT recipe, held_out, min(v), max(v), count(*)"
+            numbers = f"{figures} FROM ({values}) WHERE typeof(v) IN ('integer', 'real') GROUP BY recipe, held_out"
+            for recipe, held_out, least, most, count in self._runs.ask(numbers, (*asked.values, *counts.values)):
                 if recipe in wanted and count > 1:
                     found[recipe, held_out, name] = most if wanted[recipe] == "max" else least
         return found
