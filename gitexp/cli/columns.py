@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from gitexp.cli.render import Cell, Column, Screen, duration, number, safe, stamp, table
 from gitexp.cli.runtable import Filled, metric_names
-from gitexp.cli.settingcolumns import setting_column, short_names, varying
+from gitexp.cli.settingcolumns import setting_column, varying
 from gitexp.errors import GitexpError
+from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 

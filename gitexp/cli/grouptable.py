@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from gitexp.cli.opened import Opened
 from gitexp.cli.render import Cell, Column, Screen, number, safe, value
 from gitexp.cli.runtable import Filled, fits, metric_names
-from gitexp.cli.settingcolumns import setting_column, settings_of, short_names, varying
+from gitexp.cli.settingcolumns import setting_column, settings_of, varying
 from gitexp.errors import GitexpError
 from gitexp.history.compare import goals_in_order
+from gitexp.history.differing import short_names
 from gitexp.history.read import read_run
 from gitexp.history.row import Row
 from gitexp.history.select import History

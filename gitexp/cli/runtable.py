@@ -22,10 +22,11 @@ from gitexp.cli.render import (
     text_width,
     value,
 )
-from gitexp.cli.settingcolumns import setting_column, shared_line, short_names, varying
+from gitexp.cli.settingcolumns import setting_column, shared_line, varying
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
 from gitexp.history.compare import goals_in_order
+from gitexp.history.differing import short_names
 from gitexp.history.inputs import COMMAND, Inputs
 from gitexp.history.listing import Runs
 from gitexp.history.read import INPUTS, Run, read_run

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitexp.cli.render import Cell, Column, Screen, cut, safe, value, wrap
 from gitexp.errors import and_more
+from gitexp.history.differing import SELDOM, differing
 from gitexp.history.row import Row
 
 LONGEST = 24  # characters of a value in a cell
-SELDOM = ("script", "arguments", "run.", "data.", "resources.", "reproducibility.")  # beginnings; last among columns
 PLUMBING = (".use", ".contract", ".path", ".seed")  # ends of keys that say little where all share them
 
 
@@ -23,38 +22,7 @@ def settings_of(row: Row) -> Mapping[str, Any]:
 
 def varying(rows: Sequence[Row]) -> tuple[list[str], dict[str, Any]]:
     """The keys in which these runs differ, those that say most first, and what all of them share."""
-    values: dict[str, set[str]] = {}
-    counts: dict[str, int] = {}
-    readable = [row for row in rows if row.problem is None]
-    for row in readable:
-        for key, one in settings_of(row).items():
-            values.setdefault(key, set()).add(text_of(one))
-            counts[key] = counts.get(key, 0) + 1
-    everywhere = {key for key, count in counts.items() if count == len(readable)}
-    differ = [key for key in values if key not in everywhere or len(values[key]) > 1]
-    order = {key: at for at, key in enumerate(values)}
-    differ.sort(key=lambda key: (key.startswith(SELDOM), key == "seed", -counts[key], order[key]))
-    first = settings_of(readable[0]) if readable else {}
-    return differ, {key: first[key] for key in first if key in everywhere and key not in differ}
-
-
-def text_of(thing: Any) -> str:
-    """The same for equal values alone: 1 is not 1.0 here, as in a recipe."""
-    return json.dumps(thing, sort_keys=True)
-
-
-def short_names(names: Sequence[str], *, taken: Sequence[str] = ()) -> dict[str, str]:
-    """The last part of each name, or as many as tell it from the others and from what is taken."""
-    found = {}
-    for name in names:
-        parts = name.split(".")
-        for count in range(1, len(parts) + 1):
-            short = ".".join(parts[-count:])
-            others = sum(other == short or other.endswith(f".{short}") for other in names)
-            if others == 1 and short not in taken:
-                break
-        found[name] = short
-    return found
+    return differing([settings_of(row) for row in rows if row.problem is None])
 
 
 def setting_column(rows: Sequence[Row], key: str, name: str, *, whole: bool) -> tuple[Column, list[Cell]]:

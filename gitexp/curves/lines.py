@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gitexp.curves.series import RunHistory, Series
 from gitexp.curves.shaping import Band, bands, smooth
 from gitexp.errors import counted
+from gitexp.history.differing import differing, short_names
 
 AXES = ("step", "time", "epoch")
 MOST_KEYS = 3  # settings in a name
@@ -184,23 +185,15 @@ def _groups(subjects: Sequence[Subject]) -> list[list[int]]:
 
 def labels(subjects: Sequence[Subject], *, grouped: bool = False) -> list[str]:
     """What tells each run from the others: its id and the settings that vary; of a group how many runs it has."""
-    varying = [key for key in varying_keys(subjects) if not (grouped and key == "seed")][:MOST_KEYS]
-    last = [key.rsplit(".", 1)[-1] for key in varying]
-    short = last if len(set(last)) == len(last) else varying
+    differ, _ = differing([one.settings for one in subjects])
+    names = short_names([key for key in differ if not (grouped and key == "seed")][:MOST_KEYS])
     sizes = {at: len(places) for places in _groups(subjects) for at in places} if grouped else {}
     found = []
     for at, one in enumerate(subjects):
-        words = [f"{name}={_text(one.settings.get(key))}" for name, key in zip(short, varying, strict=True)]
+        words = [f"{name}={_text(one.settings.get(key))}" for key, name in names.items()]
         first = counted(sizes[at], "run") if grouped and sizes[at] > 1 else one.name
         found.append(" ".join([first, *words]))
     return found
-
-
-def varying_keys(subjects: Sequence[Subject]) -> list[str]:
-    """Settings in which some of the runs differ, the seed behind all others."""
-    keys = dict.fromkeys(key for one in subjects for key in one.settings)
-    differ = [key for key in keys if len({repr(one.settings.get(key)) for one in subjects}) > 1]
-    return sorted(differ, key=lambda key: key == "seed")
 
 
 def _text(value: Any) -> str:

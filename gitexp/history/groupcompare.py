@@ -15,7 +15,7 @@ from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order, of_
 from gitexp.history.examples import ByExample, Results, Rows
 from gitexp.history.inputs import COMMAND, Inputs, is_command, rows_key, seed_of
 from gitexp.history.read import Run
-from gitexp.record.arguments import argument_changes, arguments
+from gitexp.record.arguments import argument_changes, arguments, is_seed
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.record.metrics import goal_of
 from gitexp.stats.difference import Noise
@@ -150,7 +150,7 @@ def seed_in(run: Run) -> int | None:
     command = run.recipe_values.get(COMMAND) if seed is None else None
     if command is None or not is_command(command):
         return seed
-    given = [option.values[0] for option in arguments(command).options if _is_seed(option.name) and option.values]
+    given = [option.values[0] for option in arguments(command).options if is_seed(option.name) and option.values]
     return int(given[0]) if len(given) == 1 and given[0].isdecimal() and len(given[0]) < 19 else None
 
 
@@ -160,12 +160,12 @@ def settings_of(runs: Sequence[Run]) -> list[Setting]:
     rows: list[dict[str, Any]] = []
     in_first: dict[str, Any] = {}
     for run in runs:
-        row = {key: value for key, value in run.recipe_values.items() if not _is_seed(key)}
+        row = {key: value for key, value in run.recipe_values.items() if not is_seed(key)}
         command: Any = row.get(COMMAND)
         if is_command(first) and is_command(command):
             del row[COMMAND]
             for change in argument_changes(first, command):
-                if not _is_seed(change.name):
+                if not is_seed(change.name):
                     in_first[change.name], row[change.name] = change.a, change.b
         rows.append(row)
     filled = [row if COMMAND in row else {**in_first, **row} for row in rows]
@@ -325,7 +325,3 @@ def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
 
 def _vary(values: Sequence[Any]) -> bool:
     return len({repr(value) for value in values}) > 1
-
-
-def _is_seed(name: str) -> bool:
-    return name.lower().replace("-", "_").rstrip("_").endswith("seed")
