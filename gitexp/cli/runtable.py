@@ -79,7 +79,7 @@ def run_table(
         *([author] if whole_keys else []),
         (status, [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen]),
     ]
-    if not alone:
+    if plain or not alone:
         filled.append((Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]))
     settings = [
         setting_column(chosen, key, name, whole=plain)

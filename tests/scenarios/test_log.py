@@ -60,18 +60,18 @@ def test_the_goal_that_is_advised_works_when_it_is_pasted_below_metrics(lab: Lab
 
 def test_metrics_with_a_goal_come_first_and_slices_are_left_to_json_and_csv(trained: Lab) -> None:
     header, newest, best, oldest = columns(trained)
-    assert header[5:] == ["changed", "val.acc", "val.loss", "speed"]
-    assert newest[6:] == ["model.width", "8→6", "0.56", "0.6", "7"]
-    assert best[6:] == ["model.width", "4→8", "0.58*", "0.8", "7"]
-    assert oldest[6:] == ["first", "0.54", "0.4*", "7"]
+    assert header[6:] == ["changed", "val.acc", "val.loss", "speed"]
+    assert newest[7:] == ["model.width", "8→6", "0.56", "0.6", "7"]
+    assert best[7:] == ["model.width", "4→8", "0.58*", "0.8", "7"]
+    assert oldest[7:] == ["first", "0.54", "0.4*", "7"]
     assert "val.acc[digit=8]" in trained.gitexp("log", "--csv").stdout
     assert trained.gitexp("log", "--json").json["runs"][1]["metrics"]["val.acc[digit=8]"] == 0.18
 
 
 def test_a_slice_that_is_sorted_by_is_shown_and_has_the_goal_of_its_metric(trained: Lab) -> None:
     header, *rows = columns(trained, "--sort", "val.acc[digit=8]")
-    assert header[6] == "val.acc[digit=8]"
-    assert [row[8] for row in rows[:2]] == ["0.18*", "0.16"]
+    assert header[7] == "val.acc[digit=8]"
+    assert [row[9] for row in rows[:2]] == ["0.18*", "0.16"]
 
 
 def test_slices_are_shown_where_there_is_nothing_else(lab: Lab) -> None:
