@@ -183,6 +183,7 @@ class History:
 
     def _best(self, remote: str | None, metric: str, recipe: str | None, *, end: str) -> Row:
         runs = self.of_remote(remote)
+        runs.say_what_is_lost()
         if recipe is not None and f"{metric}@{recipe}" in runs.keys("metric"):
             metric, recipe = f"{metric}@{recipe}", None  # `acc@5` is a name that metrics have
         wanted = Condition("r.status = 'completed' AND r.kind != 'smoke'") & a_number(metric) & NOT_RETRACTED
