@@ -11,6 +11,7 @@ from gitexp.errors import GitexpError
 from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
+from gitexp.record.metricnames import is_setting
 
 FACTS: dict[str, Callable[[Row], str]] = {
     "run": lambda row: row.id,
@@ -46,6 +47,8 @@ def chosen_columns(runs: Runs, rows: Sequence[Row], names: str) -> list[Filled]:
             column, cells = setting_column(rows, key, key, whole=True)
             found.append((column._replace(name=f"{column.name} (setting)"), cells))
         elif key in metrics:
+            if is_setting(key):  # a rate that was logged: what was set is meant at least as often
+                found += [setting_column(rows, end, end, whole=True) for end in ends if end in settings]
             found.append(_metric(key, rows))
         elif key in settings:
             found.append(setting_column(rows, key, key, whole=True))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
 from gitexp.history.rowof import MOST_METRICS as MOST_KEYS
+from gitexp.record.metricnames import is_setting
 
 # Names of facts, and what they are in SQL; of times, seconds since 1970 in UTC.
 FACTS = {
@@ -267,6 +268,9 @@ class _Parser:
         having = [kind for kind in kinds if name in self._keys.of(kind)]
         if len(having) > 1:
             raise self._wrong(token, f'{name!r} is a metric and a setting: metric("{name}") or setting("{name}")')
+        told = self._as_told(name) if having == ["metric"] and "setting" in kinds else None
+        if told is not None:  # the rate that was logged last is seldom what is meant
+            raise self._wrong(token, f'{name!r} is a metric and the end of a setting: metric("{name}") or {told}')
         if having:
             return metric_value(name) if having[0] == "metric" else setting_value(name)
         every = [key for kind in kinds for key in self._keys.of(kind)]
@@ -281,6 +285,11 @@ class _Parser:
             f" (of one run the index has {MOST_KEYS:,} metrics and settings at most)" if len(every) >= MOST_KEYS else ""
         )
         raise self._wrong(token, f"no run has {name!r}{cut}{hint}")
+
+    def _as_told(self, name: str) -> str | None:
+        """The setting that a metric such as a learning rate follows; None where it is a result, or there is none."""
+        ends = [key for key in self._keys.of("setting") if key.endswith(f".{name}")] if is_setting(name) else []
+        return ends[0] if ends else None
 
     def _wrong(self, token: _Token, why: str) -> GitexpError:
         begin = max(0, token.at - 60)

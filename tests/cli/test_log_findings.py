@@ -71,6 +71,10 @@ def test_columns_are_chosen_by_name_or_by_its_end(sweep: Lab, gitexp: Gitexp) ->
         ["run", "model.width", "val.acc", "status"],
         [IDS[3], "64", "0.99", "completed"],
     ]
+    assert table(gitexp("log", "--columns", "lr", "-n", "1").stdout) == [
+        ["run", "optimizer.lr", "lr"],
+        [IDS[3], "0.1", "0.05"],
+    ]
     wrong = gitexp("log", "--columns", "widht")
     assert "No column can be made of 'widht': no run has it; did you mean width?" in wrong.stderr
 

@@ -114,6 +114,8 @@ def test_a_name_of_a_metric_and_a_setting_must_be_told_apart(fresh: Lab, history
     again = History(configured(history.repo), reader=history.reader)
     with pytest.raises(GitexpError, match="is a metric and a setting"):
         choose(again, where="optimizer.lr == 0.5")
+    with pytest.raises(GitexpError, match=r"'lr' is a metric and the end of a setting: metric\(.lr.\) or optimizer.lr"):
+        choose(again, where="lr < 0.5")
     assert fit(again, 'metric("optimizer.lr") == 0.5') == ["nnnnkkkkmmmmnnnn"]
 
 
