@@ -60,7 +60,7 @@ def _runs(here: Opened, ctx: click.Context, incomplete: str) -> Words:
     yield "latest", "the newest run"
     for name in filter(lambda name: not is_setting(name), _metrics(here)):
         yield f"best:{name}", "the best by its goal"
-    newest = here.history.runs.all()[:NEWEST]
+    newest = here.history.runs.rows(limit=NEWEST)
     letters = max(id_letters(newest, newest), len(incomplete))
     for row in newest:
         yield row.id[:letters], f"{row.recipe}, {row.status}"
@@ -83,7 +83,7 @@ def _tags(here: Opened, incomplete: str) -> Words:
 
 
 def _metrics(here: Opened) -> list[str]:
-    return list(dict.fromkeys(name for row in here.history.runs.all()[:NEWEST] for name in row.metrics))
+    return list(dict.fromkeys(name for row in here.history.runs.rows(limit=NEWEST) for name in row.metrics))
 
 
 def _remotes(here: Opened, ctx: click.Context, incomplete: str) -> Words:

@@ -172,11 +172,13 @@ def _with_room(filled: list[Filled], metric: Filled, *, on: Screen) -> list[Fill
 
 def fits(filled: Sequence[Filled], *, on: Screen) -> bool:
     """Whether the columns fit when those that may be cut are cut to their least."""
+    if on.width is None:
+        return True
     total = 2 * (len(filled) - 1)
     for column, cells in filled:
         widest = max([text_width(column.name), *(text_width(cell.text) for cell in cells)])
         total += min(widest, column.least) if column.least else widest
-    return on.width is None or total <= on.width
+    return total <= on.width
 
 
 def _readable(here: Opened, row: Row) -> Run | None:
