@@ -53,6 +53,7 @@ class Runs:
         self._tell = tell
         self._rows: Rows | None = None
         self._list: list[Row] | None = None
+        self._said = False  # what is lost
 
     def all(self) -> list[Row]:
         """Every run, newest first."""
@@ -62,9 +63,10 @@ class Runs:
         return self._list
 
     def say_what_is_lost(self) -> None:
-        """Let `tell` name the runs whose records cannot be read because objects are missing here."""
+        """Let `tell` name, once, the runs whose records cannot be read because objects are missing here."""
         lost = self._asked(lambda rows: rows.lost())
-        if lost and self._tell is not None:
+        if lost and self._tell is not None and not self._said:
+            self._said = True
             self._tell(unreadable(self._repo, lost))
 
     def events(self) -> list[Event]:

@@ -205,6 +205,17 @@ def test_whoever_needs_what_is_missing_is_told_to_pull(scored: Lab, spec: str, c
     assert "gitexp pull" not in scored.gitexp(*command).stderr
 
 
+def test_what_is_lost_is_named_once(scored: Lab) -> None:
+    tear(loose(scored, "experiments:run.toml"), "gone")
+    forget_index(scored)
+    scored.git("remote", "remove", "origin")
+    status = scored.gitexp("status")
+    assert "3 runs on experiments; there is no remote" in status.stdout
+    assert status.stderr.count("run.toml is missing from this clone") == 1
+    best = scored.gitexp("show", "best:nothing")
+    assert best.stderr.count("run.toml is missing from this clone") == 1
+
+
 def test_latest_is_an_error_where_the_newest_commit_is_missing(scored: Lab) -> None:
     tear(loose(scored, "experiments"), "gone")
     forget_index(scored)

@@ -83,7 +83,7 @@ def _sharing(here: Opened) -> dict[str, Any]:
     local = tips.get("")
     remote = here.history.remote
     theirs = tips.get(remote) if remote else None
-    if local and here.history.runs.first(lambda row: True) is None:
+    if local and not here.history.runs.count():
         Look(here.repo, local.ref).tip()  # it may be no branch of gitexp's
     here.history.runs.say_what_is_lost()
     unpushed = unpulled = None
@@ -91,7 +91,7 @@ def _sharing(here: Opened) -> dict[str, Any]:
         unpushed = count_runs(here.repo, include=local.commit, exclude=theirs.commit)
         unpulled = count_runs(here.repo, include=theirs.commit, exclude=local.commit)
     elif local:
-        unpushed = len(here.history.runs.all())
+        unpushed = here.history.runs.count()
     return {"branch": here.history.branch, "remote": remote, "unpushed": unpushed, "unpulled": unpulled}
 
 
