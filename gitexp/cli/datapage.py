@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitexp.cli.pageparts import Fact, fact_table, heading
+from gitexp.cli.pageparts import Fact, fact_table, heading, status_cell
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, ago, safe, size, stamp, table, text_width
-from gitexp.cli.runtable import STATUS_STYLE, id_letters
+from gitexp.cli.runtable import id_letters
 from gitexp.errors import counted
 from gitexp.history.datause import Hit
 from gitexp.history.row import Row
@@ -223,7 +223,7 @@ def hits_table(hits: Sequence[Hit], *, on: Screen, now: float) -> str:
             "run": Cell(hit.row.id[:letters], "yellow"),
             "when": Cell(stamp(hit.row.finished) if on.width is None else ago(hit.row.finished, now=now), "dim"),
             "recipe": Cell(safe(hit.row.recipe) or "-", "bold"),
-            "status": Cell(safe(hit.row.status), STATUS_STYLE.get(hit.row.status, "")),
+            "status": status_cell(hit.row.status),
             "as": Cell(safe(role_in_words(hit)[:VALUE_LIMIT])),
         }
         for hit in shown

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gitexp.cli.changewords import argument_name
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
-from gitexp.cli.pageparts import by_example, heading, remarks, rest_of, size_in_words
+from gitexp.cli.pageparts import by_example, heading, remarks, rest_of, size_in_words, status_cell
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -22,7 +23,6 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more
 from gitexp.history.artifactchange import ArtifactChanges
 from gitexp.history.codechange import CodeChange, FileChange
@@ -67,9 +67,8 @@ def _sides(rows: tuple[Row, Row], *, on: Screen) -> str:
     cells = []
     for side, row in zip("AB", rows, strict=True):
         name = f"{row.id[:SHOWN]}/{row.attempt}" if row.attempt > 1 else row.id[:SHOWN]
-        status = Cell(safe(row.status), STATUS_STYLE.get(row.status, ""))
-        cells.append([Cell(side, "bold"), Cell(name, "yellow"), Cell(safe(row.recipe), "bold"), status])
-        cells[-1] += [Cell(stamp(row.finished), "dim"), Cell(safe(row.message or ""))]
+        cells.append([Cell(side, "bold"), Cell(name, "yellow"), Cell(safe(row.recipe), "bold")])
+        cells[-1] += [status_cell(row.status), Cell(stamp(row.finished), "dim"), Cell(safe(row.message or ""))]
     columns = [Column(""), Column(""), Column("", least=10), Column(""), Column(""), Column("", least=10)]
     return table(columns, cells, on=on)
 

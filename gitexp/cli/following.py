@@ -15,6 +15,7 @@ import click
 from gitexp import runfolder
 from gitexp.cli.opened import opened_here
 from gitexp.cli.page import write
+from gitexp.cli.pageparts import STATUS_STYLE
 from gitexp.cli.render import coloured, cut, duration, safe
 from gitexp.git.repo import Repo
 from gitexp.history.read import read_run, settled_lines
@@ -71,8 +72,8 @@ def _tell_end(folder: Path, run_id: str) -> None:
         record = read_run(here.reader, row.commit).record
     words = ending(record) if record is not None else row.status
     took = "" if row.duration_s is None else f", took {duration(row.duration_s)}"
-    style = {"completed": "green", "interrupted": "yellow", "timed-out": "yellow"}.get(row.status, "red")
-    click.echo(f"{safe(row.recipe)} {run_id} {coloured(safe(words), style)}{took}", err=True)
+    ended = coloured(safe(words), STATUS_STYLE.get(row.status, "red"))
+    click.echo(f"{safe(row.recipe)} {run_id} {ended}{took}", err=True)
 
 
 class Lines:

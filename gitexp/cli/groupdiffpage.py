@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gitexp.cli.pageparts import LISTED, fact_table, heading, rest_of
+from gitexp.cli.changewords import argument_name
+from gitexp.cli.pageparts import LISTED, fact_table, heading, rest_of, status_cell
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, number, safe, table, text_width, value, wrap
-from gitexp.cli.runtable import STATUS_STYLE, argument_name
 from gitexp.errors import and_more, counted
 from gitexp.history.groupcompare import GroupComparison, ManyRuns, MetricFinding, is_slice
 from gitexp.history.row import Row
@@ -164,7 +164,7 @@ def _others(title: str, rest: Sequence[MetricFinding], *, on: Screen) -> str:
 def many_page(rows: Sequence[Row], found: ManyRuns, *, on: Screen) -> str:
     """What is common, once; then what differs, runs as columns where there is room, else as rows."""
     first = [Cell("", "dim"), *(Cell(row.id[:SHOWN], "yellow") for row in rows)]
-    lines = [first, [Cell("status"), *(Cell(safe(row.status), STATUS_STYLE.get(row.status, "")) for row in rows)]]
+    lines = [first, [Cell("status"), *(status_cell(row.status) for row in rows)]]
     for setting in found.settings[:LISTED]:
         lines.append([Cell(_setting(setting.name)), *(Cell(_brief(item)) for item in setting.values)])
     for name, _, share, values in found.metrics[:LISTED]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 IDLE_PERCENT = 30  # a GPU that was busy for less is pointed out
 LAST_LINES = 10  # of the output
 LISTED = 60  # metrics, keys, datasets, problems; JSON has all of them
+STATUS_STYLE = {
+    "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",
+    "unreadable": "red",
+}  # fmt: skip
 
 Fact = tuple[str, str, str]  # name, safe text, style
 
@@ -24,6 +28,11 @@ Fact = tuple[str, str, str]  # name, safe text, style
 def heading(text: str, note: str = "", *, on: Screen) -> str:
     """A section's first line."""
     return on.paint(text, "bold") + (f"  {on.paint(note, 'dim')}" if note else "") + "\n"
+
+
+def status_cell(status: str) -> Cell:
+    """How a run ended."""
+    return Cell(safe(status), STATUS_STYLE.get(status, ""))
 
 
 def fact_table(facts: Sequence[Fact], *, on: Screen) -> str:

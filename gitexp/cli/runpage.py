@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gitexp.cli.changewords import changes_in_words
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown
 from gitexp.cli.pageparts import (
     LISTED,
+    STATUS_STYLE,
     Fact,
     fact_table,
     heading,
@@ -36,7 +38,6 @@ from gitexp.cli.render import (
     value,
     wrap,
 )
-from gitexp.cli.runtable import STATUS_STYLE, changes_in_words
 from gitexp.errors import and_more, counted
 from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes
 from gitexp.history.inputs import Inputs

@@ -5,42 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from gitexp.cli.changewords import changes_in_words
 from gitexp.cli.opened import Opened
+from gitexp.cli.pageparts import STATUS_STYLE
 from gitexp.cli.render import (
-    VALUE_LIMIT,
     Cell,
     Column,
     Screen,
     ago,
     can_show,
     cut,
-    duration,
     number,
     safe,
     stamp,
     table,
     text_width,
-    value,
 )
 from gitexp.cli.settingcolumns import setting_column, shared_line, varying
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
 from gitexp.history.compare import goals_in_order
 from gitexp.history.differing import short_names
-from gitexp.history.inputs import COMMAND, Inputs
 from gitexp.history.listing import Runs
 from gitexp.history.read import INPUTS, Run, read_run
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.history.where import metric_value
-from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange
 from gitexp.record.identity import RUN_ID_LENGTH
 from gitexp.record.metrics import foremost, goal_of
 
-STATUS_STYLE = {
-    "completed": "green", "failed": "red", "crashed": "red", "interrupted": "yellow", "timed-out": "yellow",
-    "unreadable": "red",
-}  # fmt: skip
 CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST = 18, 10, 8, 9
 ROOM = {"changed": 36, "message": 24}  # what a wide terminal keeps for them before it shows more than the first metrics
 FIRST_METRICS = 3
@@ -49,9 +42,7 @@ NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole
 LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
 TAKEN = ("run", "when", "author", "status", "recipe", "changed", "message")  # names of columns
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
-BRIEF = 16  # characters of a value that changed
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
-CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
 def run_table(
@@ -300,121 +291,3 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
     except GitexpError:
         changes = ["?"]
     return Cell(", ".join([*marks, *(changes or ["same inputs"])]), "yellow" if marks else "" if changes else "dim")
-
-
-def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
-    """`optimizer.lr 0.01→0.02` (or `lr 0.01→0.02`), `with --amp`, `code`, `data digits`, `packages`: what differs."""
-    inputs = Inputs(before, run)
-    words = [argument_in_words(change) for change in inputs.arguments]
-    keys = [c for c in inputs.recipe if not c.key.startswith("data.")]
-    keys.sort(key=lambda change: change.key.startswith("space."))  # ranges changed no number of this run
-    for c in keys:
-        if c.key != COMMAND or not words:
-            key = (c.key if whole_keys else c.key.rpartition(".")[2])[:VALUE_LIMIT]
-            words.append(f"{cut(safe(key), 4 * BRIEF)} {_both(c.a, c.b)}")
-    if len(words) > CHANGED_KEPT:
-        words = [*words[:CHANGED_KEPT], f"{len(words) - CHANGED_KEPT} more"]
-    if not inputs.same_code:
-        words.append("code")
-    if inputs.other_held_out:
-        words.append("held-out rows differ: not comparable")
-    different = [(name, state) for name, state in inputs.data.items() if state != "identical"]
-    for name, state in different[:CHANGED_KEPT]:
-        words.append(f"data {safe(name)}" + (f" ({state})" if state in ("not comparable", "other splits") else ""))
-    words += [f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else []
-    if not inputs.same_seed and not any(change.key == "seed" for change in keys):
-        words.append("seed")
-    return words + _environment_in_words(inputs.environment, alone=not words)
-
-
-def _environment_in_words(found: Mapping[str, object] | None, *, alone: bool) -> list[str]:
-    if found is None:
-        return ["packages not recorded"] if alone else []
-    packages = ["packages"] if "packages" in found else []
-    return packages + (["environment"] if found.keys() - {"packages"} else [])
-
-
-def argument_in_words(change: ArgumentChange) -> str:
-    """`lr 0.1→0.3`, `with --amp`, `script train.py→tune.py`."""
-    old, new = change.spelled
-    if change.name == ORDER:
-        return "another order of arguments"
-    if old is None or new is None:
-        return f"with {_brief(new)}" if old is None else f"without {_brief(old)}"
-    if change.of_flags:
-        return f"{_brief(old)}→{_brief(new)}"
-    name = cut(safe(argument_name(change.name)[:VALUE_LIMIT]), 2 * BRIEF)
-    if change.name in (PROGRAM, SCRIPT):
-        return f"{name} {_end(change.a)}→{_end(change.b)}"
-    return f"{name} {_both(change.a, change.b)}".lstrip()
-
-
-def argument_name(name: str) -> str:
-    """`lr` of --lr and of -s lr."""
-    return name.rpartition(" ")[2].removeprefix("--")
-
-
-def _both(old: object, new: object) -> str:
-    shown = _brief(old), _brief(new)
-    if shown[0] == shown[1]:  # long, and alike at their beginnings: then their ends tell them apart
-        shown = _end(old), _end(new)
-    return f"{shown[0]}→{shown[1]}"
-
-
-def _brief(thing: object) -> str:
-    return "none" if thing is None else cut(value(thing, limit=BRIEF), BRIEF)
-
-
-def _end(thing: object) -> str:
-    text = value(thing)
-    return text if len(text) <= BRIEF else f"…{text[1 - BRIEF :]}"
-
-
-def summarise_recipes(rows: Sequence[Row]) -> dict[str, dict[str, float | int]]:
-    """Figures by recipe, the one with the newest run first. Compute time is in seconds, of the runs that state it."""
-    figures: dict[str, dict[str, float | int]] = {}
-    for row in rows:
-        if row.problem is not None:
-            continue
-        here = figures.setdefault(row.recipe, {"runs": 0, "completed": 0, "failed": 0, "interrupted": 0})
-        here["runs"] += 1
-        kind = row.status if row.status in ("completed", "interrupted") else "failed"
-        here[kind] += 1
-        here["compute_s"] = here.get("compute_s", 0.0) + (row.duration_s or 0.0)
-        here["newest"] = max(here.get("newest", row.finished), row.finished)
-    for here in figures.values():
-        here["failure_rate"] = here["failed"] / here["runs"]
-    return figures
-
-
-def summary_table(rows: Sequence[Row], *, on: Screen, now: float) -> str:
-    """A line for each recipe, and one for all of them."""
-    figures = summarise_recipes(rows)
-    columns = [Column("recipe", least=RECIPE_LEAST)]
-    columns += [
-        Column(name, right=True) for name in ("runs", "completed", "failed", "interrupted", "failure rate", "compute")
-    ]
-    columns.append(Column("newest"))
-    lines = []
-    for name, one in figures.items():
-        newest = stamp(one["newest"]) if on.width is None else ago(one["newest"], now=now)
-        lines.append([Cell(safe(name) or "-", "bold"), *_figures(one), Cell(newest, "dim")])
-    if len(figures) > 1:
-        total = {
-            key: sum(one[key] for one in figures.values())
-            for key in ("runs", "completed", "failed", "interrupted", "compute_s")
-        }
-        lines.append([Cell("all"), *_figures({**total, "failure_rate": total["failed"] / total["runs"]}), Cell("")])
-    return table(columns, lines, on=on)
-
-
-def _figures(one: Mapping[str, float | int]) -> list[Cell]:
-    failed = one["failed"] > 0
-    return [
-        Cell(str(one["runs"])),
-        Cell(str(one["completed"])),
-        Cell(str(one["failed"]), "red" if failed else ""),
-        Cell(str(one["interrupted"])),
-        Cell(f"{one['failure_rate'] * 100:.0f} %", "red" if failed else ""),
-        Cell(duration(one["compute_s"])),
-    ]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gitexp.cli.pageparts import status_cell
 from gitexp.cli.render import Cell, Column, Screen, ago, can_show, cut, duration, number, safe, size, table
 from gitexp.cli.running import STATE_STYLE
-from gitexp.cli.runtable import STATUS_STYLE
 from gitexp.errors import counted
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
@@ -86,7 +86,7 @@ def _recorded(rows: Sequence[Row], *, on: Screen, now: float) -> str:
     lines = [
         [
             Cell(row.id[:SHOWN], "yellow"),
-            Cell(safe(row.status), STATUS_STYLE.get(row.status, "")),
+            status_cell(row.status),
             Cell(ago(row.finished, now=now), "dim"),
             Cell(duration(row.duration_s)),
             Cell(safe(row.recipe), "bold"),

@@ -18,10 +18,11 @@ import tomli_w
 from harness import Gitexp, Lab
 from records import write_run
 
+from gitexp.cli.changewords import changes_in_words
 from gitexp.cli.diffpage import diff_page
+from gitexp.cli.recipesummary import summary_table
 from gitexp.cli.render import Screen
 from gitexp.cli.runpage import run_page
-from gitexp.cli.runtable import changes_in_words, summary_table
 from gitexp.cli.shapes import csv_table, diff_document, document, run_shape, unreadable_shape, whole_run_shape
 from gitexp.datasets.place import Place
 from gitexp.git.objectreader import ObjectReader

@@ -12,7 +12,7 @@ from gitexp.cli.columns import as_text, chosen_columns, usual_columns
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import safe, screen
-from gitexp.cli.runtable import Filled, Listed, run_table, summarise_recipes, summary_table
+from gitexp.cli.runtable import Filled, Listed, run_table
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.cache import Condition, of_commits
@@ -190,6 +190,8 @@ def _groups(
 
 
 def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:
+    from gitexp.cli.recipesummary import summarise_recipes, summary_table
+
     if as_json:
         write_json(recipes=[{"recipe": name, **figures} for name, figures in summarise_recipes(rows).items()])
     else:
