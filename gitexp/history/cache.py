@@ -8,6 +8,7 @@ tables beside it in memory, until there is enough to write a new file.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -19,8 +20,8 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, line, revision
 from gitexp.git.standing import ROOTS
-from gitexp.history.row import Event, Row, dump_values
-from gitexp.history.rowof import Indexed
+from gitexp.history.row import Event, Row, dump_values, load_values
+from gitexp.history.rowof import A_DAY_S, Indexed
 
 try:
     import sqlite3
@@ -33,7 +34,6 @@ except ImportError as missing:  # a Python that was built without it
 
 VERSION = 9
 APPLICATION = 0x67697465  # "gite"
-A_DAY_S = 86_400.0  # clocks differ; what is later than this is no time that a run can have ended
 AN_HOUR_S = 3600.0  # nobody writes a file for so long
 MOST_LOOSE = 24  # runs that are read anew by each command, before a new file is worth its writing
 DAMAGED = (sqlite3.Error, ValueError, TypeError, LookupError)  # what a question to a damaged file ends in
@@ -74,7 +74,7 @@ EVERY = Condition()
 
 def of_commits(commits: Iterable[str]) -> Condition:
     """Those runs."""
-    return Condition('"commit" IN (SELECT value FROM json_each(?))', (_json_list(commits),))
+    return Condition('"commit" IN (SELECT value FROM json_each(?))', (json.dumps([*commits]),))
 
 
 class Rows:
@@ -242,13 +242,11 @@ class _Frames:
 
     def _find(self, of: str) -> tuple[int, Mapping[str, object]] | None:
         if of not in self._known:
-            from gitexp.history.row import _values
-
             asked = "SELECT no, body FROM frames WHERE of = ? ORDER BY no DESC LIMIT 1"
             found = self._connection.execute(asked, (of,)).fetchone()
             if found is None:
                 return None
-            self._known[of] = (found[0], _values(found[1]))
+            self._known[of] = (found[0], load_values(found[1]))
         return self._known[of]
 
     def _new(self, of: str, values: Mapping[str, object], *, kind: str) -> int:
@@ -364,9 +362,3 @@ def forget_cache(repo: Repo, ref: str) -> None:
     """Remove the file of a ref, where what it was read from has come back: the next reader reads it anew."""
     with suppress(OSError):
         _path(repo, ref).unlink()
-
-
-def _json_list(texts: Iterable[str]) -> str:
-    import json
-
-    return json.dumps([*texts])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from gitexp.errors import GitexpError
 from gitexp.history.cache import EVERY, Condition, of_commits
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.history.select import History, UnknownRun
-from gitexp.history.where import NOT_RETRACTED, Keys, condition, looks_like_one
+from gitexp.history.where import NOT_RETRACTED, condition, looks_like_one
 
 NO_SMOKE = Condition("r.kind != 'smoke'")
 READABLE = Condition("r.problem IS NULL")
@@ -62,14 +63,7 @@ def chosen_by(
 
 
 def _typed(runs: Runs, where: str) -> Condition:
-    known: dict[str, Sequence[str]] = {}
-
-    def of(kind: str) -> Sequence[str]:
-        if kind not in known:
-            known[kind] = runs.keys(kind)
-        return known[kind]
-
-    return condition(where, Keys(of))
+    return condition(where, cache(runs.keys))
 
 
 def means_several(word: str) -> bool:

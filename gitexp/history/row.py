@@ -46,7 +46,7 @@ class Row(NamedTuple):
     @property
     def metrics(self) -> Mapping[str, float | int]:
         """The summary value of each metric."""
-        return _values(self.metrics_text)
+        return load_values(self.metrics_text)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -59,7 +59,7 @@ class Row(NamedTuple):
     @property
     def data(self) -> Mapping[str, str]:
         """The digest of each dataset that has one."""
-        return _values(self.data_text)
+        return load_values(self.data_text)
 
 
 class Event(NamedTuple):
@@ -86,7 +86,8 @@ _NAN = r'(?<=[:,\[])"nan"(?=[,\]}])'
 
 
 @lru_cache(maxsize=8192)
-def _values(text: str) -> Mapping[str, Any]:
+def load_values(text: str) -> Mapping[str, Any]:
+    """The values again. Raises GitexpError."""
     try:
         return json.loads(re.sub(_NAN, "NaN", text) if '"nan"' in text else text)  # type: ignore[no-any-return]
     except ValueError as error:
@@ -95,4 +96,4 @@ def _values(text: str) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=8192)
 def _settings(base: str, changed: str) -> Mapping[str, Any]:
-    return {key: value for key, value in {**_values(base), **_values(changed)}.items() if value is not None}
+    return {key: value for key, value in {**load_values(base), **load_values(changed)}.items() if value is not None}

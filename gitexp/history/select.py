@@ -252,22 +252,13 @@ def _no_best(rows: list[Row], metric: str, recipe: str | None) -> UnknownRun:
     having = [row for row in of if metric in row.metrics]
     if having:
         ends = sorted({row.status if row.kind != "smoke" else "smoke" for row in having} - {"completed"})
-        nan = any(_with_metric(metric, recipe)(row) for row in having)
-        if nan:
+        if any(row.status == "completed" and row.kind != "smoke" for row in having):
             return UnknownRun(f"{metric!r} is NaN in every completed run{where}", fix="gitexp log")
         what = f"No completed run{where} has {metric!r}; it was logged by runs that are {' or '.join(ends)}"
         return UnknownRun(what, fix="gitexp log")
     known = sorted({name for row in of[:1000] for name in row.metrics})
     hint = [f"metrics there are: {', '.join(known[:12])}" if known else "no run has logged a metric yet"]
     return UnknownRun(f"No completed run{where} has a metric {metric!r}", details=hint)
-
-
-def _with_metric(metric: str, recipe: str | None) -> Callable[[Row], bool]:
-    def wanted(row: Row) -> bool:
-        right = row.status == "completed" and row.kind != "smoke"
-        return right and metric in row.metrics and (recipe is None or row.recipe == recipe)
-
-    return wanted
 
 
 def _one_of(found: list[Row], text: str, *, attempt: int | None) -> Row:

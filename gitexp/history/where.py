@@ -32,20 +32,13 @@ DEEPEST = 50  # parentheses in each other
 LONGEST = 4000  # characters of a condition
 
 _NAME = r"[^\W\d][\w.@/:+-]*(?:\[[^\]\"']*\])?"
-_TOKEN = re.compile(
-    rf"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<quoted>`[^`]+`)
+_TOKEN = rf"""(?x)\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<quoted>`[^`]+`)
     |(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])
-    |(?P<operator><=|>=|==|!=|<>|=|<|>|!~|~|\(|\)|,)|(?P<name>{_NAME}))""",
-    re.VERBOSE,
-)
+    |(?P<operator><=|>=|==|!=|<>|=|<|>|!~|~|\(|\)|,)|(?P<name>{_NAME}))"""  # compiled when one is needed
 _COMPARING = {"<", "<=", ">", ">=", "==", "=", "!=", "<>", "~", "!~"}
 _LITERALS: dict[str, float | int] = {"true": 1, "false": 0, "inf": float("inf")}
 
-
-class Keys(NamedTuple):
-    """The names that runs have, asked for when they are needed: of a `metric`, a `setting`, `env`."""
-
-    of: Callable[[str], Sequence[str]]
+Keys = Callable[[str], Sequence[str]]  # the names that runs have: of a `metric`, a `setting`, `env`
 
 
 class _Token(NamedTuple):
@@ -88,9 +81,9 @@ class _Parser:
         return found
 
     def _split(self) -> list[_Token]:
-        tokens, at = list[_Token](), 0
+        tokens, at, pattern = list[_Token](), 0, re.compile(_TOKEN)
         while self._text[at:].strip():
-            match = _TOKEN.match(self._text, at)
+            match = pattern.match(self._text, at)
             if match is None or match.lastgroup is None:
                 start = at + len(self._text[at:]) - len(self._text[at:].lstrip())
                 unclosed = self._text[start] in "\"'`"
@@ -261,11 +254,11 @@ class _Parser:
     def _key(self, token: _Token, name: str, kinds: Sequence[str]) -> _Value:
         if name.startswith("digest."):
             return _Value(name, *_in_json("r.data_text", name.removeprefix("digest.")))
-        if name.startswith("env.") and name.removeprefix("env.") in self._keys.of("env"):
+        if name.startswith("env.") and name.removeprefix("env.") in self._keys("env"):
             key = name.removeprefix("env.")
             asked = "(SELECT value FROM frame_values WHERE frame = r.environment AND key = ?)"
             return _Value(name, asked, (key,))
-        having = [kind for kind in kinds if name in self._keys.of(kind)]
+        having = [kind for kind in kinds if name in self._keys(kind)]
         if len(having) > 1:
             raise self._wrong(token, f'{name!r} is a metric and a setting: metric("{name}") or setting("{name}")')
         told = self._as_told(name) if having == ["metric"] and "setting" in kinds else None
@@ -273,13 +266,13 @@ class _Parser:
             raise self._wrong(token, f'{name!r} is a metric and the end of a setting: metric("{name}") or {told}')
         if having:
             return metric_value(name) if having[0] == "metric" else setting_value(name)
-        every = [key for kind in kinds for key in self._keys.of(kind)]
+        every = [key for kind in kinds for key in self._keys(kind)]
         ends = [key for key in dict.fromkeys(every) if key.endswith(f".{name}")]
         if len(ends) == 1:
             return self._key(token, ends[0], kinds)
         from gitexp.text.schema import near
 
-        known = [*FACTS, "seed", *every, *(f"env.{key}" for key in self._keys.of("env"))]
+        known = [*FACTS, "seed", *every, *(f"env.{key}" for key in self._keys("env"))]
         hint = f"; there are {', '.join(sorted(ends)[:6])}" if ends else near(name, known)
         cut = (
             f" (of one run the index has {MOST_KEYS:,} metrics and settings at most)" if len(every) >= MOST_KEYS else ""
@@ -288,7 +281,7 @@ class _Parser:
 
     def _as_told(self, name: str) -> str | None:
         """The setting that a metric such as a learning rate follows; None where it is a result, or there is none."""
-        ends = [key for key in self._keys.of("setting") if key.endswith(f".{name}")] if is_setting(name) else []
+        ends = [key for key in self._keys("setting") if key.endswith(f".{name}")] if is_setting(name) else []
         return ends[0] if ends else None
 
     def _wrong(self, token: _Token, why: str) -> GitexpError:
