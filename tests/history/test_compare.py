@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from harness import Lab
 from records import ENVIRONMENT, RECIPE, run_toml, write_run
 
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.codechange import CommitBetween, FileChange
 from gitexp.history.compare import (
     Comparison,
@@ -32,12 +32,8 @@ Compare = Callable[[str, str], Comparison]
 
 
 @pytest.fixture
-def compared(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compare]:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    repo = find_repo(fresh.path)
-    with ObjectReader(repo) as reader:
-        yield lambda a, b: compare(repo, reader, read_run(reader, a), b=read_run(reader, b), goals={})
+def compared(repo: Repo, reader: ObjectReader) -> Compare:
+    return lambda a, b: compare(repo, reader, read_run(reader, a), b=read_run(reader, b), goals={})
 
 
 def data_toml(digest: str) -> str:
@@ -275,18 +271,14 @@ def test_parts_of_a_manifest_that_both_runs_have_are_not_read(fresh: Lab, compar
 
 
 def test_a_part_that_is_not_there_is_a_problem_and_not_a_removed_file(
-    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+    fresh: Lab, repo: Repo, reader: ObjectReader
 ) -> None:
     a = write_run(fresh, A, files=in_parts(ONE, f"{ONE}  a.csv\n", f"{ONE}  b.csv\n"))
     b = write_run(fresh, B, files=in_parts(TWO, f"{ONE}  a.csv\n", f"{TWO}  b.csv\n"))
     missing = fresh.git("rev-parse", f"{b}:data/digits.xxh128/000001").strip()
     forget(fresh, f"{b}:data/digits.xxh128/000001")
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    repo = find_repo(fresh.path)
-    with ObjectReader(repo) as reader:
-        old, new = read_run(reader, a), read_run(reader, b)
-        [change] = compare(repo, reader, old, b=new, goals={}).data
+    old, new = read_run(reader, a), read_run(reader, b)
+    [change] = compare(repo, reader, old, b=new, goals={}).data
     assert (change.added, change.removed, change.changed) == (None, None, None)
     assert new.problems == [
         f"data/digits.xxh128: the part {missing} is too large to be read, or missing from this clone"

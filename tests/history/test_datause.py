@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from harness import Lab
 from records import write_run
@@ -12,7 +10,7 @@ from xxhash import xxh3_128_hexdigest
 from gitexp.errors import GitexpError
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.datause import Hit, find_bytes, manifest_at, manifest_of, uses, uses_of, wanted_digest
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
@@ -23,19 +21,6 @@ CAT, DOG, BIRD = "ca" * 16, "d0" * 16, "b1" * 16
 ONE = f"{CAT}  a.png\n{DOG}  b.png\n".encode()
 TWO = f"{CAT}  a.png\n\\{BIRD}  b\\nc.png\n".encode()
 DIGEST_ONE, DIGEST_TWO = f"xxh128:{xxh3_128_hexdigest(ONE)}", f"xxh128:{xxh3_128_hexdigest(TWO)}"
-
-
-@pytest.fixture
-def repo(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return find_repo(fresh.path)
-
-
-@pytest.fixture
-def reader(repo: Repo) -> Iterator[ObjectReader]:
-    with ObjectReader(repo) as reader:
-        yield reader
 
 
 def rows(repo: Repo, reader: ObjectReader) -> list[Row]:

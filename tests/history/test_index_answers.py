@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from records import commit_files, run_toml, write_run
 from gitexp.clone import configured
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.choosing import choose
 from gitexp.history.read import read_run
 from gitexp.history.select import History
@@ -31,19 +31,6 @@ VALUES = [
     "a\nb", '"', "'", "\\", "Ä", "[x]", "*", 0.1, 0.30000000000000004, "'; DROP TABLE run; --",
 ]  # fmt: skip
 A = "kkkkllllmmmmnnnn"
-
-
-@pytest.fixture
-def repo(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return find_repo(fresh.path)
-
-
-@pytest.fixture
-def reader(repo: Repo) -> Iterator[ObjectReader]:
-    with ObjectReader(repo) as reader:
-        yield reader
 
 
 def put(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,24 +13,11 @@ from records import commit_files, write_run
 
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.cache import forget_cache
 from gitexp.history.listing import Runs, count_runs
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
-
-
-@pytest.fixture
-def repo(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return find_repo(fresh.path)
-
-
-@pytest.fixture
-def reader(repo: Repo) -> Iterator[ObjectReader]:
-    with ObjectReader(repo) as reader:
-        yield reader
 
 
 def runs_of(repo: Repo, reader: ObjectReader) -> Runs:

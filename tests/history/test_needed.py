@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from harness import Lab
 
@@ -37,12 +35,6 @@ def there(lab: Lab) -> Lab:
 @pytest.fixture
 def repo(there: Lab) -> Repo:
     return Repo(there.path, there.path / ".git", there.path / ".git")
-
-
-@pytest.fixture
-def reader(repo: Repo) -> Iterator[ObjectReader]:
-    with ObjectReader(repo) as reader:
-        yield reader
 
 
 def test_a_run_needs_its_data_its_artifacts_and_the_whole_of_a_sampled_history(

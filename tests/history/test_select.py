@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from harness import Lab
 from records import RECIPE, write_run
@@ -11,7 +9,7 @@ from records import RECIPE, write_run
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.select import AmbiguousRun, History, UnknownRun
 from gitexp.spec.config import Config
 
@@ -19,17 +17,13 @@ A, B, C, D = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx", "lllloo
 
 
 @pytest.fixture
-def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+def history(fresh: Lab, repo: Repo, reader: ObjectReader) -> History:
     """Four runs; the newest is a smoke run, the one before it failed."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
     write_run(fresh, A, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.9, "loss": 3.0})
     write_run(fresh, B, finished="2026-11-20T11:00:00Z", metrics={"val.acc": 0.8}, recipe="other")
     write_run(fresh, C, finished="2026-11-20T12:00:00Z", metrics={"val.acc": 0.99}, status="failed", exit_code=1)
     write_run(fresh, D, finished="2026-11-20T13:00:00Z", metrics={"val.acc": 0.999}, kind="smoke")
-    repo = find_repo(fresh.path)
-    with ObjectReader(repo) as reader:
-        yield History(Clone(repo, Config()), reader=reader)
+    return History(Clone(repo, Config()), reader=reader)
 
 
 @pytest.mark.parametrize(
@@ -159,17 +153,13 @@ def test_nan_is_never_the_best(fresh: Lab, history: History) -> None:
     assert again.select("best:val.acc").id == A
 
 
-def test_without_any_run_the_command_that_makes_one_is_named(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    repo = find_repo(fresh.path)
-    with ObjectReader(repo) as reader:
-        history = History(Clone(repo, Config()), reader=reader)
-        for text in ("latest", "kkkkllll", "nonsense"):
-            with pytest.raises(UnknownRun) as caught:
-                history.select(text)
-            assert caught.value.what == "There are no runs yet"
-            assert "gitexp run" in caught.value.fix
+def test_without_any_run_the_command_that_makes_one_is_named(repo: Repo, reader: ObjectReader) -> None:
+    history = History(Clone(repo, Config()), reader=reader)
+    for text in ("latest", "kkkkllll", "nonsense"):
+        with pytest.raises(UnknownRun) as caught:
+            history.select(text)
+        assert caught.value.what == "There are no runs yet"
+        assert "gitexp run" in caught.value.fix
 
 
 def test_a_goal_that_is_no_direction_is_ignored(fresh: Lab, history: History) -> None:

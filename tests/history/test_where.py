@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from harness import Lab
 from records import commit_files, write_run
@@ -11,7 +9,7 @@ from records import commit_files, write_run
 from gitexp.clone import configured
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import find_repo
+from gitexp.git.repo import Repo
 from gitexp.history.choosing import choose
 from gitexp.history.select import History
 from gitexp.history.where import best_first
@@ -25,10 +23,8 @@ def recipe(lr: str, *, rest: str = "") -> dict[str, str | bytes | None]:
 
 
 @pytest.fixture
-def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+def history(fresh: Lab, repo: Repo, reader: ObjectReader) -> History:
     """Three runs: A, with a low rate; B, with a high one, of Bob; C, of another recipe, which failed."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
     write_run(fresh, A, finished="2026-11-01T10:00:00Z", metrics={"val.acc": 0.9, "lr": 0.1}, files=recipe("1e-4"))
     odd = '[odd]\n\'a"b\' = 7\n"x.y" = "z"\n'
     files = recipe("0.1", rest=odd)
@@ -37,9 +33,7 @@ def history(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
         fresh, C, finished="2026-11-03T10:00:00Z", metrics={"val.acc": float("nan")}, status="failed", recipe="other",
         exit_code=1, message="too hot",
     )  # fmt: skip
-    repo = find_repo(fresh.path)
-    with ObjectReader(repo) as reader:
-        yield History(configured(repo), reader=reader)
+    return History(configured(repo), reader=reader)
 
 
 def fit(history: History, where: str) -> list[str]:
