@@ -11,6 +11,8 @@ from records import RECIPE, run_toml, write_run
 
 for_a = [0.970, 0.972, 0.971]
 for_b = [0.979, 0.980, 0.978]
+IDS = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
+A, B = ",".join(IDS[:3]), ",".join(IDS[3:])
 
 
 def recipe(*, seed: int, lr: float) -> dict[str, str | bytes | None]:
@@ -19,15 +21,14 @@ def recipe(*, seed: int, lr: float) -> dict[str, str | bytes | None]:
 
 def two_groups(lab: Lab, *, status: str = "completed", seeds_of_b: tuple[int, ...] = (1, 2, 3)) -> tuple[str, str]:
     """Three runs a side at two learning rates; the last of B has the status."""
-    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
     for at, value in enumerate(for_a):
         metrics = {"val.acc": value, "val.loss": 0.5 + at / 100, "lr": 0.01}
-        write_run(lab, ids[at], metrics=metrics, seed=at + 1, files=recipe(seed=at + 1, lr=0.01))
+        write_run(lab, IDS[at], metrics=metrics, seed=at + 1, files=recipe(seed=at + 1, lr=0.01))
     for at, (value, seed) in enumerate(zip(for_b, seeds_of_b, strict=True)):
         metrics = {"val.acc": value, "val.loss": 0.5 - at / 100, "lr": 0.02}
         ended = status if at == 2 else "completed"
-        write_run(lab, ids[at + 3], metrics=metrics, seed=seed, status=ended, files=recipe(seed=seed, lr=0.02))
-    return ",".join(ids[:3]), ",".join(ids[3:])
+        write_run(lab, IDS[at + 3], metrics=metrics, seed=seed, status=ended, files=recipe(seed=seed, lr=0.02))
+    return A, B
 
 
 def test_two_groups_have_every_figure_and_the_sentence(fresh: Lab, gitexp: Gitexp) -> None:
@@ -65,18 +66,17 @@ def test_two_groups_have_every_figure_and_the_sentence(fresh: Lab, gitexp: Gitex
 def test_rows_that_follow_from_the_seed_are_noise_and_others_are_no_comparison(
     fresh: Lab, gitexp: Gitexp, rows_of_b: tuple[int, ...], said: str
 ) -> None:
-    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
     for at, (value, rows) in enumerate(zip([*for_a, *for_b], [100, 110, 120, *rows_of_b], strict=True)):
         seed = at % 3 + 1
-        text = run_toml(ids[at], finished="2026-11-20T10:00:00Z", recipe="digits", status="completed", seed=seed)
+        text = run_toml(IDS[at], finished="2026-11-20T10:00:00Z", recipe="digits", status="completed", seed=seed)
         files = recipe(seed=seed, lr=0.01 if at < 3 else 0.02)
         write_run(
             fresh,
-            ids[at],
+            IDS[at],
             metrics={"val.acc": value},
             files={**files, "run.toml": f"{text}[splits.val]\nrows = {rows}\n"},
         )
-    text = " ".join(gitexp("diff", ",".join(ids[:3]), ",".join(ids[3:])).stdout.split())
+    text = " ".join(gitexp("diff", A, B).stdout.split())
     assert f"val.acc: {said}" in text
     assert ("each seed has held-out rows of its own" in text) == said.startswith("B is better")
 
@@ -146,8 +146,7 @@ def by_example(at: int, *, shift: int = 0, ids: str = "e") -> tuple[float, dict[
 
 def groups_with_examples(lab: Lab, *, ids_of_b: str = "e", off: float = 0.0) -> tuple[str, str]:
     """Three runs a side, of which the record has values by example."""
-    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
-    for at, run_id in enumerate(ids):
+    for at, run_id in enumerate(IDS):
         in_b = at >= 3
         acc, files = by_example(at % 3, shift=3 * at + 11 if in_b else at, ids=ids_of_b if in_b else "e")
         own = recipe(seed=at % 3 + 1, lr=0.02 if in_b else 0.01)
@@ -159,7 +158,7 @@ def groups_with_examples(lab: Lab, *, ids_of_b: str = "e", off: float = 0.0) -> 
             files={**files, **own},
             **{"items.examples": 200},
         )
-    return ",".join(ids[:3]), ",".join(ids[3:])
+    return A, B
 
 
 def test_values_by_example_put_the_noise_of_the_test_set_into_the_interval(fresh: Lab, gitexp: Gitexp) -> None:
@@ -227,13 +226,12 @@ def test_the_noise_of_a_baseline_judges_one_run_against_one(fresh: Lab, gitexp: 
 
 
 def test_slices_are_shown_where_they_differ_by_more_than_their_noise(fresh: Lab, gitexp: Gitexp) -> None:
-    ids = [f"{letter * 8}kkkkkkkk" for letter in "klmnop"]
-    for at, run_id in enumerate(ids):
+    for at, run_id in enumerate(IDS):
         noise = 0.01 * (at % 3) ** 2 * (-1) ** at
         slices = {"val.acc[digit=3]": 0.5 + 0.3 * (at >= 3) + noise, "val.acc[digit=4]": 0.5 + noise}
         metrics = {"val.acc": for_a[at] if at < 3 else for_b[at - 3], **slices}
         write_run(fresh, run_id, metrics=metrics, seed=at % 3 + 1, files=recipe(seed=at % 3 + 1, lr=0.01 + (at >= 3)))
-    text = gitexp("diff", ",".join(ids[:3]), ",".join(ids[3:])).stdout
+    text = gitexp("diff", A, B).stdout
     assert "B is better by 0.80 ± 0.25 points (3 runs each)" in text
     assert "val.acc[digit=3]" in text and "val.acc[digit=4]" not in text
     assert "1 slice without a claim" in text
