@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -72,9 +72,11 @@ def plot(
     names = labels(having, grouped=grouped)
     label = x
     if x in AXES:
-        by_number = x == "step" and all(not any(_known(s.history.series(metric).steps)) for s in having)
+        logged = [one.history.series(metric) for one in having]
+        by_number = x == "step" and all(step is None for series in logged for step in series.steps)
         label = "values logged, counted: no steps were" if by_number else {"time": "time, s"}.get(x, x)
-        curves = [_curve(one, metric, "number" if by_number else x, weight, notes) for one in having]
+        axis = "number" if by_number else x
+        curves = [_curve(one, series, axis, weight, notes) for one, series in zip(having, logged, strict=True)]
         sampled = [one for one in having if one.history.is_sample]
         if sampled:
             rows = ", ".join(f"{s.name} {len(s.history.steps)} of {s.history.logged} rows" for s in sampled[:3])
@@ -102,16 +104,11 @@ def _has(one: Subject, metric: str, x: str) -> bool:
     return metric in one.history.columns if x in AXES else metric in one.metrics
 
 
-def _known(values: Iterable[object]) -> list[bool]:
-    return [value is not None for value in values]
-
-
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _curve(one: Subject, metric: str, x: str, weight: float, notes: list[str]) -> list[tuple[float, float]]:
-    series = one.history.series(metric)
+def _curve(one: Subject, series: Series, x: str, weight: float, notes: list[str]) -> list[tuple[float, float]]:
     places = _AXIS[x](series)
     kept = [
         (float(at), float(value))
