@@ -49,22 +49,16 @@ def _draw(axes: Any, plot: Plot) -> None:
     handles = []
     for number, line in enumerate(plot.lines):
         xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
+        band = [(one.x, one.mean, one.sd or 0.0) for one in line.band]
         if plot.joined:
             (handle,) = axes.plot(xs, ys, styles[number // 10 % 4], marker="." if len(xs) < 30 else "", linewidth=1.4)
-            if line.band:
-                spread = [one.sd or 0.0 for one in line.band]
-                low = [one.mean - sd for one, sd in zip(line.band, spread, strict=True)]
-                high = [one.mean + sd for one, sd in zip(line.band, spread, strict=True)]
-                axes.fill_between(
-                    [one.x for one in line.band], low, high, alpha=0.2, color=handle.get_color(), linewidth=0
-                )
+            if band:
+                at, low, high = zip(*((x, mean - sd, mean + sd) for x, mean, sd in band), strict=True)
+                axes.fill_between(at, low, high, alpha=0.2, color=handle.get_color(), linewidth=0)
         else:
             handle = axes.scatter(xs, ys, s=22)
-            if line.band:
-                spread = [one.sd or 0.0 for one in line.band]
-                axes.errorbar(
-                    [b.x for b in line.band], [b.mean for b in line.band], yerr=spread, capsize=3, linewidth=1
-                )
+            if band:
+                axes.errorbar(*zip(*band, strict=True), capsize=3, linewidth=1)  # x, y, and its error
         handles.append(handle)
     axes.set_xlabel(plot.x, parse_math=False)
     axes.set_ylabel(plot.metric, parse_math=False)

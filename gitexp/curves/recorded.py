@@ -33,11 +33,6 @@ def read_histories(
             yield load_history(history[1], logged=_logged(record), wanted=wanted)
 
 
-def read_history(reader: ObjectReader, commit: str) -> RunHistory:
-    """That of one commit."""
-    return next(read_histories(reader, [commit]))
-
-
 def read_whole(reader: ObjectReader, run: Run, store: ObjectStore) -> RunHistory:
     """Every row that was logged, where the object store of this clone has them; else what git has, which says so."""
     kept = run.record.history if run.record is not None else None
@@ -48,7 +43,7 @@ def read_whole(reader: ObjectReader, run: Run, store: ObjectStore) -> RunHistory
                 return load_history(store.read_bytes(kept.digest), logged=kept.rows)
         except (GitexpError, OSError, ValueError):
             pass  # the sample is whole
-    return read_history(reader, run.commit)
+    return next(read_histories(reader, [run.commit]))
 
 
 def _logged(record: tuple[str, bytes | None] | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from math import isfinite, isnan
+from math import isfinite
 from typing import NamedTuple
 
 Points = Sequence[tuple[float, float]]  # x never falls back; y may be no number
@@ -85,4 +85,4 @@ def _at(curve: Points, xs: Sequence[float], place: float) -> float | None:
         return None
     (x, y), (right_x, right_y) = curve[after - 1], curve[after]
     value = y + (right_y - y) * (place - x) / (right_x - x)
-    return None if isnan(value) or not isfinite(value) else value
+    return value if isfinite(value) else None

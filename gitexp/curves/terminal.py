@@ -71,12 +71,10 @@ def drawn(
     """The picture and its legend. Names must be safe to print. `plain`: the terminal has no braille."""
     from plotille import Canvas
 
-    ys = [y for line in plot.lines for _, y in line.points if isfinite(y)]
-    ys += [
-        edge for line in plot.lines for one in line.band if one.sd for edge in (one.mean - one.sd, one.mean + one.sd)
-    ]
-    if not plot.joined or not any(line.band for line in plot.lines):
-        ys = [y for line in plot.lines for _, y in line.points]
+    ys = [y for line in plot.lines for _, y in line.points]
+    if plot.joined:
+        spread = [one for line in plot.lines for one in line.band if one.sd]
+        ys += [edge for one in spread for edge in (one.mean - (one.sd or 0), one.mean + (one.sd or 0))]
     x_axis = _Axis([x for line in plot.lines for x, _ in line.points], log=plot.log_x)
     y_axis = _Axis(ys, log=plot.log_y)
     rows = dict((round((height - 1) * (1 - at)), text) for at, text in y_axis.ticks(max(2, height // 3)))
