@@ -15,7 +15,7 @@ from typing import Any
 
 import gitexp
 from gitexp import runfolder
-from gitexp.clone import open_clone
+from gitexp.clone import Clone, open_clone
 from gitexp.curves.growing import Growing
 from gitexp.curves.recorded import read_whole
 from gitexp.curves.series import RunHistory, Series
@@ -94,7 +94,7 @@ def runs(
 
     Raises gitexp.errors.GitexpError.
     """
-    with _opened(path) as here:
+    with _opened(path) as (_, here):
         return RunTable(_plain(row) for row in choose(here, words, where=where, smoke=smoke, retracted=retracted))
 
 
@@ -105,7 +105,7 @@ def history(run: str | Mapping[str, Any], *, path: str | PathLike[str] | None = 
     gitexp.errors.GitexpError.
     """
     word = run if isinstance(run, str) else run["commit"]
-    with _opened(path) as here:
+    with _opened(path) as (clone, here):
         try:
             found = read_run(here.reader, here.select(word).commit)
         except UnknownRun:
@@ -113,18 +113,14 @@ def history(run: str | Mapping[str, Any], *, path: str | PathLike[str] | None = 
             if folder is None:
                 raise
             return HistoryTable(Growing(folder).read())
-        return HistoryTable(read_whole(here.reader, found, open_clone(_place(path)).place.store))
-
-
-def _place(path: str | PathLike[str] | None) -> Path:
-    return Path.cwd() if path is None else Path(path).absolute()
+        return HistoryTable(read_whole(here.reader, found, clone.place.store))
 
 
 @contextmanager
-def _opened(path: str | PathLike[str] | None) -> Iterator[History]:
-    clone = open_clone(_place(path))
+def _opened(path: str | PathLike[str] | None) -> Iterator[tuple[Clone, History]]:
+    clone = open_clone(Path(path or "").absolute())
     with ObjectReader(clone.repo) as reader:
-        yield History(clone, reader=reader)
+        yield clone, History(clone, reader=reader)
 
 
 def _in_progress(here: History, word: str) -> Path | None:
