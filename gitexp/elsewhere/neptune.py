@@ -84,7 +84,7 @@ def _columns(path: Path, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def _said(parts: list[Path]) -> _Said:
-    names = (*_OF_RUN, *dict.fromkeys(_VALUE.values()))
+    names = (*_OF_RUN, *_VALUE.values())
     project = run = ""
     values: dict[str, Any] = {}
     floats, files, last = set[str](), dict[str, None](), None
@@ -130,7 +130,7 @@ def _foreign(parts: list[Path], numbers: list[int]) -> Foreign:
         host=text(own.get("hostname"), 200),
         note=text(own.get("description")),
         settings={name: _setting(value) for name, value in rest.items() if name not in metrics},
-        tags=texts({name: value for name, value in more.items() if value is not None}),
+        tags=texts(more),
         artifacts=said.files,
         deleted=own.get("trashed") is True or own.get("archived") is True,
     )

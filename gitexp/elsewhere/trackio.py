@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.capture.mlflow import opened
-from gitexp.elsewhere.foreign import Foreign, NoStore, seconds, text
+from gitexp.elsewhere.foreign import Foreign, NoStore, seconds, text, texts
 from gitexp.record.metricreader import DEEPEST, Reader
 from gitexp.record.rowblocks import Block, blocks
 from gitexp.script import flattened
@@ -49,7 +49,7 @@ def of_database(path: Path) -> Iterator[Foreign]:
             last_sign=path.stat().st_mtime,
             user=text(config.get("_Username"), 200),
             settings=dict(flattened(known, deepest=DEEPEST)),
-            tags={"group": group} if (group := text(config.get("_Group"))) else {},
+            tags=texts({"group": config.get("_Group")}),
         )
 
 

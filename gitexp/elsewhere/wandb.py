@@ -10,7 +10,7 @@ from typing import IO
 
 from gitexp.capture import wandb
 from gitexp.capture.wire import BYTES, VARINT, Malformed, fields, signed
-from gitexp.elsewhere.foreign import Foreign, text
+from gitexp.elsewhere.foreign import Foreign, text, texts
 from gitexp.record.metricreader import Reader
 from gitexp.record.rowblocks import Block
 from gitexp.regularfile import open_regular
@@ -55,9 +55,7 @@ def _foreign(path: Path, file: IO[bytes]) -> Foreign:
     file.seek(0)
     settings = wandb.settings(Reader(path.name), file, path=path) or {}
     whose = [said[part] for part in ("entity", "project", "id") if said.get(part)]
-    more = {name: said[name] for name in ("group", "job_type", "sweep") if said.get(name)}
-    if tags:
-        more["tags"] = ", ".join(tags[:100])
+    more = {name: said.get(name) for name in ("group", "job_type", "sweep")} | {"tags": ", ".join(tags[:100])}
     return Foreign(
         "W&B",
         "\0".join([*whose, repr(began)]) if whose else path.name,
@@ -75,7 +73,7 @@ def _foreign(path: Path, file: IO[bytes]) -> Foreign:
         commit=text(said.get("commit"), 64),
         note=text(said.get("notes")),
         settings=settings,
-        tags={name: value for name, value in ((n, text(v)) for n, v in more.items()) if value},
+        tags=texts(more),
     )
 
 
