@@ -161,16 +161,8 @@ def _exact(value: float | int | None) -> float | int | str | None:
 
 def _usage(one: Reported) -> dict[str, Any]:
     used = one.used
-    names = (
-        "cores",
-        "most_cores",
-        "memory_bytes",
-        "gpu_busy_percent",
-        "gpu_memory_bytes",
-        "read_bytes",
-        "written_bytes",
-    )
-    return {name: _exact(getattr(used, name)) for name in names}
+    names = "cores most_cores memory_bytes gpu_busy_percent gpu_memory_bytes read_bytes written_bytes"
+    return {name: _exact(getattr(used, name)) for name in names.split()}
 
 
 def _curves(
@@ -187,8 +179,7 @@ def _curves(
     thinned = False
     found: list[dict[str, Any]] = [{"name": say.safe(name), "lines": []} for name in names]
     for run, history in enumerate(histories):
-        for curve in found if history else ():
-            name = names[found.index(curve)]
+        for name, curve in zip(names, found, strict=True):
             if history is None or name not in history.columns:
                 continue
             series = history.series(name)
@@ -198,15 +189,12 @@ def _curves(
             if len(kept) > most:
                 kept = [int(at) for at, _ in thin(list(enumerate(series.values)), most)]
             thinned = thinned or len(kept) < len(series.values)
-            picked = [[column[at] for at in kept] for column in (series.steps, series.times, series.epochs)]
-            codes = dict(
-                zip(
-                    "ste",
-                    (axes.code(column, digits=TIME_DIGITS if n == 1 else DIGITS) for n, column in enumerate(picked)),
-                    strict=True,
-                )
-            )
-            curve["lines"].append({"run": run, **codes, "y": packed([series.values[at] for at in kept])})
+            line: dict[str, Any] = {"run": run}
+            for axis, column, digits in (
+                ("s", series.steps, DIGITS), ("t", series.times, TIME_DIGITS), ("e", series.epochs, DIGITS),
+            ):  # fmt: skip
+                line[axis] = axes.code([column[at] for at in kept], digits=digits)
+            curve["lines"].append({**line, "y": packed([series.values[at] for at in kept])})
     return [curve for curve in found if curve["lines"]], axes.found, most if thinned else None
 
 
