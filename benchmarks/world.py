@@ -108,7 +108,7 @@ def grow(
 ) -> None:
     """Add copies of the latest run, each with an id, times and files of its own, by git's fast-import.
 
-    `first`: the number of the first of them.
+    `first`: the number of the first of them. What `files` gives for run.toml stands before what is there.
     """
 
     def git(*args: str) -> str:
@@ -130,7 +130,8 @@ def grow(
         feed.stdin.write(b"data %d\n%s\n" % (len(text), text))
         if number == 0:
             feed.stdin.write(b"from refs/heads/experiments^0\n")
-        for name, content in {"run.toml": toml, **files(first + number)}.items():
+        own = files(first + number)
+        for name, content in {**own, "run.toml": own.get("run.toml", "") + toml}.items():
             data = content.encode()
             feed.stdin.write(b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data))
     feed.stdin.close()
