@@ -28,6 +28,8 @@ function filled(node, attributes, children) {
   }
   return node;
 }
+const part = (id, title, ...children) => el("section", { id, "aria-labelledby": id + "-h" }, el("h2", { id: id + "-h" }, title), children);
+const wide = (label, ...children) => el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label }, children);
 function clear(node, ...children) {
   node.replaceChildren();
   return filled(node, null, children);
@@ -81,6 +83,11 @@ function plusMinus(v) {   // two digits of the sd, and the mean to the same plac
   const places = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(s))));
   return `${mean(v).toFixed(places)} ± ${s.toFixed(places)}`;
 }
+function gathered(some, by) {   // lists of those for which `by` is the same, in the order of the first
+  const found = new Map();
+  for (const one of some) { const key = by(one); if (found.has(key)) found.get(key).push(one); else found.set(key, [one]); }
+  return found;
+}
 function usual(values) {   // the range without what lies far outside: three times the distance of the quartiles beyond them
   const v = values.filter(finite).sort((a, b) => a - b), q = (f) => v[Math.round(f * (v.length - 1))];
   if (v.length < 8) return span(v);
@@ -104,21 +111,22 @@ function key(name, kind, get, show) {
   keys.push(one);
   return one;
 }
-const kRun = key("run", "fact", (at) => R.id[at] + (R.attempt[at] > 1 ? "/" + R.attempt[at] : ""), (v) => v);
+const idOf = (at) => R.id[at].slice(0, 8);
+const attempt = (at) => (R.attempt[at] > 1 ? "/" + R.attempt[at] : "");
+const kRun = key("run", "fact", (at) => R.id[at] + attempt(at), (v) => v);
 const kWhen = key("finished (UTC)", "fact", (at) => R.finished[at], when);
-const kAuthor = key("author", "fact", coded(R.author), (v) => v);
+key("author", "fact", coded(R.author), (v) => v);
 const kStatus = key("status", "fact", coded(R.status), (v) => v);
 const kRecipe = key("recipe", "fact", coded(R.recipe), (v) => v);
 const kSeed = key("seed", "fact", (at) => R.seed[at], (v) => String(v));
 const kTime = key("duration", "fact", (at) => number(R.duration_s[at]), duration);
-const kNote = key("message", "fact", coded(R.message), (v) => v);
+key("message", "fact", coded(R.message), (v) => v);
 for (const one of doc.settings) key(one.name, "setting", coded(one), (v) => (typeof v === "number" ? short(v, 6) : v));
 for (const one of doc.metrics) key(one.name, "metric", (at) => number(one.values[at]));
 for (const one of doc.facts) key(one.name, "digest", coded(one), (v) => v);
 const settings = keys.filter((one) => one.kind === "setting");
 const metrics = keys.filter((one) => one.kind === "metric");
-const ofRecipe = new Map();
-for (const at of all) { if (!ofRecipe.has(kRecipe.get(at))) ofRecipe.set(kRecipe.get(at), []); ofRecipe.get(kRecipe.get(at)).push(at); }
+const ofRecipe = gathered(all, kRecipe.get);
 const told = (at) => settings.some((one) => one.get(at) !== null);   // of others no setting is recorded
 const varying = settings.filter((one) => one.distinct > 1 && [...ofRecipe.values()].some((these) => new Set(these.filter(told).map((at) => String(one.get(at)))).size > 1));
 const goals = new Map(doc.goals);
@@ -142,9 +150,7 @@ for (const group of groups) {
   if (new Set(all.filter(counts).map(kRecipe.get)).size > 1 || !words.length) words.unshift(kRecipe.get(first) || "unreadable");
   group.label = group.words = words.join(", ");
 }
-const labels = new Map();
-for (const group of groups) labels.set(group.label, (labels.get(group.label) || 0) + 1);
-for (const group of groups) if (labels.get(group.label) > 1) group.label += ` (${R.id[group.runs[0]].slice(0, 8)})`;
+for (const alike of gathered(groups, (group) => group.label).values()) if (alike.length > 1) for (const group of alike) group.label += ` (${idOf(group.runs[0])})`;
 const groupOf = new Array(count);
 for (const group of groups) for (const at of group.runs) groupOf[at] = group;
 const seedOf = (at) => (R.seed[at] === null ? "" : `, seed ${R.seed[at]}`);
@@ -221,10 +227,9 @@ const kept = [];  // what is drawn again when the window has another width
 // A picture, what chooses in it, and the same as a table.
 function figure(id, title, about, build) {
   const controls = el("div", { class: "controls" }), stage = el("div", { class: "stage" }), words = el("p", { class: "reading", "aria-live": "polite" });
-  const twin = el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${title}, as a table` });
+  const twin = wide(`${title}, as a table`);
   const details = el("details", { class: "twin", ontoggle: () => { if (details.open) twinned(); } }, el("summary", null, "As a table"), twin);
-  const section = el("section", { id, "aria-labelledby": id + "-h" }, el("h2", { id: id + "-h" }, title), about && el("p", { class: "about" }, about),
-    controls, stage, words, details);
+  const section = part(id, title, about && el("p", { class: "about" }, about), controls, stage, words, details);
   let table = () => el("p", null, "Nothing to show");
   const twinned = () => clear(twin, table());
   const drawn = () => {
@@ -329,12 +334,11 @@ function finding(one, found, goal) {
 // ---- the runs ------------------------------------------------------------------------------------------------------------
 
 function runs() {
-  const letters = 8;
   const judged = metrics.filter((m) => goals.has(m.name) && !m.name.includes("["));
   const first = [kRun, kStatus, ...(kRecipe.distinct > 1 ? [kRecipe] : []), ...varying.slice(0, 8), kSeed, ...(judged.length ? judged : metrics).slice(0, 4), kTime, kWhen];
   let shown = [...new Set(first)];
   let order = null, down = true, text = "", rows = ROWS, alike = false;
-  const body = el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Table of runs" }), said = el("p", { class: "reading", "aria-live": "polite" });
+  const body = wide("Table of runs"), said = el("p", { class: "reading", "aria-live": "polite" });
   const filter = el("input", { type: "search", placeholder: "text in any column", oninput: () => { text = filter.value.toLowerCase(); rows = ROWS; draw(); } });
   const columns = el("details", { class: "columns" }, el("summary", null, "Columns"), ["fact", "setting", "metric", "digest"].map((k) => {
     const these = keys.filter((one) => one.kind === k);
@@ -364,12 +368,12 @@ function runs() {
   function focusOn(name) { for (const b of body.querySelectorAll("th button")) if (b.title === name) b.focus(); }
   function runCell(one, at, top) {
     const value = one.get(at);
-    if (one === kRun) return el("th", { scope: "row" }, el("button", { type: "button", class: "id", title: `${value}, commit ${R.commit[at]}: compare it with another`, onclick: () => compareWith(at) }, R.id[at].slice(0, letters) + (R.attempt[at] > 1 ? "/" + R.attempt[at] : "")));
+    if (one === kRun) return el("th", { scope: "row" }, el("button", { type: "button", class: "id", title: `${value}, commit ${R.commit[at]}: compare it with another`, onclick: () => compareWith(at) }, idOf(at) + attempt(at)));
     if (one === kStatus) return el("td", null, chip(value === null ? "not recorded" : value, value === "completed" ? "" : value === "running" ? "live" : "bad"), marks(at).map((m) => [" ", chip(m, "mark")]));
     if (value === null) return el("td", { class: one.numeric ? "n" : null }, absent());
     return el("td", { class: (one.numeric ? "n" : "") + (top !== null && top !== undefined && value === top && counts(at) ? " top" : ""), title: one.numeric && one.kind !== "fact" ? value : [...String(cell(one, at))].length > 40 ? cell(one, at) : null }, cut(cell(one, at), 40));
   }
-  app.append(el("section", { id: "runs", "aria-labelledby": "runs-h" }, el("h2", { id: "runs-h" }, "Runs"), sameForAll(), el("div", { class: "controls" }, el("label", null, "Filter ", filter), equal, columns), said, body));
+  app.append(part("runs", "Runs", sameForAll(), el("div", { class: "controls" }, el("label", null, "Filter ", filter), equal, columns), said, body));
   draw();
 }
 function compared(a, b, down) {
@@ -378,6 +382,7 @@ function compared(a, b, down) {
   const found = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
   return down ? -found : found;
 }
+const bestFirst = (runs) => runs.filter((at) => finite(primary.get(at))).sort((p, q) => compared(primary.get(p), primary.get(q), goals.get(primary.name) !== "min"));
 function sameForAll() {
   const same = settings.filter((one) => one.distinct === 1 && one.there === count);
   if (!same.length || count < 2) return null;
@@ -443,12 +448,10 @@ function curves() {
     const rank = (group) => (place.has(group) ? place.get(group) : 1e6 + group.at);
     let series, faint = [];
     if (mode === 0) {
-      const found = new Map();
-      for (const one of lines) { const g = groupOf[one.run]; if (!found.has(g)) found.set(g, []); found.get(g).push(one); }
-      series = [...found].sort((a, b) => rank(a[0]) - rank(b[0])).map(([group, these]) => ({ label: `${group.label} (n = ${these.length})`, these }));
+      series = [...gathered(lines, (one) => groupOf[one.run])].sort((a, b) => rank(a[0]) - rank(b[0])).map(([group, these]) => ({ label: `${group.label} (n = ${these.length})`, these }));
     } else {
       lines.sort((a, b) => rank(groupOf[a.run]) - rank(groupOf[b.run]) || a.run - b.run);
-      series = lines.map((one) => ({ label: `${R.id[one.run].slice(0, 8)} ${groupOf[one.run].words}${seedOf(one.run)}`, these: [one] }));
+      series = lines.map((one) => ({ label: `${idOf(one.run)} ${groupOf[one.run].words}${seedOf(one.run)}`, these: [one] }));
     }
     const total = series.length;
     if (from >= total) from = 0;
@@ -530,10 +533,10 @@ function scatter() {
     if (kx === kWhen) x.ticks = x.ticks.map(([p]) => [p, when(x.min + ((p - left) / (width - 14 - left)) * (x.max - x.min)).slice(5)]);
     if (ky === kWhen) y.ticks = y.ticks.map(([p]) => [p, when(y.min + ((p - height + 42) / (64 - height)) * (y.max - y.min)).slice(5, 10)]);
     const root = frame(width, height, x, y, kx.name, ky.name, left, `${ky.name} against ${kx.name}: ${counted(these.length, "run")}`);
-    for (const at of these) root.append(svg("circle", { class: "dot " + (counts(at) ? "accent" : "hollow"), cx: x.of(kx.get(at)), cy: y.of(ky.get(at)), r: these.length > 300 ? 3 : 4.5 }, named(`${R.id[at].slice(0, 8)}: ${kx.name} ${cell(kx, at)}, ${ky.name} ${cell(ky, at)}, ${cell(kStatus, at)}`)));
+    for (const at of these) root.append(svg("circle", { class: "dot " + (counts(at) ? "accent" : "hollow"), cx: x.of(kx.get(at)), cy: y.of(ky.get(at)), r: these.length > 300 ? 3 : 4.5 }, named(`${idOf(at)}: ${kx.name} ${cell(kx, at)}, ${ky.name} ${cell(ky, at)}, ${cell(kStatus, at)}`)));
     const lost = count - these.length;
     return { picture: [root, el("p", { class: "about" }, `${counted(these.length, "run")}${lost ? `; ${lost} without a number for both` : ""}. Hollow: did not complete, or a smoke run.`)],
-      table: () => plainTable(`${ky.name} against ${kx.name}`, ["run", kx.name, ky.name, "status"], these.map((at) => [R.id[at].slice(0, 8), kx === kWhen ? cell(kx, at) : kx.get(at), ky === kWhen ? cell(ky, at) : ky.get(at), cell(kStatus, at)])) };
+      table: () => plainTable(`${ky.name} against ${kx.name}`, ["run", kx.name, ky.name, "status"], these.map((at) => [idOf(at), kx === kWhen ? cell(kx, at) : kx.get(at), ky === kWhen ? cell(ky, at) : ky.get(at), cell(kStatus, at)])) };
   };
   figure("scatter", "Any two keys", "", { controls, draw });
 }
@@ -555,16 +558,15 @@ function parallel() {
     const height = 300, root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${counted(these.length, "run")} over ${chosen.map((one) => one.name).join(", ")}` });
     const place = (n) => 50 + (n * (width - 110)) / (chosen.length - 1);
     const scales = chosen.map((one) => scale(one.numeric ? these.map(one.get) : [], { from: height - 18, to: 34, words: wordsOf(one, these), log: goesLog(one), pad: 0.02 }));
-    const target = primary && these.slice().filter((at) => finite(primary.get(at))).sort((p, q) => compared(primary.get(p), primary.get(q), goals.get(primary.name) !== "min"));
-    const top = new Set(goals.has(primary && primary.name) ? target.slice(0, Math.max(1, Math.ceil(these.length / 10))) : []);
-    for (const at of [...these.filter((r) => !top.has(r)), ...top]) root.append(svg("path", { class: "thread " + (top.has(at) ? "accent" : "quiet"), d: "M" + chosen.map((one, n) => `${place(n).toFixed(1)},${scales[n].of(one.get(at)).toFixed(1)}`).join("L") }, named(R.id[at].slice(0, 8), ": ", chosen.map((one) => `${one.name} ${cell(one, at)}`).join(", "))));
+    const top = new Set(goals.has(primary && primary.name) ? bestFirst(these).slice(0, Math.max(1, Math.ceil(these.length / 10))) : []);
+    for (const at of [...these.filter((r) => !top.has(r)), ...top]) root.append(svg("path", { class: "thread " + (top.has(at) ? "accent" : "quiet"), d: "M" + chosen.map((one, n) => `${place(n).toFixed(1)},${scales[n].of(one.get(at)).toFixed(1)}`).join("L") }, named(idOf(at), ": ", chosen.map((one) => `${one.name} ${cell(one, at)}`).join(", "))));
     chosen.forEach((one, n) => {
       const px = place(n), end = n === chosen.length - 1, most = Math.max(6, Math.floor((width - 110) / (chosen.length - 1) / 6.6));
       root.append(svg("line", { class: "axis", x1: px, x2: px, y1: 30, y2: height - 14 }), svg("text", { class: "name", x: n ? (end ? width - 2 : px) : 2, y: n % 2 ? 24 : 11, "text-anchor": n ? (end ? "end" : "middle") : "start" }, cut(one.name, Math.max(most * 2 - 4, 8))));
       for (const [py, text] of scales[n].ticks) root.append(svg("text", { class: "tick halo", x: px + (end ? 5 : -5), y: py + 4, "text-anchor": end ? "start" : "end" }, cut(text, 8)));
     });
     return { picture: [root, el("p", { class: "about" }, top.size ? `Coloured: the best tenth by ${primary.name}, ${counted(top.size, "run")}.` : null)],
-      table: () => plainTable("Parallel coordinates", ["run", ...chosen.map((one) => one.name)], these.map((at) => [R.id[at].slice(0, 8), ...chosen.map((one) => one.get(at))])) };
+      table: () => plainTable("Parallel coordinates", ["run", ...chosen.map((one) => one.name)], these.map((at) => [idOf(at), ...chosen.map((one) => one.get(at))])) };
   };
   figure("parallel", "Parallel coordinates", "Each line is a completed run.", { controls, draw });
 }
@@ -583,8 +585,8 @@ function soFar() {
     these.forEach((at, n) => {
       const v = one.get(at), won = top === null || better(goal, v, top);
       const inside = Math.max(22, Math.min(height - 42, y.of(v)));
-      root.append(svg("circle", { class: "dot " + (won ? "accent" : v < least || v > most ? "hollow" : "quiet"), cx: x.of(n + 1), cy: inside, r: won ? 4 : 2.5 }, named(`${R.id[at].slice(0, 8)}: ${short(v)}`)));
-      if (won) { path += top === null ? `M${x.of(n + 1)},${inside}` : `H${x.of(n + 1)}V${inside}`; steps.push([n + 1, when(R.finished[at]), R.id[at].slice(0, 8), v, top === null ? null : Math.abs(v - top)]); top = v; }
+      root.append(svg("circle", { class: "dot " + (won ? "accent" : v < least || v > most ? "hollow" : "quiet"), cx: x.of(n + 1), cy: inside, r: won ? 4 : 2.5 }, named(`${idOf(at)}: ${short(v)}`)));
+      if (won) { path += top === null ? `M${x.of(n + 1)},${inside}` : `H${x.of(n + 1)}V${inside}`; steps.push([n + 1, when(R.finished[at]), idOf(at), v, top === null ? null : Math.abs(v - top)]); top = v; }
     });
     root.append(svg("path", { class: "line accent", d: path + `H${x.of(these.length)}` }));
     return { picture: root, table: () => plainTable("Steps", ["run number", "finished (UTC)", "run", one.name, "by"], steps) };
@@ -597,10 +599,10 @@ function soFar() {
 let compareWith = () => {};
 function two() {
   if (count < 2) return;
-  const target = primary ? all.filter((at) => counts(at) && finite(primary.get(at))).sort((p, q) => compared(primary.get(p), primary.get(q), goals.get(primary.name) !== "min")) : [];
+  const target = primary ? bestFirst(all.filter(counts)) : [];
   let a = target.length > 1 ? target[1] : 1, b = target.length ? target[0] : 0, everything = false;
-  const names = all.map((at) => `${R.id[at].slice(0, 8)}${R.attempt[at] > 1 ? "/" + R.attempt[at] : ""} ${cut(groupOf[at].words, 50)}${seedOf(at)}`);
-  const body = el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Two runs side by side" }), controls = el("div", { class: "controls" });
+  const names = all.map((at) => `${idOf(at)}${attempt(at)} ${cut(groupOf[at].words, 50)}${seedOf(at)}`);
+  const body = wide("Two runs side by side"), controls = el("div", { class: "controls" });
   function draw() {
     clear(controls, choice("A", names, a, (v) => { a = v; draw(); }), choice("B", names, b, (v) => { b = v; draw(); }), tick("also what is equal", everything, (on) => { everything = on; draw(); }));
     const parts = [["About the run", "fact"], ["Settings", "setting"], ["Metrics", "metric"], ["Code, data, environment", "digest"]].map(([title, k]) => {
@@ -610,38 +612,31 @@ function two() {
         these.map((one) => { const x = one.get(a), y = one.get(b), gap = k === "metric" && finite(x) && finite(y) ? y - x : null;
           return el("tr", { class: String(x) === String(y) ? "weak" : null }, el("th", { scope: "row" }, one.name), el("td", null, x === null ? absent() : cell(one, a)), el("td", null, y === null ? absent() : cell(one, b)), el("td", { class: "n" }, gap === null ? "" : (gap > 0 ? "+" : "") + short(gap, 3))); })];
     });
-    clear(body, el("table", { class: "two" }, el("thead", null, el("tr", null, ["", `A ${R.id[a].slice(0, 8)}`, `B ${R.id[b].slice(0, 8)}`, "B − A"].map((t) => el("th", { scope: "col" }, t)))), el("tbody", null, parts)));
+    clear(body, el("table", { class: "two" }, el("thead", null, el("tr", null, ["", `A ${idOf(a)}`, `B ${idOf(b)}`, "B − A"].map((t) => el("th", { scope: "col" }, t)))), el("tbody", null, parts)));
   }
   compareWith = (at) => { b = at; if (a === b) a = at === 0 ? 1 : 0; draw(); document.getElementById("two").scrollIntoView(); };
-  app.append(el("section", { id: "two", "aria-labelledby": "two-h" }, el("h2", { id: "two-h" }, "Two runs, side by side"), el("p", { class: "about" }, "One run against one run is a difference, not “better”."), controls, body));
+  app.append(part("two", "Two runs, side by side", el("p", { class: "about" }, "One run against one run is a difference, not “better”."), controls, body));
   draw();
 }
 
 // ---- by recipe, resources, what was said -----------------------------------------------------------------------------------
 
 function recipes() {
-  const found = new Map();
-  for (const at of all) {
-    if (R.problem[at] || kStatus.get(at) === "running") continue;
-    const name = kRecipe.get(at) || NONE;
-    if (!found.has(name)) found.set(name, { n: 0, completed: 0, interrupted: 0, failed: 0, s: 0, untimed: 0 });
-    const one = found.get(name), status = kStatus.get(at);
-    one.n += 1;
-    one[status === "completed" || status === "interrupted" ? status : "failed"] += 1;
-    if (finite(kTime.get(at))) one.s += kTime.get(at); else one.untimed += 1;
-  }
-  const rows = [...found].map(([name, one]) => [name, one.n, one.completed, one.failed, one.interrupted, `${((100 * one.failed) / one.n).toFixed(one.n < 50 ? 0 : 1)} %`, duration(one.s) + (one.untimed ? ` (${one.untimed} not recorded)` : "")]);
-  app.append(el("section", { id: "recipes", "aria-labelledby": "recipes-h" }, el("h2", { id: "recipes-h" }, "Failures and compute, by recipe"), el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Recipes" }, plainTable("Runs of this page", ["recipe", "runs", "completed", "failed", "interrupted", "failure rate", "compute"], rows))));
+  const found = gathered(all.filter((at) => !R.problem[at] && kStatus.get(at) !== "running"), (at) => kRecipe.get(at) || NONE);
+  const rows = [...found].map(([name, these]) => {
+    const n = these.length, timed = these.map(kTime.get).filter(finite), untimed = n - timed.length;
+    const [completed, interrupted] = ["completed", "interrupted"].map((word) => these.filter((at) => kStatus.get(at) === word).length), failed = n - completed - interrupted;
+    return [name, n, completed, failed, interrupted, `${((100 * failed) / n).toFixed(n < 50 ? 0 : 1)} %`, duration(timed.reduce((sum, s) => sum + s, 0)) + (untimed ? ` (${untimed} not recorded)` : "")];
+  });
+  app.append(part("recipes", "Failures and compute, by recipe", wide("Recipes", plainTable("Runs of this page", ["recipe", "runs", "completed", "failed", "interrupted", "failure rate", "compute"], rows))));
 }
 function usage() {
-  const section = el("section", { id: "usage", "aria-labelledby": "usage-h" }, el("h2", { id: "usage-h" }, "Use of resources"));
-  const rows = doc.usage.map((u) => [R.id[u.run].slice(0, 8), groupOf[u.run].label, u.cores, u.most_cores, bytes(u.memory_bytes), u.gpu_busy_percent, bytes(u.gpu_memory_bytes), bytes(u.read_bytes), bytes(u.written_bytes)]);
-  section.append(rows.length ? el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Use of resources" }, plainTable(`${counted(rows.length, "run")} of ${count} with a record of it`, ["run", "group", "cores, mean", "cores, most", "memory, most", "GPU busy %", "GPU memory, most", "read", "written"], rows)) : el("p", { class: "empty" }, "None recorded."));
-  app.append(section);
+  const rows = doc.usage.map((u) => [idOf(u.run), groupOf[u.run].label, u.cores, u.most_cores, bytes(u.memory_bytes), u.gpu_busy_percent, bytes(u.gpu_memory_bytes), bytes(u.read_bytes), bytes(u.written_bytes)]);
+  app.append(part("usage", "Use of resources", rows.length ? wide("Use of resources", plainTable(`${counted(rows.length, "run")} of ${count} with a record of it`, ["run", "group", "cores, mean", "cores, most", "memory, most", "GPU busy %", "GPU memory, most", "read", "written"], rows)) : el("p", { class: "empty" }, "None recorded.")));
 }
 function said() {
   const parts = [["Verdicts of reruns", doc.verdicts], ["Notes", doc.notes], ["Retractions", doc.retractions]];
-  app.append(el("section", { id: "said", "aria-labelledby": "said-h" }, el("h2", { id: "said-h" }, "Reruns, notes and retractions"), parts.map(([title, list]) => [el("h3", null, title),
+  app.append(part("said", "Reruns, notes and retractions", parts.map(([title, list]) => [el("h3", null, title),
     list.length ? el("ul", null, list.map((one) => el("li", null, one))) : el("p", { class: "empty" }, "None recorded.")])));
 }
 function foot() {
