@@ -18,7 +18,7 @@ from struct import Struct
 from typing import IO
 
 from gitexp.capture.source import TORN
-from gitexp.capture.steps import if_ever, rows_by_step, without_epoch
+from gitexp.capture.steps import Logged, if_ever, rows_by_step, without_epoch
 from gitexp.capture.wire import BYTES, FIXED32, FIXED64, MOST, VARINT, Data, Malformed, OnDisk, fields, signed, varint
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import MAX_METRICS
@@ -38,8 +38,6 @@ _FLOAT, _DOUBLE = Struct("<f"), Struct("<d")
 _NUMBERS = {1: (5, _FLOAT), 2: (6, _DOUBLE)}  # by dtype: the field of its values, and one of them
 _TAILS = 4  # how many different numbers of bytes behind a value are remembered
 
-Scalar = tuple[int, str, float]  # step, name, value
-
 
 def read(reader: Reader, file: IO[bytes], *, path: Path, start: int) -> Iterator[Block]:
     """The scalars from byte `start` on, where a record begins."""
@@ -57,7 +55,7 @@ class _Events:
         self.known = 0
         self.scalar_tags: set[str] = set()  # tensors whose first record said that they are scalars
 
-    def scalars(self, file: IO[bytes], start: int) -> Iterator[Scalar]:
+    def scalars(self, file: IO[bytes], start: int) -> Iterator[Logged]:
         value_of = _FLOAT.unpack_from
         for data, at, end, begin in records(self.reader, file, start):
             try:
@@ -68,7 +66,7 @@ class _Events:
                         name = shapes.get(data[after : last - 4] + data[last:end])
                         if name is not None:
                             if name:
-                                yield step, name, value_of(data, last - 4)[0]
+                                yield step, None, name, value_of(data, last - 4)[0]
                             break
                     else:
                         yield from self._looked_at(data, at, end)
@@ -77,9 +75,9 @@ class _Events:
             except (Malformed, IndexError):
                 self.reader.problem(f"the record at byte {begin + at - _FRAME} is damaged: it was left out")
 
-    def _looked_at(self, data: Data, at: int, end: int) -> list[Scalar]:
+    def _looked_at(self, data: Data, at: int, end: int) -> list[Logged]:
         """The scalars of any record."""
-        step, found, values = 0, list[Scalar](), list[tuple[int, int]]()
+        step, found, values = 0, list[Logged](), list[tuple[int, int]]()
         for number, kind, begin, stop in fields(data, at, end):
             if number == _STEP and kind == VARINT:
                 step = signed(begin)
@@ -95,7 +93,7 @@ class _Events:
                 continue
             name = self.reader.name(tag)
             if name:
-                found.append((step, name, value))
+                found.append((step, None, name, value))
             if place and len(values) == 1 and isinstance(data, bytes) and data[at] == 9:
                 self._learn(data, at, end, place, name)
         return found

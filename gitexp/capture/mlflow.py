@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gitexp.capture.source import Source
-from gitexp.capture.steps import Timed, timed_rows
+from gitexp.capture.steps import Logged, passed, rows_by_step
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Number, parse_number
 from gitexp.record.rowblocks import Block, blocks
@@ -31,9 +31,10 @@ _ERRORS = (sqlite3.Error, OSError, ValueError)  # the last where a damaged name 
 _LARGEST = 1.7976931348623157e308  # what a database holds for infinity
 
 
-def _rows(reader: Reader, logged: Iterator[Timed], began: float | None = None) -> Iterator[Block]:
-    named = ((step, then, reader.name(name), value) for step, then, name, value in logged)
-    yield from blocks(timed_rows((one for one in named if one[2]), began=began))
+def _rows(reader: Reader, logged: Iterator[Logged], began: float | None) -> Iterator[Block]:
+    """`logged` has moments, in seconds since 1970."""
+    named = ((step, passed(began, then), reader.name(name), value) for step, then, name, value in logged)
+    yield from blocks(rows_by_step(one for one in named if one[2]))
 
 
 # ---- SQLite
@@ -88,7 +89,7 @@ def of_run(path: Path, run_id: str, since_ms: int | None, began: float | None, r
         yield from _unreadable(str(error), reader)
 
 
-def _logged(database: sqlite3.Connection, run_id: str, since_ms: int | None) -> Iterator[Timed]:
+def _logged(database: sqlite3.Connection, run_id: str, since_ms: int | None) -> Iterator[Logged]:
     counted = "SELECT DISTINCT key FROM metrics WHERE run_uuid = ? AND step != 0"
     stepped = {name for (name,) in database.execute(counted, (run_id,))}
     rows = (
@@ -130,7 +131,7 @@ def of_files(path: Path, since: float | None, began: float | None, reader: Reade
         reader.problem(f"cannot be read: {error.strerror}")
 
 
-def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Timed]:
+def _lines(reader: Reader, folder: Path, since_ms: int | None) -> Iterator[Logged]:
     """All lines, `time value step`, in the order of time: each metric has a file of its own."""
     found: list[tuple[int, int, str, Number]] = []
     stepped: set[str] = set()

@@ -12,13 +12,12 @@ from gitexp.record.rowblocks import Block, blocks
 EPOCH = "epoch"
 _HELD = 1 << 14
 
-Logged = tuple[int | None, str, Number]  # step, metric, value
-Timed = tuple[int | None, float | None, str, Number]  # and when, in seconds since 1970
+Logged = tuple[int | None, float | None, str, Number]  # step, seconds since the run started, metric, value
 
 
-def if_ever(values: Iterator[tuple[int, str, Number]]) -> Iterator[Logged]:
+def if_ever(values: Iterator[Logged]) -> Iterator[Logged]:
     """Without steps where all are 0, which is what a writer has that is given none. Of very many, the first decide."""
-    held: list[tuple[int, str, Number]] = []
+    held: list[Logged] = []
     for one in values:
         held.append(one)
         if one[0] or len(held) == _HELD:
@@ -26,39 +25,28 @@ def if_ever(values: Iterator[tuple[int, str, Number]]) -> Iterator[Logged]:
     if held and held[-1][0]:
         yield from chain(held, values)
     else:
-        yield from ((step or None, name, value) for step, name, value in chain(held, values))
+        yield from ((one[0] or None, *one[1:]) for one in chain(held, values))
 
 
 def rows_by_step(values: Iterable[Logged]) -> Iterator[Row]:
-    """Values that were logged one by one: those of one step that follow each other are a row."""
-    now: int | None = None
-    row: dict[str, Number] = {}
-    for step, name, value in values:
+    """Values that were logged one by one: those of one step that follow each other are a row, with the first's time."""
+    rest = iter(values)
+    first = next(rest, None)
+    if first is None:
+        return
+    now, then, name, value = first
+    row = {name: value}
+    for step, time_s, name, value in rest:
         if step != now or name in row:
-            if row:
-                yield Row(now, None, row)
-            now, row = step, {}
+            yield Row(now, then, row)
+            now, then, row = step, time_s, {}
         row[name] = value
-    if row:
-        yield Row(now, None, row)
+    yield Row(now, then, row)
 
 
-def timed_rows(values: Iterable[Timed], *, began: float | None) -> Iterator[Row]:
-    """The same of values with times. A row has that of its first value, from `began` on; None: they are not wanted."""
-    now: int | None = None
-    then: float | None = None
-    row: dict[str, Number] = {}
-    for step, logged, name, value in values:
-        if step != now or name in row:
-            if row:
-                yield Row(now, then, row)
-            now, row = step, {}
-        if not row:
-            known = began is not None and logged is not None and isfinite(logged - began)
-            then = round(logged - began, 6) if known else None  # type: ignore[operator]
-        row[name] = value
-    if row:
-        yield Row(now, then, row)
+def passed(began: float | None, then: float | None) -> float | None:
+    """The time between two moments, in seconds, as a row has it; None: one of them is not known, or not wanted."""
+    return None if began is None or then is None or not isfinite(then - began) else round(then - began, 6)
 
 
 def without_epoch(some: Iterable[Block], *, stepped: bool | None = None) -> Iterator[Block]:

@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gitexp.capture.steps import passed
 from gitexp.elsewhere.foreign import Foreign, NoStore, text, texts
 from gitexp.elsewhere.sheets import like_a_setting
 from gitexp.record.metricnames import holds_settings
@@ -164,9 +165,7 @@ def _rows(
         if at is None:
             last[name] = value
             continue
-        known = _epoch(moment)
-        time_s = None if known is None or began is None else round(known - began, 3)
-        steps.setdefault(at, (time_s, {}))[1][name] = value
+        steps.setdefault(at, (passed(began, _epoch(moment)), {}))[1][name] = value
     yield from blocks(Row(step, time_s, values) for step, (time_s, values) in sorted(steps.items()))
     last |= {reader.name(name): value for name, value in metrics.items()}
     last.pop("", None)

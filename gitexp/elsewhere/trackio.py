@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitexp.capture.mlflow import opened
+from gitexp.capture.steps import passed
 from gitexp.elsewhere.foreign import Foreign, NoStore, seconds, text, texts
 from gitexp.record.metricreader import DEEPEST, Reader
 from gitexp.record.rowblocks import Block, blocks
@@ -57,10 +58,8 @@ def _rows(path: Path, own: str, run_id: object, began: float | None, reader: Rea
     def rows(database: sqlite3.Connection) -> Iterator[Any]:
         asked = f"SELECT step, timestamp, metrics FROM metrics WHERE {own} = ? ORDER BY id"
         for step, then, values in database.execute(asked, (run_id,)):
-            logged = seconds(then)
-            time_s = None if logged is None or began is None else round(logged - began, 6)
             table = {name: value for name, value in _json(values).items() if name not in ("step", "time_s")}
-            yield from reader.row({**table, "step": step, "time_s": time_s}, "")
+            yield from reader.row({**table, "step": step, "time_s": passed(began, seconds(then))}, "")
 
     try:
         with closing(opened(path)) as database:
