@@ -50,9 +50,8 @@ def delta_cells(change: MetricChange) -> list[Cell]:
         return [Cell(""), Cell(""), Cell("")]
     if change.delta == 0:
         return [Cell("="), Cell(""), Cell("same", "dim")]
-    sign = "+" if change.delta > 0 else ""
     word = {True: "toward goal", False: "against goal", None: ""}[change.toward_goal]
-    return [Cell(f"{sign}{number(change.delta)}", style), Cell(percent(change), style), Cell(word, style)]
+    return [Cell(by_how_much(change.delta, share=False), style), Cell(percent(change), style), Cell(word, style)]
 
 
 def percent(change: MetricChange) -> str:
@@ -65,7 +64,11 @@ def moved(change: MetricChange) -> str:
     """By how much: of a share in points, of others in percent where that says something, else as a number."""
     if change.delta is None:
         return ""
-    if is_share(change.name, (change.a, change.b)):
-        return f"{change.delta * 100:+.3g} points"
-    share = percent(change)
-    return f"{share} %" if share else f"{'+' if change.delta > 0 else ''}{number(change.delta)}"
+    share = is_share(change.name, (change.a, change.b))
+    parts = "" if share else percent(change)
+    return f"{parts} %" if parts else by_how_much(change.delta, share=share)
+
+
+def by_how_much(delta: float | int, *, share: bool) -> str:
+    """A difference with its sign, in points or as it is: `+1.2 points`, `-0.03`."""
+    return f"{delta * 100:+.3g} points" if share else f"{'+' if delta > 0 else ''}{number(delta)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changewords import argument_name
 from gitexp.cli.deltas import clocks, delta_cells, metrics_shown, moved
-from gitexp.cli.pageparts import by_example, heading, remarks, rest_of, size_in_words, status_cell
+from gitexp.cli.pageparts import by_example, cautions, heading, remarks, rest_of, size_in_words, status_cell
 from gitexp.cli.render import (
     VALUE_LIMIT,
     Cell,
@@ -74,11 +74,7 @@ def _sides(rows: tuple[Row, Row], *, on: Screen) -> str:
 
 
 def _verdict(found: Comparison, *, on: Screen) -> str:
-    text = _inputs(found, on=on) + _movement(found, on=on)
-    for remark in found.unfair[:NAMED]:
-        first, *rest = wrap(safe(remark[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
-        text += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
-    return text + rest_of(len(found.unfair) - NAMED)
+    return _inputs(found, on=on) + _movement(found, on=on) + cautions(found.unfair, most=NAMED, on=on)
 
 
 def _inputs(found: Comparison, *, on: Screen) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitexp.cli.changewords import argument_name
-from gitexp.cli.pageparts import LISTED, fact_table, heading, rest_of, status_cell
+from gitexp.cli.deltas import by_how_much
+from gitexp.cli.pageparts import LISTED, cautions, fact_table, heading, rest_of, status_cell
 from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, number, safe, table, text_width, value, wrap
 from gitexp.errors import and_more, counted
 from gitexp.history.groupcompare import GroupComparison, ManyRuns, MetricFinding, is_slice
@@ -32,7 +33,7 @@ def group_page(sides: tuple[Sequence[Row], Sequence[Row]], found: GroupCompariso
     for one in full:
         style = {"better": "bold green", "worse": "bold red"}.get(one.claim, "bold")
         text += wrap(f"{safe(one.name)}: {safe(one.sentence)}", on=on, style=style)
-    text += _remarks(found.unfair, on=on)
+    text += cautions(found.unfair, on=on)
     text += heading("settings", "" if found.between else "the same", on=on)
     rows = [
         [Cell(_setting(name)), Cell(_values(old), "red"), Cell("→", "dim"), Cell(_values(new), "green")]
@@ -52,14 +53,6 @@ def _side(name: str, rows: Sequence[Row], seeds: Sequence[int | None], *, on: Sc
     said = f"seeds {', '.join(map(str, known[:SHOWN_RUNS]))}{and_more(len(known), SHOWN_RUNS)}" if known else "no seeds"
     names = f"{' '.join(ids)}{and_more(len(rows), SHOWN_RUNS)}"
     return wrap(f"{name}  {counted(len(rows), 'run')} of {', '.join(recipes[:3])}  {said}  ({names})", on=on)
-
-
-def _remarks(texts: Sequence[str], *, on: Screen) -> str:
-    lines = ""
-    for remark in texts[:LISTED]:
-        first, *rest = wrap(safe(remark[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
-        lines += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
-    return lines + rest_of(len(texts) - LISTED)
 
 
 def _figures(one: MetricFinding, *, on: Screen) -> str:
@@ -173,7 +166,7 @@ def many_page(rows: Sequence[Row], found: ManyRuns, *, on: Screen) -> str:
     if sum(widths) + 2 * len(widths) > (on.width or 120):
         lines = [list(line) for line in zip(*lines, strict=True)]
     text = wrap(f"the same in all: {', '.join(map(safe, found.same)) or 'nothing'}", on=on)
-    text += _remarks(found.unfair, on=on)
+    text += cautions(found.unfair, on=on)
     text += table([Column("", least=8 if at == 0 else 0) for at in range(len(lines[0]))], lines, on=on)
     text += rest_of(max(len(found.settings), len(found.metrics)) - LISTED)
     return (
@@ -190,11 +183,7 @@ def many_page(rows: Sequence[Row], found: ManyRuns, *, on: Screen) -> str:
 def _metric(item: float | int | None, first: float | int | None, share: bool) -> str:
     if item is None or first is None or item == first or (delta := item - first) != delta:
         return number(item)
-    return (
-        f"{number(item)}  {delta * 100:+.3g} points"
-        if share
-        else f"{number(item)}  {'+' if delta > 0 else ''}{number(delta)}"
-    )
+    return f"{number(item)}  {by_how_much(delta, share=share)}"
 
 
 def _setting(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, cut, safe, size, table, wrap
+from gitexp.cli.render import VALUE_LIMIT, Cell, Column, Screen, can_show, cut, safe, size, table, wrap
 from gitexp.errors import GitexpError, counted
 
 if TYPE_CHECKING:
@@ -47,6 +47,22 @@ def fact_table(facts: Sequence[Fact], *, on: Screen) -> str:
             for word, part in zip([name, *[""] * len(lines)], lines, strict=False)
         ]
     return table([Column(""), Column("")], rows, on=on)
+
+
+def cautions(texts: Sequence[str], *, most: int = LISTED, on: Screen) -> str:
+    """What to bear in mind before believing numbers: sentences behind a mark, the first few of them."""
+    lines = ""
+    for text in texts[:most]:
+        first, *rest = wrap(safe(text[:VALUE_LIMIT]), on=on, indent="  ").splitlines()
+        lines += on.paint("!", "yellow") + first[1:] + "\n" + "".join(f"{line}\n" for line in rest)
+    return lines + rest_of(len(texts) - most)
+
+
+def curve(values: Sequence[float | int], width: int) -> str:
+    """A curve in a line of text, as far as the terminal can show one."""
+    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
+
+    return sparkline(values, width, bars=BARS if can_show(BARS) else PLAIN)
 
 
 def remarks(texts: Sequence[str], *, on: Screen) -> str:

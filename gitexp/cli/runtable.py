@@ -7,13 +7,12 @@ from itertools import pairwise
 
 from gitexp.cli.changewords import changes_in_words
 from gitexp.cli.opened import Opened
-from gitexp.cli.pageparts import STATUS_STYLE
+from gitexp.cli.pageparts import STATUS_STYLE, curve
 from gitexp.cli.render import (
     Cell,
     Column,
     Screen,
     ago,
-    can_show,
     cut,
     number,
     safe,
@@ -139,12 +138,10 @@ def _with_curves(
     if at is None or not fits([*filled, *message, (Column(""), [Cell("-" * CURVE)])], on=on):
         return filled
     from gitexp.curves.recorded import read_histories
-    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
 
-    bars = BARS if can_show(BARS) else PLAIN
     histories = read_histories(here.reader, [row.commit for row in chosen], wanted={name})
     values = [history.series(name).values for history in histories]
-    cells = [Cell(sparkline(one, CURVE, bars=bars) if len(one) > 2 else "", "green") for one in values]
+    cells = [Cell(curve(one, CURVE) if len(one) > 2 else "", "green") for one in values]
     return [*filled[: at + 1], (Column(""), cells), *filled[at + 1 :]] if any(one.text for one in cells) else filled
 
 

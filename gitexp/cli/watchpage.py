@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.cli.pageparts import status_cell
-from gitexp.cli.render import Cell, Column, Screen, ago, can_show, cut, duration, number, safe, size, table
+from gitexp.cli.pageparts import curve, status_cell
+from gitexp.cli.render import Cell, Column, Screen, ago, cut, duration, number, safe, size, table
 from gitexp.cli.running import STATE_STYLE
 from gitexp.errors import counted
 from gitexp.history.row import Row
@@ -68,10 +68,11 @@ def _run(one: Going, *, most: int, on: Screen, now: float) -> str:
         text += on.paint(f"  {cut(words, on.width - 2) if on.width else words}", "dim") + "\n"
     names = foremost({name: values[-1] for name, values in one.series.items()}, ())[:most]
     width = min(MOST_LINE, on.width - NAME_WIDTH - 16) if on.width else MOST_LINE
-    rows = [
-        [Cell(safe(name)), Cell(number(one.series[name][-1]), "bold"), Cell(_curve(one.series[name], width), "green")]
-        for name in names
-    ]
+    rows = []
+    for name in names:
+        values = one.series[name]
+        shown = curve(values, width) if len(values) > 1 and width > 3 else ""
+        rows.append([Cell(safe(name)), Cell(number(values[-1]), "bold"), Cell(shown, "green")])
     return text + table([Column("", least=8), Column("", True), Column("")], rows, on=on, indent="  ")
 
 
@@ -96,9 +97,3 @@ def _recorded(rows: Sequence[Row], *, on: Screen, now: float) -> str:
     ]
     columns = [Column(""), Column(""), Column(""), Column("", right=True), Column("", least=8), Column("", least=8)]
     return table(columns, lines, on=on)
-
-
-def _curve(values: Sequence[float | int], width: int) -> str:
-    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
-
-    return sparkline(values, width, bars=BARS if can_show(BARS) else PLAIN) if len(values) > 1 and width > 3 else ""

@@ -10,8 +10,8 @@ import click
 
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.pageparts import LISTED
-from gitexp.cli.render import can_show, safe, screen
+from gitexp.cli.pageparts import LISTED, curve
+from gitexp.cli.render import safe, screen
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
@@ -82,12 +82,10 @@ def _curves(here: Opened, run: Run) -> dict[str, str]:
     if len(run.metrics) > LISTED:
         return {}
     from gitexp.curves.recorded import read_histories
-    from gitexp.curves.sparkline import BARS, PLAIN, sparkline
 
-    bars = BARS if can_show(BARS) else PLAIN
     history = next(read_histories(here.reader, [run.commit], wanted=run.metrics))
     known = {name: history.series(name).values for name in run.metrics if not is_clock(name)}
-    return {name: sparkline(values, 24, bars=bars) for name, values in known.items() if len(values) > 2}
+    return {name: curve(values, 24) for name, values in known.items() if len(values) > 2}
 
 
 def running_here(repo: Repo, typed: str) -> InProgress | None:
