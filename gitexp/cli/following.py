@@ -17,6 +17,7 @@ from gitexp.cli.opened import opened_here
 from gitexp.cli.page import write
 from gitexp.cli.pageparts import STATUS_STYLE
 from gitexp.cli.render import coloured, cut, duration, safe
+from gitexp.cli.running import folder_of
 from gitexp.git.repo import Repo
 from gitexp.history.read import read_run, settled_lines
 from gitexp.record.message import ending
@@ -33,7 +34,7 @@ _GOING = ("running", "silent", "unattended")
 
 def follow(repo: Repo, run_id: str) -> int:
     """Follow the run's output to its end, and say how it ended. Returns 0, however that was."""
-    folder = Path(runfolder.runs_folder(str(repo.common_dir)), run_id)
+    folder = folder_of(run_id, repo=repo)
     tail, lines, screen = Tail(str(folder)), Lines(), _Screen()
     told_missed = 0
     state, next_state, quiet = "running", 0.0, False

@@ -48,9 +48,9 @@ def latest_of(run: InProgress) -> list[str]:
     return said + [f"{safe(name)} {number(run.metrics[name])}" for name in names]
 
 
-def folder_of(run: InProgress, *, repo: Repo) -> Path:
-    """Where it lies until it is recorded."""
-    return Path(runs_folder(str(repo.common_dir)), run.id)
+def folder_of(run_id: str, *, repo: Repo) -> Path:
+    """Where a run lies until it is recorded."""
+    return Path(runs_folder(str(repo.common_dir)), run_id)
 
 
 def output_so_far(folder: Path) -> str:

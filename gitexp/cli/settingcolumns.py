@@ -17,7 +17,7 @@ PLUMBING = (".use", ".contract", ".path", ".seed")  # ends of keys that say litt
 def settings_of(row: Row) -> Mapping[str, Any]:
     """A run's settings, its seed among them."""
     found = row.settings
-    return found if row.seed is None or "seed" in found else {**found, "seed": row.seed}
+    return found if row.seed is None else {**found, "seed": row.seed}
 
 
 def varying(rows: Sequence[Row]) -> tuple[list[str], dict[str, Any]]:

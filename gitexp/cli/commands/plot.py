@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from gitexp import runfolder
 from gitexp.cli.choice import Choice, choosing_options, chosen_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import Screen, can_show, cut, safe
-from gitexp.cli.running import running_as
+from gitexp.cli.running import folder_of, running_as
+from gitexp.cli.settingcolumns import settings_of
 from gitexp.cli.table import completing
 from gitexp.curves.growing import Growing
 from gitexp.curves.lines import AXES, Plot, Subject, plot
@@ -100,21 +100,18 @@ def _safe(found: Plot) -> Plot:
 
 
 def _csv(found: Plot) -> str:
-    import csv
-    from io import StringIO
+    from gitexp.cli.shapes import csv_lines
 
-    stream = StringIO()
-    out = csv.writer(stream, lineterminator="\n")
-    out.writerow(["line", "runs", "x", "y", "n", "sd", "low", "high"])
+    rows: list[Sequence[object]] = [["line", "runs", "x", "y", "n", "sd", "low", "high"]]
     for line in found.lines:
         runs = " ".join(line.runs)
         if line.band and found.joined:
             for one in line.band:
-                out.writerow([safe(line.name), runs, one.x, one.mean, one.n, one.sd, one.low, one.high])
+                rows.append([line.name, runs, one.x, one.mean, one.n, one.sd, one.low, one.high])
         else:
             for at, (x, y) in enumerate(line.points):
-                out.writerow([safe(line.name), runs if found.joined else line.runs[at], x, y, 1, "", y, y])
-    return stream.getvalue()
+                rows.append([line.name, runs if found.joined else line.runs[at], x, y, 1, "", y, y])
+    return csv_lines(rows)
 
 
 def _subjects(here: Opened, metric: str, choice: Choice, x: str, *, grouped: bool) -> tuple[list[Subject], list[str]]:
@@ -131,7 +128,7 @@ def _subjects(here: Opened, metric: str, choice: Choice, x: str, *, grouped: boo
     nothing = (RunHistory() for _ in rows)
     histories = read_histories(here.reader, [row.commit for row in rows], wanted={metric}) if x in AXES else nothing
     found = [
-        Subject(row.id, _name(row), _settings(row), row.metrics, row.alike, history)
+        Subject(row.id, _name(row), {"recipe": row.recipe, **settings_of(row)}, row.metrics, row.alike, history)
         for row, history in zip(rows, histories, strict=True)
     ]
     return found + [_running(here, run.id) for run in going], notes
@@ -155,15 +152,8 @@ def _name(row: Row) -> str:
     return row.id[:SHOWN] + (f"/{row.attempt}" if row.attempt > 1 else "")
 
 
-def _settings(row: Row) -> dict[str, object]:
-    """With the seed and the recipe, so that names and axes may be of them."""
-    own = {"recipe": row.recipe, **row.settings}
-    return own if row.seed is None else {**own, "seed": row.seed}
-
-
 def _running(here: Opened, run_id: str) -> Subject:
-    folder = Path(runfolder.runs_folder(str(here.repo.common_dir)), run_id)
-    history = Growing(folder).read()
+    history = Growing(folder_of(run_id, repo=here.repo)).read()
     last = {name: known[-1] for name in history.columns if (known := history.series(name).values)}
     return Subject(run_id, run_id[:SHOWN], {}, last, "", history)
 

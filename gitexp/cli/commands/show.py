@@ -106,7 +106,7 @@ def _show_running(here: Opened, typed: str, *, as_json: bool, as_output: bool) -
     run = running_as(typed, repo=here.repo)
     if run is None:
         return False
-    folder = folder_of(run, repo=here.repo)
+    folder = folder_of(run.id, repo=here.repo)
     if as_json:
         write_json(in_progress=running_shape(run, folder))
     elif as_output:

@@ -41,7 +41,7 @@ def command(as_json: bool, gone: str | None) -> int:
             sharing = None
         on = screen(here.repo.settings)
     if as_json:
-        write_json(runs=[running_shape(run, folder_of(run, repo=here.repo)) for run in runs], sharing=sharing)
+        write_json(runs=[running_shape(run, folder_of(run.id, repo=here.repo)) for run in runs], sharing=sharing)
         return 0
     write(_table(runs, on=on, now=time.time()) if runs else "nothing is running\n")
     for run in runs:

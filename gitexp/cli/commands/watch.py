@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from gitexp import runfolder
 from gitexp.cli.choice import Choice, choosing_options
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import write
 from gitexp.cli.render import Screen, safe, screen
-from gitexp.cli.watchpage import Going, going, watch_page
+from gitexp.cli.running import folder_of
+from gitexp.cli.watchpage import going, watch_page
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.row import Row
@@ -89,11 +89,8 @@ class _Watched:
             self._read()
             running = runs_in_progress(common)
             self._ids, self._next = {run.id for run in running}, time.monotonic() + SETTLE_S
-        shown: list[Going] = [
-            going(run, Path(runfolder.runs_folder(common), run.id))
-            for run in running
-            if self._wanted(run.id, run.recipe)
-        ]
+        wanted = [run for run in running if self._wanted(run.id, run.recipe)]
+        shown = [going(run, folder_of(run.id, repo=self.repo)) for run in wanted]
         if self._said and on.height is not None:
             on = on._replace(height=max(8, on.height - len(self._said)))
         return watch_page(shown, self._recorded, on=on, now=time.time()) + "".join(f"{w}\n" for w in self._said)
