@@ -31,11 +31,11 @@ from gitexp.record.message import compose_message, one_line
 from gitexp.record.metrics import MetricRules, dump_metrics
 from gitexp.record.readme import RECORD_README
 from gitexp.record.runrecord import History, Imported, RunRecord, dump_run
+from gitexp.record.settings import dump_settings
 from gitexp.redact import redact, redact_toml
 from gitexp.secretnames import redact_text
 from gitexp.spool import Room, Spool
 from gitexp.stages.collect import finished
-from gitexp.stages.record import dump_settings
 
 AT_ONCE = 100  # runs of one move of the branch
 AT_ONCE_BYTES = 32 << 20

@@ -139,9 +139,12 @@ def _texts(
         "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         **({"items.csv": results.items_csv} if results.items_csv else {}),
-        **({"settings.toml": dump_settings(results.settings)} if results.settings else {}),
         **{name: text.encode() for name, text in trained.files.items()},
     }
+    if results.settings:
+        from gitexp.record.settings import dump_settings
+
+        texts["settings.toml"] = dump_settings(results.settings)
     for name, text in texts.items():
         clean = redact_toml if name.endswith(".toml") else redact
         texts[name] = clean(text, secrets=secrets)
@@ -162,27 +165,6 @@ def _usage(folder: Path) -> dict[str, bytes]:
 
     text = sound_usage(written)
     return {"usage.csv": text} if text else {}
-
-
-def dump_settings(settings: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The text of settings.toml, without values that their keys give away. What TOML cannot hold is text."""
-    import tomli_w
-
-    tables = {
-        visible(name): {visible(key): _setting(value) for key, value in one.items()} for name, one in settings.items()
-    }
-    return tomli_w.dumps(redact_values(tables)).encode()
-
-
-def _setting(value: Any) -> Any:
-    """A value as TOML can hold it, whatever a program left in a file or a database."""
-    if isinstance(value, list):
-        return [_setting(one) for one in value if one is not None]
-    if isinstance(value, float | bool) or (isinstance(value, int) and -(2**63) <= value < 2**63):
-        return value
-    if isinstance(value, int):
-        return str(value) if value.bit_length() <= 4096 else f"{value:#x}"  # more digits Python does not write
-    return visible(value.decode(errors="backslashreplace") if isinstance(value, bytes) else value)
 
 
 def _secrets(ended: Ended) -> list[str]:
