@@ -20,11 +20,10 @@ from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.record.metrics import goal_of
 from gitexp.stats.difference import Noise
 from gitexp.stats.finding import LEVEL, Finding, claim, find, sentence
-from gitexp.stats.pairing import Measured, side_of
+from gitexp.stats.pairing import NAMES, Measured, side_of
 from gitexp.stats.several import holm
 from gitexp.stats.summary import summary
 
-NAMES = ("A", "B")
 NAMED = 5  # settings in a sentence
 SLOWER = 1.5  # times as long is another budget
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gitexp.errors import counted
 from gitexp.stats.difference import Difference, NoDifference, Noise, known_noise_t, paired_t, superiority, welch_t
 from gitexp.stats.examples import two_level_t
-from gitexp.stats.pairing import Measured, Sides, matched
+from gitexp.stats.pairing import NAMES, Measured, Sides, matched
 from gitexp.stats.power import MOST_SEEDS, seeds_needed, smallest_effect
 from gitexp.stats.resampling import NotCounted, bca_interval, paired_permutation_p, permutation_p
 from gitexp.stats.summary import Summary, summary
@@ -47,14 +47,13 @@ def find(
     *,
     level: float = LEVEL,
     noise: Noise | None = None,
-    names: tuple[str, str] = ("A", "B"),
 ) -> Finding:
     """Compare two sides. `noise`: what runs of a baseline vary by, for sides of one run. Raises GitexpError (scipy)."""
-    sides = matched(a, b, names=names)
+    sides = matched(a, b)
     notes = list(sides.notes)
     difference, why = None, ""
     try:
-        difference = _difference(sides, notes, level=level, noise=noise, names=names)
+        difference = _difference(sides, notes, level=level, noise=noise)
     except NoDifference as reason:
         why = str(reason)
     old, new = (sides.a.values, sides.b.values)
@@ -85,11 +84,9 @@ def find(
     )
 
 
-def _difference(
-    sides: Sides, notes: list[str], *, level: float, noise: Noise | None, names: tuple[str, str]
-) -> Difference:
+def _difference(sides: Sides, notes: list[str], *, level: float, noise: Noise | None) -> Difference:
     old, new = sides.a.values, sides.b.values
-    for values, name in zip((old, new), names, strict=True):
+    for values, name in zip((old, new), NAMES, strict=True):
         if not values:
             raise NoDifference(f"{name} has no number")
     if sides.a.rows and sides.b.rows and min(len(old), len(new)) > 1:
@@ -103,7 +100,7 @@ def _difference(
         return known_noise_t(old, new, noise, level=level, method="known noise")
     if len(old) == len(new):
         raise NoDifference("1 run each")
-    many, one = (names, names[::-1])[len(new) > 1]
+    many, one = (NAMES, NAMES[::-1])[len(new) > 1]
     found = summary(old if len(old) > 1 else new)
     notes.append(f"the noise of {one}'s 1 run is taken to be that of {many}'s {found.n}")
     return known_noise_t(old, new, Noise(found.sd or 0.0, found.n), level=level, method="pooled t")
@@ -163,7 +160,6 @@ def sentence(
     share: bool = False,
     p: float | None = None,
     metrics: int = 1,
-    names: tuple[str, str] = ("A", "B"),
 ) -> str:
     """What the figures carry, and no more: `B is better by 0.83 ± 0.27 points`, or `no claim: ` and why.
 
@@ -177,14 +173,14 @@ def sentence(
         text = f"no claim: {found.why}{without}"
         if (alone := found.models) is not None:
             by = amount(alone.estimate, share=share, spread=alone.half)
-            text += f"; of these two models alone, on {found.examples:,} examples, {names[1]} - {names[0]} is {by}"
+            text += f"; of these two models alone, on {found.examples:,} examples, B - A is {by}"
             text += " (the noise of training is not in it)"
         return text
     if said:
         same_n = f"{counted(n_a, 'run')} each" if n_a == n_b else f"{n_a} and {n_b} runs"
         by = amount(abs(one.estimate), share=share, spread=one.half)
         on = f", {found.examples:,} examples" if found.examples else ""
-        return f"{names[1]} is {said} by {by} ({same_n}{on}{without})"
+        return f"B is {said} by {by} ({same_n}{on}{without})"
     if not one.low <= 0 <= one.high:
         return f"no claim: alone it would be one, but among {metrics} metrics its p is {p:.2g} (Holm){without}"
     text = f"no claim: the interval {between(one.low, one.high, share=share)} holds zero"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gitexp.errors import counted
 from gitexp.stats.summary import numbers, summary
 
+NAMES = ("A", "B")
 FEWEST_PAIRS = 3  # where seeds match in part
 SHOWN_SEEDS = 5
 
@@ -44,14 +45,14 @@ class Sides(NamedTuple):
     notes: tuple[str, ...]
 
 
-def matched(a: Sequence[Measured], b: Sequence[Measured], *, names: tuple[str, str] = ("A", "B")) -> Sides:
+def matched(a: Sequence[Measured], b: Sequence[Measured]) -> Sides:
     """The sides, paired where every seed has its partner, or three pairs and three quarters of either side do.
 
     Pairs are fewer degrees of freedom, bought with what a seed has in common on both sides. Matches in part that are
     not used cost width and nothing else: seeds that push both sides the same way make Welch's interval too wide.
     """
     notes: list[str] = []
-    sides = side_of(a, names[0], notes), side_of(b, names[1], notes)
+    sides = side_of(a, NAMES[0], notes), side_of(b, NAMES[1], notes)
     by_seed = [{seed: v for seed, v in zip(s.seeds, s.values, strict=True) if seed is not None} for s in sides]
     common = sorted(by_seed[0].keys() & by_seed[1].keys())
     most = max(len(side.values) for side in sides)
@@ -60,7 +61,7 @@ def matched(a: Sequence[Measured], b: Sequence[Measured], *, names: tuple[str, s
         if common and most > 1:
             notes.append(f"{counted(len(common), 'seed')} of {most} on both sides: not paired")
         return Sides(sides[0], sides[1], None, tuple(notes))
-    for side, name in zip(sides, names, strict=True):
+    for side, name in zip(sides, NAMES, strict=True):
         without = [seed for seed in side.seeds if seed not in common]
         if without:
             notes.append(

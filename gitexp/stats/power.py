@@ -15,22 +15,20 @@ POWER = 0.8
 MOST_SEEDS = 10_000
 
 
-def smallest_effect(found: Difference, *, level: float, power: float = POWER) -> float:
-    """The true difference that runs like these would have shown with this power, at the level of the interval.
+def smallest_effect(found: Difference, *, level: float) -> float:
+    """The true difference that runs like these would have shown with a power of 0.8, at the level of the interval.
 
     The minimum detectable effect of H. S. Bloom, Evaluation Review 19 (1995), 547-556: it asks what the design can
     do, and not what it found.
     """
     special = scipy("special")
-    return float(special.nctdtrinc(found.df, 1 - power, special.stdtrit(found.df, (1 + level) / 2))) * found.se
+    return float(special.nctdtrinc(found.df, 1 - POWER, special.stdtrit(found.df, (1 + level) / 2))) * found.se
 
 
-def seeds_needed(
-    effect: float, *, sds: tuple[float, ...], level: float, power: float = POWER, most: int = MOST_SEEDS
-) -> int | None:
+def seeds_needed(effect: float, *, sds: tuple[float, ...], level: float) -> int | None:
     """How many runs a side (or pairs, with one `sds`, that of the differences) show this true difference.
 
-    With two `sds`, Welch's degrees of freedom. None: more than `most`, or nothing is asked for.
+    With two `sds`, Welch's degrees of freedom. None: more than MOST_SEEDS, or nothing is asked for.
     """
     variance = sum(sd * sd for sd in sds)
     if not effect or not variance:
@@ -40,12 +38,12 @@ def seeds_needed(
 
     def shown(n: int) -> bool:
         df = (n - 1) / each
-        least = special.nctdtrinc(df, 1 - power, special.stdtrit(df, (1 + level) / 2))
+        least = special.nctdtrinc(df, 1 - POWER, special.stdtrit(df, (1 + level) / 2))
         return bool(abs(effect) / sqrt(variance) * sqrt(n) >= least)
 
-    if not shown(most):
+    if not shown(MOST_SEEDS):
         return None
-    low, high = 1, most  # one run shows nothing
+    low, high = 1, MOST_SEEDS  # one run shows nothing
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if shown(middle) else (middle, high)
