@@ -41,12 +41,13 @@ class Made(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a page is of. `smoke`: how many smoke runs were left out."""
+    """What a page is of. `smoke`, `retracted`: how many of these runs were left out."""
 
     title: str
     made: Made
     goals: Mapping[str, str]
     smoke: int = 0
+    retracted: int = 0
     named: bool = False  # the user chose the runs: nothing was left out
     watch: bool = False
 
@@ -75,7 +76,7 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "made": {**made._asdict(), "branch": safe(made.branch), "command": safe(made.command)},
         "watch": asked.watch,
         "left_out": {
-            "known": not asked.named, "smoke": asked.smoke,
+            "known": not asked.named, "smoke": asked.smoke, "retracted": asked.retracted,
             "metrics": len(names) - len(shown), "settings": len(settings) - len(kept),
         },
         "goals": [[safe(name), goal] for name, goal in goals.items()],

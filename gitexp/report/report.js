@@ -270,7 +270,8 @@ function head() {
   const running = all.filter((at) => kStatus.get(at) === "running").length;
   const parts = [`${counted(count, "run")} of ${recipes.length > 3 ? recipes.length + " recipes" : recipes.join(", ") || "no recipe"}`,
     `${completed} completed`, running && `${running} running`, count - completed - running && `${count - completed - running} did not complete`].filter(Boolean);
-  const out = doc.left_out.smoke ? ` Left out: ${counted(doc.left_out.smoke, "smoke run")}.` : " None was left out.";
+  const left = ["smoke", "retracted"].filter((k) => doc.left_out[k]).map((k) => counted(doc.left_out[k], k + " run")).join(", ");
+  const out = left ? ` Left out: ${left}.` : " None was left out.";
   app.append(el("header", null, el("h1", null, doc.title), el("p", { class: "lead" }, parts.join(" · ") + "." + (doc.left_out.known ? out : "")), el("p", { class: "made" },
     `Made ${when(doc.made.at)} UTC by gitexp ${doc.made.gitexp} from ${doc.made.branch} at ${doc.made.tip}` + (doc.made.code ? `, code at ${doc.made.code}` : "") + ". ",
     doc.watch && el("strong", null, "Live: the page loads itself anew while runs go on."))));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import subprocess
 from base64 import b64encode
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from harness import Lab, wait_for
-from records import RECIPE, metrics_toml, write_run
+from records import RECIPE, commit_files, metrics_toml, write_run
 
 Browse = Callable[[Path], str]
 
@@ -183,6 +184,22 @@ def test_a_page_of_chosen_runs_says_how_they_were_chosen(lab: Lab, browse: Brows
     page = browse(lab.path / "page.html")
     assert "3 runs of digits · 3 completed." in page
     assert "gitexp report --where 'optimizer.lr == 0.1'" in page
+
+
+def test_what_a_page_leaves_out_is_counted_and_its_command_makes_it_again(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    write_run(lab, "y" * 16, kind="smoke", finished="2026-11-20T12:00:00Z")
+    commit_files(lab, {"README.md": "x"}, message=f"a leak\n\nGitexp-Event: retract\nGitexp-About: {'k' * 16}\n")
+    for options, said in (
+        ([], "Left out: 1 smoke run, 1 retracted run."),
+        (["--smoke"], "Left out: 1 retracted run."),
+        (["--smoke", "--retracted"], "None was left out."),
+        (["--where", "optimizer.lr == 0.1"], ""),
+    ):
+        lab.gitexp("report", *options, "-o", "page.html")
+        page = browse(lab.path / "page.html")
+        assert (said in page, "eft out" in page) == (True, bool(said)), options
+        assert f"<code>{shlex.join(['gitexp', 'report', *options])}</code>" in page
 
 
 def test_the_working_tree_is_as_clean_as_before(lab: Lab) -> None:

@@ -16,6 +16,7 @@ from gitexp.cli.page import write
 from gitexp.cli.render import safe, size
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import find_repo, revision
+from gitexp.history.choosing import chosen_by
 from gitexp.history.row import Row
 from gitexp.history.select import UnknownRun
 
@@ -118,6 +119,7 @@ class _Pages:
 
         with opened_here() as here:
             rows = self._rows(here, watched=refresh_s is not None)
+            smoke, retracted = self._left_out(here, len(rows)) if self._choice.everything else (0, 0)
             found = self._material.of(here.reader, rows)
             if refresh_s is not None and self._choice.everything:
                 found = [*self._material.in_progress(str(here.repo.common_dir)), *found]
@@ -125,31 +127,40 @@ class _Pages:
                 title=self._title or f"Runs of {here.repo.root.name}",
                 made=self._made(here),
                 goals=goals_of(here.reader, rows, here.config.goal),
-                smoke=0 if self._choice.words else len(self._rows(here, smoke=True)) - len(rows),
-                named=bool(self._choice.words),
+                smoke=smoke,
+                retracted=retracted,
+                named=not self._choice.everything,
                 watch=refresh_s is not None,
             )
         return page(document(found, asked, safe=safe), refresh_s=refresh_s), len(found)
 
-    def _rows(self, here: Opened, *, watched: bool = False, smoke: bool = False) -> list[Row]:
+    def _rows(self, here: Opened, *, watched: bool) -> list[Row]:
         try:
-            return chosen_rows(here, self._choice._replace(smoke=True) if smoke else self._choice)
+            return chosen_rows(here, self._choice)
         except UnknownRun:
-            if watched or smoke:
+            if watched:
                 return []  # there will be some
             raise
+
+    def _left_out(self, here: Opened, shown: int) -> tuple[int, int]:
+        """How many smoke runs, and how many others that were retracted."""
+        runs = here.history.of_remote(self._choice.remote)
+        every, others = (runs.count(chosen_by(runs, smoke=some, retracted=True)) for some in (True, self._choice.smoke))
+        return every - others, others - shown
 
     def _made(self, here: Opened) -> Made:
         from gitexp.report.document import Made
 
         tip = here.history.of_remote(self._choice.remote).tip
         remote = f"{self._choice.remote}/" if self._choice.remote else ""
-        where = ["--where", self._choice.where] if self._choice.where else []
+        typed = {"--where": self._choice.where, "--remote": self._choice.remote}
+        options = [word for name, value in typed.items() if value for word in (name, value)]
+        options += [f"--{name}" for name in ("smoke", "retracted") if getattr(self._choice, name)]
         return Made(
             at=time.time(),
             gitexp=gitexp.__version__,
             branch=remote + here.history.branch,
             tip=tip.commit[:12] if tip else "-",
             code=(revision(here.repo, "HEAD") or "")[:12],
-            command=shlex.join(["gitexp", "report", *self._choice.words, *where]),
+            command=shlex.join(["gitexp", "report", *self._choice.words, *options]),
         )
