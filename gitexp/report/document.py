@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from gitexp.curves.series import RunHistory
 from gitexp.curves.shaping import thin
+from gitexp.history.row import Event
 from gitexp.record.metrics import foremost, goal_of
 from gitexp.report.material import Reported
 
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
     goals: Mapping[str, str]
     smoke: int = 0
     retracted: int = 0
+    events: Sequence[Event] = ()
     named: bool = False  # the user chose the runs: nothing was left out
     watch: bool = False
 
@@ -102,7 +104,7 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "curves": curves,
         "thinned": thinned,
         "usage": [{"run": at, **_usage(one)} for at, one in enumerate(runs) if one.used is not None],
-        "verdicts": [], "notes": [], "retractions": [],
+        "events": [[safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12]] for e in asked.events],
     }  # fmt: skip
 
 

@@ -636,9 +636,9 @@ function usage() {
   app.append(part("usage", "Use of resources", rows.length ? wide("Use of resources", plainTable(`${counted(rows.length, "run")} of ${count} with a record of it`, ["run", "group", "cores, mean", "cores, most", "memory, most", "GPU busy %", "GPU memory, most", "read", "written"], rows)) : el("p", { class: "empty" }, "None recorded.")));
 }
 function said() {
-  const parts = [["Verdicts of reruns", doc.verdicts], ["Notes", doc.notes], ["Retractions", doc.retractions]];
+  const parts = [["Verdicts of reruns", ["verdict"]], ["Notes", ["note"]], ["Retractions", ["retract", "reinstate"]]].map(([title, kinds]) => [title, doc.events.filter(([kind]) => kinds.includes(kind))]);
   app.append(part("said", "Reruns, notes and retractions", parts.map(([title, list]) => [el("h3", null, title),
-    list.length ? el("ul", null, list.map((one) => el("li", null, one))) : el("p", { class: "empty" }, "None recorded.")])));
+    list.length ? el("ul", null, list.map(([kind, about, author, s, commit]) => el("li", null, `${kind} ${about.slice(0, 8)}, by ${author}, ${when(s)} UTC: git show ${commit}`))) : el("p", { class: "empty" }, "None recorded.")])));
 }
 function foot() {
   app.append(el("footer", null, el("p", null, "“–” means not recorded. Times are UTC. Nothing on this page was loaded from elsewhere, and it loads nothing. Colours after Okabe and Ito (2008), told apart also by dashes. Made by ", el("code", null, doc.made.command), ".")));

@@ -202,6 +202,16 @@ def test_what_a_page_leaves_out_is_counted_and_its_command_makes_it_again(lab: L
         assert f"<code>{shlex.join(['gitexp', 'report', *options])}</code>" in page
 
 
+def test_what_was_said_of_runs_is_named_with_its_commit(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    said = f"a leak\n\nGitexp-Event: retract\nGitexp-About: {'k' * 16}\n"
+    commit = commit_files(lab, {"README.md": "x"}, message=said, author="Bob & Co <b@example.org>")
+    lab.gitexp("report", "-o", "page.html")
+    page = browse(lab.path / "page.html")
+    assert f"<li>retract kkkkkkkk, by Bob &amp; Co, 2026-11-20 10:00 UTC: git show {commit[:12]}</li>" in page
+    assert page.count('<p class="empty">None recorded.</p>') == 3  # resources, verdicts, notes
+
+
 def test_the_working_tree_is_as_clean_as_before(lab: Lab) -> None:
     sweep(lab)
     result = lab.gitexp("report")

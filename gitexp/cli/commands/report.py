@@ -129,6 +129,7 @@ class _Pages:
                 goals=goals_of(here.reader, rows, here.config.goal),
                 smoke=smoke,
                 retracted=retracted,
+                events=here.history.of_remote(self._choice.remote).events(),
                 named=not self._choice.everything,
                 watch=refresh_s is not None,
             )
