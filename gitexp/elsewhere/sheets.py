@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -117,7 +118,9 @@ def _read(path: Path, said: list[str]) -> tuple[list[str], list[list[str]]]:
         words = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise NoStore(f"{path.name}:{line} is not UTF-8", fix="iconv -f latin1 -t UTF-8") from error
+        old, new = shlex.quote(str(path)), shlex.quote(str(path.with_suffix(f".utf8{path.suffix}")))
+        fix = f"iconv -f latin1 -t UTF-8 -- {old} >{new}"
+        raise NoStore(f"{path.name}:{line} is not UTF-8", fix=fix) from error
     first = words.partition("\n")[0]
     delimiter = "\t" if path.suffix == ".tsv" else max(",\t;", key=first.count)
     try:

@@ -30,6 +30,8 @@ _SQLITE = b"SQLite format 3\0"
 
 def stores(path: Path, said: str | None = None) -> list[tuple[str, Path]]:
     """The stores at a path: kind and file or folder of each. `said`: which kind, by the user. Raises NoStore."""
+    if not (path.is_dir() or path.is_file()):  # such as the shell's <(…): reading it might wait for ever
+        raise NoStore(f"{path} is a FIFO, a socket or a device", fix="write it to a file first, and import that")
     if said:
         return [(_exact(said, path), path)]
     found = [*_in_folder(path)] if path.is_dir() else [(kind, path)] if (kind := _of_file(path)) else []

@@ -179,6 +179,24 @@ def test_what_is_no_store_is_refused(lab: Lab, tmp_path: Path, name: str, conten
     assert lab.runs() == []
 
 
+def test_a_pipe_is_refused_with_what_to_type_and_is_not_waited_for(lab: Lab, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.tsv")
+    for args in ([str(tmp_path / "rows.tsv")], ["--as", "csv", str(tmp_path / "rows.tsv")]):
+        result = lab.gitexp("import", *args)
+        assert result.exit_code == 1, result.stderr
+        assert "is a FIFO, a socket or a device" in result.stderr
+        assert "fix:   write it to a file first" in result.stderr
+
+
+def test_a_table_of_another_encoding_is_converted_by_the_line_that_is_told(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "of last year.csv"
+    path.write_bytes("loss,note\n0.5,süß\n".encode("latin1"))
+    fix = lab.gitexp("import", str(path)).stderr.split("fix:   ")[1].strip()
+    subprocess.run(["sh", "-c", fix], check=True, stdin=subprocess.DEVNULL)
+    assert lab.gitexp("import", str(tmp_path / "of last year.utf8.csv")).exit_code == 0
+    assert [run["metrics"] for run in listed(lab)] == [{"loss": 0.5}]
+
+
 def test_damage_in_the_middle_costs_what_is_damaged(lab: Lab, tmp_path: Path) -> None:
     shutil.copytree(CAPTURED / "mlflow" / "mlruns", tmp_path / "mlruns")
     broken = next((tmp_path / "mlruns").glob("*/*/metrics/acc"))
