@@ -1,13 +1,16 @@
-"""Send pages and JSON to stdout: pages through the user's pager where they are longer than the terminal."""
+"""Send pages and JSON to stdout: pages through the user's pager where they are longer than the terminal; and files to
+where the user says."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from gitexp.cli.render import Screen, screen
+from gitexp.cli.render import Screen, safe, screen
+from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, line
 
 
@@ -24,6 +27,31 @@ def write_json(**parts: Any) -> None:
     from gitexp.cli.shapes import document
 
     write(document(**parts))
+
+
+def place(path: Path, *, usual: str, option: str) -> Path:
+    """The path, where a file can be written there. `usual`: its name in a folder. Raises GitexpError."""
+    import shlex
+
+    if path.is_dir():
+        raise GitexpError(f"{path} is a folder", fix=f"{option} {shlex.quote(str(path / usual))}")
+    if not path.absolute().parent.is_dir():
+        fix = f"mkdir -p {shlex.quote(str(path.parent))}"
+        raise GitexpError(f"There is no folder {path.parent} to write {path.name} to", fix=fix)
+    return path
+
+
+def write_file(path: Path, content: bytes, *, repo: Repo) -> None:
+    """Write a file whole. git is told to ignore a new one, since the next run would not find its tree clean."""
+    import click
+
+    from gitexp.git.ignoring import ignore_here
+    from gitexp.wholefile import write_whole
+
+    fresh = not path.exists()
+    write_whole(path, content)
+    if fresh and ignore_here(repo, path.resolve()):
+        click.echo(f"{safe(str(path))}: git ignores it, in this clone alone (.git/info/exclude)", err=True)
 
 
 def show(page: Callable[[Screen], str], *, repo: Repo) -> None:

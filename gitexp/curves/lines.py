@@ -85,6 +85,9 @@ def plot(
             notes.append(f"smoothed: exponential moving average, {weight:g} of it old, debiased")
     else:
         curves = [_place(one, metric, x, notes) for one in having]
+        settings = dict.fromkeys(key for one in having for key in one.settings)
+        if x not in settings and (ends := [key for key in settings if key.endswith(f".{x}")]):
+            notes.append(f"{x} is the metric of this name; the setting is {_some(ends)}")
     whole = sum(map(len, curves))
     curves = [[point for one in points if (point := _drawable(one, log_x, log_y))] for points in curves]
     if lost := whole - sum(map(len, curves)):

@@ -108,6 +108,30 @@ def test_a_picture_has_the_same_bytes_each_time_and_names_are_no_markup(swept: L
     assert "is written as .svg, .png or .pdf" in swept.gitexp("plot", "val.acc", "-o", "a.jpg").stderr
 
 
+def test_a_picture_leaves_the_tree_clean_and_a_wrong_place_says_what_to_type(swept: Lab) -> None:
+    result = swept.gitexp("plot", "val.acc", "-o", "acc.svg")
+    assert "acc.svg: git ignores it, in this clone alone (.git/info/exclude)" in result.stderr
+    assert swept.git("status", "--short") == ""
+    again = swept.gitexp("plot", "val.acc", "-o", "acc.svg")
+    assert (again.exit_code, "ignores" in again.stderr) == (0, False)
+    nowhere = swept.gitexp("plot", "val.acc", "-o", "no/such/acc.svg")
+    assert nowhere.stderr == "error: There is no folder no/such to write acc.svg to\nfix:   mkdir -p no/such\n"
+    for folder in (".", "recipes"):
+        result = swept.gitexp("plot", "val.acc", "-o", folder)
+        assert result.stderr.startswith(f"error: {folder} is a folder\nfix:   -o "), result.stderr
+
+
+def test_a_name_on_x_that_is_a_metric_and_the_end_of_a_setting_is_told_apart(lab: Lab) -> None:
+    lab.write("recipes/net.toml", RECIPE)
+    lab.write("train.sh", 'echo "{\\"lr\\": 0.5, \\"val.acc\\": $1}" >>"$GITEXP_METRICS"\n')
+    lab.commit()
+    assert lab.gitexp("run", "net").exit_code == 0
+    found = lab.gitexp("plot", "val.acc", "--x", "lr", "--csv")
+    assert "note: lr is the metric of this name; the setting is optimizer.lr" in found.stderr
+    assert "note" not in lab.gitexp("plot", "val.acc", "--x", "optimizer.lr", "--csv").stderr
+    assert "did you mean step?" in lab.gitexp("plot", "val.acc", "--x", "stepp").stderr
+
+
 def test_a_matplotlibrc_of_the_repository_is_not_obeyed(swept: Lab, tmp_path: Path) -> None:
     swept.write("matplotlibrc", "text.usetex: True\nbackend: module://evil\n")
     result = swept.gitexp("plot", "val.acc", "-o", str(tmp_path / "a.svg"))

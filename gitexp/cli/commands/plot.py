@@ -9,7 +9,7 @@ import click
 
 from gitexp.cli.choice import Choice, choosing_options, chosen_rows
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.page import show, write, write_json
+from gitexp.cli.page import place, show, write, write_file, write_json
 from gitexp.cli.render import Screen, can_show, cut, safe
 from gitexp.cli.running import folder_of, running_as
 from gitexp.cli.settingcolumns import settings_of
@@ -70,7 +70,8 @@ def command(
         if output is not None:
             from gitexp.curves.figure import kind_of, picture
 
-            output.write_bytes(picture(_safe(found), kind_of(output)))
+            kind = kind_of(place(output, usual="plot.svg", option="-o"))
+            write_file(output, picture(_safe(found), kind), repo=here.repo)
         elif as_json:
             write_json(**found._replace(notes=notes)._asdict())
         elif as_csv:
@@ -168,5 +169,5 @@ def _nothing(metric: str, x: str, subjects: Sequence[Subject], notes: Sequence[s
     if x not in AXES:
         keys = dict.fromkeys(key for one in subjects for key in (*one.settings, *one.metrics))
         if x not in keys:
-            return GitexpError(f"No run has a setting or a metric {x!r}{near(x, keys)}")
+            return GitexpError(f"No run has a setting or a metric {x!r}{near(x, [*AXES, *keys])}")
     return GitexpError(f"There is nothing of {metric!r} to draw over {x}", details=list(notes)[:5])

@@ -12,7 +12,7 @@ import click
 import gitexp
 from gitexp.cli.choice import Choice, choosing_options, chosen_rows
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.page import write
+from gitexp.cli.page import place, write, write_file
 from gitexp.cli.render import safe, size
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import find_repo, revision
@@ -54,32 +54,27 @@ def command(choice: Choice, output: str, title: str | None, force: bool, watch: 
         write(pages.now()[0])
         return 0
     path = _writable(Path(output), force=force)
-    fresh = not path.exists()
     try:
         if watch:
-            _watch(pages, path, fresh=fresh)
+            _watch(pages, path)
     except KeyboardInterrupt:
         pass  # the way to leave it; the page that stays does not load itself anew
-    said = _write(pages, path, fresh=fresh)
+    said = _write(pages, path)
     click.echo(f"{safe(str(path))}: {said}", err=True)
     return 0
 
 
-def _watch(pages: _Pages, path: Path, *, fresh: bool) -> None:
+def _watch(pages: _Pages, path: Path) -> None:
     click.echo(f"{safe(str(path))} is written every {EVERY_S} seconds; Ctrl-C ends that", err=True)
     while True:
-        _write(pages, path, fresh=fresh, refresh_s=EVERY_S)
+        _write(pages, path, refresh_s=EVERY_S)
         time.sleep(EVERY_S)
 
 
 def _writable(path: Path, *, force: bool) -> Path:
     from gitexp.report.page import MARK
 
-    if path.is_dir():
-        raise GitexpError(f"{path} is a folder", fix=f"gitexp report -o {shlex.quote(str(path / 'report.html'))}")
-    if not path.absolute().parent.is_dir():
-        parent = shlex.quote(str(path.parent))
-        raise GitexpError(f"There is no folder {path.parent} to write {path.name} to", fix=f"mkdir -p {parent}")
+    place(path, usual="report.html", option="gitexp report -o")
     if path.exists() and not force:
         with path.open("rb") as file:
             if file.read(len(MARK)) != MARK.encode():
@@ -91,15 +86,10 @@ def _writable(path: Path, *, force: bool) -> Path:
     return path
 
 
-def _write(pages: _Pages, path: Path, *, fresh: bool, refresh_s: int | None = None) -> str:
-    from gitexp.git.ignoring import ignore_here
-    from gitexp.wholefile import write_whole
-
+def _write(pages: _Pages, path: Path, *, refresh_s: int | None = None) -> str:
     text, many = pages.now(refresh_s)
     content = text.encode()
-    write_whole(path, content)
-    if fresh and ignore_here(find_repo(Path.cwd()), path.resolve()):  # the next run would not find its tree clean
-        click.echo(f"{safe(str(path))}: git ignores it, in this clone alone (.git/info/exclude)", err=True)
+    write_file(path, content, repo=find_repo(Path.cwd()))
     return f"{counted(many, 'run')}, {size(len(content))}"
 
 
