@@ -79,7 +79,8 @@ def run_table(
         Column("changed", least=CHANGED_LEAST),
         [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen],
     )
-    metrics = [(Column(safe(name), right=True), [_metric_cell(row, name, best) for row in chosen]) for name in names]
+    lines = [[_metric_cell(row, name, best) for name in names] for row in chosen]  # a row's metrics are parsed once
+    metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
     stated = {name for goal in goals.values() for name in goal}
     filled = [*_with_settings(filled, settings, metrics[:1], on=on), changed]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
