@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import click
 
 from gitexp.cli.choice import Choice, choosing_options, fitting_rows
-from gitexp.cli.columns import as_text, chosen_columns, usual_columns
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import safe, screen
@@ -147,10 +146,11 @@ def _show(
         names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
         click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
-    if columns is not None:
-        _write_table(here, chosen_columns(runs, chosen, columns), form=form)
-    elif form is not None:
-        _write_table(here, usual_columns(chosen), form=form)
+    if columns is not None or form is not None:
+        from gitexp.cli.columns import chosen_columns, usual_columns
+
+        found = usual_columns(chosen) if columns is None else chosen_columns(runs, chosen, columns)
+        _write_table(here, found, form=form)
     else:
         listed = Listed(runs, wanted)
         show(lambda on: run_table(here, listed, chosen, sort=sort, on=on, now=time.time()), repo=here.repo)
@@ -160,6 +160,8 @@ def _show(
 
 
 def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -> None:
+    from gitexp.cli.columns import as_text
+
     if form is None:
         show(lambda on: as_text(columns, None, on=on), repo=here.repo)
     else:
@@ -169,6 +171,7 @@ def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -
 def _groups(
     here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str | None, form: str | None, limit: int
 ) -> None:
+    from gitexp.cli.columns import as_text
     from gitexp.cli.grouptable import fitting, group_columns, group_shapes, grouped
 
     every, alone = grouped(here.history, chosen, by=by, sort=sort)
