@@ -101,25 +101,21 @@ class Rows:
 
     # ---- questions
 
-    def rows(
-        self, wanted: Condition = EVERY, *, order: Condition | None = None, limit: int = -1, skip: int = 0
-    ) -> Iterator[Row]:
+    def rows(self, wanted: Condition = EVERY, *, order: Condition | None = None, limit: int = -1) -> Iterator[Row]:
         """Runs that fit, the newest first or in that order, read only as far as they are taken.
 
         Whose times are yet to come are the last.
         """
         if order is not None:
-            yield from self._ask(wanted, f"{order.sql}, {_NEWEST}", order.values, limit, skip)
+            yield from self._ask(wanted, f"{order.sql}, {_NEWEST}", order.values, limit)
             return
-        if limit >= 0 or skip:
-            late = (f"ordered > {self._tomorrow!r}, " if self._some_to_come() else "") + _NEWEST
-            yield from self._ask(wanted, late, (), limit, skip)
+        if limit >= 0:
+            to_come = self.count(Condition("ordered > ?", (self._tomorrow,)))
+            late = f"ordered > {self._tomorrow!r}, " if to_come else ""
+            yield from self._ask(wanted, late + _NEWEST, (), limit)
             return
         yield from self._ask(Condition("ordered <= ?", (self._tomorrow,)) & wanted, _NEWEST)
         yield from self._ask(Condition("ordered > ?", (self._tomorrow,)) & wanted, _NEWEST)
-
-    def _some_to_come(self) -> bool:
-        return self.count(Condition("ordered > ?", (self._tomorrow,))) > 0
 
     def count(self, wanted: Condition = EVERY) -> int:
         """How many runs fit."""
@@ -155,11 +151,9 @@ class Rows:
         """The row of a commit; None where it is no run of this ref."""
         return next(self._ask(Condition('"commit" = ?', (commit,)), "no"), None)
 
-    def _ask(
-        self, wanted: Condition, order: str, values: Sequence[object] = (), limit: int = -1, skip: int = 0
-    ) -> Iterator[Row]:
+    def _ask(self, wanted: Condition, order: str, values: Sequence[object] = (), limit: int = -1) -> Iterator[Row]:
         stored = ", ".join(f'r."{name}"' for name in [*_STORED, "base"])
-        asked = f"SELECT {stored} FROM runs AS r WHERE {wanted.sql} ORDER BY {order} LIMIT {limit} OFFSET {skip}"
+        asked = f"SELECT {stored} FROM runs AS r WHERE {wanted.sql} ORDER BY {order} LIMIT {limit}"
         for found in self.connection.execute(asked, _bound((*wanted.values, *values))):
             yield self._row(found)
 
@@ -171,14 +165,6 @@ class Rows:
         for at in _TRUTHS:
             stored[at] = stored[at] == 1
         return Row._make([*stored, self._bodies[base]])  # type: ignore[index]
-
-    @property
-    def loose(self) -> int:
-        """How many runs came after the file was written."""
-        if not self.connection.execute("SELECT 1 FROM sqlite_temp_master WHERE name = 'loose_run'").fetchone():
-            return 0
-        [(count,)] = self.connection.execute("SELECT count(*) FROM temp.loose_run")
-        return int(count)
 
 
 def _folded(value: object) -> str | None:
