@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ def of_database(path: Path) -> Iterator[Foreign]:
     """The runs of a SQLite store, in the order in which they began. Raises NoStore."""
     try:
         with closing(opened(path)) as database:
-            runs = _table(database, "SELECT * FROM runs ORDER BY start_time, rowid")
-            names = {row["experiment_id"]: row["name"] for row in _table(database, "SELECT * FROM experiments")}
+            database.row_factory = sqlite3.Row
+            runs = [dict(row) for row in database.execute("SELECT * FROM runs ORDER BY start_time, rowid")]
+            names = dict(_if_there(database, "SELECT experiment_id, name FROM experiments"))
             tags: dict[object, dict[Any, Any]] = {}
-            for row in _table(database, "SELECT run_uuid, key, value FROM tags"):
-                tags.setdefault(row["run_uuid"], {})[row["key"]] = row["value"]
+            for run_id, key, value in _if_there(database, "SELECT run_uuid, key, value FROM tags"):
+                tags.setdefault(run_id, {})[key] = value
     except (sqlite3.Error, OSError, ValueError) as error:
         raise NoStore(f"{path} cannot be read as MLflow's: {error}") from error
     for run in runs:
@@ -42,25 +43,22 @@ def of_database(path: Path) -> Iterator[Foreign]:
         yield _foreign(run, tags.get(run["run_uuid"], {}), settings, rows, (), path)
 
 
-def _table(database: sqlite3.Connection, query: str) -> list[dict[str, Any]]:
+def _if_there(database: sqlite3.Connection, query: str) -> Iterable[Any]:
     try:
-        cursor = database.execute(query)
+        return database.execute(query)
     except sqlite3.OperationalError:
-        if " runs " in query:
-            raise
-        return []  # stores of other versions have other tables
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+        return ()  # stores of other versions have other tables
 
 
 def of_folder(path: Path) -> Iterator[Foreign]:
     """The runs of a folder of text such as mlruns/, or of one experiment in it."""
+    experiment = cache(_meta)
     for meta in sorted([*path.glob("*/*/meta.yaml"), *path.glob("*/meta.yaml")]):
         run = _meta(meta)
         if "run_id" not in run and "run_uuid" not in run:
             continue  # an experiment, or a model
         folder = meta.parent
-        run["experiment"] = _meta(folder.parent / "meta.yaml").get("name")
+        run["experiment"] = experiment(folder.parent / "meta.yaml").get("name")
         run["run_uuid"] = folder.name  # as MLflow requires; in YAML, an id of digits alone may be a number
         run["name"] = run.get("run_name")
         number = run.get("status")
