@@ -62,11 +62,12 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
     ranked = foremost(names, [name for name in asked.goals if name in names])
     shown = list(dict.fromkeys([*ranked, *names]))[:MOST_METRICS]
     say = _Words(safe)
-    curves, axes, thinned = _curves([one.history for one in runs], ranked, say)
+    curves, axes, thinned, further = _curves([one.history for one in runs], ranked, say)
     told = [{key: value for key, value in row.settings.items() if _is_setting(key)} for row in rows]
     settings = list(dict.fromkeys(key for values in told for key in values))
     varying = [key for key in settings if len({repr(values.get(key)) for values in told}) > 1]
-    kept = [key for key in settings if key in {*dict.fromkeys([*varying, *settings][:MOST_SETTINGS])}]
+    wanted = {*list(dict.fromkeys([*varying, *settings]))[:MOST_SETTINGS]}
+    kept = [key for key in settings if key in wanted]
     digests = dict.fromkeys(name for one in runs for name in one.digests)
     groups: dict[str, list[int]] = {}
     for at, one in enumerate(runs):
@@ -77,10 +78,8 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "title": safe(asked.title),
         "made": {**made._asdict(), "branch": safe(made.branch), "command": safe(made.command)},
         "watch": asked.watch,
-        "left_out": {
-            "known": not asked.named, "smoke": asked.smoke, "retracted": asked.retracted,
-            "metrics": len(names) - len(shown), "settings": len(settings) - len(kept),
-        },
+        "left_out": {"known": not asked.named, "smoke": asked.smoke, "retracted": asked.retracted},
+        "beyond": {"metric": len(names) - len(shown), "setting": len(settings) - len(kept), "curve": further},
         "goals": [[safe(name), goal] for name, goal in goals.items()],
         "primary": safe(ranked[0]) if ranked else None,
         "runs": {
@@ -170,8 +169,9 @@ def _usage(one: Reported) -> dict[str, Any]:
 
 def _curves(
     histories: Sequence[RunHistory | None], ranked: Sequence[str], say: _Words
-) -> tuple[list[dict[str, Any]], list[Any], int | None]:
-    """The curves by metric, the axes that they share, and to how many points they were thinned, if any was."""
+) -> tuple[list[dict[str, Any]], list[Any], int | None, int]:
+    """The curves by metric, the axes that they share, to how many points they were thinned, if any was; of how many
+    further metrics there are curves, which are too many for a page."""
     logged = dict.fromkeys(
         name for one in histories if one for name, column in one.columns.items() if _is_curve(column)
     )
@@ -198,7 +198,7 @@ def _curves(
             ):  # fmt: skip
                 line[axis] = axes.code([column[at] for at in kept], digits=digits)
             curve["lines"].append({**line, "y": packed([series.values[at] for at in kept])})
-    return [curve for curve in found if curve["lines"]], axes.found, most if thinned else None
+    return [curve for curve in found if curve["lines"]], axes.found, most if thinned else None, len(logged) - len(names)
 
 
 def _is_curve(column: Column) -> bool:

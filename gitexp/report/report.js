@@ -270,10 +270,11 @@ function head() {
   const running = all.filter((at) => kStatus.get(at) === "running").length;
   const parts = [`${counted(count, "run")} of ${recipes.length > 3 ? recipes.length + " recipes" : recipes.join(", ") || "no recipe"}`,
     `${completed} completed`, running && `${running} running`, count - completed - running && `${count - completed - running} did not complete`].filter(Boolean);
-  const left = ["smoke", "retracted"].filter((k) => doc.left_out[k]).map((k) => counted(doc.left_out[k], k + " run")).join(", ");
+  const some = (table, kinds, word) => kinds.filter((k) => table[k]).map((k) => counted(table[k], k + word)).join(", ");
+  const left = some(doc.left_out, ["smoke", "retracted"], " run"), beyond = some(doc.beyond, ["metric", "setting", "curve"], "");
   const out = left ? ` Left out: ${left}.` : " None was left out.";
   app.append(el("header", null, el("h1", null, doc.title), el("p", { class: "lead" }, parts.join(" · ") + "." + (doc.left_out.known ? out : "")), el("p", { class: "made" },
-    `Made ${when(doc.made.at)} UTC by gitexp ${doc.made.gitexp} from ${doc.made.branch} at ${doc.made.tip}` + (doc.made.code ? `, code at ${doc.made.code}` : "") + ". ",
+    `Made ${when(doc.made.at)} UTC by gitexp ${doc.made.gitexp} from ${doc.made.branch} at ${doc.made.tip}` + (doc.made.code ? `, code at ${doc.made.code}` : "") + ". " + (beyond && `Too much for a page, and not on it: ${beyond}. `),
     doc.watch && el("strong", null, "Live: the page loads itself anew while runs go on."))));
   if (count) {
     app.append(el("nav", { "aria-label": "Sections" }, [["best", "Best"], ["runs", "Runs"], ["curves", "Curves"], ["scatter", "Scatter"], ["parallel", "Parallel"],

@@ -117,3 +117,17 @@ def test_texts_have_the_contrast_of_wcag_aa_and_lines_that_of_pictures(mode: int
         assert contrast(colours[name], colours["wash"]) >= 4.5, name
     for name in ("c0", "c1", "c2", "c3", "c4", "c5"):
         assert contrast(colours[name], colours["paper"]) >= 3, name
+
+
+def test_what_is_too_much_for_a_page_is_counted() -> None:
+    settings = [{f"s{at}": number if at < 200 else 0 for at in range(300)} for number in range(2)]
+    columns = ",".join(f"m{at}" for at in range(130))
+    rows = "".join(f"{step},1," + ",".join(["0.5"] * 130) + "\n" for step in range(2))
+    history = load_history(f"step,time_s,{columns}\n{rows}".encode())
+    found = document(
+        [Reported(row(letter * 16, settings=told, metrics={f"m{at}": 1 for at in range(130)}), history=history)
+         for letter, told in zip("kl", settings, strict=True)],
+        Asked("t", MADE, {}), safe=safe,
+    )  # fmt: skip
+    assert (len(found["settings"]), len(found["metrics"]), len(found["curves"])) == (300, 120, 24)
+    assert found["beyond"] == {"metric": 10, "setting": 0, "curve": 106}
