@@ -7,7 +7,7 @@ In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]` or worst, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 
 from gitexp.clone import Clone
@@ -39,6 +39,15 @@ class UnknownRun(GitexpError):
     """No run is meant by this: nothing is called `typed`, or NO_RUNS there are at all."""
 
     typed = ""
+
+
+def no_metric(of_whom: str, metric: str, known: Iterable[str]) -> UnknownRun:
+    """The error for a metric that none has, with the nearest name and those there are."""
+    from gitexp.text.schema import near
+
+    names = list(known)
+    hint = f"metrics there are: {', '.join(names[:12])}" if names else "no metric was logged"
+    return UnknownRun(f"{of_whom} has a metric {metric!r}{near(metric, names)}", details=[hint])
 
 
 class AmbiguousRun(GitexpError):
@@ -256,9 +265,7 @@ def _no_best(rows: list[Row], metric: str, recipe: str | None) -> UnknownRun:
             return UnknownRun(f"{metric!r} is NaN in every completed run{where}", fix="gitexp log")
         what = f"No completed run{where} has {metric!r}; it was logged by runs that are {' or '.join(ends)}"
         return UnknownRun(what, fix="gitexp log")
-    known = sorted({name for row in of[:1000] for name in row.metrics})
-    hint = [f"metrics there are: {', '.join(known[:12])}" if known else "no run has logged a metric yet"]
-    return UnknownRun(f"No completed run{where} has a metric {metric!r}", details=hint)
+    return no_metric(f"No completed run{where}", metric, sorted({name for row in of[:1000] for name in row.metrics}))
 
 
 def _one_of(found: list[Row], text: str, *, attempt: int | None) -> Row:

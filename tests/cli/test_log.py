@@ -79,6 +79,10 @@ def test_sorting_by_an_unknown_metric_names_those_there_are(fresh: Lab, gitexp: 
     result = gitexp("log", "--sort", "accuracy")
     assert result.exit_code == 1
     assert "metrics there are: loss, val.acc" in result.stderr
+    for command in (["log", "--sort", "acc"], ["log", "--by", "seed", "--sort", "acc"], ["plot", "acc"]):
+        assert "has a metric 'acc'; did you mean val.acc?" in gitexp(*command).stderr
+    result = gitexp("diff", A, B, "--metric", "acc")
+    assert "has a metric 'acc'; did you mean val.acc?" in result.stderr
 
 
 def test_smoke_runs_are_left_out_unless_all_are_wanted(fresh: Lab, gitexp: Gitexp) -> None:

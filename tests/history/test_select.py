@@ -96,6 +96,8 @@ def test_a_metric_that_no_run_has_names_those_there_are(history: History) -> Non
     with pytest.raises(UnknownRun) as caught:
         history.select("best:accuracy")
     assert caught.value.details == ("metrics there are: loss, val.acc",)
+    with pytest.raises(UnknownRun, match=r"has a metric 'val.ac'; did you mean val.acc\?"):
+        history.select("best:val.ac")
 
 
 def test_best_without_a_goal_says_how_to_state_one(history: History) -> None:

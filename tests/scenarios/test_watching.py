@@ -118,6 +118,8 @@ def test_watch_without_a_terminal_prints_the_page_once(lab: Lab, slow: Slow) -> 
     assert "recorded last" in page.stdout and "completed" in page.stdout
     assert "recorded last" not in lab.gitexp("watch", slow.id[:6]).stdout
     assert lab.gitexp("watch", "true").stdout.startswith("nothing is running\n\nrecorded last\n")
+    said = lab.gitexp("watch", "ture").stdout
+    assert said == "nothing is running\nno run and no recipe is called ture, of those in progress and of the recorded\n"
 
 
 def test_watch_of_a_repository_without_runs_says_so(lab: Lab) -> None:

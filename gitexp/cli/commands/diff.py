@@ -15,7 +15,7 @@ from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
-from gitexp.history.select import History
+from gitexp.history.select import History, no_metric
 
 EXIT_DIFFERENT = 1
 MOST_BESIDE = 50  # runs
@@ -107,7 +107,7 @@ def _groups(
         old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
     )
     for name in {*only}.difference(one.name for one in found.metrics):
-        raise GitexpError(f"None of the runs has a metric {name!r}", fix=f"gitexp show {a[0].id}")
+        raise no_metric("None of the runs", name, dict.fromkeys(key for run in (*old, *new) for key in run.metrics))
     if as_json:
         from gitexp.cli.shapes import group_document
 

@@ -13,11 +13,12 @@ from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import safe, screen
 from gitexp.cli.runtable import Filled, Listed, run_table
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, UsageError
+from gitexp.errors import UsageError
 from gitexp.history.cache import Condition, of_commits
 from gitexp.history.choosing import chosen_by
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
+from gitexp.history.select import no_metric
 from gitexp.history.where import best_first
 from gitexp.record.runrecord import STATUSES
 
@@ -126,9 +127,7 @@ def _wanted(
 def _best_first(here: Opened, runs: Runs, wanted: Condition, metric: str, *, recipe: str | None) -> Condition:
     """An order by a metric. Raises GitexpError where none of the runs has it, and without a goal."""
     if metric not in runs.keys("metric"):
-        names = sorted(runs.keys("metric"))[:12]
-        hint = f"metrics there are: {', '.join(names)}" if names else "none of these runs has a metric"
-        raise GitexpError(f"None of these runs has a metric {metric!r}", details=[hint])
+        raise no_metric("None of these runs", metric, sorted(runs.keys("metric")))
     return best_first(metric, goal=here.history.goal(metric, recipe=recipe))
 
 

@@ -20,7 +20,7 @@ from gitexp.curves.recorded import read_histories
 from gitexp.curves.series import RunHistory
 from gitexp.errors import GitexpError
 from gitexp.history.row import Row
-from gitexp.history.select import SHOWN, UnknownRun
+from gitexp.history.select import SHOWN, UnknownRun, no_metric
 from gitexp.stages.inprogress import InProgress
 from gitexp.text.schema import near
 
@@ -162,10 +162,7 @@ def _running(here: Opened, run_id: str) -> Subject:
 def _nothing(metric: str, x: str, subjects: Sequence[Subject], notes: Sequence[str]) -> GitexpError:
     names = dict.fromkeys(name for one in subjects for name in (*one.metrics, *one.history.columns))
     if metric not in names:
-        known = ", ".join(list(names)[:12]) or "none"
-        return GitexpError(
-            f"None of these runs has a metric {metric!r}{near(metric, names)}", details=[f"metrics there are: {known}"]
-        )
+        return no_metric("None of these runs", metric, names)
     if x not in AXES:
         keys = dict.fromkeys(key for one in subjects for key in (*one.settings, *one.metrics))
         if x not in keys:

@@ -93,7 +93,11 @@ class _Watched:
         shown = [going(run, folder_of(run.id, repo=self.repo)) for run in wanted]
         if self._said and on.height is not None:
             on = on._replace(height=max(8, on.height - len(self._said)))
-        return watch_page(shown, self._recorded, on=on, now=time.time()) + "".join(f"{w}\n" for w in self._said)
+        said = list(self._said)
+        if self._choice.words and not shown and not self._recorded:  # it may come yet, or be a slip
+            names = safe(" or ".join(self._choice.words))
+            said.append(f"no run and no recipe is called {names}, of those in progress and of the recorded")
+        return watch_page(shown, self._recorded, on=on, now=time.time()) + "".join(f"{w}\n" for w in said)
 
     def _wanted(self, run_id: str, recipe: str) -> bool:
         words = self._choice.words
