@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changewords import changes_in_words
@@ -66,14 +65,15 @@ def run_page(
     goals: Mapping[str, str],
     place: Place,
     printed: str | None = None,
-    curves: Mapping[str, str] = MappingProxyType({}),
+    curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,
     now: float,
 ) -> str:
     """The page of a run: what became of it, what is wrong with it, its metrics, then what went in.
 
     `before` is the run before it of the same recipe, None where it is the first. `printed` is its output, of which the
-    end is shown: asked for where the run did not complete. `curves`: of metrics, each in a line of text.
+    end is shown: asked for where the run did not complete. `curves`: of metrics, in a line of text each, where there
+    is room.
     """
     head = f"{on.paint(f'run {row.id}' + (f'/{row.attempt}' if row.attempt > 1 else ''), 'bold yellow')}  "
     head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
@@ -81,8 +81,9 @@ def run_page(
     facts = [*_facts(run, run.record, now=now), *_code(run.record), *_changed(run, before)] if run.record else []
     facts.append(("commit", run.commit, ""))
     facts += [] if run.record else [("author", safe(run.author), "")]
+    shown = curves() if run.metrics and (on.width is None or on.width >= WIDE) else {}
     sections = [
-        _metrics(run, before, goals=goals, curves=curves, on=on),
+        _metrics(run, before, goals=goals, curves=shown, on=on),
         last_lines(printed, on=on),
         _recipe(run, before, on=on),
         _data(run, on=on),
@@ -203,8 +204,6 @@ def _paths(paths: tuple[str, ...], count: int) -> str:
 def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], curves: Mapping[str, str], on: Screen) -> str:
     if not run.metrics:
         return heading("metrics", "none were logged", on=on)
-    if on.width is not None and on.width < WIDE:
-        curves = {}
     if before is None or before.record is None:
         known = goals_in_order(goals, run)
         changes = metric_changes({}, run.metrics, goals=known)

@@ -72,7 +72,7 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
-            page = partial(page, curves=_curves(here, found))
+            page = partial(page, curves=partial(_curves, here, found))
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 
