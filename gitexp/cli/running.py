@@ -85,4 +85,6 @@ def running_shape(run: InProgress, folder: Path) -> Mapping[str, Any]:
     from gitexp.cli.shapes import moment
 
     times = {"started": moment(run.started), "last_sign": moment(run.last_sign)}
-    return {**run._asdict(), **times, "used": used_so_far(folder)}
+    facts = run._asdict()
+    del facts["series"]
+    return {**facts, **times, "metrics": run.metrics, "used": used_so_far(folder)}

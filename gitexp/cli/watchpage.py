@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.cli.pageparts import curve, status_cell
@@ -14,7 +13,7 @@ from gitexp.history.row import Row
 from gitexp.history.select import SHOWN
 from gitexp.record.metrics import foremost
 from gitexp.record.usage import Used
-from gitexp.stages.inprogress import InProgress, recent, used_so_far
+from gitexp.stages.inprogress import InProgress
 
 MOST_METRICS = 6  # of one run
 MOST_LINE = 60  # columns of a curve
@@ -22,16 +21,10 @@ NAME_WIDTH = 24
 
 
 class Going(NamedTuple):
-    """A run in progress, and what its folder says of it by now."""
+    """A run in progress, and what it uses by now."""
 
     run: InProgress
-    series: dict[str, list[float | int]]
     used: Used | None
-
-
-def going(run: InProgress, folder: Path) -> Going:
-    """Read its folder."""
-    return Going(run, recent(folder)[1], used_so_far(folder))
 
 
 def watch_page(running: Sequence[Going], recorded: Sequence[Row], *, on: Screen, now: float) -> str:
@@ -66,11 +59,11 @@ def _run(one: Going, *, most: int, on: Screen, now: float) -> str:
     text = table(columns, [cells], on=on)
     if one.used is not None and (words := _in_short(one.used)):
         text += on.paint(f"  {cut(words, on.width - 2) if on.width else words}", "dim") + "\n"
-    names = foremost({name: values[-1] for name, values in one.series.items()}, ())[:most]
+    names = foremost(run.series, ())[:most]
     width = min(MOST_LINE, on.width - NAME_WIDTH - 16) if on.width else MOST_LINE
     rows = []
     for name in names:
-        values = one.series[name]
+        values = run.series[name]
         shown = curve(values, width) if len(values) > 1 and width > 3 else ""
         rows.append([Cell(safe(name)), Cell(number(values[-1]), "bold"), Cell(shown, "green")])
     return text + table([Column("", least=8), Column("", True), Column("")], rows, on=on, indent="  ")

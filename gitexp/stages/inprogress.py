@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,7 +38,12 @@ class InProgress(NamedTuple):
     started: float | None  # seconds since 1970; None: not known
     last_sign: float | None  # when the worker last showed that it lives
     step: int | None
-    metrics: Mapping[str, float | int]
+    series: Mapping[str, Sequence[float | int]]  # the newest values of each metric, oldest first
+
+    @property
+    def metrics(self) -> Mapping[str, float | int]:
+        """The newest value of each."""
+        return {name: values[-1] for name, values in self.series.items()}
 
 
 def runs_in_progress(common_dir: str) -> list[InProgress]:
@@ -70,7 +75,7 @@ def look_at(folder: Path) -> InProgress | None:
     if state == "crashed" and not (folder / runfolder.STARTED).exists():
         return None  # whoever submitted it was killed before there was a program: there is no run
     started = (_json(folder, runfolder.STARTED) or {}).get("started", submission.submitted or None)
-    step, series = recent(folder)
+    step, series = _recent(folder)
     return InProgress(
         id=folder.name,
         state=state,
@@ -82,7 +87,7 @@ def look_at(folder: Path) -> InProgress | None:
         started=started if isinstance(started, int | float) else None,
         last_sign=_modified(folder / runfolder.WORKER_LOCK),
         step=step,
-        metrics={name: values[-1] for name, values in series.items()},
+        series=series,
     )
 
 
@@ -122,7 +127,7 @@ def _json(folder: Path, name: str) -> dict[str, Any] | None:
         return None  # the recorder says so
 
 
-def recent(folder: Path) -> tuple[int | None, dict[str, list[float | int]]]:
+def _recent(folder: Path) -> tuple[int | None, dict[str, list[float | int]]]:
     """Its newest step, and the newest values of each metric, oldest first."""
     step: int | None = None
     series: dict[str, list[float | int]] = {}

@@ -16,12 +16,12 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import write
 from gitexp.cli.render import Screen, safe, screen
 from gitexp.cli.running import folder_of
-from gitexp.cli.watchpage import going, watch_page
+from gitexp.cli.watchpage import Going, watch_page
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, find_repo
 from gitexp.history.row import Row
 from gitexp.history.select import UnknownRun
-from gitexp.stages.inprogress import runs_in_progress
+from gitexp.stages.inprogress import runs_in_progress, used_so_far
 
 RECORDED = 10
 SETTLE_S = 10.0  # how often what others left behind is recorded, and what arrived is seen
@@ -90,7 +90,7 @@ class _Watched:
             running = runs_in_progress(common)
             self._ids, self._next = {run.id for run in running}, time.monotonic() + SETTLE_S
         wanted = [run for run in running if self._wanted(run.id, run.recipe)]
-        shown = [going(run, folder_of(run.id, repo=self.repo)) for run in wanted]
+        shown = [Going(run, used_so_far(folder_of(run.id, repo=self.repo))) for run in wanted]
         if self._said and on.height is not None:
             on = on._replace(height=max(8, on.height - len(self._said)))
         said = list(self._said)
