@@ -328,6 +328,7 @@ def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
     beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()  # SQLite's own files are for others to read alone, whatever core.sharedRepository wants
         with closing(sqlite3.connect(beside, isolation_level=None)) as file:
             file.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             rows.connection.backup(file)
