@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from gitexp.capture.source import TORN
 from gitexp.capture.steps import without_epoch
-from gitexp.capture.wire import BYTES, Malformed, fields
+from gitexp.capture.wire import BYTES, Malformed, fields, within
 from gitexp.record.metricreader import DEEPEST, Reader
 from gitexp.record.metrics import MAX_METRICS, Row
 from gitexp.record.rowblocks import Block, blocks
@@ -134,9 +134,8 @@ def _said(data: bytes) -> Iterator[Change]:
         if kind == BYTES and number in (_HISTORY, _SUMMARY, _CONFIG):
             yield Change(number, *_items(data, at, end))
         elif kind == BYTES and number == _RUN:
-            for inner, of, first, last in fields(data, at, end):
-                if of == BYTES and inner == _RUN_CONFIG:
-                    yield Change(_CONFIG, *_items(data, first, last))
+            for first, last in within(data, at, end, (_RUN_CONFIG,)):
+                yield Change(_CONFIG, *_items(data, first, last))
 
 
 def records(reader: Reader, file: IO[bytes]) -> Iterator[bytes]:

@@ -85,3 +85,10 @@ def fields(data: Data, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
 def signed(value: int) -> int:
     """An int64 of what `varint` gave."""
     return value - (1 << 64) if value >> 63 else value
+
+
+def within(data: Data, at: int, end: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Where the messages or texts lie that are this field of that field. Raises Malformed."""
+    for number, kind, begin, stop in fields(data, at, end):
+        if number == path[0] and kind == BYTES:
+            yield from within(data, begin, stop, path[1:]) if path[1:] else [(begin, stop)]

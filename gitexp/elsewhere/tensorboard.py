@@ -14,7 +14,7 @@ from typing import Any
 
 from gitexp.capture import events
 from gitexp.capture.settings import of_yaml
-from gitexp.capture.wire import BYTES, Malformed, fields
+from gitexp.capture.wire import Malformed, fields, within
 from gitexp.elsewhere.foreign import Foreign, text
 from gitexp.record.metricreader import Reader
 from gitexp.record.rowblocks import Block
@@ -93,7 +93,7 @@ def _times(path: Path, settings: dict[str, Any]) -> list[float]:
 def _hparams(data: bytes, at: int, end: int) -> dict[str, Any]:
     """What an event of the plugin "hparams" says of a session: a map to protobuf's Value. Raises Malformed."""
     found: dict[str, Any] = {}
-    for first, last in _inner(data, at, end, _ENTRIES):
+    for first, last in within(data, at, end, _ENTRIES):
         entry = {number: (begin, stop) for number, _, begin, stop in fields(data, first, last)}
         if {1, 2} <= {*entry}:
             name = data[slice(*entry[1])].decode(errors="replace")
@@ -106,16 +106,6 @@ def _hparams(data: bytes, at: int, end: int) -> dict[str, Any]:
                 elif number == 4:
                     found[name] = bool(begin)
     return found
-
-
-def _inner(data: bytes, at: int, end: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Where the messages lie that these fields of fields are."""
-    for number, kind, begin, stop in fields(data, at, end):
-        if number == path[0] and kind == BYTES:
-            if len(path) == 1:
-                yield begin, stop
-            else:
-                yield from _inner(data, begin, stop, path[1:])
 
 
 def _rows(home: Path, own: list[Path], reader: Reader) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from gitexp.capture import wandb
-from gitexp.capture.wire import BYTES, VARINT, Malformed, fields, signed
+from gitexp.capture.wire import BYTES, VARINT, Malformed, fields, signed, within
 from gitexp.elsewhere.foreign import Foreign, text, texts
 from gitexp.record.metricreader import Reader
 from gitexp.record.rowblocks import Block
@@ -17,7 +17,7 @@ from gitexp.regularfile import open_regular
 
 _RUN, _EXIT = 17, 18  # of a Record
 _TEXTS = {1: "id", 2: "entity", 3: "project", 6: "group", 7: "job_type", 8: "name", 9: "notes", 12: "sweep", 13: "host"}
-_TAG, _STARTED, _GIT = 10, 17, 21  # of a RunRecord
+_TAG, _STARTED, _GIT, _COMMIT = 10, 17, 21, 2  # of a RunRecord; the last of a GitRepoRecord
 _STATUS = ("completed", "failed")
 
 
@@ -49,9 +49,8 @@ def _foreign(path: Path, file: IO[bytes]) -> Foreign:
                             clock = {part: value for part, how, value, _ in fields(data, first, last) if how == VARINT}
                             began = clock.get(1, 0) + clock.get(2, 0) / 1e9
                         elif how == BYTES and of == _GIT:
-                            for part, how, one, behind in fields(data, first, last):
-                                if (part, how) == (2, BYTES):
-                                    said["commit"] = data[one:behind].decode(errors="replace")
+                            for one, behind in within(data, first, last, (_COMMIT,)):
+                                said["commit"] = data[one:behind].decode(errors="replace")
     file.seek(0)
     settings = wandb.settings(Reader(path.name), file, path=path) or {}
     whose = [said[part] for part in ("entity", "project", "id") if said.get(part)]
