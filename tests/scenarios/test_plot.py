@@ -132,6 +132,16 @@ def test_a_name_on_x_that_is_a_metric_and_the_end_of_a_setting_is_told_apart(lab
     assert "did you mean step?" in lab.gitexp("plot", "val.acc", "--x", "stepp").stderr
 
 
+def test_runs_that_did_not_complete_are_drawn_and_named(swept: Lab) -> None:
+    assert "did not complete" not in swept.gitexp("plot", "val.acc").stdout
+    swept.write("train.sh", TRAIN + "exit 3\n")
+    swept.commit()
+    assert swept.gitexp("run", "net", "--no-verify").exit_code == 4
+    (failed,) = [run["id"][:8] for run in swept.gitexp("log", "--json", "--status", "failed").json["runs"]]
+    for options in ([], ["--group"], ["--x", "optimizer.lr"]):
+        assert f"did not complete: {failed} (failed)\n" in swept.gitexp("plot", "val.acc", *options).stdout
+
+
 def test_a_matplotlibrc_of_the_repository_is_not_obeyed(swept: Lab, tmp_path: Path) -> None:
     swept.write("matplotlibrc", "text.usetex: True\nbackend: module://evil\n")
     result = swept.gitexp("plot", "val.acc", "-o", str(tmp_path / "a.svg"))

@@ -18,7 +18,7 @@ from gitexp.curves.growing import Growing
 from gitexp.curves.lines import AXES, Plot, Subject, plot
 from gitexp.curves.recorded import read_histories
 from gitexp.curves.series import RunHistory
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN, UnknownRun, no_metric
 from gitexp.stages.inprogress import InProgress
@@ -126,6 +126,9 @@ def _subjects(here: Opened, metric: str, choice: Choice, x: str, *, grouped: boo
     if len(rows) > most:
         notes.append(f"the newest {most} of {len(rows)} runs")
         rows = sorted(rows, key=lambda row: row.order, reverse=True)[:most]
+    lost = [f"{_name(row)} ({row.status})" for row in rows if row.status != "completed" and metric in row.metrics]
+    if lost:  # a mean is of them, too: the curve is there
+        notes.append(f"did not complete: {', '.join(lost[:5])}{and_more(len(lost), 5)}")
     nothing = (RunHistory() for _ in rows)
     histories = read_histories(here.reader, [row.commit for row in rows], wanted={metric}) if x in AXES else nothing
     found = [
