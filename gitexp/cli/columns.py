@@ -13,6 +13,8 @@ from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.record.metricnames import is_setting
 
+Figure = Callable[[float | int | None], str]
+
 FACTS: dict[str, Callable[[Row], str]] = {
     "run": lambda row: row.id,
     "commit": lambda row: row.commit,
@@ -30,8 +32,13 @@ FACTS: dict[str, Callable[[Row], str]] = {
 }
 
 
-def chosen_columns(runs: Runs, rows: Sequence[Row], names: str) -> list[Filled]:
-    """Those columns, in their order, the run first. Raises GitexpError for what no run has."""
+def exact(value: float | int | None) -> str:
+    """A number with all its digits; nothing where there is none."""
+    return "" if value is None else repr(value)
+
+
+def chosen_columns(runs: Runs, rows: Sequence[Row], names: str, *, figure: Figure = number) -> list[Filled]:
+    """Those columns, in their order, the run first; `figure` writes metrics. Raises GitexpError for what no run has."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     metrics, settings = runs.keys("metric"), ["seed", *runs.keys("setting")]
     known = [key for key in dict.fromkeys([*metrics, *settings])]
@@ -43,13 +50,13 @@ def chosen_columns(runs: Runs, rows: Sequence[Row], names: str) -> list[Filled]:
         ends = [key for key in known if key.endswith(f".{name}")]
         key = name if name in known or len(ends) != 1 else ends[0]
         if key in metrics and key in settings:
-            found.append(_metric(key, rows))
+            found.append(_metric(key, rows, figure))
             column, cells = setting_column(rows, key, key, whole=True)
             found.append((column._replace(name=f"{column.name} (setting)"), cells))
         elif key in metrics:
             if is_setting(key):  # a rate that was logged: what was set is meant at least as often
                 found += [setting_column(rows, end, end, whole=True) for end in ends if end in settings]
-            found.append(_metric(key, rows))
+            found.append(_metric(key, rows, figure))
         elif key in settings:
             found.append(setting_column(rows, key, key, whole=True))
         else:
@@ -78,8 +85,8 @@ def _fact(name: str, rows: Sequence[Row]) -> Filled:
     return Column(name), [Cell(FACTS[name](row)) for row in rows]
 
 
-def _metric(name: str, rows: Sequence[Row]) -> Filled:
-    return Column(safe(name), right=True), [Cell(number(row.metrics.get(name))) for row in rows]
+def _metric(name: str, rows: Sequence[Row], figure: Figure = number) -> Filled:
+    return Column(safe(name), right=True), [Cell(figure(row.metrics.get(name))) for row in rows]
 
 
 # ---- as text
@@ -96,7 +103,7 @@ def as_text(columns: Sequence[Filled], form: str | None, *, on: Screen) -> str:
     if form == "csv":
         from gitexp.cli.shapes import csv_lines
 
-        return csv_lines([heads, *lines])
+        return csv_lines([heads, *([cell if cell != "-" else "" for cell in line] for line in lines)])
     return table([column for column, _ in columns], zip(*(cells for _, cells in columns), strict=True), on=on)
 
 

@@ -13,6 +13,7 @@ from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
 from gitexp.history.row import Row
 from gitexp.record.identity import as_plain
+from gitexp.record.metrics import parse_number
 
 if TYPE_CHECKING:
     from gitexp.datasets.place import Place
@@ -163,5 +164,6 @@ def _in_a_cell(thing: Any) -> Any:
 def _no_formula(cell: Any) -> Any:
     if not isinstance(cell, str):
         return cell
-    # A spreadsheet executes text that begins like this; an apostrophe makes it text again.
-    return f"'{safe(cell)}" if cell.startswith(("=", "+", "-", "@")) else safe(cell)
+    # A spreadsheet executes text that begins like this; an apostrophe makes it text again. A number is a number.
+    formula = cell.startswith(("=", "+", "-", "@")) and parse_number(cell) is None
+    return f"'{safe(cell)}" if formula else safe(cell)

@@ -121,6 +121,15 @@ def test_the_table_as_markdown_and_latex_with_every_character_as_it_stands(sweep
     assert "  zzzzoooowwwwxxxx & 50\\% \\& \\$1|2 \\\\\n" in latex
 
 
+def test_chosen_columns_as_csv_have_all_digits_and_negative_numbers_are_numbers(sweep: Lab, gitexp: Gitexp) -> None:
+    metrics = {"val.acc": -0.123456789}
+    write_run(sweep, "zzzzoooowwwwxxxx", finished="2026-11-20T20:00:00Z", metrics=metrics)
+    head, newest, before = gitexp("log", "--csv", "--columns", "val.acc,width", "-n", "2").stdout.splitlines()
+    assert head == "run,val.acc,model.width"
+    assert newest == "zzzzoooowwwwxxxx,-0.123456789,"
+    assert before == "nnnnoooowwwwxxxx,0.99,64"
+
+
 def test_csv_has_every_setting(sweep: Lab, gitexp: Gitexp) -> None:
     head, first = gitexp("log", "--csv", "-n", "1").stdout.splitlines()
     assert head.split(",")[-5:] == ["lr", "setting:seed", "optimizer.name", "optimizer.lr", "model.width"]

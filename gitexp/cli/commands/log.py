@@ -10,7 +10,7 @@ import click
 from gitexp.cli.choice import Choice, choosing_options, fitting_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.render import safe, screen
+from gitexp.cli.render import number, safe, screen
 from gitexp.cli.runtable import Filled, Listed, run_table
 from gitexp.cli.table import completing
 from gitexp.errors import UsageError
@@ -146,9 +146,11 @@ def _show(
         click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
         return
     if columns is not None or form is not None:
-        from gitexp.cli.columns import chosen_columns, usual_columns
+        from gitexp.cli.columns import chosen_columns, exact, usual_columns
 
-        found = usual_columns(chosen) if columns is None else chosen_columns(runs, chosen, columns)
+        found = usual_columns(chosen)
+        if columns is not None:
+            found = chosen_columns(runs, chosen, columns, figure=exact if form == "csv" else number)
         _write_table(here, found, form=form)
     else:
         listed = Listed(runs, wanted)
