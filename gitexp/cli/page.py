@@ -49,7 +49,10 @@ def write_file(path: Path, content: bytes, *, repo: Repo) -> None:
     from gitexp.wholefile import write_whole
 
     fresh = not path.exists()
-    write_whole(path, content)
+    try:
+        write_whole(path, content)
+    except OSError as error:  # of a full disk it names nothing, else the file beside
+        raise OSError(error.errno, error.strerror, str(path)) from error
     if fresh and ignore_here(repo, path.resolve()):
         click.echo(f"{safe(str(path))}: git ignores it, in this clone alone (.git/info/exclude)", err=True)
 

@@ -244,6 +244,13 @@ def test_a_folder_that_is_not_there_is_named(lab: Lab) -> None:
     assert result.stderr == "error: There is no folder no/such to write page.html to\nfix:   mkdir -p no/such\n"
 
 
+def test_a_place_that_cannot_be_written_to_is_named_as_it_was_typed(lab: Lab) -> None:
+    sweep(lab)
+    result = lab.gitexp("report", "-o", "/sys/page.html")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: /sys/page.html: "), result.stderr
+
+
 def test_a_dash_is_stdout_and_nobody_has_runs_yet(lab: Lab) -> None:
     assert "There are no runs yet" in lab.gitexp("report").stderr
     sweep(lab)
