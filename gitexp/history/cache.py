@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ except ImportError as missing:  # a Python that was built without it
 VERSION = 9
 APPLICATION = 0x67697465  # "gite"
 AN_HOUR_S = 3600.0  # nobody writes a file for so long
-MOST_LOOSE = 24  # runs that are read anew by each command, before a new file is worth its writing
+LOOSE = 800  # reading a run anew takes as long as writing so many; 10,000 are written anew at the fourth, see `worn`
 DAMAGED = (sqlite3.Error, ValueError, TypeError, LookupError)  # what a question to a damaged file ends in
 
 _STORED = [name for name in Row._fields if name != "base_text"]
@@ -83,6 +84,7 @@ class Rows:
     def __init__(self, connection: sqlite3.Connection, tip: str) -> None:
         self.connection = connection
         self.tip = tip
+        self.loose = 0  # runs and events that came after the file
         self._tomorrow = time.time() + A_DAY_S
         self._bodies: dict[int | None, str] = {None: "{}"}
         connection.create_function("folded", 1, _folded, deterministic=True)
@@ -98,6 +100,12 @@ class Rows:
             both = f"SELECT * FROM main.{name} UNION ALL SELECT * FROM temp.loose_{name}"
             self.connection.execute(f"CREATE TEMP VIEW {name}s AS {both}")
         _insert(self.connection, made, events, into="temp.loose_")
+        self.loose = len(made) + len(events)
+
+    @property
+    def worn(self) -> bool:
+        """Whether so much came after the file that each command would soon have spent more on it than on a new one."""
+        return self.loose > max(2, isqrt(_largest(self.connection, "run") // LOOSE))
 
     # ---- questions
 
@@ -265,20 +273,6 @@ def fresh(made: Sequence[Indexed] = (), events: Sequence[Event] = (), *, tip: st
     return rows
 
 
-def consolidated(old: Rows, *, tip: str) -> Rows:
-    """The same rows with those that came after the file among the others, in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    old.connection.backup(connection)
-    connection.execute("BEGIN")
-    for name in _NAMES:
-        found = old.connection.execute(f"SELECT * FROM temp.loose_{name}").fetchall()
-        if found:
-            marks = ", ".join("?" * len(found[0]))
-            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES ({marks})", found)
-    connection.execute("COMMIT")
-    return Rows(connection, tip)
-
-
 # ---- files
 
 
@@ -322,7 +316,7 @@ def left_behind(repo: Repo, branch: str) -> GitexpError | None:
     )
 
 
-def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
+def write_cache(repo: Repo, ref: str, rows: Rows, *, tip: str) -> None:
     """Replace the file of a ref, whole. Where it cannot be written, the next reader does the work again."""
     path = _path(repo, ref)
     beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
@@ -332,10 +326,17 @@ def write_cache(repo: Repo, ref: str, rows: Rows) -> None:
         with closing(sqlite3.connect(beside, isolation_level=None)) as file:
             file.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             rows.connection.backup(file)
+            file.execute("BEGIN")
+            for name in _NAMES if rows.loose else ():
+                found = rows.connection.execute(f"SELECT * FROM temp.loose_{name}").fetchall()
+                if found:
+                    marks = ", ".join("?" * len(found[0]))
+                    file.executemany(f"INSERT OR IGNORE INTO {name} VALUES ({marks})", found)
+            file.execute("COMMIT")
             file.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}")
             file.execute("CREATE TABLE IF NOT EXISTS tip (tip)")
             file.execute("DELETE FROM tip")
-            file.execute("INSERT INTO tip VALUES (?)", (rows.tip,))
+            file.execute("INSERT INTO tip VALUES (?)", (tip,))
         beside.replace(path)
         for other in path.parent.glob(".*.tmp"):  # of who was killed while he wrote
             if time.time() - other.stat().st_mtime > AN_HOUR_S:

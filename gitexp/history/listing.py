@@ -19,10 +19,8 @@ from gitexp.git.trailers import value_of
 from gitexp.history.cache import (
     DAMAGED,
     EVERY,
-    MOST_LOOSE,
     Condition,
     Rows,
-    consolidated,
     fresh,
     read_cache,
     write_cache,
@@ -162,9 +160,8 @@ class Runs:
             return self._rebuilt()  # never read before, something that is gone, or a branch that was set back
         try:
             old.add(read.made, read.events)
-            if len(read.made) + len(read.events) > MOST_LOOSE:
-                old = consolidated(old, tip=self.tip.commit)
-                write_cache(self._repo, self.tip.ref, old)
+            if old.worn:
+                write_cache(self._repo, self.tip.ref, old, tip=self.tip.commit)
         except DAMAGED:
             return self._rebuilt()
         return old
@@ -177,7 +174,7 @@ class Runs:
             return self._salvaged(self.tip, ["commits between its newest and its first are missing or damaged"])
         rows = fresh(read.made, read.events, tip=self.tip.commit)
         if not self.cut_off():  # else runs that come in below the same tip would never be looked for
-            write_cache(self._repo, self.tip.ref, rows)
+            write_cache(self._repo, self.tip.ref, rows, tip=rows.tip)
         return rows
 
     def _salvaged(self, tip: Tip, words: Sequence[str]) -> Rows:

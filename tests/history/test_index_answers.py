@@ -49,9 +49,8 @@ def history(repo: Repo, reader: ObjectReader) -> History:
 
 
 def test_settings_are_those_of_the_records_however_they_change_from_run_to_run(
-    fresh: Lab, repo: Repo, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
+    fresh: Lab, repo: Repo, reader: ObjectReader
 ) -> None:
-    monkeypatch.setattr("gitexp.history.listing.MOST_LOOSE", 9)
     draw = random.Random(18)
     base = {key: draw.choice(VALUES) for key in KEYS}
     told: dict[str, Mapping[str, Any]] = {}

@@ -69,7 +69,7 @@ LATER = "2026-11-21T10:00:00Z"
 def test_events_are_in_the_index_and_no_runs(
     fresh: Lab, repo: Repo, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitexp.history.listing.MOST_LOOSE", 0)
+    monkeypatch.setattr("gitexp.history.cache.Rows.worn", True)
     write_run(fresh, A)
     commit_files(fresh, {"README.md": "x"}, message=NOTE)
     assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID[:1]
