@@ -20,7 +20,7 @@ from gitexp.cli.render import (
     table,
     text_width,
 )
-from gitexp.cli.settingcolumns import setting_column, shared_line, varying
+from gitexp.cli.settingcolumns import setting_column, shared_line, varying, varying_within
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
 from gitexp.history.compare import goals_in_order
@@ -49,7 +49,7 @@ def run_table(
 ) -> str:
     """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them.
 
-    Where all are of one recipe, the settings in which they differ are columns, and what they share stands above.
+    The settings in which runs of one recipe differ are columns; what all share stands above where there is one recipe.
     """
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
     goals = {row.commit: goals_in_order(here.config.goal, runs[row.commit]) for row in chosen if row.commit in runs}
@@ -60,7 +60,7 @@ def run_table(
     whole_keys = plain or width >= NARROW
     recipes = {row.recipe for row in chosen}
     alone = len(recipes) == 1 and len(chosen) > 1
-    differ, shared = varying(chosen) if alone else ([], {})
+    differ, shared = varying(chosen) if alone else (varying_within(chosen), {})
     author = (Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
     status = Column("status", least=0 if whole_keys else STATUS_LEAST)
     filled: list[Filled] = [
@@ -82,7 +82,8 @@ def run_table(
     lines = [[_metric_cell(row, name, best) for name in names] for row in chosen]  # a row's metrics are parsed once
     metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
     stated = {name for goal in goals.values() for name in goal}
-    filled = [*_with_settings(filled, settings, metrics[:1], on=on), changed]
+    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, changed]
+    filled = [*_with_settings(filled, settings, metrics[:1], bare=bare, on=on), changed]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
     if not (plain or width >= WIDE) or not any(row.message for row in chosen):
         message = []
@@ -107,10 +108,9 @@ def run_table(
 
 
 def _with_settings(
-    filled: list[Filled], settings: Sequence[Filled], metric: Sequence[Filled], *, on: Screen
+    filled: list[Filled], settings: Sequence[Filled], metric: Sequence[Filled], *, bare: Sequence[Filled], on: Screen
 ) -> list[Filled]:
-    """As many settings as fit beside the first metric, when what says less has given way to them."""
-    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS]
+    """As many settings as fit beside the first metric and `bare`; what says less gives way to them."""
     taken: list[Filled] = []
     for one in settings[:PLAIN_METRICS]:
         if not fits([*bare, *taken, one, *metric], on=on):

@@ -25,6 +25,14 @@ def varying(rows: Sequence[Row]) -> tuple[list[str], dict[str, Any]]:
     return differing([settings_of(row) for row in rows if row.problem is None])
 
 
+def varying_within(rows: Sequence[Row]) -> list[str]:
+    """The keys in which runs of the same recipe differ; between recipes nearly all do."""
+    by_recipe: dict[str, list[Row]] = {}
+    for row in rows:
+        by_recipe.setdefault(row.recipe, []).append(row)
+    return list(dict.fromkeys(key for some in by_recipe.values() for key in varying(some)[0]))
+
+
 def setting_column(rows: Sequence[Row], key: str, name: str, *, whole: bool) -> tuple[Column, list[Cell]]:
     """A column for a setting: numbers to the right, texts cut; `-` where a run has none."""
     given = [settings_of(row).get(key) for row in rows]

@@ -22,6 +22,7 @@ from gitexp.history.read import read_run
 from gitexp.history.row import Row
 from gitexp.history.where import NOT_RETRACTED, a_number, best_first, metric_value
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
+from gitexp.record.metricnames import is_setting
 from gitexp.record.metrics import goal_of
 
 SHORTEST = 4  # letters of an id that are enough, where they are unique
@@ -224,6 +225,10 @@ class History:
         rows = self.runs.all()
         if not rows:
             return self.no_runs()
+        if (end := text.rstrip(":")) in ("best", "worst"):
+            names = sorted({name for row in rows[:1000] if row.status == "completed" for name in row.metrics})
+            names = [name for name in names if "[" not in name and not is_setting(name)]
+            return UnknownRun(f"The {end} run by which metric?", fix="\n".join(f"{end}:{name}" for name in names[:5]))
         if 0 < len(text) < SHORTEST and not text.strip(RUN_ID_LETTERS):
             return UnknownRun(f"{text!r} is too short: {SHORTEST} letters of a run's id, or more", fix="gitexp log")
         from difflib import get_close_matches

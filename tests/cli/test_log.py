@@ -38,11 +38,11 @@ def test_runs_are_listed_newest_first_with_their_values(fresh: Lab, gitexp: Gite
     write_three(fresh)
     result = gitexp("log")
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["run", "when", "author", "status", "recipe", "changed", "val.acc", "loss", "message"],
-        ["zzzzoooo", "2026-11-20", "12:00:00Z", "Ada", "failed", "other", "dirty,", "first", "-", "-", "-"],
-        ["lllloooo", "2026-11-20", "11:00:00Z", "Ada", "completed", "digits", "optimizer.lr", "0.01→0.02", "0.95*", "-",
-         "twice", "the", "rate"],
-        ["kkkkllll", "2026-11-20", "10:00:00Z", "Ada", "completed", "digits", "first", "0.9", "1.5", "-"],
+        ["run", "when", "author", "status", "recipe", "lr", "changed", "val.acc", "loss", "message"],
+        ["zzzzoooo", "2026-11-20", "12:00:00Z", "Ada", "failed", "other", "0.01", "dirty,", "first", "-", "-", "-"],
+        ["lllloooo", "2026-11-20", "11:00:00Z", "Ada", "completed", "digits", "0.02", "optimizer.lr", "0.01→0.02",
+         "0.95*", "-", "twice", "the", "rate"],
+        ["kkkkllll", "2026-11-20", "10:00:00Z", "Ada", "completed", "digits", "0.01", "first", "0.9", "1.5", "-"],
     ]  # fmt: skip
     assert result.stderr == ""
 
@@ -330,8 +330,8 @@ def test_an_author_date_that_no_calendar_has_breaks_no_listing(fresh: Lab, gitex
 @pytest.mark.parametrize(
     ("columns", "header"),
     [
-        (110, ["run", "when", "author", "status", "recipe", "changed", "val.acc", "loss"]),
-        (80, ["run", "when", "status", "recipe", "changed", "val.acc", "loss"]),
+        (110, ["run", "when", "author", "status", "recipe", "lr", "changed", "val.acc", "loss"]),
+        (80, ["run", "when", "status", "recipe", "lr", "changed", "val.acc", "loss"]),
         (52, ["run", "status", "recipe", "changed", "val.acc"]),
         (40, ["run", "status", "recipe", "val.acc"]),
     ],

@@ -52,9 +52,13 @@ def test_a_narrow_terminal_keeps_settings_and_metrics_and_drops_author_and_time(
     assert columns == ["run", "status", "lr", "seed", "val.acc"]
 
 
-def test_runs_of_several_recipes_have_no_columns_of_settings(sweep: Lab, gitexp: Gitexp) -> None:
-    write_run(sweep, "zzzzoooowwwwxxxx", recipe="other")
-    assert table(gitexp("log").stdout)[0] == ["run", "when", "author", "status", "recipe", "changed", "val.acc"]
+def test_among_several_recipes_only_what_differs_within_one_is_a_column(sweep: Lab, gitexp: Gitexp) -> None:
+    files = {"recipe.toml": "[model]\ndepth = 3\n"}
+    write_run(sweep, "zzzzoooowwwwxxxx", recipe="other", finished="2026-11-20T20:00:00Z", files=files)
+    head, newest = table(gitexp("log").stdout)[:2]
+    assert head == ["run", "when", "author", "status", "recipe", "lr", "seed", "changed", "val.acc"]
+    assert newest[5:7] == ["other", "-"] and "depth" not in head
+    assert on_a_terminal(sweep, 62, "log").split()[:5] == ["run", "status", "recipe", "changed", "val.acc"]
 
 
 def test_where_and_words_choose(sweep: Lab, gitexp: Gitexp) -> None:

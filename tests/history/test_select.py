@@ -100,6 +100,13 @@ def test_a_metric_that_no_run_has_names_those_there_are(history: History) -> Non
         history.select("best:val.ac")
 
 
+def test_best_alone_asks_by_which_metric(history: History) -> None:
+    for text in ("best", "best:"):
+        with pytest.raises(UnknownRun, match=r"The best run by which metric\?") as caught:
+            history.select(text)
+        assert caught.value.fix == "best:loss\nbest:val.acc"
+
+
 def test_best_without_a_goal_says_how_to_state_one(history: History) -> None:
     with pytest.raises(GitexpError) as caught:
         history.select("best:loss")

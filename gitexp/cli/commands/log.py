@@ -60,9 +60,9 @@ def command(
 ) -> int:
     """List the runs, newest first, with what changed against the run before it of the same recipe.
 
-    Where all are of one recipe, the settings in which they differ are columns, and what they share stands above. The
-    best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen. Slices of a
-    metric, like `val.acc[digit=3]`, are in --json and --csv.
+    The settings in which runs of one recipe differ are columns; of a single recipe, what its runs share stands above.
+    The best value of each metric that has a goal is marked with `*`, recipe by recipe, among the runs chosen. Slices of
+    a metric, like `val.acc[digit=3]`, are in --json and --csv.
 
     RUN is as for `gitexp show`, A..B (both, and all between them), several with commas, or @RECIPE.
 
