@@ -175,7 +175,7 @@ def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
     try:
         parts = {"code": {}, **table}
         known = {"argv": [], **table, **{name: load(parts[name]) for name, load in _PARTS.items() if name in parts}}
-        record: RunRecord = _take(RunRecord, known)
+        record: RunRecord = take(RunRecord, known)
         RunId(record.id)
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
@@ -191,7 +191,7 @@ def texts_in(stated: Any, name: str) -> dict[str, str]:
 
 def _imported(stated: Any) -> Imported:
     """Raises TypeError."""
-    found: Imported = _take(Imported, stated)
+    found: Imported = take(Imported, stated)
     return found._replace(tags=texts_in(found.tags, "tags"))
 
 
@@ -214,7 +214,7 @@ def sound_seen(stated: Any) -> tuple[Seen, ...]:
     found = []
     for one in stated[:MOST_SEEN]:
         with suppress(TypeError):
-            found.append(_take(Seen, one))
+            found.append(take(Seen, one))
     return tuple(found)
 
 
@@ -243,7 +243,8 @@ _CHECKS: dict[str, tuple[type, ...]] = {
 _MADE: dict[str, Callable[[str], str]] = {"RunId": RunId, "Oid": Oid}
 
 
-def _take(kind: type[Any], table: Any) -> Any:
+def take(kind: type[Any], table: Any) -> Any:
+    """A named tuple of a table that anybody wrote; keys that it has no field for are ignored. Raises TypeError."""
     if not isinstance(table, dict):
         raise TypeError(f"{kind.__name__.lower()} must be a table")
     values: dict[str, Any] = {}
@@ -269,16 +270,16 @@ def _take(kind: type[Any], table: Any) -> Any:
 
 
 _PARTS: Mapping[str, Callable[[Any], Any]] = {
-    "code": partial(_take, Code),
-    "history": partial(_take, History),
-    "items": partial(_take, ByExample),
+    "code": partial(take, Code),
+    "history": partial(take, History),
+    "items": partial(take, ByExample),
     "imported": _imported,
-    "summary": partial(_take, Judged),
+    "summary": partial(take, Judged),
     "seen": lambda stated: sound_seen(stated),
-    "resources": partial(_take, Resources),
-    "gitexp": partial(_take, Recorder),
+    "resources": partial(take, Resources),
+    "gitexp": partial(take, Recorder),
     "digests": sound_digests,
     "splits": sound_splits,
-    "artifacts": partial(_take, Saved),
+    "artifacts": partial(take, Saved),
     "variables": partial(texts_in, name="variables"),
 }

@@ -1,0 +1,234 @@
+"""Judge a rerun against the run that it repeats: what was compared, what differs, and the grade that this carries.
+
+From two records alone, so that whoever has both comes to the same verdict. Nothing compared is no pass, and what could
+not be compared is said. Clocks without a goal, and what the recipe declares in `[metrics] not_compared`, are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
+
+from gitexp.errors import GitexpError, and_more, counted
+from gitexp.git.objectreader import ObjectReader
+from gitexp.history.artifactchange import artifact_changes
+from gitexp.history.compare import digest_changes, same_number
+from gitexp.history.inputs import COMMAND, Inputs, seed_of
+from gitexp.history.read import Run, read_output
+from gitexp.record.digests import Oid
+from gitexp.record.environment import UNKNOWN
+from gitexp.record.message import ending
+from gitexp.record.tolerance import Rules
+from gitexp.record.verdict import MOST, Counts, Ending, Final, InputDifference, Verdict
+
+LONGEST = 200  # characters of a value that is shown
+
+Whole = Callable[[Run], "IO[bytes] | None"]
+
+
+def judge(
+    reader: ObjectReader,
+    original: Run,
+    rerun: Run,
+    *,
+    strange_imports: Sequence[str] = (),
+    whole: Whole = lambda run: None,
+) -> Verdict:
+    """`strange_imports`: sentences on modules of the code that came from elsewhere. `whole`: all that a run logged.
+
+    `whole` is asked where a record holds a sample of it. Raises GitexpError where the original has no record.
+    """
+    record = original.record
+    if record is None:
+        raise GitexpError(f"The run that was to be reproduced cannot be read: {'; '.join(original.problems)}")
+    rules = Rules.of(original.recipe, goals=original.goals)
+    found = _Found(record.id, record.attempt, Oid.of(original.commit), rules)
+    found.endings(reader, original, rerun)
+    found.summaries(original, rerun)
+    found.digests(original, rerun)
+    found.artifacts(original, rerun)
+    found.inputs(Inputs(original, rerun))
+    return found.verdict(strange_imports)
+
+
+class _Found:
+    """What comparing part after part came to."""
+
+    def __init__(self, run: Any, attempt: int, commit: str, rules: Rules) -> None:
+        self.rules = rules
+        self.counts, self.different = Counts(), Counts()
+        self.names: list[str] = []  # of digests and artifacts that differ
+        self.missing: list[str] = []
+        self.finals: list[Final] = []
+        self.left_out: dict[str, None] = {}
+        self.differing: list[InputDifference] = []
+        self.ending = Ending("", "")
+        self.complete = True  # whether nothing is known to be beyond what was compared
+        self._of = Verdict(run, attempt, commit, "inconclusive")
+
+    def count(self, part: str, compared: int, different: int) -> None:
+        """More of what is compared."""
+        self.counts = self.counts._replace(**{part: getattr(self.counts, part) + compared})
+        self.different = self.different._replace(**{part: getattr(self.different, part) + different})
+
+    def endings(self, reader: ObjectReader, original: Run, rerun: Run) -> None:
+        """How the two ended; of a failure the last line of the traceback too."""
+        self.ending = Ending(*(_ended(reader, run) for run in (original, rerun)))
+        self.same_ending = _like(self.ending.original) == _like(self.ending.rerun)
+
+    def summaries(self, original: Run, rerun: Run) -> None:
+        """metrics.toml."""
+        for name in dict.fromkeys([*original.metrics, *rerun.metrics]):
+            if not self.rules.compares(name):
+                self.left_out[name] = None
+                continue
+            a, b = original.metrics.get(name), rerun.metrics.get(name)
+            same = same_number(a, b)
+            self.count("summary", 1, not same)
+            if not same:
+                allowed = None if a is None else self.rules.allowed(name, a)
+                within = self.rules.within(name, a, b)
+                self.finals.append(Final(name, a, b, allowed, self.rules.stated(name), within))
+
+    def digests(self, original: Run, rerun: Run) -> None:
+        """Weights, and what steps fitted."""
+        for change in digest_changes(original, rerun):
+            if change.a is None or change.b is None:
+                self.missing.append(f"the digest of {change.name} is recorded of one side only")
+                self.complete = False
+                continue
+            self.count("digests", 1, change.a != change.b)
+            self.names += [change.name] if change.a != change.b else []
+
+    def artifacts(self, original: Run, rerun: Run) -> None:
+        """What the programs saved: paths and digests. A path whose numbers alone differ (a date) is the same."""
+        found = artifact_changes(original, rerun)
+        differing = [change for change in found.files if change.state not in ("same", "moved")]
+        self.count("artifacts", len(found.files), len(differing))
+        self.names += [f"artifact {change.path}" for change in differing[:MOST]]
+        if moved := found.of("moved"):
+            self.missing.append(f"{counted(moved, 'artifact has', 'artifacts have')} the same bytes under another path")
+        if found.untold:
+            self.missing.append(f"{counted(found.untold, 'artifact')} too many to be compared")
+            self.complete = False
+
+    def inputs(self, inputs: Inputs) -> None:
+        """What went in."""
+        self.differing = list(_differing(inputs))
+        self.missing += _untold(inputs)
+
+    def verdict(self, strange_imports: Sequence[str]) -> Verdict:
+        """All of it, with its grade."""
+        grade, reason = self._grade(strange_imports)
+        return self._of._replace(
+            grade=grade,
+            reason=reason,
+            ending=self.ending,
+            compared=self.counts,
+            different=self.different,
+            inputs_count=len(self.differing),
+            inputs=tuple(self.differing[:MOST]),
+            finals=tuple(sorted(self.finals, key=lambda final: final.within)),
+            names=tuple(self.names),
+            declared=self.rules.not_compared,
+            not_compared=tuple(self.left_out),
+            missing=(*strange_imports, *self.missing),
+        )
+
+    def _grade(self, strange_imports: Sequence[str]) -> tuple[str, str]:
+        if strange_imports:
+            return "failed", f"code came from outside of what was recorded: {strange_imports[0]}"
+        if not self.same_ending:
+            return "failed", f"the original ended as {self.ending.original}, the rerun as {self.ending.rerun}"
+        failed = self.ending.original != "completed"
+        if not self.counts.total and not failed:
+            return "inconclusive", "there was nothing to compare: no metric, no digest of weights, no artifact"
+        if not self.different.total and self.complete:
+            return "bitwise", "all that was compared is the same" + (", and the failure too" if failed else "")
+        numbers = self.counts.values + self.counts.summary
+        if not numbers:
+            return "different", f"{_listed(self.names)} differ, and there are no metrics"
+        if not self.different.values + self.different.summary and self.complete:
+            return "metrics", f"every logged value is the same; {_listed(self.names)} differ"
+        beyond = [final.metric for final in self.finals if not final.within]
+        if beyond:
+            return "different", f"beyond the tolerance: {_listed(beyond)}"
+        if not self.counts.summary:
+            return "different", "the histories differ, and there are no final values to be within a tolerance"
+        return "tolerance", "every final value is within its tolerance"
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + and_more(len(names), most)
+
+
+def _ended(reader: ObjectReader, run: Run) -> str:
+    record = run.record
+    if record is None:
+        return "unreadable"
+    words = ending(record)
+    if record.status == "completed":
+        return words
+    how = record.signal if record.signal else f"exit code {record.exit_code}" if record.exit_code is not None else ""
+    words += f" ({how})" if how and how not in words else ""
+    line = last_line_of_traceback(read_output(reader, run) or "")
+    return f"{words}: {line[:LONGEST]}" if line else words
+
+
+def last_line_of_traceback(output: str) -> str | None:
+    """The line that says which exception ended a Python program. None: no traceback was printed."""
+    _, found, rest = output.rpartition("Traceback (most recent call last):\n")
+    if not found:
+        return None
+    lines = (line.strip() for line in rest.split("\n") if line[:1] not in (" ", "\t", ""))
+    return next(lines, None)
+
+
+def _like(words: str) -> str:
+    """An ending without what differs from place to place: addresses in memory, the folders of absolute paths."""
+    return re.sub(r"(?<![\w.])/(?:[^\s'\"/:]+/)+", "", re.sub(r"\b0x[0-9a-fA-F]+", "0x", words))
+
+
+def _differing(inputs: Inputs) -> Iterator[InputDifference]:
+    """Everything that went in and is known to differ, what decides most first."""
+    a, b = inputs.a, inputs.b
+    if a.code != b.code:
+        yield InputDifference("code", "", a.code, b.code)
+    for change in inputs.recipe:
+        if change.key != COMMAND or not inputs.arguments:
+            yield InputDifference("recipe", change.key, _shown(change.a), _shown(change.b))
+    for argument in inputs.arguments:
+        yield InputDifference("argument", argument.name, _shown(argument.a), _shown(argument.b))
+    for name, state in inputs.data.items():
+        if state not in ("identical", "not comparable"):
+            old, new = a.data.get(name), b.data.get(name)
+            yield InputDifference("data", name, old.digest if old else None, new.digest if new else None)
+    for name in inputs.other_rows:
+        yield InputDifference("rows", name)
+    if not inputs.same_seed:
+        yield InputDifference("seed", "", _shown(seed_of(a)), _shown(seed_of(b)))
+    for group, facts in (inputs.environment or {}).items():
+        for name, (old, new) in facts.items():
+            if (old, new) != (UNKNOWN, UNKNOWN):
+                yield InputDifference(group, name, _shown(old), _shown(new))
+
+
+def _untold(inputs: Inputs) -> Iterator[str]:
+    """What went in of which nobody knows whether it was the same."""
+    if not inputs.known:
+        yield "what went in is not recorded of one side"
+    for name, state in inputs.data.items():
+        if state == "not comparable":
+            yield f"whether the data {name} is the same: its digests are under different keys, or one has none"
+    groups = inputs.environment
+    if groups is None or (UNKNOWN, UNKNOWN) in (groups.get("packages") or {}).values():
+        yield "whether the packages are the same: of one side they are not recorded"
+
+
+def _shown(value: Any) -> str | None:
+    """A value as text, within bounds."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
