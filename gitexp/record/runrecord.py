@@ -126,6 +126,7 @@ class RunRecord(NamedTuple):
     attempt: int = 1
     kind: str = "run"
     recipe_path: str | None = None  # None: `gitexp run -- CMD`
+    root: str | None = None  # where `code/` lay on that machine, absolute: what other recorded paths are told apart by
     exit_code: int | None = None  # None: died by a signal, or crashed
     signal: str | None = None  # "SIGKILL"; None: exited by itself
     stopped_by: str | None = None  # who asked it to stop: "SIGINT", "SIGTERM", "SIGHUP", "timeout"

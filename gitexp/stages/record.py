@@ -338,6 +338,7 @@ def describe_run(
         peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
         argv=redact_argv(submission.argv),
         cwd=visible(submission.cwd),
+        root=visible(submission.root),
         seed=submission.seed,
         user=submission.user,
         host=host,

@@ -38,6 +38,7 @@ RUN_KEYS: dict[str, Any] = {
     "peak_memory_processes": int,
     "argv": STRINGS,
     "cwd": str,
+    "root": str,
     "recipe": str,
     "recipe_path": str,
     "seed": int,

@@ -213,6 +213,7 @@ def test_a_command_in_a_subfolder_with_words_that_look_like_trailers(lab: Lab) -
     assert judged(lab) == []
     run = run_toml(lab)
     assert (run["cwd"], run["argv"][3:], run["message"]) == ("sub/dir", ["caf\u00e9", "\\xff", "a\nb"], message)
+    assert run["root"] == str(lab.path)
 
 
 def test_a_run_of_somebody_whose_git_has_habits(lab: Lab) -> None:
