@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -210,6 +210,50 @@ def argument_changes(a: Sequence[str], b: Sequence[str]) -> list[ArgumentChange]
     if not found and _order(old, flags) != _order(new, flags):
         found.append(ArgumentChange(ORDER, *(shlex.join(side[len(old.program) :]) for side in (a, b))))
     return found
+
+
+def swapped(a: Sequence[str], b: Sequence[str], names: Collection[str]) -> list[str] | None:
+    """a's command line with b's options of these names. None: they cannot be told from the rest."""
+    old, new = arguments(a), arguments(b)
+    found: list[str | None] = list(a)
+    put: dict[int, list[str]] = {}
+    end = len(a) if old.rest is None else len(a) - len(old.rest) - 1
+    for name in names:
+        words = [word for one in new.options if one.name == name for word in _words(one, b)]
+        mine = [one for one in old.options if one.name == name]
+        for one in mine:
+            at, length = _place(one)
+            found[at : at + length] = [None] * length
+        if mine:
+            put.setdefault(_place(mine[0])[0], []).extend(words)
+        else:  # an option may stand at the end; a KEY=VALUE there would be the last option's
+            put.setdefault(end if name.startswith("-") else len(old.program), []).extend(words)
+    line = [*found, None]
+    made = [word for at, one in enumerate(line) for word in (*put.get(at, ()), one) if word is not None]
+    wanted = {change.name for change in argument_changes(a, b)}
+    right = {c.name for c in argument_changes(a, made)} == wanted & {*names}
+    return made if right and {c.name for c in argument_changes(made, b)} == wanted - {*names} else None
+
+
+def _place(option: Option) -> tuple[int, int]:
+    """Where it begins, and how many words it has; the -s of -s lr=1 is one of them."""
+    before = " " in option.name
+    return option.at - before, 1 + before + (0 if option.joined else len(option.values))
+
+
+def _words(option: Option, argv: Sequence[str]) -> Sequence[str]:
+    at, length = _place(option)
+    return argv[at : at + length]
+
+
+def with_seed(argv: Sequence[str], seed: int) -> list[str]:
+    """The command line with another value for each option that is the seed."""
+    made = list(argv)
+    for option in arguments(argv).options:
+        if is_seed(option.name) and option.values:
+            at = option.at + (not option.joined)
+            made[at] = f"{made[at].partition('=')[0]}={seed}" if option.joined else str(seed)
+    return made
 
 
 def ordered_changes(a: Sequence[str], b: Sequence[str]) -> list[ArgumentChange]:

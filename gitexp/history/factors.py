@@ -1,0 +1,187 @@
+"""The factors in which two runs differ: what can be swapped between them, one at a time.
+
+Code, each key of the recipe or each argument, each dataset, the environment, the seed. What makes sense only together
+is one factor: a table whose component is another, gitexp's own tables, a dataset with its keys, words of no option.
+What differs, and cannot be swapped, is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.history.inputs import COMMAND, Inputs, KeyChange, kind_of
+from gitexp.history.read import Run
+from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange, is_seed, swapped
+from gitexp.text.schema import KeyPath, dotted, escaped, leaves, split_key
+
+CODE, RECIPE, DATA, ENVIRONMENT, SEED = "code", "recipe", "data", "environment", "seed"
+WHOLE_TABLES = ("metrics", "capture", "space")  # gitexp's own, told to no program
+REBUILT = ("interpreter", "packages", "launcher", "flags")  # of an environment: what --env makes anew
+LOOSE = ("", PROGRAM, SCRIPT, ORDER, "-m", "-c")  # what of a command line is no option
+
+
+class Factor(NamedTuple):
+    """`keys`: of the recipe, by path; `options`: of the command; `a`, `b`: the one value, where it is one."""
+
+    kind: str
+    name: str
+    keys: tuple[KeyPath, ...] = ()
+    options: tuple[str, ...] = ()
+    a: Any = None
+    b: Any = None
+
+
+class Differing(NamedTuple):
+    """What can be swapped, and sentences on what cannot."""
+
+    factors: tuple[Factor, ...]
+    untold: tuple[str, ...]
+
+
+def factors(inputs: Inputs) -> Differing:
+    """Those of two runs. Raises GitexpError where what went in is not recorded."""
+    a, b = inputs.a, inputs.b
+    for side, run in (("A", a), ("B", b)):
+        _require_known(side, run)
+    changes = [change for change in inputs.recipe if not is_seed(change.key)]
+    datasets = [name for name, state in inputs.data.items() if state != "identical"]
+    found: list[Factor] = []
+    if not inputs.same_code:
+        found.append(Factor(CODE, CODE, a=(a.code or "")[:10], b=(b.code or "")[:10]))
+    with_data, others = _of_datasets(changes, datasets)
+    found += _of_recipe(others)
+    found += _of_command(inputs, others)
+    for name in datasets:
+        digests = [run.data[name].digest if name in run.data else None for run in (a, b)]
+        found.append(Factor(DATA, dotted(("data", name)), with_data.get(name, ()), a=digests[0], b=digests[1]))
+    untold = []
+    if inputs.environment is None:
+        untold.append("whether the environments are the same is not recorded")
+    elif any(group in REBUILT for group in inputs.environment):
+        found.append(Factor(ENVIRONMENT, ENVIRONMENT))
+    for group in inputs.environment or {}:
+        if group not in REBUILT:
+            untold.append(f"the {group} differs, and cannot be swapped: gitexp diff says in what")
+    seeds = [seed_of(run) for run in (a, b)]
+    keys = tuple(split_key(change.key) or (change.key,) for change in inputs.recipe if is_seed(change.key))
+    options = tuple(one.name for one in inputs.arguments if is_seed(one.name))
+    if keys or options or seeds[0] != seeds[1]:
+        found.append(Factor(SEED, SEED, keys, options, *seeds))
+    if a.record and b.record and a.record.cwd != b.record.cwd:
+        untold.append(f"they ran in different folders: {escaped(a.record.cwd)} and {escaped(b.record.cwd)}")
+    return Differing(tuple(found), tuple(untold))
+
+
+def _require_known(side: str, run: Run) -> None:
+    record = run.record
+    if record is None or run.code is None or run.recipe is None:
+        raise GitexpError(f"What went into {side} is not recorded", details=[f"  {one}" for one in run.problems])
+    if record.imported:
+        tool = escaped(record.imported.tool)
+        raise GitexpError(f"{side} was imported from {tool}, which does not say what went into it")
+    if kind_of(run) == "smoke":
+        raise GitexpError(f"{side} is a smoke run: its metrics are of a few rows")
+
+
+def seed_of(run: Run) -> int | None:
+    """The seed of the record, or of the command line."""
+    from gitexp.history.groupcompare import seed_in
+
+    return seed_in(run)
+
+
+def _of_datasets(
+    changes: list[KeyChange], datasets: Collection[str]
+) -> tuple[dict[str, tuple[KeyPath, ...]], list[KeyChange]]:
+    """The keys that go with a dataset that differs, and the other ones."""
+    found: dict[str, tuple[KeyPath, ...]] = {}
+    others = []
+    for change in changes:
+        path = split_key(change.key) or (change.key,)
+        if path[0] == "data" and len(path) > 1 and path[1] in datasets:
+            found[path[1]] = (*found.get(path[1], ()), path)
+        else:
+            others.append(change)
+    return found, others
+
+
+def _of_recipe(changes: list[KeyChange]) -> Iterator[Factor]:
+    paths = {split_key(change.key) or (change.key,): change for change in changes if change.key != COMMAND}
+    tables = {path[:-1] for path in paths if len(path) > 1 and path[-1] in ("use", "steps")}
+    tables |= {path[:1] for path in paths if path[0] in WHOLE_TABLES}
+    for path, change in paths.items():
+        table = next((path[:end] for end in range(1, len(path)) if path[:end] in tables), None)
+        if table is None:
+            yield Factor(RECIPE, change.key, (path,), a=change.a, b=change.b)
+            continue
+        together = tuple(other for other in paths if other[: len(table)] == table)
+        if path == together[0]:
+            use = paths.get((*table, "use"))
+            yield Factor(RECIPE, f"[{dotted(table)}]", together, a=use and use.a, b=use and use.b)
+
+
+def _of_command(inputs: Inputs, changes: list[KeyChange]) -> Iterator[Factor]:
+    """The arguments, one by one where they can be told apart, else the command."""
+    change = next((one for one in changes if one.key == COMMAND), None)
+    if change is None:
+        return
+    told = [one for one in inputs.arguments if not is_seed(one.name)]
+    loose = any(one.name in LOOSE for one in told)
+    apart = [one for one in told if one.name not in LOOSE and not (loose and _may_take_a_word(one))]
+    names = {one.name for one in apart}
+    pairs = ((change.a, change.b), (change.b, change.a))
+    if not inputs.arguments or any(swapped(*pair, {name}) is None for name in names for pair in pairs):
+        if told or not inputs.arguments:
+            yield Factor(RECIPE, COMMAND, (("run", "command"),), a=change.a, b=change.b)
+        return
+    for one in apart:
+        yield Factor(RECIPE, one.name, options=(one.name,), a=one.a, b=one.b)
+    rest = tuple(one.name for one in told if one.name not in names)
+    if rest:
+        yield Factor(RECIPE, COMMAND, options=rest, a=change.a, b=change.b)
+
+
+def _may_take_a_word(change: ArgumentChange) -> bool:
+    """Whether what seems to be its value may be one of the words that differ."""
+    return change.of_flags or change.a is None or change.b is None
+
+
+def mixed_recipe(a: Run, b: Run, taken: Collection[Factor]) -> dict[str, Any]:
+    """The recipe of a, with what these factors are in b."""
+    values = {path: value for path, value in leaves(dict(a.recipe or {}))}
+    theirs = {path: value for path, value in leaves(dict(b.recipe or {}))}
+    for factor in taken:
+        for path in factor.keys:
+            values.pop(path, None)
+            if path in theirs:
+                values[path] = theirs[path]
+    options = [name for factor in taken for name in factor.options]
+    if options:
+        command = ("run", "command")
+        values[command] = _mixed_command(values[command], theirs[command], options)
+    return nested(values)
+
+
+def _mixed_command(a: list[str], b: list[str], options: Collection[str]) -> list[str]:
+    """Words without an option come from the line on which the options are put; those of the other are the rest's."""
+    from gitexp.record.arguments import argument_changes
+
+    loose = any(name in LOOSE for name in options)
+    others = [one.name for one in argument_changes(a, b) if one.name not in options]
+    made = swapped(b, a, others) if loose else swapped(a, b, options)
+    if made is None:
+        raise GitexpError(f"The arguments {', '.join(map(escaped, options))} cannot be told from the rest")
+    return made
+
+
+def nested(values: dict[KeyPath, Any]) -> dict[str, Any]:
+    """Values by path as tables."""
+    made: dict[str, Any] = {}
+    for path, value in values.items():
+        table = made
+        for part in path[:-1]:
+            table = table.setdefault(part, {})
+        table[path[-1]] = value
+    return made
