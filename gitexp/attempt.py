@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitexp.capture.kinds import Kind
     from gitexp.capture.source import Source
     from gitexp.datasets.ready import Dataset
+    from gitexp.git.repo import Repo
     from gitexp.git.worktree import Surveyed
     from gitexp.record.datarecord import DatasetRecord
     from gitexp.record.metrics import Number
@@ -43,6 +44,20 @@ class Again(NamedTuple):
     restore: Callable[[Path], None]  # puts what earlier attempts left into the run's folder
 
 
+class Rerun(NamedTuple):
+    """A recorded run that is done once more, in a working tree of its own inside of the new run's folder."""
+
+    id: RunId  # of the new one
+    folder: Path
+    lock: int  # its recorder's
+    home: Repo  # where it was asked for, and is recorded from
+    code: Code  # as recorded
+    code_tree: str
+    env: Mapping[str, str]  # in which git sees that tree as it was laid out
+    placed: tuple[str, ...]  # paths in it where data was put: no edits of the code
+    reproduces: Mapping[str, Any]  # id, attempt and commit of what it is compared with; empty: with nothing
+
+
 class Checked(NamedTuple):
     """A run that may start."""
 
@@ -55,6 +70,7 @@ class Checked(NamedTuple):
     said: tuple[str, ...]  # lines of a hook that let it pass, and warnings
     smoke: bool = False
     again: Again | None = None
+    rerun: Rerun | None = None
 
     @property
     def clone(self) -> Clone:
@@ -64,7 +80,7 @@ class Checked(NamedTuple):
     @property
     def kind(self) -> str:
         """As run.toml has it."""
-        return "smoke" if self.smoke else "run"
+        return "smoke" if self.smoke else "rerun" if self.rerun else "run"
 
     @property
     def described(self) -> Mapping[str, DatasetRecord]:
@@ -101,6 +117,7 @@ class Submission(NamedTuple):
     parameters: Mapping[str, str] = {}  # the program's parameter files as they were: name → text
     outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
+    reproduces: Mapping[str, Any] = {}  # of a rerun: id, attempt and commit of the run that it is compared with
     metrics_named: tuple[str, ...] = ()  # by the recipe itself
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name

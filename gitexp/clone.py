@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,11 +48,15 @@ def place_of(repo: Repo) -> Place:
     return Place(repo.root, repo.common_dir, repo.settings)
 
 
-def read_config(repo: Repo) -> Config:
-    """The effective configuration: git config over gitexp.toml over defaults."""
-    config = load_config(read_text(repo.root, FILE) or "")
+def read_config(repo: Repo, *, read: Callable[[str], str | None] | None = None) -> Config:
+    """The effective configuration: git config over gitexp.toml over defaults.
+
+    `read`: from where the files come, by path; None: from the working tree.
+    """
+    read = read or partial(read_text, repo.root)
+    config = load_config(read(FILE) or "")
     if config.catalogue is not None:
-        config = config._replace(datasets={**config.datasets, **_catalogue(repo, config)})
+        config = config._replace(datasets={**config.datasets, **_catalogue(read(config.catalogue), config)})
     if config.remotes:
         from gitexp.spec.trust import remote_entry, trusted
 
@@ -71,11 +76,10 @@ def read_config(repo: Repo) -> Config:
     return config._replace(branch=branch) if branch else config
 
 
-def _catalogue(repo: Repo, config: Config) -> Mapping[str, DatasetRef]:
+def _catalogue(text: str | None, config: Config) -> Mapping[str, DatasetRef]:
     from gitexp.spec.config import load_catalogue_file
 
     assert config.catalogue is not None
-    text = read_text(repo.root, config.catalogue)
     if text is None:
         raise Refused(
             f"{config.catalogue} does not exist", why=f'{FILE} says: catalogue = "{config.catalogue}"', fix="write it"

@@ -29,6 +29,7 @@
         progress.json     the training program, now and then: how far it is
         ranks/            the training program: N.json of each of several processes
         index, objects/   submitting side: git index and git objects of a dirty tree's snapshot
+        ID/               submitting side, of a rerun: the working tree that it runs in (see git/owntree.py)
         secrets.json      submitting side, for nobody else's eyes: what the recorder must not let into the record
         after.json        submitting side: what had changed under the program when it ended
         NAME.changed      the recorder: what became of a file of the submitting side, which was put back
@@ -89,6 +90,7 @@ BESIDE = "beside-"
 RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
+OLD = ".old-"  # before the id, in the name of a folder that is being removed
 
 LOGGED = (METRICS, MATCHED, ANNOUNCED)  # rows of metrics, while the program runs
 
@@ -161,11 +163,22 @@ def create(common_dir: str, run_id: str) -> tuple[str, int]:
 def remove(folder: str) -> None:
     """Remove a run's folder. It loses its name first: half a folder would pass for a run that waits to be recorded."""
     parent, run_id = os.path.split(folder)
-    unnamed = os.path.join(parent, f".old-{run_id}")
+    unnamed = os.path.join(parent, f"{OLD}{run_id}")
     try:
         os.rename(folder, unnamed)
     except OSError:
         return  # the next command finds it in the branch, and tries again
+    remove_old(unnamed)
+
+
+def remove_old(unnamed: str) -> None:
+    """Remove what was a run's folder, and what git knows of a working tree that lay in it (see git/owntree.py)."""
+    parent, run_id = os.path.split(unnamed)
+    entries = os.path.join(os.path.dirname(os.path.dirname(parent)), "worktrees")
+    entry = os.path.join(entries, run_id.removeprefix(OLD))
+    if os.path.isdir(entry):
+        _remove_tree(entry)
+        _remove_empty(entries, None)  # as git does after the last one
     _remove_tree(unnamed)
 
 
@@ -183,7 +196,7 @@ def _remove_tree(folder: str) -> None:
         pass
 
 
-def _remove_empty(name: str, parent: int) -> None:
+def _remove_empty(name: str, parent: int | None) -> None:
     try:
         os.rmdir(name, dir_fd=parent)
     except OSError:

@@ -36,12 +36,14 @@ class Whose(NamedTuple):
         return next((run for run, argv in self.others.items() if not ours or _is_named(name, argv)), None)
 
 
-def beside(folder: Path, *, argv: Sequence[str], cwd: str, finished: float | None) -> Whose:
-    """As the run's folder tells it. `cwd`: where its program ran, relative to the root."""
+def beside(folder: Path, *, argv: Sequence[str], root: str, cwd: str, finished: float | None) -> Whose:
+    """As the run's folder tells it. `cwd`: where its program ran, relative to the `root` of its working tree."""
     found: dict[str, Sequence[str]] = {}
     for path in folder.glob(f"{runfolder.BESIDE}*.json"):
         with suppress(runfolder.Torn):
             word = runfolder.read_json(str(folder), path.name) or {}
+            if word.get("root", root) != root:
+                continue  # another working tree's
             theirs = posixpath.normpath(str(word.get("cwd", ".")))
             inner, outer = sorted((posixpath.normpath(cwd), theirs), key=len, reverse=True)
             if outer == "." or holds(outer, inner):

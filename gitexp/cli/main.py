@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "Set up gitexp in this repository: configuration, hooks, branch",
     "run": "Check, execute and record a recipe or any command",
     "resume": "Go on with a run that was killed, stopped or failed",
+    "rerun": "Do a recorded run once more, from its record alone",
     "check": "Validate a recipe and print what it resolves to",
     "recipe": "Recipes and components to read about: card, list",
     "new": "Start a recipe from one that ships with gitexp",

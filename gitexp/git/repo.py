@@ -71,9 +71,13 @@ def git_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    cwd: Path, *args: str, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    cwd: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    keep: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a git command in `cwd`; stdout and stderr are piped."""
+    """Start a git command in `cwd`; stdout and stderr are piped. `keep`: a descriptor that it is to hold open."""
     try:
         return subprocess.Popen(
             ["git", *args],
@@ -82,6 +86,7 @@ def start(
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=() if keep is None else (keep,),
         )
     except OSError as error:
         if not cwd.is_dir():

@@ -16,7 +16,7 @@ from gitexp.record.message import one_line
 from gitexp.record.metrics import load_metrics
 from gitexp.record.runrecord import SplitRows, load_run
 
-FAR = 10  # runs back; smoke runs are compared with smoke runs alone
+FAR = 10  # runs back; smoke runs are compared with smoke runs alone, and none with a rerun of an older one
 PATIENCE_S = 0.05  # what the search may still take once the program has ended: a run is not held up for one line
 
 
@@ -49,7 +49,7 @@ class PreviousRun:
         found = told(out, self._recipe)
         others = [(commit, kind) for commit, run_id, kind in found if run_id != self._id]
         self.count = len(others)
-        commit = next((commit for commit, kind in others if (kind == "smoke") == (self._kind == "smoke")), None)
+        commit = next((commit for commit, kind in others if kind == self._kind), None)
         if commit:
             self._found, self._reader = commit, ObjectReader(self._repo)
 

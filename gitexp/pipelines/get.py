@@ -160,6 +160,13 @@ def get(
     `strange`: datasets may come from addresses that only the record names.
     """
     require_own(clone.repo, folder)
+    return get_into(clone, wanted, folder=folder, watch=watch, apart=apart, strange=strange)
+
+
+def get_into(
+    clone: Clone, wanted: Sequence[Wanted], *, folder: Path, watch: Watch, apart: bool, strange: bool = False
+) -> Got:
+    """The same, of a folder that is known to be where nobody else chose it to be."""
 
     def bring() -> tuple[list[Entry], int]:
         with watch("fetching") as progress:

@@ -35,7 +35,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
         submitted = _folder(checked)
         try:
             folder = submitted.folder
-            code = snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
+            code = _code(checked, folder)
             if again:
                 if code.tree != again.code_tree:
                     raise other_code(again.id, tree=again.code_tree, commit=again.code_commit)
@@ -58,9 +58,7 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
                 notes=notes,
             )
         except BaseException:
-            import shutil
-
-            shutil.rmtree(submitted.folder, ignore_errors=True)  # nothing has run
+            runfolder.remove(str(submitted.folder))  # nothing has run
             raise
     except OSError as error:
         raise Refused(
@@ -73,13 +71,22 @@ def prepare(checked: Checked, *, message: str | None, streams: Streams) -> tuple
 
 def _folder(checked: Checked) -> Submitted:
     """A folder of its own for the run; one that goes on has its old name, which only one command can have at a time."""
-    again = checked.again
+    again, rerun = checked.again, checked.rerun
+    if rerun:
+        return Submitted(rerun.id, rerun.folder, rerun.lock)
     try:
         return make_folder(checked.surveyed.repo.common_dir, again.id if again else None)
     except OSError as error:
         if again and error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise in_progress(again.id) from error
         raise
+
+
+def _code(checked: Checked, folder: Path) -> Snapshot:
+    rerun = checked.rerun
+    if rerun:
+        return Snapshot(rerun.code, rerun.code_tree, rerun.env)
+    return snapshot(checked.surveyed, index=folder / runfolder.INDEX, objects=folder / runfolder.OBJECTS)
 
 
 def in_progress(run_id: RunId) -> Refused:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Checked, Ended, read_ended
+from gitexp.capture.whose import holds
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
 from gitexp.executors import local
@@ -100,7 +101,7 @@ def check_resolved(
         from gitexp.pipelines.rundata import ready_data
 
         datasets = ready_data(recipe.data, clone=Clone(surveyed.repo, config), watch=watch)
-    argv = _argv(recipe, datasets, root=root)
+    argv = argv_of(recipe, datasets, root=root)
     check_program(argv, cwd=cwd, recipe=recipe)
     warned = [warning for dataset in datasets.values() for warning in dataset.warnings]
     unused = seed_that_nothing_takes(recipe, argv, cwd=cwd)
@@ -121,7 +122,8 @@ def _check_code(surveyed: Surveyed, config: Config, *, subject: str) -> None:
         check_secrets(surveyed, subject=subject)
 
 
-def _argv(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:
+def argv_of(recipe: Recipe, datasets: Mapping[str, Dataset], *, root: Path) -> tuple[str, ...]:
+    """What is executed in a working tree whose root this is."""
     if recipe.made_of_components:
         from gitexp.stages.train import training_argv
 
@@ -140,6 +142,7 @@ def run(
 ) -> Done:
     """Execute a checked run and record it, whatever becomes of it."""
     surveyed, repo = checked.surveyed, checked.surveyed.repo
+    home = checked.rerun.home if checked.rerun else repo  # a rerun's working tree goes once it is recorded
     submitted, code = prepare(checked, message=message, streams=streams)
     stdin = 0 if streams.stdin == "inherit" else None
     with execute(str(submitted.folder), start=local.start, terminal=terminal, stdin=stdin) as running:
@@ -152,7 +155,7 @@ def run(
         if captures(checked.recipe):
             import gitexp.stages.capture  # noqa: F401
         previous = PreviousRun(
-            repo,
+            home,
             branch=checked.config.branch,
             recipe=checked.recipe.name,
             run_id=submitted.id,
@@ -175,21 +178,23 @@ def run(
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
         there = entries_within(looking.untracked, repo.root, checked.cwd)
-        recorded = settle(repo, ended, watch=watch, there=there)
+        recorded = settle(home, ended, watch=watch, there=there)
     except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)
-    others = settle_all(repo)
-    maintain(repo)
+    others = settle_all(home)
+    maintain(home)
     before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
-    return Done(repo, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)
+    return Done(home, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)
 
 
 def _edited(checked: Checked, looking: EditWatch) -> tuple[str, ...]:
     """What changed in the working tree while the program ran, but for outputs, its own and ours."""
     surveyed, outputs = checked.surveyed, checked.recipe.outputs
     edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
+    if checked.rerun:
+        edited = tuple(path for path in edited if not any(holds(one, path) for one in checked.rerun.placed))
     if not outputs:
         return edited
     from gitexp.stages.outputs import is_output

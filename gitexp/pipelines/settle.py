@@ -53,7 +53,7 @@ def settle(
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
     cwd = Path(submission.root) / submission.cwd
     finished = _finished(ended) if ended.after is None else None
-    whose = beside(ended.folder, argv=submission.argv, cwd=submission.cwd, finished=finished)
+    whose = beside(ended.folder, argv=submission.argv, root=submission.root, cwd=submission.cwd, finished=finished)
     seen = Captured()
     if submission.seen is not None:
         from gitexp.stages.capture import captured
@@ -133,7 +133,7 @@ def settle_all(repo: Repo, *, gone: str | None = None) -> Settled:
             if life is not None and not (path.name == gone and life.is_silent):
                 continue
             if path.name.startswith("."):
-                _remove_unstarted(path)  # it has no name yet: being made, or its maker was killed
+                _remove_unnamed(path)
             else:
                 settled.recorded.extend(_settle_unattended(repo, path, stuck))
         except runfolder.Torn as error:
@@ -228,6 +228,13 @@ def _settle_here_or_there(repo: Repo, ended: Ended, *, patience_s: float) -> Rec
     return settle(repo, ended, patience_s=patience_s)
 
 
+def _remove_unnamed(folder: Path) -> None:
+    if folder.name.startswith(runfolder.OLD):
+        runfolder.remove_old(str(folder))  # whoever was removing it was killed, or does it with us
+    else:
+        _remove_unstarted(folder)  # it has no name yet: being made, or its maker was killed
+
+
 def _remove_unstarted(folder: Path) -> None:
     """Remove a folder whose program was never started, and by now will not be: there was no run."""
     try:
@@ -235,9 +242,7 @@ def _remove_unstarted(folder: Path) -> None:
     except FileNotFoundError:
         return  # it has its name now, or another command was faster
     if age_s > STARTING_S:
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
+        runfolder.remove(str(folder))
 
 
 def stop_left_over(ended: Ended) -> None:

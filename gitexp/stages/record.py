@@ -344,6 +344,7 @@ def describe_run(
         host=host,
         message=printable(redact_text(submission.message)) or None if submission.message else None,
         job=submission.job,
+        reproduces=submission.reproduces.get("id"),
         defects=tuple(defects),
         notes=(*submission.notes, *results.notes, *doubts(ended.environment)),
         summary=results.judged,

@@ -96,6 +96,7 @@ def submit(
         seen=seen,
         parameters=parameters,
         notes=notes,
+        reproduces=checked.rerun.reproduces if checked.rerun else {},
         metric_patterns=tuple(str(cwd / pattern) for pattern in files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)
@@ -180,7 +181,8 @@ def _metric_files(folder: Path, cwd: Path, patterns: Sequence[str]) -> tuple[dic
 
 def _word(submission: Submission) -> dict[str, Any]:
     """What another run must know to tell its files from ours."""
-    return {"files": list(submission.metric_patterns), "cwd": submission.cwd, "argv": list(submission.argv)}
+    files, argv = list(submission.metric_patterns), list(submission.argv)
+    return {"files": files, "root": submission.root, "cwd": submission.cwd, "argv": argv}
 
 
 def _meet_others(submitted: Submitted, ours: Submission) -> None:
@@ -229,7 +231,8 @@ def _argv(submitted: Submitted, checked: Checked) -> tuple[str, ...]:
     if not any(OUTPUT in word for word in checked.argv) or checked.recipe.argv is not None:
         return checked.argv
     paths = {name: one.path_from(checked.surveyed.repo.root) for name, one in checked.datasets.items()}
-    return program_argv(checked.recipe, data_paths=paths, output=str(submitted.folder / runfolder.SAVED))
+    filled = program_argv(checked.recipe, data_paths=paths, output=str(submitted.folder / runfolder.SAVED))
+    return (checked.argv[0], *filled[1:])  # of a rerun, the interpreter may be another
 
 
 def program_env(folder: Path, run_id: str, recipe: Recipe, datasets: Mapping[str, Dataset]) -> dict[str, str]:

@@ -167,7 +167,22 @@ def test_every_name_for_a_run_is_understood(lab: Lab) -> None:
 def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
     listed = re.findall(r"^  ([a-z]+) ", lab.gitexp("--help").stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
-        *("init", "run", "resume", "check", "recipe", "new", "test", "log", "show", "plot", "report", "trace", "diff"),
+        *(
+            "init",
+            "run",
+            "resume",
+            "rerun",
+            "check",
+            "recipe",
+            "new",
+            "test",
+            "log",
+            "show",
+            "plot",
+            "report",
+            "trace",
+            "diff",
+        ),
         *("status", "watch", "push", "pull", "data", "import", "get"),
     ]
     for name in listed:

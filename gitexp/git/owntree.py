@@ -1,0 +1,63 @@
+"""A git working tree of gitexp's own, in the folder of a run: the code of a record, as it lay there when it ran.
+
+The user's working tree, index and branches have no part in it. Its entry in `.git/worktrees` goes with the run's folder
+(`runfolder.remove`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.git.repo import Repo, finish, line, output, ref_id, start
+
+# Nobody else's programs, and nothing that the user's own checkout is set to do besides: whatever the code, it is whole.
+_PLAIN = {
+    "core.hooksPath": "/dev/null",
+    "core.sparseCheckout": "false",
+    "core.splitIndex": "false",
+    "submodule.recurse": "false",
+    "worktree.useRelativePaths": "false",
+}
+_NOBODY = {f"GIT_{who}_{what}": "gitexp" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+_NEVER = {f"GIT_{who}_DATE": "1970-01-01T00:00:00Z" for who in ("AUTHOR", "COMMITTER")}
+
+
+class OwnTree(NamedTuple):
+    """A working tree. `env`: in which git sees the files as they were laid out; empty where that is HEAD's tree."""
+
+    repo: Repo
+    head: str  # the commit that is checked out, on no branch
+    env: Mapping[str, str]
+
+
+def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index: Path, lock: int) -> OwnTree:
+    """Lay a tree out in `folder`, which must not exist. Raises GitFailed where this clone lacks some of it.
+
+    `commit`: what HEAD is to be, where this clone has it; else it is a commit of the tree alone, everywhere the same.
+    `index`: a file of ours. `lock`: a descriptor that each git process keeps open while it lives, whoever is killed.
+    """
+    head = commit and ref_id(repo, commit)
+    if not head:
+        head = line(repo, "commit-tree", tree, "-m", "The code of a recorded run", env={**_NOBODY, **_NEVER})
+    plain = [word for name, value in _PLAIN.items() for word in ("-c", f"{name}={value}")]
+
+    def git(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
+        finish(start(cwd, *plain, *args, env=env, keep=lock))
+
+    git(repo.root, "worktree", "add", "-q", "--detach", "--no-checkout", str(folder), head)
+    own = repo._replace(root=folder, git_dir=repo.common_dir / "worktrees" / folder.name)
+    env = {"GIT_INDEX_FILE": str(index)}
+    git(folder, "read-tree", "--reset", "-u", tree, env=env)
+    if line(repo, "rev-parse", f"{head}^{{tree}}") == tree:
+        index.rename(own.git_dir / "index")
+        return OwnTree(own, head, {})
+    git(folder, "read-tree", head)  # so that what had been changed when it ran is changed here
+    start(folder, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as they do
+    return OwnTree(own, head, env)
+
+
+def listing_of(tree: OwnTree) -> bytes:
+    """What was laid out, as `git ls-files -v -z` lists it."""
+    return output(tree.repo, "ls-files", "-v", "-z", env=tree.env)
