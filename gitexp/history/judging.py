@@ -7,15 +7,17 @@ not be compared is said. Clocks without a goal, and what the recipe declares in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.objectreader import ObjectReader
 from gitexp.history.artifactchange import artifact_changes
 from gitexp.history.compare import digest_changes, same_number
+from gitexp.history.historyfile import Whole
 from gitexp.history.inputs import COMMAND, Inputs, seed_of
 from gitexp.history.read import Run, read_output
+from gitexp.history.stepwise import Steps, compare_histories
 from gitexp.record.digests import Oid
 from gitexp.record.environment import UNKNOWN
 from gitexp.record.message import ending
@@ -23,8 +25,6 @@ from gitexp.record.tolerance import Rules
 from gitexp.record.verdict import MOST, Counts, Ending, Final, InputDifference, Verdict
 
 LONGEST = 200  # characters of a value that is shown
-
-Whole = Callable[[Run], "IO[bytes] | None"]
 
 
 def judge(
@@ -45,9 +45,11 @@ def judge(
     rules = Rules.of(original.recipe, goals=original.goals)
     found = _Found(record.id, record.attempt, Oid.of(original.commit), rules)
     found.endings(reader, original, rerun)
+    found.histories(compare_histories(reader, original, rerun, counts=rules.compares, whole=whole))
     found.summaries(original, rerun)
     found.digests(original, rerun)
     found.artifacts(original, rerun)
+    found.damage(original, rerun)
     found.inputs(Inputs(original, rerun))
     return found.verdict(strange_imports)
 
@@ -76,6 +78,14 @@ class _Found:
         """How the two ended; of a failure the last line of the traceback too."""
         self.ending = Ending(*(_ended(reader, run) for run in (original, rerun)))
         self.same_ending = _like(self.ending.original) == _like(self.ending.rerun)
+
+    def histories(self, steps: Steps) -> None:
+        """history.csv, value by value."""
+        self.steps = steps
+        self.count("values", steps.values, steps.different)
+        self.left_out.update(dict.fromkeys(steps.left_out))
+        self.missing += steps.missing
+        self.complete = self.complete and steps.complete
 
     def summaries(self, original: Run, rerun: Run) -> None:
         """metrics.toml."""
@@ -113,6 +123,12 @@ class _Found:
             self.missing.append(f"{counted(found.untold, 'artifact')} too many to be compared")
             self.complete = False
 
+    def damage(self, original: Run, rerun: Run) -> None:
+        """What of the results could not be read."""
+        for side, run in (("original", original), ("rerun", rerun)):
+            self.missing += [f"of the {side}: {problem}" for problem in run.problems]
+            self.complete = self.complete and not run.problems
+
     def inputs(self, inputs: Inputs) -> None:
         """What went in."""
         self.differing = list(_differing(inputs))
@@ -127,6 +143,8 @@ class _Found:
             ending=self.ending,
             compared=self.counts,
             different=self.different,
+            rows=self.steps.rows,
+            divergence=self.steps.divergence,
             inputs_count=len(self.differing),
             inputs=tuple(self.differing[:MOST]),
             finals=tuple(sorted(self.finals, key=lambda final: final.within)),
@@ -147,6 +165,8 @@ class _Found:
         if not self.different.total and self.complete:
             return "bitwise", "all that was compared is the same" + (", and the failure too" if failed else "")
         numbers = self.counts.values + self.counts.summary
+        if not numbers and not self.different.total:
+            return "inconclusive", "what could be compared is the same, but not all of it could be, and no metric"
         if not numbers:
             return "different", f"{_listed(self.names)} differ, and there are no metrics"
         if not self.different.values + self.different.summary and self.complete:
@@ -154,6 +174,8 @@ class _Found:
         beyond = [final.metric for final in self.finals if not final.within]
         if beyond:
             return "different", f"beyond the tolerance: {_listed(beyond)}"
+        if not self.different.total:
+            return "tolerance", "all that could be compared is the same; not all of it could be"
         if not self.counts.summary:
             return "different", "the histories differ, and there are no final values to be within a tolerance"
         return "tolerance", "every final value is within its tolerance"
