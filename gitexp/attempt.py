@@ -56,6 +56,7 @@ class Rerun(NamedTuple):
     env: Mapping[str, str]  # in which git sees that tree as it was laid out
     placed: tuple[str, ...]  # paths in it where data was put: no edits of the code
     reproduces: Mapping[str, Any]  # id, attempt and commit of what it is compared with; empty: with nothing
+    strange_imports: tuple[str, ...] = ()  # sentences on modules of the code that will come from elsewhere
 
 
 class Checked(NamedTuple):
@@ -118,6 +119,7 @@ class Submission(NamedTuple):
     outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
     reproduces: Mapping[str, Any] = {}  # of a rerun: id, attempt and commit of the run that it is compared with
+    strange_imports: tuple[str, ...] = ()
     metrics_named: tuple[str, ...] = ()  # by the recipe itself
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name

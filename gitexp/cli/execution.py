@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitexp.stages.execute import Screen
     from gitexp.stages.submit import Submitted
 
-EXIT_DEFECTS, EXIT_PROGRAM_FAILED = 1, 4
+EXIT_DEFECTS, EXIT_NOT_REPRODUCED, EXIT_PROGRAM_FAILED = 1, 1, 4
 
 
 def carry_out(checked: Checked, message: str | None, *, as_json: bool) -> int:
@@ -79,7 +79,9 @@ def print_run(text: str) -> None:
 
 
 def _exit_code(done: Done) -> int:
-    run = done.recorded.record
+    run, verdict = done.recorded.record, done.recorded.verdict
+    if verdict and run.status != "interrupted":  # a failure may be what was to be reproduced
+        return 0 if verdict.passes else EXIT_NOT_REPRODUCED
     if run.status == "completed":
         return EXIT_DEFECTS if run.defects else 0
     if run.status == "interrupted":

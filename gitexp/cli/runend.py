@@ -98,15 +98,28 @@ def tell(done: Done) -> None:
         click.echo(
             coloured("warning: ", "yellow") + f"{paths} in the working tree changed while it ran: {names}", err=True
         )
-    _tell_left(done)
-    _tell_several(done)
-    _tell_unseen(done)
-    if done.recipe.made_of_components and run.status != "completed":
+    if done.rerun:
+        _tell_verdict(done)
+    else:
+        _tell_left(done)
+        _tell_several(done)
+        _tell_unseen(done)
+    if done.recipe.made_of_components and run.status != "completed" and not done.rerun:
         click.echo(f"to go on with it:  gitexp resume {run.id[:8]}", err=True)
     for other in done.others.recorded:
         click.echo(f"also recorded {safe(other.record.recipe)} {other.record.id} ({ending(other.record)})", err=True)
     for problem in done.others.problems:
         click.echo(coloured("warning: ", "yellow") + safe(problem), err=True)
+
+
+def _tell_verdict(done: Done) -> None:
+    """What came of comparing it with the run that it reproduces; a mixture reproduces none."""
+    if done.recorded.verdict is None:
+        return
+    from gitexp.cli.verdictwords import verdict_lines
+
+    for line in verdict_lines(done.recorded.verdict):
+        click.echo(line, err=True)
 
 
 def _tell_left(done: Done) -> None:

@@ -57,6 +57,7 @@ class Done(NamedTuple):
     others: Settled  # left-over runs that were recorded on the way
     earlier: int  # runs of the same recipe before it, of the last ten
     other_held_out: tuple[str, ...] = ()  # splits whose rows the run before had others of: then it has no `previous`
+    rerun: bool = False  # then there is no run before it
 
 
 def check(request: Request, *, survey: Survey, verify: bool, watch: Watch) -> Checked:
@@ -154,19 +155,22 @@ def run(
 
         if captures(checked.recipe):
             import gitexp.stages.capture  # noqa: F401
-        previous = PreviousRun(
-            home,
-            branch=checked.config.branch,
-            recipe=checked.recipe.name,
-            run_id=submitted.id,
-            smoke=checked.smoke,
-        )
+        previous = None
+        if not checked.rerun:
+            previous = PreviousRun(
+                repo,
+                branch=checked.config.branch,
+                recipe=checked.recipe.name,
+                run_id=submitted.id,
+                smoke=checked.smoke,
+            )
         running.attend(screen(submitted))
     ended = _ended(submitted, running.outcome)
     if checked.recipe.made_of_components:
         _require_begun(checked, submitted, ended)
     try:
-        previous.read()
+        if previous:
+            previous.read()
         stop_left_over(ended)
         looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored)
         data = [said for one in checked.datasets.values() if (said := one.changed())]
@@ -184,6 +188,8 @@ def run(
     os.close(submitted.lock)
     others = settle_all(home)
     maintain(home)
+    if previous is None:
+        return Done(home, recorded, checked.recipe, None, edited, changed, left, others, earlier=0, rerun=True)
     before = previous.metrics(recorded.record.splits, checked.described)
     told = previous.other_held_out
     return Done(home, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)

@@ -7,13 +7,14 @@ logged out, out of disk): every command that reads or shares the branch calls it
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Captured, Ended, read_ended
+from gitexp.attempt import Captured, Collected, Ended, Submission, read_ended
 from gitexp.capture.whose import beside
 from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
@@ -32,6 +33,9 @@ from gitexp.text import toml
 from gitexp.worker.life import program_lives, recorder_life, worker_life
 from gitexp.worker.spawn import group_lives, signal_group
 from gitexp.worker.stopping import GRACE_S
+
+if TYPE_CHECKING:
+    from gitexp.record.verdict import Verdict
 
 PATIENCE_S = 30.0  # how long to go on trying while others move or hold the branch
 STARTING_S = 60.0  # a folder without a program that is younger than this may belong to a worker that is starting
@@ -91,10 +95,29 @@ def settle(
     cache = place_of(repo).cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
-    recorded = record(repo, ended, collected, data=data, trained=trained, watch=watch, patience_s=patience_s)
+    judge = None
+    if submission.reproduces:
+        collected, judge = _judged(repo, submission, collected)
+    recorded = record(
+        repo, ended, collected, data=data, trained=trained, watch=watch, patience_s=patience_s, judge=judge
+    )
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded
+
+
+def _judged(
+    repo: Repo, submission: Submission, collected: Collected
+) -> tuple[Collected, Callable[[str], Verdict] | None]:
+    """How a rerun is judged; where it cannot be, that is among its problems."""
+    from gitexp.stages.judge import verdict_on, why_no_verdict
+
+    reproduces, strange = submission.reproduces, submission.strange_imports
+    why = why_no_verdict(repo, reproduces)
+    if why:
+        return collected._replace(problems=(*collected.problems, why)), None
+    store = place_of(repo).store
+    return collected, partial(verdict_on, repo, reproduces=reproduces, strange_imports=strange, store=store)
 
 
 def _finished(ended: Ended) -> float | None:

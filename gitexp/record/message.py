@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, JOB_TRAILER, KIND_TRAILER, RECIPE_TRAILER, RUN_TRAILER
+from gitexp.record.identity import (
+    ABOUT_TRAILER,
+    EVENT_TRAILER,
+    JOB_TRAILER,
+    KIND_TRAILER,
+    RECIPE_TRAILER,
+    RUN_TRAILER,
+    VERDICT_TRAILER,
+)
 from gitexp.record.metrics import foremost
 from gitexp.record.runrecord import RunRecord
 
 SUBJECT_METRICS = 4
 
 
-def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str]) -> str:
-    """The whole message. Metrics with a goal come first in the subject."""
+def compose_message(
+    record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str], grade: str = ""
+) -> str:
+    """The whole message. Metrics with a goal come first in the subject. `grade`: of a rerun's verdict."""
     trailers = [f"{RUN_TRAILER}: {record.id}"]
     if record.attempt > 1:
         trailers.append(f"Gitexp-Attempt: {record.attempt}")
@@ -27,6 +37,8 @@ def compose_message(record: RunRecord, metrics: Mapping[str, float | int], *, go
         trailers.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
     if record.reproduces:
         trailers.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
+    if grade:
+        trailers.append(f"{VERDICT_TRAILER}: {grade}")
     words = record.message or ""
     body = f"{words}\n\n" if words else ""
     return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers) + "\n"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Collected, Ended
@@ -60,6 +60,9 @@ from gitexp.text import toml
 from gitexp.wholefile import WholeFile
 from gitexp.worker.output import read_output
 
+if TYPE_CHECKING:
+    from gitexp.record.verdict import Verdict
+
 SHOWS_LIFE = 1000  # after so many files
 
 
@@ -69,6 +72,7 @@ class Recorded(NamedTuple):
     commit: str
     record: RunRecord
     metrics: Mapping[str, float | int]
+    verdict: Verdict | None = None  # of a rerun
 
 
 def record(
@@ -80,9 +84,11 @@ def record(
     trained: Learned,
     watch: Watch,
     patience_s: float,
+    judge: Callable[[str], Verdict] | None = None,
 ) -> Recorded:
     """Write the run as a commit. The caller holds record.lock, and removes the folder.
 
+    `judge`: of a rerun, what comes of comparing its record, a tree without verdict.toml, with the original's.
     Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
     stored; the run then waits in its folder.
     """
@@ -111,7 +117,6 @@ def record(
     saved = {f"artifacts.{name}": text for name, text in listings.items()}
     saved |= {"artifacts.sizes": dump_sizes(kept.sizes)} if kept.sizes else {}
     files = _lay_out(folder, {**texts, **saved})
-    message = redact(compose_message(run, results.summary, goals=results.goals).encode(), secrets=secrets).decode()
 
     def write() -> Written:
         snapshot = release(repo, folder / runfolder.OBJECTS)
@@ -122,10 +127,19 @@ def record(
     sync_code(repo, ended.submission.code.commit.digits if ended.submission.code.commit else "")
     branch = ended.submission.branch
     look = Look(repo, branch_ref(branch))  # git answers while the files are stored
-    written = despite_gc(write)
+    written, verdict = despite_gc(write), None
+    if judge:
+        from gitexp.record.verdict import VERDICT, dump_verdict
+
+        verdict = judge(written.tree)
+        text = redact_toml(dump_verdict(verdict).encode(), secrets=secrets)
+        files |= _lay_out(folder, {VERDICT: text})
+        written = despite_gc(write)
+    words = compose_message(run, results.summary, goals=results.goals, grade=verdict.grade if verdict else "")
+    message = redact(words.encode(), secrets=secrets).decode()
     entry = Entry(lambda tip: written, message, run.finished, write)
     commit = append(repo, branch, entry, tried=folder / runfolder.TRIED, patience_s=patience_s, look=look)
-    return Recorded(commit=commit, record=run, metrics=results.summary)
+    return Recorded(commit=commit, record=run, metrics=results.summary, verdict=verdict)
 
 
 def _texts(

@@ -78,7 +78,7 @@ def submit(
 
     `env`: what the program's environment says besides what every program's does.
     """
-    folder, recipe, cwd = str(submitted.folder), checked.recipe, checked.cwd
+    folder, recipe, cwd, rerun = str(submitted.folder), checked.recipe, checked.cwd, checked.rerun
     runfolder.write_whole(folder, runfolder.RECIPE, recipe.text.encode())
     data_toml = write_data(submitted.folder, checked.datasets)
     files = (*recipe.metrics.files, *([recipe.metrics.items] if recipe.metrics.items else ()))
@@ -96,7 +96,8 @@ def submit(
         seen=seen,
         parameters=parameters,
         notes=notes,
-        reproduces=checked.rerun.reproduces if checked.rerun else {},
+        reproduces=rerun.reproduces if rerun else {},
+        strange_imports=rerun.strange_imports if rerun else (),
         metric_patterns=tuple(str(cwd / pattern) for pattern in files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)

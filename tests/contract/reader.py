@@ -45,7 +45,7 @@ RUN_ID = re.compile(r"[k-z]{16}")
 DIGEST = re.compile(r"xxh128:[0-9a-f]{32}")
 GIT_ID = re.compile(r"sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 
-TRAILERS = ["Run", "Attempt", "Status", "Recipe", "Kind", "Seed", "Code", "Reproduces"]
+TRAILERS = ["Run", "Attempt", "Status", "Recipe", "Kind", "Seed", "Code", "Reproduces", "Verdict"]
 
 
 class Commit(NamedTuple):
@@ -145,7 +145,7 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     run = tables["run.toml"]
     yield from (f"run.toml: {what}" for what in _run(run, one))
     yield from (f"code/: {what}" for what in _code(repo, run, code or ""))
-    yield from (f"message: {what}" for what in _message(one, run))
+    yield from (f"message: {what}" for what in _message(one, run, tables.get("verdict.toml", {}).get("grade")))
     if imported:
         extra = set(files) - IMPORTED_ALWAYS - {"settings.toml"}
         yield from (f"an imported run has no {name}" for name in sorted(extra))
@@ -189,6 +189,7 @@ def _files(repo: Path, commit: str) -> tuple[dict[str, bytes], str | None, list[
             "artifacts.sizes",
             "items.csv",
             "usage.csv",
+            "verdict.toml",
         } or re.fullmatch(r"data/[^/]+\.xxh128|environment/\d+\.toml", name):
             files[name] = git(repo, "cat-file", "blob", oid)
             problems += [] if mode == "100644" else [f"{name} has mode {mode}"]
@@ -306,7 +307,7 @@ def _code(repo: Path, run: dict[str, Any], tree: str) -> Iterator[str]:
         yield "said to be dirty, but nothing differs"
 
 
-def _message(one: Commit, run: dict[str, Any]) -> Iterator[str]:
+def _message(one: Commit, run: dict[str, Any], grade: str | None) -> Iterator[str]:
     subject = one.paragraphs[0]
     if "\n" in subject or not subject.startswith(f"{run['recipe']}: "):
         yield f"the subject is {subject!r}"
@@ -324,6 +325,7 @@ def _message(one: Commit, run: dict[str, Any]) -> Iterator[str]:
         "Gitexp-Seed": str(run["seed"]) if "seed" in run else None,
         "Gitexp-Code": f"{code['commit']}{'' if code['clean'] else ' dirty'}" if "commit" in code else None,
         "Gitexp-Reproduces": run.get("reproduces"),
+        "Gitexp-Verdict": grade,
     }
     found = {name: one.trailers.get(name) for name in expected}
     if found != expected:

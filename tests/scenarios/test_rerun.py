@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from contract.reader import breaches
 from harness import Lab, Result
 
 TRAIN = """\
@@ -81,6 +82,40 @@ def test_a_run_is_done_once_more_from_its_record_wherever_the_working_tree_stand
         assert ready.git("rev-parse", f"experiments:{same}") == ready.git("rev-parse", f"{original}:{same}")
     assert f"Gitexp-Reproduces: {first}\n" in ready.git("log", "-1", "--format=%B", "experiments")
     assert "defects" not in again
+    verdict = tomllib.loads(ready.show("experiments:verdict.toml"))
+    assert (verdict["run"], verdict["commit"], verdict["grade"]) == (first, f"sha1:{original}", "bitwise")
+    assert "Gitexp-Verdict: bitwise\n" in ready.git("log", "-1", "--format=%B", "experiments")
+    assert f"reproduces {first}: bitwise, " in done.stderr
+    assert breaches(ready.path) == []
+
+
+def test_a_rerun_that_comes_out_otherwise_says_so_and_exits_with_1(ready: Lab) -> None:
+    ready.write("train.py", TRAIN.replace("(step + seed)", "(step + seed) * float(os.environ.get('FACTOR', 1))"))
+    ready.commit("a program that listens")
+    first = ran(ready, "r")
+    done = rerun(Lab(ready.path, {**ready.env, "FACTOR": "2"}), first)
+    assert done.exit_code == 1
+    assert f"does not reproduce {first}: different, " in done.stderr
+    assert rerun(ready, first).exit_code == 0
+
+
+def test_a_failed_run_is_reproduced_when_it_fails_in_the_same_way(ready: Lab) -> None:
+    ready.write("train.py", TRAIN + "raise ValueError(os.environ.get('WORD', 'no rows'))\n")
+    ready.commit("a program that fails")
+    assert ready.gitexp("run", "r").exit_code == 4
+    assert rerun(ready, "latest").exit_code == 0
+    assert rerun(Lab(ready.path, {**ready.env, "WORD": "other"}), "latest~1").exit_code == 1
+
+
+def test_a_rerun_of_what_has_gone_meanwhile_is_recorded_without_a_verdict(ready: Lab) -> None:
+    ready.write("train.py", TRAIN + "os.environ.get('GONE') and subprocess.run(os.environ['GONE'], shell=True)\n")
+    ready.commit("a program")
+    first = ran(ready, "r")
+    commit = ready.git("rev-parse", "experiments:run.toml").strip()
+    gone = f"rm {ready.path}/.git/objects/{commit[:2]}/{commit[2:]}"
+    done = ready.gitexp("rerun", first, GONE=gone)
+    assert done.exit_code == 1
+    assert "there is no verdict, because the run that was done once more cannot be read" in done.stderr
 
 
 def test_the_tree_of_a_dirty_run_is_dirty_in_the_same_way(ready: Lab) -> None:

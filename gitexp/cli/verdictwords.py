@@ -1,0 +1,58 @@
+"""A verdict in plain lines: the grade, how much was compared, where the two part, which inputs differ."""
+
+from __future__ import annotations
+
+from gitexp.cli.render import coloured, safe
+from gitexp.errors import and_more, counted
+from gitexp.record.message import short
+from gitexp.record.verdict import Counts, Divergence, InputDifference, Verdict
+
+SHOWN = 5
+COUNTED = {
+    "values": ("logged value", ""),
+    "summary": ("final value", ""),
+    "digests": ("digest of weights", "digests of weights"),
+    "artifacts": ("artifact", ""),
+}
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """One line with the grade; then the first divergence, and the inputs that differ, if there are any."""
+    grade = coloured(
+        verdict.grade, "green" if verdict.passes else "yellow" if verdict.grade == "inconclusive" else "red"
+    )
+    attempt = f"/{verdict.attempt}" if verdict.attempt > 1 else ""
+    how = "reproduces" if verdict.passes else "does not reproduce"
+    if verdict.grade == "inconclusive":
+        how = "says nothing of"
+    lines = [f"{how} {verdict.run}{attempt}: {grade}, {compared_in_words(verdict.compared)} compared"]
+    if verdict.reason:
+        lines[0] += f"; {safe(verdict.reason)}"
+    if verdict.divergence:
+        lines.append("first differs: " + divergence_in_words(verdict.divergence))
+    if verdict.inputs_count:
+        named = "; ".join(input_in_words(one) for one in verdict.inputs[:SHOWN])
+        lines.append(f"inputs that differ: {named}{and_more(verdict.inputs_count, SHOWN)}")
+    lines += [f"not compared: {safe(sentence)}" for sentence in verdict.missing[:SHOWN]]
+    return lines
+
+
+def compared_in_words(counts: Counts) -> str:
+    """`12 logged values and 2 artifacts`."""
+    parts = [counted(n, *COUNTED[name]) for name, n in counts._asdict().items() if n > 0]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]])) or "nothing"
+
+
+def divergence_in_words(found: Divergence) -> str:
+    """`loss at step 3: 0.5, then 0.25`."""
+    where = f" at step {found.step}" if found.step is not None else f" in row {found.row}" if found.row else ""
+    a, b = ("not logged" if value is None else short(value) for value in (found.original, found.rerun))
+    if a == b:
+        a, b = repr(found.original), repr(found.rerun)
+    return f"{safe(found.metric)}{where}: {a}, then {b}"
+
+
+def input_in_words(one: InputDifference) -> str:
+    """`packages numpy 2.1.0 → 2.2.0`."""
+    values = f" {one.original or 'none'} → {one.rerun or 'none'}" if one.original or one.rerun else ""
+    return safe(" ".join(filter(None, [one.kind, one.name])) + values)

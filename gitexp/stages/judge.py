@@ -1,0 +1,43 @@
+"""Hold the record of a rerun, before it is a commit, against the run that was done once more: its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from gitexp.datasets.objects.store import ObjectStore
+from gitexp.errors import GitexpError
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import Repo
+from gitexp.history.judging import judge
+from gitexp.history.read import Run, read_run
+from gitexp.record.verdict import Verdict
+
+
+def why_no_verdict(repo: Repo, reproduces: Mapping[str, Any]) -> str | None:
+    """A sentence where the run that is reproduced cannot be read. None: it can be."""
+    with ObjectReader(repo) as reader:
+        try:
+            run = read_run(reader, str(reproduces.get("commit", "")))
+        except GitexpError as error:
+            why = error.what
+        else:
+            why = "; ".join(run.problems) if run.record is None else ""
+    return f"there is no verdict, because the run that was done once more cannot be read: {why}" if why else None
+
+
+def verdict_on(
+    repo: Repo, tree: str, *, reproduces: Mapping[str, Any], strange_imports: Sequence[str], store: ObjectStore
+) -> Verdict:
+    """What the record in this tree says of the run that it reproduces. Raises GitexpError."""
+
+    def whole(run: Run) -> IO[bytes] | None:
+        history = run.record.history if run.record else None
+        try:
+            return store.path_of(history.digest).open("rb") if history else None
+        except (GitexpError, OSError):
+            return None
+
+    with ObjectReader(repo) as reader:
+        original, rerun = read_run(reader, str(reproduces["commit"])), read_run(reader, tree)
+        return judge(reader, original, rerun, strange_imports=strange_imports, whole=whole)
