@@ -70,8 +70,11 @@ def _runs(here: Opened, ctx: click.Context, incomplete: str) -> Words:
 
 
 def _tags(here: Opened, incomplete: str) -> Words:
+    """Ours, and those of git that are a run's."""
     from gitexp.git.repo import output
+    from gitexp.history.said import tagged
 
+    yield from ((one.name, f"the run {one.about[:8]}") for one in tagged(here.history.runs))
     listed = output(
         here.repo, "for-each-ref", "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)", "refs/tags"
     )

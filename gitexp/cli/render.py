@@ -16,6 +16,7 @@ import click
 
 BASIC_STYLES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
+    "strike": "9",
 }  # fmt: skip
 # Marks that reorder text, hide in it or break lines: a record could make itself look like something else with them.
 _HIDDEN = {0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF} | {

@@ -41,7 +41,8 @@ from gitexp.errors import and_more, counted
 from gitexp.history.compare import goals_in_order, metric_changes, run_metric_changes
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
-from gitexp.history.row import Row
+from gitexp.history.row import Event, Row
+from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Oid
 from gitexp.record.runrecord import Imported, RunRecord
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 _TIMES = {"started": "it started", "file": "the file was last written"}
 WIDE = 100  # columns of a screen with room for curves beside the numbers
 NAMED = 10  # changed files, artifacts
+NOTE_LIMIT = 2000  # characters of a note; `log --notes` has all of it
 COMMAND_LIMIT = 4000  # characters of a command line
 _OWN_TABLES = ("run.", "data.", "metrics.", "about.", "why.", "space.")
 
@@ -65,6 +67,7 @@ def run_page(
     goals: Mapping[str, str],
     place: Place,
     printed: str | None = None,
+    said: Said = NOTHING_SAID,
     curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,
     now: float,
@@ -75,10 +78,15 @@ def run_page(
     end is shown: asked for where the run did not complete. `curves`: of metrics, in a line of text each, where there
     is room.
     """
-    head = f"{on.paint(f'run {row.id}' + (f'/{row.attempt}' if row.attempt > 1 else ''), 'bold yellow')}  "
+    name, struck = f"run {row.id}" + (f"/{row.attempt}" if row.attempt > 1 else ""), " strike" * bool(said.retracted)
+    head = f"{on.paint(name, 'bold yellow' + struck)}  "
     head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
     head += f"{on.paint(safe(row.status), STATUS_STYLE.get(row.status, ''))}\n"
-    facts = [*_facts(run, run.record, now=now), *_code(run.record), *_changed(run, before)] if run.record else []
+    facts = (
+        [*_facts(run, run.record, now=now), *_said(said, now=now), *_code(run.record), *_changed(run, before)]
+        if run.record
+        else [*_said(said, now=now)]
+    )
     facts.append(("commit", run.commit, ""))
     facts += [] if run.record else [("author", safe(run.author), "")]
     shown = curves() if run.metrics and (on.width is None or on.width >= WIDE) else {}
@@ -138,6 +146,28 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         yield "seed", str(record.seed), ""
     for name, words in zip(["seen", *[""] * NAMED], seen_in_words(record.seen, most=NAMED), strict=False):
         yield name, words, ""
+
+
+def _said(said: Said, *, now: float) -> Iterator[Fact]:
+    """What people said of it since, a retraction first."""
+    if said.retracted is not None:
+        yield "retracted", f"{_words(said.retracted, now=now)}; nothing was erased", "red"
+    if said.tags:
+        yield "tag", safe(", ".join(said.tags[:NAMED])) + and_more(len(said.tags), NAMED), "bold"
+    for note in said.notes[:NAMED]:
+        yield "note", _words(note, now=now), ""
+    if len(said.notes) > NAMED:
+        yield (
+            "",
+            f"and {counted(len(said.notes) - NAMED, 'older note')}: gitexp log --notes {said.notes[0].about}",
+            "dim",
+        )
+
+
+def _words(event: Event, *, now: float) -> str:
+    words = safe(" ".join(event.text.split())[:NOTE_LIMIT]) or "(without words that can be read)"
+    outcome = f"{event.outcome}: " if event.outcome else ""
+    return f"{outcome}{words}  ({safe(event.author)}, {ago(event.said, now=now)})"
 
 
 def _ending(run: Run, record: RunRecord) -> str:

@@ -11,7 +11,8 @@ from gitexp.cli.pageparts import size_of
 from gitexp.cli.render import safe
 from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
-from gitexp.history.row import Row
+from gitexp.history.row import Event, Row
+from gitexp.history.said import Said
 from gitexp.record.identity import as_plain
 from gitexp.record.metrics import parse_number
 
@@ -77,6 +78,20 @@ def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
         "artifacts_count": run.artifacts.total,
     }
     return {**run_shape(run, row), **parts}
+
+
+def event_shape(event: Event) -> dict[str, Any]:
+    """What somebody said of a run, and the commit that has it."""
+    words = "text" if event.kind == "note" else "why"
+    said = {words: event.text, "name": event.name, "outcome": event.outcome}
+    shape = {"kind": event.kind, "about": event.about, "author": event.author, "said": moment(event.said)}
+    return {**shape, "commit": event.commit, **{key: value for key, value in said.items() if value}}
+
+
+def said_shape(said: Said) -> dict[str, Any]:
+    """The key `said` of a run: its tags, its notes, the newest first, and the retraction that is in force."""
+    notes = [event_shape(note) for note in said.notes]
+    return {"tags": said.tags, "notes": notes, "retracted": event_shape(said.retracted) if said.retracted else None}
 
 
 def unreadable_shape(row: Row) -> dict[str, Any]:

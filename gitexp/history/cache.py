@@ -33,7 +33,7 @@ except ImportError as missing:  # a Python that was built without it
         fix="install gitexp with another Python, of which    python -c 'import sqlite3'    says nothing",
     ) from missing
 
-VERSION = 9
+VERSION = 10
 APPLICATION = 0x67697465  # "gite"
 AN_HOUR_S = 3600.0  # nobody writes a file for so long
 LOOSE = 800  # reading a run anew takes as long as writing so many; 10,000 are written anew at the fourth, see `worn`
@@ -42,12 +42,13 @@ DAMAGED = (sqlite3.Error, ValueError, TypeError, LookupError)  # what a question
 _STORED = [name for name in Row._fields if name != "base_text"]
 _TRUTHS = [_STORED.index(name) for name in ("clean", "lost")]  # SQLite has 0 and 1 for them
 _COLUMNS = ", ".join(f'"{name}"' for name in [*_STORED, "base", "environment"])
+_SAID = ", ".join(f'"{name}"' for name in Event._fields)
 _TABLES = f"""
 CREATE TABLE {{0}}run (no INTEGER PRIMARY KEY, {_COLUMNS});
 CREATE TABLE {{0}}frame (no INTEGER PRIMARY KEY, of, body);
 CREATE TABLE {{0}}frame_value (frame, key, value, PRIMARY KEY (frame, key)) WITHOUT ROWID;
 CREATE TABLE {{0}}key (kind, name, PRIMARY KEY (kind, name)) WITHOUT ROWID;
-CREATE TABLE {{0}}event (kind, about, said, author, "commit");
+CREATE TABLE {{0}}event ({_SAID});
 """
 _INDEXES = """
 CREATE INDEX by_time ON run (ordered, finished, id, attempt);
@@ -138,8 +139,7 @@ class Rows:
 
     def events(self) -> list[Event]:
         """Every event, the oldest first."""
-        asked = 'SELECT DISTINCT kind, about, said, author, "commit" FROM events'
-        found = [Event._make(row) for row in self.connection.execute(asked)]
+        found = [Event._make(row) for row in self.connection.execute(f"SELECT DISTINCT {_SAID} FROM events")]
         return sorted(found, key=lambda event: (event.said, event.commit))
 
     def lost(self) -> list[Row]:
@@ -202,7 +202,7 @@ def _insert(connection: sqlite3.Connection, made: Sequence[Indexed], events: Seq
         keys.update(("setting", name) for name in changed)
     connection.executemany(f"INSERT INTO {into}run VALUES ({marks})", lines)
     connection.executemany(f"INSERT OR IGNORE INTO {into}key VALUES (?, ?)", [*keys, *frames.keys])
-    connection.executemany(f"INSERT INTO {into}event VALUES (?, ?, ?, ?, ?)", events)
+    connection.executemany(f"INSERT INTO {into}event VALUES ({', '.join('?' * len(Event._fields))})", events)
 
 
 def _largest(connection: sqlite3.Connection, table: str) -> int:

@@ -9,8 +9,9 @@ from gitexp.errors import GitexpError
 from gitexp.history.cache import EVERY, Condition, of_commits
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
+from gitexp.history.said import NOT_RETRACTED
 from gitexp.history.select import History, UnknownRun
-from gitexp.history.where import NOT_RETRACTED, condition, looks_like_one
+from gitexp.history.where import asks_for, condition, looks_like_one
 
 NO_SMOKE = Condition("r.kind != 'smoke'")
 READABLE = Condition("r.problem IS NULL")
@@ -38,6 +39,7 @@ def choose(
     """
     history = history.at(remote)
     runs = history.runs
+    retracted = retracted or any(looks_like_one(word) and asks_for(word, "retracted") for word in words)
     wanted = chosen_by(runs, where=where, smoke=smoke, retracted=retracted, attempts=attempts)
     if not words:
         return runs.rows(wanted)
@@ -58,7 +60,7 @@ def chosen_by(
     """The condition that these options are."""
     found = _typed(runs, where) if where else EVERY
     found = found if smoke else found & NO_SMOKE
-    found = found if retracted else found & NOT_RETRACTED
+    found = found if retracted or asks_for(where, "retracted") else found & NOT_RETRACTED
     return found if attempts else found & _LAST_ATTEMPT
 
 

@@ -6,6 +6,7 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,7 +27,8 @@ from gitexp.history.cache import (
     write_cache,
 )
 from gitexp.history.row import Event, Row
-from gitexp.history.rowof import LAST_SECOND, Indexed, RunCommit, read_rows
+from gitexp.history.rowof import A_DAY_S, LAST_SECOND, Indexed, RunCommit, read_rows
+from gitexp.record.event import LARGEST, PAYLOADS, load_payload
 from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 
 T = TypeVar("T")
@@ -219,12 +221,27 @@ def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str]
     gone = any(mark.strip() == "<" for mark, *_ in commits)
     runs, events = list[RunCommit](), list[Event]()
     for _, oid, at, ct, author, run, kind, about in commits:
+        authored, committed = int(at or 0), int(ct or 0)
         if run.strip():
-            runs.append(RunCommit(oid, int(at or 0), int(ct or 0), author[:200], run.strip()))
+            runs.append(RunCommit(oid, authored, committed, author[:200], run.strip()))
         elif kind.strip():
-            said = float(min(int(at or 0), LAST_SECOND))
-            events.append(Event(kind.strip()[:200], about.strip()[:200], said, author[:200], oid))
-    return _Scan(gone, read_rows(reader, runs), events)
+            said = authored if authored <= committed + A_DAY_S else committed
+            events.append(
+                Event(kind.strip()[:200], about.strip()[:200], float(min(said, LAST_SECOND)), author[:200], oid)
+            )
+    return _Scan(gone, read_rows(reader, runs), _with_payloads(reader, events))
+
+
+def _with_payloads(reader: ObjectReader, events: Sequence[Event]) -> list[Event]:
+    """The events with what their bodies say."""
+    having = [at for at, event in enumerate(events) if event.kind in PAYLOADS]
+    found = reader.find_many((events[at].commit for at in having), limit=LARGEST) if having else ()
+    said = list(events)
+    for at, commit in zip(having, found, strict=True):
+        payload = load_payload(events[at].kind, (commit and commit[1]) or b"")
+        taken = json.dumps([*payload.taken])
+        said[at] = events[at]._replace(text=payload.text, name=payload.name, outcome=payload.outcome, taken=taken)
+    return said
 
 
 def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:

@@ -63,13 +63,17 @@ class Row(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What a commit of the branch that is no run says by its trailers."""
+    """What a commit of the branch that is no run says: by its trailers, and by its payload where that can be read."""
 
     kind: str  # merge, note, …
     about: str  # the id of a run; empty where it is about none
     said: float  # seconds since 1970, UTC
     author: str
     commit: str
+    text: str = ""  # a note's words; of all others the reason
+    name: str = ""  # of a tag
+    outcome: str = ""  # of a note
+    taken: str = "[]"  # the ids of the runs from which a tag was taken, as JSON
 
 
 def dump_values(values: Mapping[str, Any]) -> str:

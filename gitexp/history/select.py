@@ -1,7 +1,7 @@
 """Turn what people type for a run (RUN) into its row.
 
 In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]` or worst, a run id or a unique beginning of one
-(with `/ATTEMPT` where an earlier attempt is meant), a git revision that names a run.
+(with `/ATTEMPT` where an earlier attempt is meant), `[REMOTE/]TAG`, a git revision that names a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from gitexp.history.cache import Condition, left_behind
 from gitexp.history.listing import Runs, unreadable
 from gitexp.history.read import read_run
 from gitexp.history.row import Row
-from gitexp.history.where import NOT_RETRACTED, a_number, best_first, metric_value
+from gitexp.history.said import NOT_RETRACTED, tagged
+from gitexp.history.where import a_number, best_first, metric_value
+from gitexp.record.event import is_tag
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 from gitexp.record.metricnames import is_setting
 from gitexp.record.metrics import goal_of
@@ -98,6 +100,8 @@ class History:
             found = self.runs.with_id(match["id"])
             if found:
                 return _one_of(found, text, attempt=int(match["attempt"]) if match["attempt"] else None)
+        if row := self._tagged(text):
+            return row
         commit = revision(self.repo, text) if text else None
         row = self.runs.at_commit(commit) if commit else None
         if row is not None:
@@ -190,6 +194,22 @@ class History:
         if runs.first(counts) is None:
             raise self.no_runs()
         raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
+
+    def _tagged(self, text: str) -> Row | None:
+        """The run that is tagged so. Where labs gave the name to different runs, the later holds, and all are told."""
+        remote, _, name = text.rpartition("/")
+        if not is_tag(name) or (remote and remote not in self.tips):
+            return None
+        runs = self.of_remote(remote or None)
+        tags = tagged(runs, name)
+        found = runs.with_id(tags[0].about) if tags else []
+        if not found:
+            return None
+        if len(tags) > 1 and self._tell is not None:
+            told = [f"  {one.about}, by {one.author}" for one in tags]
+            what = f"{len(tags)} runs are tagged {name!r}, of which the first is meant: its tag is the latest"
+            self._tell(GitexpError(what, details=told, fix=f"gitexp tag RUN {name} --delete    for the wrong one"))
+        return _one_of(found, tags[0].about, attempt=None)
 
     def _best(self, remote: str | None, metric: str, recipe: str | None, *, end: str) -> Row:
         runs = self.of_remote(remote)

@@ -2,8 +2,9 @@
 
     optimizer.lr < 1e-3 and val.acc > 0.9 and status == "completed" and since("2w")
 
-A name is a fact of the run (FACTS), a metric, a setting, `env.KEY` or `digest.DATASET`; what no run has is an error. A
-run that has no value for a name fits no comparison with it, `!=` neither: `not has(NAME)` finds those.
+A name is a fact of the run (FACTS), what is said of it (SAID), a metric, a setting, `env.KEY` or `digest.DATASET`; what
+no run has is an error. A run that has no value for a name fits no comparison with it, `!=` neither: `not has(NAME)`
+finds those.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
 from gitexp.history.rowof import MOST_METRICS as MOST_KEYS
+from gitexp.history.said import RETRACTED, SAID
 from gitexp.record.metricnames import is_setting
 
 # Names of facts, and what they are in SQL; of times, seconds since 1970 in UTC.
@@ -23,8 +25,9 @@ FACTS = {
     "id": "r.id", "commit": 'r."commit"', "attempt": "r.attempt", "author": "r.author", "status": "r.status",
     "recipe": "r.recipe", "kind": "r.kind", "message": "r.message", "code": "r.code", "defects": "r.defects",
     "duration": "r.duration_s", "duration_s": "r.duration_s", "finished": "r.finished",
-    "clean": "r.clean", "held_out": "r.held_out", "replicates": "r.alike",
+    "clean": "r.clean", "held_out": "r.held_out", "replicates": "r.alike", "retracted": f"({RETRACTED.sql})",
 }  # fmt: skip
+_TRUTHS = {"clean", "retracted"}  # which are conditions by themselves
 _SHORT = {"id", "commit", "code", "replicates"}  # of which the beginning is enough
 _TIMES = {"finished"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
@@ -60,6 +63,11 @@ def condition(text: str, keys: Keys, *, now: float | None = None) -> Condition:
     return _Parser(text, keys, time.time() if now is None else now).whole()
 
 
+def asks_for(text: str, fact: str) -> bool:
+    """Whether this condition, which can be read, names that fact."""
+    return any(token == _Token("name", fact, token.at) for token in _Parser(text, lambda kind: (), 0.0).tokens)
+
+
 def looks_like_one(text: str) -> bool:
     """Whether a word is a condition rather than the name of a run, or several: `latest~1` is one."""
     return re.search(r"[<>=]|~(?!\d*([~^,]|$))|\bin\s*\(|\b(has|since|before|event)\(", text) is not None
@@ -70,7 +78,7 @@ class _Parser:
         self._text, self._keys, self._now = text, keys, now
         if len(text) > LONGEST:
             raise GitexpError(f"A condition of {len(text):,} characters is too long: {LONGEST:,} at most")
-        self._tokens = self._split()
+        self.tokens = self._split()
         self._next = 0
         self._depth = 0
 
@@ -94,7 +102,7 @@ class _Parser:
 
     @property
     def _peek(self) -> _Token:
-        return self._tokens[self._next]
+        return self.tokens[self._next]
 
     def _take(self) -> _Token:
         token = self._peek
@@ -146,6 +154,8 @@ class _Parser:
             return self._called(token)
         if token.kind in ("number", "string"):
             raise self._wrong(token, "a name comes first, as in `lr < 0.1`")
+        if token.kind == "name" and token.text in SAID:
+            return self._said(token)
         subject = self._named(token)
         operator = self._peek
         if self._took("in"):
@@ -153,14 +163,16 @@ class _Parser:
         if operator.kind == "operator" and operator.text in _COMPARING:
             self._take()
             return self._compared(subject, operator.text, self._take())
-        if subject.name == "clean":
-            return Condition("r.clean")
+        if subject.name in _TRUTHS:
+            return Condition(subject.sql)
         raise self._wrong(operator, f"expected a comparison of {subject.name!r}, such as == or <")
 
     def _called(self, function: _Token) -> Condition:
         self._need("(")
         token = self._take()
-        if function.text == "has":
+        if function.text == "has" and token.kind == "name" and token.text in SAID:
+            found = Condition(f"r.id IN (SELECT about FROM ({SAID[token.text]}))")
+        elif function.text == "has":
             subject = self._named(token)
             found = Condition(f"{subject.sql} IS NOT NULL", subject.values)
         elif function.text == "event":
@@ -171,6 +183,23 @@ class _Parser:
             found = Condition(f"r.finished {'>=' if function.text == 'since' else '<'} ?", (then,))
         self._need(")")
         return found
+
+    def _said(self, fact: _Token) -> Condition:
+        """Of what a run may have several: one of them fits, or, by != and !~, there are some and none does."""
+        operator, value = self._peek, _Value(fact.text, "said.value", ())
+        having = f"r.id IN (SELECT about FROM ({SAID[fact.text]}) AS said"
+        if self._took("in"):
+            found = self._among(value)
+        elif self._took("==", "=", "~", "!=", "<>", "!~"):
+            found = self._compared(
+                value, {"!=": "==", "<>": "==", "!~": "~"}.get(operator.text, operator.text), self._take()
+            )
+        else:
+            raise self._wrong(operator, f"expected a comparison of {fact.text!r}, such as == or ~")
+        fits = Condition(f"{having} WHERE {found.sql})", found.values)
+        if operator.text in ("!=", "<>", "!~"):
+            return Condition(f"{having}) AND NOT ({fits.sql})", fits.values)
+        return fits
 
     def _among(self, subject: _Value) -> Condition:
         self._need("(")
@@ -272,7 +301,7 @@ class _Parser:
             return self._key(token, ends[0], kinds)
         from gitexp.text.schema import near
 
-        known = [*FACTS, "seed", *every, *(f"env.{key}" for key in self._keys("env"))]
+        known = [*FACTS, *SAID, "seed", *every, *(f"env.{key}" for key in self._keys("env"))]
         hint = f"; there are {', '.join(sorted(ends)[:6])}" if ends else near(name, known)
         cut = (
             f" (of one run the index has {MOST_KEYS:,} metrics and settings at most)" if len(every) >= MOST_KEYS else ""
@@ -321,13 +350,6 @@ def _in_json(column: str, name: str, *, asked: str = "value") -> tuple[str, tupl
     if any(letter in '"\\' or letter < " " for letter in name):  # no path of SQLite's can name these
         return f"(SELECT {asked} FROM json_each({column}) WHERE key = ?)", (name,)
     return f"json_{'extract' if asked == 'value' else asked}({column}, ?)", (f'$."{name}"',)
-
-
-# Runs of which the last word, among those that retract and reinstate, is no retraction.
-NOT_RETRACTED = Condition(
-    "r.id NOT IN (SELECT about FROM (SELECT about, kind, max(said) FROM events"
-    " WHERE kind IN ('retract', 'reinstate') GROUP BY about) WHERE kind = 'retract')"
-)
 
 
 def best_first(name: str, *, goal: str) -> Condition:

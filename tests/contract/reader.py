@@ -72,6 +72,15 @@ class Commit(NamedTuple):
         return {name: value for name, colon, value in lines if colon}
 
 
+EVENTS = {
+    "note": ({"text"}, {"outcome"}),
+    "tag": ({"name"}, {"why", "from"}),
+    "untag": ({"name"}, {"why"}),
+    "retract": ({"why"}, set()),
+    "reinstate": (set(), {"why"}),
+}  # keys of the payload that must be there, and that may
+
+
 def breaches(repo: Path, ref: str = "experiments", *, store: Path | None = None) -> list[str]:
     """What the branch and each of its records break of the format, as sentences. Empty: another lab can read it.
 
@@ -124,6 +133,22 @@ def _shape(repo: Path, one: Commit, commits: dict[str, Commit]) -> Iterator[str]
         yield f"has {len(one.parents)} parents"
     elif event is not None and one.tree != commits[one.parents[0]].tree:
         yield "the event's tree is not its parent's"
+    if event in EVENTS:
+        yield from _event(event, one, {other.trailers.get("Gitexp-Run") for other in commits.values()})
+
+
+def _event(kind: str, one: Commit, runs: set[str | None]) -> Iterator[str]:
+    if one.trailers.get("Gitexp-About") not in runs:
+        yield "is about no run of the branch"
+    try:
+        payload = tomllib.loads("\n\n".join(one.paragraphs[1:-1]))
+    except tomllib.TOMLDecodeError:
+        yield "the event's payload is no TOML"
+        return
+    must, may = EVENTS[kind]
+    missing = must - payload.keys()
+    yield from [f"the payload lacks {key}" for key in sorted(missing)]
+    yield from [f"the payload has {key}, which {kind} does not know" for key in sorted(payload.keys() - must - may)]
 
 
 def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:

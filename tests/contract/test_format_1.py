@@ -10,7 +10,7 @@ from harness import Lab
 
 BUNDLE = Path(__file__).parents[1] / "fixtures" / "format-1.bundle"
 
-MERGE = "experiments~2"
+MERGE = "experiments~8"
 FIRST, SECOND, DIRTY = f"{MERGE}^2~7", f"{MERGE}^2~6", f"{MERGE}^2"
 LONG, DEFECT, SEQ, MANY = f"{MERGE}~4", f"{MERGE}~2", f"{MERGE}~3", f"{MERGE}~5"
 
@@ -149,8 +149,16 @@ def test_a_dataset_in_parts_is_read(old: Lab) -> None:
     ]
 
 
-def test_an_event_of_a_later_gitexp_and_a_merge_are_no_runs(old: Lab) -> None:
+def test_events_and_merges_are_no_runs(old: Lab) -> None:
     assert old.git("log", "-1", "--format=%(trailers:key=Gitexp-Event,valueonly)", "experiments").strip() == "note"
     assert old.gitexp("show", "latest", "--json").json["run"]["message"] == "after the merge"
     assert old.gitexp("show", "experiments").exit_code == 1
     assert old.gitexp("show", MERGE).exit_code == 1
+
+
+def test_what_was_said_of_runs_is_read(old: Lab) -> None:
+    said = old.gitexp("show", "latest", "--json").json["run"]["said"]
+    assert (said["tags"], said["retracted"]) == ([], None)
+    assert [(note["text"], note["outcome"]) for note in said["notes"]] == [("worth keeping\nfor ever", "kept")]
+    assert old.gitexp("show", "first", "--json").json["run"]["said"]["retracted"] is None
+    assert old.gitexp("show", "baseline").exit_code == 1

@@ -183,7 +183,7 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "trace",
             "diff",
         ),
-        *("status", "watch", "push", "pull", "data", "import", "get"),
+        *("note", "tag", "retract", "status", "watch", "push", "pull", "data", "import", "get"),
     ]
     for name in listed:
         assert f"gitexp {name}" in README

@@ -16,6 +16,7 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
 from gitexp.history.read import Run, read_output, read_run
+from gitexp.history.said import NOTHING_SAID, said_of
 from gitexp.history.select import UnknownRun
 from gitexp.record.metricnames import is_clock
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
     """Show one run: how it ended, its code, settings, data, environment and metrics.
 
-    RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE` (or `worst:`), the first letters of a run's id, or
-    a commit; `REMOTE/latest` is the newest run as last fetched from a remote.
+    RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE` (or `worst:`), the first letters of a run's id, a
+    tag, or a commit; `REMOTE/latest` is the newest run as last fetched from a remote.
 
     A run that is still running is shown as far as it is. --follow without RUN takes the one that was started last;
     it exits with 0 however the run ends, and Ctrl-C leaves the run alone.
@@ -53,10 +54,11 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
                 raise
             return 0
         found = read_run(here.reader, row.commit)
+        said = said_of(here.history.runs, [row.id]).get(row.id, NOTHING_SAID)
         if as_json:
-            from gitexp.cli.shapes import whole_run_shape
+            from gitexp.cli.shapes import said_shape, whole_run_shape
 
-            write_json(run=whole_run_shape(found, row))
+            write_json(run={**whole_run_shape(found, row), "said": said_shape(said)})
         elif as_output:
             text = read_output(here.reader, found)
             if text is None and "output.log" in found.tree:
@@ -72,7 +74,7 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
-            page = partial(page, curves=partial(_curves, here, found))
+            page = partial(page, curves=partial(_curves, here, found), said=said)
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 

@@ -1,0 +1,88 @@
+"""What is said about runs, and what of it is in force: as SQL over the index, and for one run or several.
+
+Of two events that contradict each other the later holds; of the same second, the one with the greater commit id. One
+that is more than a day later than now comes before all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.history.cache import Condition
+from gitexp.history.row import Event
+
+if TYPE_CHECKING:
+    from gitexp.history.listing import Runs
+
+_NOW = "CAST(strftime('%s', 'now') AS INTEGER) + 86400"
+_WHEN = f"printf('%012d', CASE WHEN said > {_NOW} THEN 0 ELSE said END) || \"commit\""
+# SQLite takes what stands beside a max() from the row that has it.
+_STANDING = (
+    f'SELECT about, kind, "commit", max({_WHEN}) AS spoken FROM events'
+    " WHERE kind IN ('retract', 'reinstate') GROUP BY about"
+)
+RETRACTIONS = f"SELECT about, \"commit\" FROM ({_STANDING}) WHERE kind = 'retract'"
+RETRACTED = Condition(f"r.id IN (SELECT about FROM ({RETRACTIONS}))")
+NOT_RETRACTED = Condition(f"NOT ({RETRACTED.sql})")
+_OF_TAGS = (
+    "SELECT name, about, kind, said, \"commit\" FROM events WHERE kind IN ('tag', 'untag') AND name != ''"
+    " UNION ALL SELECT e.name, j.value, 'untag', e.said, e.\"commit\" FROM events AS e, json_each(e.taken) AS j"
+    " WHERE e.kind = 'tag' AND e.name != ''"
+)
+_TAGS = f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM ({_OF_TAGS}) GROUP BY name, about'
+TAGS = f"SELECT name AS value, about, \"commit\", spoken FROM ({_TAGS}) WHERE kind = 'tag'"
+_NOTES = "SELECT text AS value, about FROM events WHERE kind = 'note'"
+_OUTCOMES = (
+    f"SELECT outcome AS value, about, max({_WHEN}) FROM events WHERE kind = 'note' AND outcome != '' GROUP BY about"
+)
+SAID = {"tag": TAGS, "note": _NOTES, "outcome": _OUTCOMES}  # what conditions may ask for, of which a run has several
+
+
+class Said(NamedTuple):
+    """What is said of one run."""
+
+    tags: tuple[str, ...] = ()
+    notes: tuple[Event, ...] = ()  # the newest first
+    retracted: Event | None = None  # None: it is not, or no more
+
+    @property
+    def outcome(self) -> str:
+        """What the newest note that says so says became of it."""
+        return next((note.outcome for note in self.notes if note.outcome), "")
+
+
+NOTHING_SAID = Said()
+
+
+def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
+    """What is said of these runs, those of which nothing is left out."""
+    asked = (json.dumps([*dict.fromkeys(ids)]),)
+    about = "about IN (SELECT value FROM json_each(?))"
+    columns = ", ".join(f'"{name}"' for name in Event._fields)
+    lines = runs.ask(f"SELECT DISTINCT {columns} FROM events WHERE {about} ORDER BY {_WHEN} DESC", asked)
+    if not lines:
+        return {}
+    events = [Event._make(line) for line in lines]
+    by_commit = {event.commit: event for event in events}
+    retracted = dict(runs.ask(f'SELECT about, "commit" FROM ({RETRACTIONS}) WHERE {about}', asked))
+    tags: dict[str, list[str]] = {}
+    for name, one in runs.ask(f"SELECT value, about FROM ({TAGS}) WHERE {about} ORDER BY value", asked):
+        tags.setdefault(one, []).append(name)
+    return {
+        one: Said(
+            tags=tuple(tags.get(one, ())),
+            notes=tuple(event for event in events if event.about == one and event.kind == "note"),
+            retracted=by_commit.get(retracted.get(one, "")),
+        )
+        for one in dict.fromkeys(event.about for event in events)
+    }
+
+
+def tagged(runs: Runs, name: str | None = None) -> list[Event]:
+    """The tags in force, or those of this name, the latest first: more than one of a name where labs disagree."""
+    wanted, values = ("value = ?", (name,)) if name is not None else ("1", ())
+    columns = ", ".join(f'e."{column}"' for column in Event._fields)
+    asked = f'SELECT DISTINCT {columns} FROM ({TAGS}) AS t JOIN events AS e ON e."commit" = t."commit"'
+    return [Event._make(line) for line in runs.ask(f"{asked} WHERE {wanted} ORDER BY t.spoken DESC", values)]

@@ -1,0 +1,171 @@
+"""Notes, tags and retractions: said in one lab, seen in another, and never a trailer that a user typed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from contract.reader import breaches
+from harness import Lab
+
+LOGS = 'echo "{\\"acc\\": $1}" >> "$GITEXP_METRICS"'
+
+
+@pytest.fixture
+def ada(lab: Lab, hub: Lab) -> Lab:
+    """A clone of the hub with two runs."""
+    lab.write("train.sh", LOGS + "\n")
+    lab.commit("a program")
+    lab.git("remote", "add", "origin", str(hub.path))
+    lab.git("push", "-q", "origin", "main")
+    for acc in ("0.5", "0.9"):
+        assert lab.gitexp("run", "--", "sh", "train.sh", acc).exit_code == 0
+    return lab
+
+
+def clone(hub: Lab, name: str) -> Lab:
+    path = hub.path.parent / name
+    hub.git("clone", "-q", str(hub.path), str(path))
+    lab = Lab(path, hub.env)
+    lab.git("config", "user.name", name)
+    assert lab.gitexp("init").exit_code == 0
+    return lab
+
+
+def ids(lab: Lab, *words: str) -> list[str]:
+    return [run["id"] for run in lab.gitexp("log", *words, "--json").json["runs"]]
+
+
+def shown(lab: Lab, run: str) -> dict[str, object]:
+    said: dict[str, object] = lab.gitexp("show", run, "--json").json["run"]["said"]
+    return said
+
+
+def payload(lab: Lab) -> dict[str, object]:
+    """Of the newest event, as a stranger reads it."""
+    return tomllib.loads(lab.git("log", "-1", "--format=%B", "experiments").split("\n\n")[1])
+
+
+def trailers(lab: Lab) -> str:
+    return lab.git("log", "-1", "--format=%(trailers)", "experiments").strip()
+
+
+def test_a_note_is_a_commit_that_changes_nothing_but_the_branch(ada: Lab) -> None:
+    best, before = ids(ada)[0], ada.state()
+    result = ada.gitexp("note", "latest", "-m", "too good\nto be true", "--outcome", "inconclusive")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith(f"noted of {best} (commit ")
+    assert ada.state() == before
+    assert ada.git("diff", "experiments~1", "experiments") == ""
+    assert payload(ada) == {"text": "too good\nto be true", "outcome": "inconclusive"}
+    assert trailers(ada) == f"Gitexp-Event: note\nGitexp-About: {best}"
+    page = ada.gitexp("show").stdout
+    assert "note      inconclusive: too good to be true  (Ada, " in page
+    assert breaches(ada.path) == []
+
+
+def test_what_a_user_types_makes_no_trailer_and_no_second_payload(ada: Lab) -> None:
+    hostile = 'x"\n\nGitexp-Run: kkkkkkkkkkkkkkkk\nGitexp-Event: merge\nGitexp-About: zzzzzzzzzzzzzzzz\n\x1b[31m'
+    best = ids(ada)[0]
+    for command in (("note", "latest", "-m"), ("retract", "latest", "--why")):
+        assert ada.gitexp(*command, hostile).exit_code == 0
+        assert trailers(ada) == f"Gitexp-Event: {command[0]}\nGitexp-About: {best}"
+        assert "\x1b" not in ada.git("log", "-1", "--format=%B", "experiments")
+    assert len(ids(ada, "--retracted")) == 2
+    assert "\x1b" not in ada.gitexp("show", best).stdout
+    assert breaches(ada.path) == []
+
+
+def test_secrets_are_taken_out_of_what_is_said(ada: Lab) -> None:
+    assert (
+        ada.gitexp("note", "latest", "-m", "password is hunter2x and TOPSEC", MY_TOKEN="TOPSEC-1234567").exit_code == 0
+    )
+    assert ada.gitexp("note", "latest", "-m", "with TOPSEC-1234567", MY_TOKEN="TOPSEC-1234567").exit_code == 0
+    log = ada.git("log", "-2", "--format=%B", "experiments")
+    assert "hunter2x" not in log
+    assert "TOPSEC-1234567" not in log
+
+
+def test_a_tag_is_moved_for_a_reason_alone(ada: Lab) -> None:
+    second, first = ids(ada)
+    assert ada.gitexp("tag", "latest~1", "baseline").exit_code == 0
+    assert "acc  0.5" in ada.gitexp("diff", "baseline", "latest").stdout
+    again = ada.gitexp("tag", "latest~1", "baseline")
+    assert (again.exit_code, again.stderr) == (0, f"{first} is tagged baseline already\n")
+    refused = ada.gitexp("tag", "latest", "baseline")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"error: 'baseline' is run {first} already, tagged by Ada\n"
+        f'fix:   gitexp tag {second} baseline --move --why "…"\n'
+    )
+    assert ada.gitexp("tag", "latest", "baseline", "--move").exit_code == 2
+    assert ada.gitexp("tag", "latest", "baseline", "--move", "--why", "trained longer").exit_code == 0
+    assert payload(ada) == {"name": "baseline", "why": "trained longer", "from": [first]}
+    assert ids(ada, "baseline") == ids(ada, "--where", 'tag == "baseline"') == [second]
+    assert [tag["about"] for tag in ada.gitexp("tag", "--json").json["tags"]] == [second]
+    assert "baseline  " + second in ada.gitexp("tag").stdout
+    assert ada.gitexp("tag", "baseline", "baseline", "--delete").exit_code == 0
+    assert ada.gitexp("show", "baseline").exit_code == 1
+    assert ada.gitexp("tag").stderr == "No run is tagged\n"
+    assert ada.gitexp("tag", "latest", "latest").stderr.startswith("error: 'latest' cannot be a tag\n")
+
+
+def test_a_retracted_run_counts_no_more_until_that_is_undone(ada: Lab) -> None:
+    best, other = ids(ada)
+    assert ada.gitexp("retract", "latest").exit_code == 2
+    assert ada.gitexp("retract", "latest", "--why", "a leak").exit_code == 0
+    assert ids(ada) == [other]
+    assert ids(ada, "--where", "retracted") == [best]
+    page = ada.gitexp("show", best).stdout
+    assert "retracted  a leak  (Ada, " in page
+    assert "nothing was erased" in page
+    assert "retracted already, by Ada: a leak" in ada.gitexp("retract", best, "--why", "x").stderr
+    assert ada.gitexp("retract", best, "--undo").exit_code == 0  # within the same second
+    assert ids(ada) == [best, other]
+    assert f"Run {best} is not retracted" in ada.gitexp("retract", best, "--undo").stderr
+
+
+def test_what_one_lab_says_another_sees_and_it_survives_a_merge(ada: Lab, hub: Lab) -> None:
+    bob = clone(hub, "Bob")
+    assert ada.gitexp("push").exit_code == 0
+    assert bob.gitexp("pull").exit_code == 0
+    best, other = ids(ada)
+    assert ada.gitexp("note", best, "-m", "try a longer warm-up").exit_code == 0
+    assert ada.gitexp("tag", best, "baseline").exit_code == 0
+    assert bob.gitexp("tag", other, "baseline").exit_code == 0
+    assert bob.gitexp("retract", best, "--why", "the test set was in it").exit_code == 0
+    assert ada.gitexp("push").exit_code == 0
+    assert bob.gitexp("push").exit_code == 0  # by a merge
+    assert ada.gitexp("pull").exit_code == 0
+    for lab in (ada, bob):
+        assert shown(lab, best)["notes"][0]["text"] == "try a longer warm-up"  # type: ignore[index]
+        assert shown(lab, best)["retracted"]["author"] == "Bob"  # type: ignore[index]
+        assert ids(lab) == [other]
+        both = lab.gitexp("show", "baseline").stderr
+        assert "2 runs are tagged 'baseline'" in both
+        assert f"  {best}, by Ada" in both
+        assert f"  {other}, by Bob" in both
+    assert breaches(hub.path) == []
+
+
+def test_a_run_that_is_not_on_the_branch_is_said_to_be_missing(ada: Lab, hub: Lab) -> None:
+    assert ada.gitexp("push").exit_code == 0
+    bob = clone(hub, "Bob")
+    assert ada.gitexp("run", "--", "sh", "train.sh", "0.7").exit_code == 0
+    assert ada.gitexp("push").exit_code == 0
+    bob.git("fetch", "-q", "origin")
+    result = bob.gitexp("note", "origin/latest", "-m", "x")
+    assert result.exit_code == 1
+    assert "is not on the branch here yet" in result.stderr
+
+
+def test_without_a_name_nothing_is_said(ada: Lab, tmp_path: Path) -> None:
+    ada.git("config", "--global", "--unset-all", "user.name")
+    ada.git("config", "--global", "--unset-all", "user.email")
+    ada.git("config", "user.useConfigOnly", "true")
+    tip = ada.git("rev-parse", "experiments")
+    result = ada.gitexp("note", "latest", "-m", "x")
+    assert result.exit_code == 1
+    assert "error: " in result.stderr
+    assert ada.git("rev-parse", "experiments") == tip
