@@ -26,8 +26,10 @@ def command(run: str, message: str | None, as_json: bool) -> int:
     gitexp rerun qrstklmn -m "on the new cluster"
     """
     from gitexp.cli.opened import opened_here
+    from gitexp.cli.termination import exit_when_told
     from gitexp.pipelines.rerun import readied, spec_of
 
+    exit_when_told()
     with opened_here() as here, ExitStack() as until_over:
         with before_anything_runs():
             row = here.history.select(run)
