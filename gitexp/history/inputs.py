@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 TRAIN = "train"
 COMMAND = "run.command"
+RULES = (
+    "metrics.tolerance.",
+    "metrics.not_compared",
+)  # beginnings of keys: of judging reruns, which nothing follows from
 MOST_WORDS = 4096  # of a command that is compared word by word; a longer one as a whole
 
 
@@ -110,7 +114,8 @@ class Inputs:
     def same(self) -> bool:
         """Whether all that is an input is known to be the same. The environment is no input."""
         same_data = all(state == "identical" for state in self.data.values())
-        what = (self.known, self.same_code, not self.recipe, same_data, not self.other_rows)
+        same_recipe = all(change.key.startswith(RULES) for change in self.recipe)
+        what = (self.known, self.same_code, same_recipe, same_data, not self.other_rows)
         return all(what) and self.same_seed and self.same_kind
 
     @cached_property
@@ -229,7 +234,7 @@ def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, kind: s
     """
     if code is None or any(one.digest is None for one in data.values()):
         return ""
-    values = {key: value for key, value in recipe.items() if not is_seed(key)}
+    values = {key: value for key, value in recipe.items() if not is_seed(key) and not key.startswith(RULES)}
     command = values.pop(COMMAND, None)
     said = (
         code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitexp.record.tolerance import allowance
 from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
 from gitexp.spec.config import CAPTURES, GOALS, duration, items_file, metric_name, size
 from gitexp.spec.outputs import outputs
@@ -45,6 +46,10 @@ def _files(value: Any) -> str | None:
 def _globs(value: Any) -> str | None:
     complaint = texts(value)
     return complaint or (None if all(value) else expected("names of metrics, or patterns such as val.*", value))
+
+
+def _tolerated(value: Any) -> str | None:
+    return None if allowance(value) else expected('a distance such as 0.005, or a share such as "1%"', value)
 
 
 def _pattern(value: Any) -> str | None:
@@ -118,6 +123,8 @@ OWN: Mapping[str, Any] = {
         "step": text,
         "monitor": monitored,
         "summary": Each(one_of("last", "best", "min", "max"), name=metric_name),
+        "tolerance": Each(_tolerated, name=metric_name),
+        "not_compared": _globs,
     },
     "capture": dict.fromkeys(CAPTURES, yes_or_no),
     "space": Each({"low": number, "high": number, "log": yes_or_no, "choices": some_values}, name=_range_key),

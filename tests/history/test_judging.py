@@ -11,6 +11,7 @@ from records import ENVIRONMENT, RECIPE, write_run
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
+from gitexp.history.inputs import Inputs, alike_key
 from gitexp.history.judging import judge, last_line_of_traceback
 from gitexp.history.read import read_run
 from gitexp.record.verdict import Counts, Ending, Final, InputDifference, Verdict
@@ -69,6 +70,16 @@ def test_the_recipe_says_how_far_and_what_not(judged: Judge) -> None:
         ("val.acc", "0.05", True),
         ("loss", "10%", True),
     ]
+
+
+def test_other_rules_of_judging_are_no_other_inputs(fresh: Lab, reader: ObjectReader) -> None:
+    rules = '\n[metrics.tolerance]\n"val.acc" = 0.1\n\n[metrics.goal]'
+    one = write_run(fresh, A)
+    other = write_run(fresh, B, files={"recipe.toml": RECIPE.replace("\n[metrics.goal]", rules)})
+    inputs = Inputs(read_run(reader, one), read_run(reader, other))
+    assert ([change.key for change in inputs.recipe], inputs.same) == (['metrics.tolerance."val.acc"'], True)
+    keys = [alike_key(run.recipe_values, code=run.code, data=run.data, kind="run") for run in (inputs.a, inputs.b)]
+    assert keys[0] == keys[1] != ""
 
 
 def test_clocks_are_not_compared_and_alone_they_are_nothing(judged: Judge) -> None:

@@ -279,6 +279,27 @@ def test_patterns_of_metrics_are_arrays_of_strings(tmp_path: Path) -> None:
     assert (rules.keys, rules.ignore) == (("val.*", "loss"), ("*lr*",))
 
 
+def test_a_tolerance_is_a_distance_or_a_share(tmp_path: Path) -> None:
+    rules = (
+        '[metrics]\ntolerance = { acc = "close", loss = -1, f1 = true, mse = "5 %", "=x" = 1 }\nnot_compared = "*_s"\n'
+    )
+    write(tmp_path, "recipes/x.toml", RUN + rules)
+    wanted = 'expected a distance such as 0.005, or a share such as "1%", got'
+    assert problems(tmp_path) == (
+        f'recipes/x.toml:4: metrics.tolerance.acc: {wanted} "close"',
+        f"recipes/x.toml:4: metrics.tolerance.loss: {wanted} -1",
+        f"recipes/x.toml:4: metrics.tolerance.f1: {wanted} true",
+        'recipes/x.toml:4: metrics.tolerance."=x": not a metric\'s name:'
+        " a name cannot start with = (spreadsheets would execute it)",
+        'recipes/x.toml:5: metrics.not_compared: expected an array of strings, got "*_s"',
+    )
+    write(
+        tmp_path, "recipes/x.toml", RUN + '[metrics]\ntolerance = { acc = 0, loss = "1.5%" }\nnot_compared = ["*_s"]\n'
+    )
+    assert resolved(tmp_path).text.endswith('[metrics.tolerance]\nacc = 0\nloss = "1.5%"\n')
+    assert resolved(tmp_path, 'metrics.tolerance.acc="1%"').text.endswith('acc = "1%"\nloss = "1.5%"\n')
+
+
 def test_a_table_is_not_replaced_by_a_value_nor_a_value_by_a_table(tmp_path: Path) -> None:
     write(tmp_path, "recipes/base.toml", RUN + "[a]\nx = 1\n[b]\ny = 1\n")
     write(tmp_path, "recipes/x.toml", 'extends = "base.toml"\nb = 3\n[a.x]\nz = 1\n')
