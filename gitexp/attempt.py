@@ -57,6 +57,7 @@ class Rerun(NamedTuple):
     placed: tuple[str, ...]  # paths in it where data was put: no edits of the code
     reproduces: Mapping[str, Any]  # id, attempt and commit of what it is compared with; empty: with nothing
     strange_imports: tuple[str, ...] = ()  # sentences on modules of the code that will come from elsewhere
+    mixture: Mapping[str, Any] = {}  # as run.toml has it
 
 
 class Checked(NamedTuple):
@@ -120,6 +121,7 @@ class Submission(NamedTuple):
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
     reproduces: Mapping[str, Any] = {}  # of a rerun: id, attempt and commit of the run that it is compared with
     strange_imports: tuple[str, ...] = ()
+    mixture: Mapping[str, Any] = {}  # of a rerun that has not all of one run: as run.toml has it
     metrics_named: tuple[str, ...] = ()  # by the recipe itself
     resources: Mapping[str, Any] = {}
     manifests: Mapping[str, str] = {}  # digests, by file name

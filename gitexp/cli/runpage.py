@@ -135,6 +135,8 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         yield "kind", safe(record.kind[:VALUE_LIMIT]), "yellow"
     if record.reproduces:
         yield "repeats", safe(record.reproduces[:VALUE_LIMIT]), ""
+    if record.mixture:
+        yield "mixture", safe(str(record.mixture)[:VALUE_LIMIT]), ""
     said = (record.message or "").strip().splitlines()
     for name, line in zip(["message", *[""] * NAMED], said, strict=False):
         yield name, safe(line[:VALUE_LIMIT]), ""

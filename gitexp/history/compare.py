@@ -308,6 +308,8 @@ def of_run(side: str, run: Run) -> Iterator[str]:
         yield f"{side} did not complete ({record.status}){of_what}"
     if record.kind == "smoke":
         yield f"{side} is a smoke run"
+    if record.mixture:
+        yield f"{side} is a mixture: {record.mixture}"
     if record.imported:
         yield f"{side} was imported from {record.imported.tool}: what that does not say is not recorded"
     if not record.code.clean:

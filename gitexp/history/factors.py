@@ -7,9 +7,11 @@ What differs, and cannot be swapped, is said.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import posixpath
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gitexp.clone import FILE
 from gitexp.errors import GitexpError
 from gitexp.history.inputs import COMMAND, Inputs, KeyChange, kind_of
 from gitexp.history.read import Run
@@ -31,6 +33,7 @@ class Factor(NamedTuple):
     options: tuple[str, ...] = ()
     a: Any = None
     b: Any = None
+    dataset: str = ""
 
 
 class Differing(NamedTuple):
@@ -40,23 +43,30 @@ class Differing(NamedTuple):
     untold: tuple[str, ...]
 
 
-def factors(inputs: Inputs) -> Differing:
-    """Those of two runs. Raises GitexpError where what went in is not recorded."""
+def factors(inputs: Inputs, *, changed: Sequence[str] | None = None) -> Differing:
+    """Those of two runs. Raises GitexpError where what went in is not recorded.
+
+    `changed`: the files in which the code differs; None: nobody looked. Recipe files and data that lie in the code are
+    told of by the recipe and the datasets, and are no factor once more.
+    """
     a, b = inputs.a, inputs.b
     for side, run in (("A", a), ("B", b)):
         _require_known(side, run)
     changes = [change for change in inputs.recipe if not is_seed(change.key)]
     datasets = [name for name, state in inputs.data.items() if state != "identical"]
     found: list[Factor] = []
-    if not inputs.same_code:
+    untold: list[str] = []
+    if not inputs.same_code and changed is not None and all(_is_told(path, a, b) for path in changed):
+        untold.append(f"the code differs in nothing but {', '.join(map(escaped, changed))}, and is no factor beside it")
+    elif not inputs.same_code:
         found.append(Factor(CODE, CODE, a=(a.code or "")[:10], b=(b.code or "")[:10]))
     with_data, others = _of_datasets(changes, datasets)
     found += _of_recipe(others)
     found += _of_command(inputs, others)
     for name in datasets:
         digests = [run.data[name].digest if name in run.data else None for run in (a, b)]
-        found.append(Factor(DATA, dotted(("data", name)), with_data.get(name, ()), a=digests[0], b=digests[1]))
-    untold = []
+        keys = with_data.get(name, ())
+        found.append(Factor(DATA, dotted(("data", name)), keys, a=digests[0], b=digests[1], dataset=name))
     if inputs.environment is None:
         untold.append("whether the environments are the same is not recorded")
     elif any(group in REBUILT for group in inputs.environment):
@@ -65,13 +75,22 @@ def factors(inputs: Inputs) -> Differing:
         if group not in REBUILT:
             untold.append(f"the {group} differs, and cannot be swapped: gitexp diff says in what")
     seeds = [seed_of(run) for run in (a, b)]
-    keys = tuple(split_key(change.key) or (change.key,) for change in inputs.recipe if is_seed(change.key))
+    of_seed = tuple(split_key(change.key) or (change.key,) for change in inputs.recipe if is_seed(change.key))
     options = tuple(one.name for one in inputs.arguments if is_seed(one.name))
-    if keys or options or seeds[0] != seeds[1]:
-        found.append(Factor(SEED, SEED, keys, options, *seeds))
+    if of_seed or options or seeds[0] != seeds[1]:
+        found.append(Factor(SEED, SEED, of_seed, options, seeds[0], seeds[1]))
     if a.record and b.record and a.record.cwd != b.record.cwd:
         untold.append(f"they ran in different folders: {escaped(a.record.cwd)} and {escaped(b.record.cwd)}")
     return Differing(tuple(found), tuple(untold))
+
+
+def _is_told(path: str, *runs: Run) -> bool:
+    """Whether the file is gitexp.toml, the recipe file, or of a dataset."""
+    records = [run.record for run in runs if run.record]
+    lies = [posixpath.normpath(one.path) for run in runs for one in run.data.values() if one.path]
+    return path in (FILE, *(record.recipe_path for record in records)) or any(
+        path == one or path.startswith(f"{one}/") for one in lies
+    )
 
 
 def _require_known(side: str, run: Run) -> None:
@@ -148,10 +167,9 @@ def _may_take_a_word(change: ArgumentChange) -> bool:
     return change.of_flags or change.a is None or change.b is None
 
 
-def mixed_recipe(a: Run, b: Run, taken: Collection[Factor]) -> dict[str, Any]:
-    """The recipe of a, with what these factors are in b."""
-    values = {path: value for path, value in leaves(dict(a.recipe or {}))}
-    theirs = {path: value for path, value in leaves(dict(b.recipe or {}))}
+def mixed_recipe(a: Mapping[str, Any], b: Mapping[str, Any], taken: Collection[Factor]) -> dict[str, Any]:
+    """The recipe a, with what these factors are in b."""
+    values, theirs = dict(leaves(dict(a))), dict(leaves(dict(b)))
     for factor in taken:
         for path in factor.keys:
             values.pop(path, None)

@@ -25,8 +25,8 @@ from gitexp.pipelines.get import get_into, what_run_has
 from gitexp.pipelines.run import argv_of
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.digests import Digest
-from gitexp.record.identity import Code
-from gitexp.record.runrecord import RunRecord
+from gitexp.record.identity import Code, as_plain
+from gitexp.record.runrecord import Mixture, RunRecord
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch
 from gitexp.stages.resolve import resolve_recorded
@@ -48,7 +48,8 @@ class Spec(NamedTuple):
     data: Mapping[str, tuple[Run, DatasetRecord]]  # whose bytes, by the recipe's names
     seed: int | None
     environment: Run  # whose environment is aimed at
-    mixture: Mapping[str, str] = {}  # factor → what it was taken from
+    coded: Run  # whose code it is
+    mixture: Mixture | None = None
 
 
 def spec_of(commit: str, *, reader: ObjectReader, clone: Clone) -> Spec:
@@ -63,6 +64,7 @@ def spec_of(commit: str, *, reader: ObjectReader, clone: Clone) -> Spec:
         data={name: (run, one) for name, one in run.data.items()},
         seed=record.seed,
         environment=run,
+        coded=run,
     )
 
 
@@ -121,12 +123,12 @@ def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, watch: Watch) -> 
 
 def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, watch: Watch) -> Checked:
     record, recipe = sound_record(spec.original), spec.recipe
-    clone = code_clone(spec.original, reader=reader, clone=clone)
+    clone = code_clone(spec.coded, reader=reader, clone=clone)
     index, folder = made.folder / runfolder.INDEX, made.folder / made.id
     tree = make_tree(clone.repo, folder, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
     placed = _place_data(spec, folder, reader=reader, clone=clone, watch=watch)
     there = Clone(tree.repo, clone.config)
-    head = Head(tree.head, spec.code, record.code.subject or "", None)
+    head = Head(tree.head, spec.code, _code(spec).subject or "", None)
     surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
     look = look_at_branch(surveyed, clone.config)
     said = check_branch(look, surveyed, clone.config)
@@ -142,19 +144,20 @@ def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone,
         folder=made.folder,
         lock=made.lock,
         home=clone.repo,
-        code=_code(spec, record),
+        code=_code(spec),
         code_tree=spec.code,
         env=tree.env,
         placed=placed,
         reproduces={} if spec.mixture else {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit},
+        mixture=as_plain(spec.mixture) if spec.mixture else {},
     )
     smoke = record.kind == "smoke"
     return Checked(surveyed, clone.config, recipe, datasets, argv, cwd, said, smoke=smoke, rerun=rerun)
 
 
-def _code(spec: Spec, record: RunRecord) -> Code:
+def _code(spec: Spec) -> Code:
     """What was recorded of the code, but for what happened to it while it ran."""
-    return record.code._replace(edited=(), edited_count=None)
+    return sound_record(spec.coded).code._replace(edited=(), edited_count=None)
 
 
 def _digest(spec: Spec, name: str) -> Digest | None:
@@ -181,11 +184,16 @@ def _interpreter_here(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _place_data(spec: Spec, root: Path, *, reader: ObjectReader, clone: Clone, watch: Watch) -> tuple[str, ...]:
-    """Put what the code does not have itself where it lay, below the working tree; these paths there."""
+    """Put what the code does not have itself where it lay, below the working tree; these paths there.
+
+    What a mixture takes from another run than its code stands there in the place of the code's own.
+    """
     placed = []
     for name, (run, one) in spec.data.items():
         path = posixpath.normpath(one.path or "/").rstrip("/")
-        if path.startswith(("/", "..")) or path in ("", ".") or os.path.lexists(root / path):
+        own = spec.coded.data.get(name)
+        there = os.path.lexists(root / path)
+        if path.startswith(("/", "..")) or path in ("", ".") or (there and own and own.digest == one.digest):
             continue
         wanted = [one for one in what_run_has(reader, run, names=[name]) if (one.kind, one.name) == ("dataset", name)]
         entries = list(wanted[0].entries or ()) if wanted else []
@@ -193,6 +201,18 @@ def _place_data(spec: Spec, root: Path, *, reader: ObjectReader, clone: Clone, w
         target = (root / path).parent if lone else root / path
         if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(root)):
             raise GitexpError(f"Nothing is written to {escaped(path)}: a link in the code leads out of it")
+        if there:
+            _remove(root / path, root)
         get_into(clone, wanted, folder=target, watch=watch, apart=False)
         placed.append(path)
     return tuple(placed)
+
+
+def _remove(path: Path, root: Path) -> None:
+    """What the code has there, of a working tree that is ours."""
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
+        raise GitexpError(f"Nothing is removed at {escaped(str(path))}: a link in the code leads out of it")
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

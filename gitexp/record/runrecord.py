@@ -23,6 +23,7 @@ FORMAT = 1
 MOST_SPLITS = 100
 MOST_SEEN = 1000
 MOST_DIGESTS = 1000
+SHORT = 8  # letters of a run's id in a sentence
 _DIGEST = r"[a-z0-9-]{1,32}:[0-9a-f]{8,128}"
 _DIGEST_NAME = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}"
 
@@ -111,6 +112,30 @@ class Imported(NamedTuple):
     tags: Mapping[str, str] = MappingProxyType({})
 
 
+class Mixture(NamedTuple):
+    """A rerun that has not all of one run: what of it was taken from which other run, or typed."""
+
+    of: RunId  # has the rest
+    code: RunId | None = None
+    recipe: RunId | None = None
+    keys: tuple[str, ...] = ()  # of that recipe, or options of that command; none: all
+    data: Mapping[str, str] = MappingProxyType({})  # run ids by dataset
+    environment: RunId | None = None
+    seed: int | None = None
+    set: tuple[str, ...] = ()  # KEY=VALUE, as typed
+
+    def __str__(self) -> str:
+        """`qrst… with code, optimizer.lr of klmn…, seed 3`."""
+        taken: dict[str, list[str]] = {}
+        named = (("code", self.code), *(((key, self.recipe)) for key in self.keys or ("recipe",)))
+        for what, run in (*named, *self.data.items(), ("environment", self.environment)):
+            if run is not None:
+                taken.setdefault(run[:SHORT], []).append(what)
+        words = [f"{', '.join(what)} of {run}" for run, what in taken.items()]
+        words += [*self.set, *([f"seed {self.seed}"] if self.seed is not None else [])]
+        return f"{self.of[:SHORT]} with {'; '.join(words) or 'nothing else'}"
+
+
 class RunRecord(NamedTuple):
     """run.toml of format 1. Times are UTC; durations in seconds; memory in bytes."""
 
@@ -143,6 +168,7 @@ class RunRecord(NamedTuple):
     defects: tuple[str, ...] = ()  # sentences: data changed during the run, a metrics file that did not parse
     notes: tuple[str, ...] = ()  # sentences of what is in order but worth a word
     reproduces: str | None = None
+    mixture: Mixture | None = None
     resources: Resources = Resources()
     digests: Mapping[str, str] = MappingProxyType({})
     splits: Mapping[str, SplitRows] = MappingProxyType({})
@@ -194,6 +220,12 @@ def _imported(stated: Any) -> Imported:
     """Raises TypeError."""
     found: Imported = take(Imported, stated)
     return found._replace(tags=texts_in(found.tags, "tags"))
+
+
+def load_mixture(stated: Any) -> Mixture:
+    """Raises TypeError and ValueError."""
+    found: Mixture = take(Mixture, stated)
+    return found._replace(data={name: RunId(run) for name, run in texts_in(found.data, "mixture.data").items()})
 
 
 def sound_digests(stated: Any) -> dict[str, str]:
@@ -275,6 +307,7 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
     "history": partial(take, History),
     "items": partial(take, ByExample),
     "imported": _imported,
+    "mixture": load_mixture,
     "summary": partial(take, Judged),
     "seen": lambda stated: sound_seen(stated),
     "resources": partial(take, Resources),

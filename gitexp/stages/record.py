@@ -43,7 +43,7 @@ from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
 from gitexp.record.readme import RECORD_README
-from gitexp.record.runrecord import History, Resources, RunRecord, Saved, dump_run
+from gitexp.record.runrecord import History, Resources, RunRecord, Saved, dump_run, load_mixture
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular
 from gitexp.secretnames import (
@@ -359,6 +359,7 @@ def describe_run(
         message=printable(redact_text(submission.message)) or None if submission.message else None,
         job=submission.job,
         reproduces=submission.reproduces.get("id"),
+        mixture=load_mixture(submission.mixture) if submission.mixture else None,
         defects=tuple(defects),
         notes=(*submission.notes, *results.notes, *doubts(ended.environment)),
         summary=results.judged,

@@ -74,8 +74,13 @@ def _command(request: Request, merged: Merged, config: Config, *, root: Path) ->
     return found._replace(argv=argv) if found.command == tuple(recorded) else found
 
 
-def resolve_recorded(text: str, *, name: str, path: str | None, where: str, config: Config) -> Recipe:
-    """The recipe that a record holds. `where` is what errors call it. Raises Refused; it may be anybody's text."""
+def resolve_recorded(
+    text: str, *, name: str, path: str | None, where: str, config: Config, overrides: Sequence[str] = ()
+) -> Recipe:
+    """The recipe that a record holds. `where` is what errors call it. Raises Refused; it may be anybody's text.
+
+    `overrides`: what -s lays over it, as typed.
+    """
     if "[redacted:" in text:
         raise Refused(
             f"{where} lacks what was taken for a secret when the run was recorded",
@@ -89,6 +94,8 @@ def resolve_recorded(text: str, *, name: str, path: str | None, where: str, conf
     except ValueError as error:
         raise Refused(f"{where} is not valid TOML: {error}") from error
     merged.add(table, Origin(where, text))
+    for typed in overrides:
+        merged.override(typed)
     recipe = finish(merged, name=name, path=path, datasets=config.datasets)
     if recipe is None:
         raise RecipeErrors(list(dict.fromkeys(merged.problems)))

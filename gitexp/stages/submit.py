@@ -98,6 +98,7 @@ def submit(
         notes=notes,
         reproduces=rerun.reproduces if rerun else {},
         strange_imports=rerun.strange_imports if rerun else (),
+        mixture=rerun.mixture if rerun else {},
         metric_patterns=tuple(str(cwd / pattern) for pattern in files if not pattern.startswith(OWN)),
     )
     content = dump_submission(submission)

@@ -62,6 +62,13 @@ RUN_KEYS: dict[str, Any] = {
     "recorded_by": str,
     "variables": dict,
     "imported": dict,
+    "mixture": dict,
+}
+MIXTURE_KEYS = {
+    **dict.fromkeys(("of", "code", "recipe", "environment"), str),
+    **dict.fromkeys(("keys", "set"), STRINGS),
+    "data": dict,
+    "seed": int,
 }
 IMPORTED_ALWAYS = {"README.md", "FORMAT.md", "run.toml", "recipe.toml", "metrics.toml", "history.csv"}
 IMPORTED_KEYS = {

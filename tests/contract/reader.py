@@ -27,6 +27,7 @@ from contract.keys import (
     IMPORTED_ALWAYS,
     IMPORTED_KEYS,
     ITEMS_KEYS,
+    MIXTURE_KEYS,
     REQUIRED,
     RESOURCE_KEYS,
     RUN_KEYS,
@@ -171,6 +172,11 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     yield from (f"run.toml: {what}" for what in _run(run, one))
     yield from (f"code/: {what}" for what in _code(repo, run, code or ""))
     yield from (f"message: {what}" for what in _message(one, run, tables.get("verdict.toml", {}).get("grade")))
+    if "mixture" in run:
+        yield from (f"mixture: {what}" for what in _typed(run["mixture"], MIXTURE_KEYS))
+        yield from (
+            [] if run["kind"] in ("rerun", "smoke") and "reproduces" not in run else ["a mixture reproduces nothing"]
+        )
     if imported:
         extra = set(files) - IMPORTED_ALWAYS - {"settings.toml"}
         yield from (f"an imported run has no {name}" for name in sorted(extra))

@@ -93,7 +93,7 @@ def test_a_mixed_command_has_the_options_that_were_taken(fresh: Lab, reader: Obj
 
     def mixed(*wanted: str) -> str:
         taken = [one for one in found.factors if one.name in wanted]
-        return " ".join(mixed_recipe(*runs, taken)["run"]["command"])
+        return " ".join(mixed_recipe(runs[0].recipe or {}, runs[1].recipe or {}, taken)["run"]["command"])
 
     assert mixed() == "python train.py --lr 0.1 --seed 1 --wd=0"
     assert mixed("--lr") == "python train.py --lr 0.3 --seed 1 --wd=0"
@@ -109,8 +109,14 @@ def test_another_script_takes_the_words_with_it_and_leaves_the_options(
     found = differ(a, b)
     assert names(found) == ["--lr", "run.command"]
     old, new = read_run(reader, a), read_run(reader, b)
-    assert mixed_recipe(old, new, [found.factors[1]])["run"]["command"] == ["python", "tune.py", "large", "--lr", "0.1"]
-    assert mixed_recipe(old, new, [found.factors[0]])["run"]["command"] == [
+    assert mixed_recipe(old.recipe or {}, new.recipe or {}, [found.factors[1]])["run"]["command"] == [
+        "python",
+        "tune.py",
+        "large",
+        "--lr",
+        "0.1",
+    ]
+    assert mixed_recipe(old.recipe or {}, new.recipe or {}, [found.factors[0]])["run"]["command"] == [
         "python",
         "train.py",
         "small",
@@ -124,8 +130,8 @@ def test_a_key_that_one_recipe_lacks_comes_and_goes(fresh: Lab, reader: ObjectRe
     b = write_run(fresh, B, files={"recipe.toml": RECIPE + "momentum = 0.9\n"})
     found = differ(a, b)
     old, new = read_run(reader, a), read_run(reader, b)
-    assert mixed_recipe(old, new, found.factors)["optimizer"] == {"lr": 0.01, "momentum": 0.9}
-    assert mixed_recipe(new, old, found.factors)["optimizer"] == {"lr": 0.01}
+    assert mixed_recipe(old.recipe or {}, new.recipe or {}, found.factors)["optimizer"] == {"lr": 0.01, "momentum": 0.9}
+    assert mixed_recipe(new.recipe or {}, old.recipe or {}, found.factors)["optimizer"] == {"lr": 0.01}
 
 
 def test_other_hardware_cannot_be_swapped_and_is_said(fresh: Lab, differ: Differ) -> None:

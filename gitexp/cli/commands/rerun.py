@@ -13,27 +13,58 @@ from gitexp.errors import before_anything_runs
 
 @click.command("rerun")
 @click.argument("run", shell_complete=completing("run"))
+@click.option("--code-of", metavar="OTHER", help="With the code of another run.", shell_complete=completing("run"))
+@click.option("--recipe-of", metavar="OTHER", help="With the recipe of another run.", shell_complete=completing("run"))
+@click.option("--data-of", metavar="OTHER", help="With the data of another run.", shell_complete=completing("run"))
+@click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With another value of this key.")
+@click.option("--seed", type=int, help="With another seed: a replicate.")
 @click.option("-m", "--message", help="Why; kept in the commit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
-def command(run: str, message: str | None, as_json: bool) -> int:
+def command(
+    run: str,
+    code_of: str | None,
+    recipe_of: str | None,
+    data_of: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    message: str | None,
+    as_json: bool,
+) -> int:
     """Do RUN once more, from its record alone, and record that as a run of its own.
 
     Its code is laid out in a working tree of its own, which is gone at the end; your files, index and HEAD have no part
     in it. Recipe, command, seed and data are the recorded ones.
 
+    With something of another run, or another value, it is no reproduction but a mixture: all of RUN but that. The
+    record says so.
+
     \b
     gitexp rerun latest
     gitexp rerun qrstklmn -m "on the new cluster"
+    gitexp rerun qrstklmn --code-of zyxwvuts
+    gitexp rerun qrstklmn -s optimizer.lr=0.1 --seed 2
     """
     from gitexp.cli.opened import opened_here
     from gitexp.cli.termination import exit_when_told
     from gitexp.pipelines.rerun import readied, spec_of
 
     exit_when_told()
+    others = {"code_of": code_of, "recipe_of": recipe_of, "data_of": data_of}
     with opened_here() as here, ExitStack() as until_over:
         with before_anything_runs():
             row = here.history.select(run)
-            spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
+            if any(others.values()) or overrides or seed is not None:
+                from gitexp.history.read import read_run
+                from gitexp.pipelines.mixture import Swaps, swapped
+
+                runs = {
+                    what: read_run(here.reader, here.history.select(one).commit) for what, one in others.items() if one
+                }
+                swaps = Swaps(**runs, overrides=overrides, seed=seed)
+                spec = swapped(read_run(here.reader, row.commit), swaps, reader=here.reader, clone=here.clone)
+                message = message or str(spec.mixture)
+            else:
+                spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
             ready = readied(spec, reader=here.reader, clone=here.clone, watch=watch)
             checked = until_over.enter_context(ready)
         return carry_out(checked, message, as_json=as_json)

@@ -1,0 +1,145 @@
+"""A run with something of another, or typed: the rerun that has all of one recorded run but that.
+
+Code, the recipe or some of its keys, datasets, the environment, the seed. What it is a mixture of is in its run.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitexp.clone import Clone
+from gitexp.errors import Refused, UsageError
+from gitexp.git.objectreader import ObjectReader
+from gitexp.history.factors import CODE, DATA, ENVIRONMENT, RECIPE, SEED, Factor, factors, mixed_recipe, seed_of
+from gitexp.history.inputs import Inputs
+from gitexp.history.read import Run
+from gitexp.pipelines.rerun import Spec, code_clone, sound_record
+from gitexp.record.arguments import with_seed
+from gitexp.record.datarecord import DatasetRecord
+from gitexp.record.runrecord import Mixture
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.recipe import dump_recipe
+from gitexp.stages.resolve import resolve_recorded
+
+Taken = Sequence[tuple[Factor, Run]]  # what, and which run it is taken from
+
+
+def mixture(
+    of: Run,
+    taken: Taken,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    whole_recipe: bool = False,
+    reader: ObjectReader,
+    clone: Clone,
+) -> Spec:
+    """`overrides`: KEY=VALUE, as typed. `whole_recipe`: all in which it differs is taken. Raises Refused."""
+    record = sound_record(of)
+    values = dict(of.recipe or {})
+    for other in dict.fromkeys(run for _, run in taken):
+        theirs = [factor for factor, run in taken if run is other]
+        values = mixed_recipe(values, dict(other.recipe or {}), theirs)
+    seeds = [seed_of(run) for factor, run in taken if factor.kind == SEED]
+    wanted = seed if seed is not None else next((one for one in seeds if one is not None), None)
+    values = values if wanted is None else seeded(values, wanted)
+    coded = next((run for factor, run in taken if factor.kind == CODE), of)
+    code_record = sound_record(coded)
+    config = code_clone(coded, reader=reader, clone=clone).config
+    for name, run in ((factor.dataset, run) for factor, run in taken if factor.kind == DATA):
+        own = code_clone(run, reader=reader, clone=clone).config.datasets
+        config = config._replace(datasets={**config.datasets, **_named(own, run, name)})
+    recipe = resolve_recorded(
+        dump_recipe(values),
+        name=record.recipe,
+        path=record.recipe_path,
+        where=f"the mixture of {record.id[:8]}",
+        config=config,
+        overrides=overrides,
+    )
+    keys = () if whole_recipe else tuple(factor.name for factor, _ in taken if factor.kind == RECIPE)
+    data = {factor.dataset: run for factor, run in taken if factor.kind == DATA}
+    commit = code_record.code.commit
+    return Spec(
+        original=of,
+        code=coded.code or "",
+        commit=commit.digits if commit and commit.right else None,
+        recipe=recipe,
+        data={name: _dataset(data.get(name, of), name) for name in recipe.data},
+        seed=recipe.seed,
+        environment=next((run for factor, run in taken if factor.kind == ENVIRONMENT), of),
+        coded=coded,
+        mixture=Mixture(
+            of=record.id,
+            code=_id(taken, CODE),
+            recipe=_id(taken, RECIPE),
+            keys=keys,
+            data={name: sound_record(run).id for name, run in data.items()},
+            environment=_id(taken, ENVIRONMENT),
+            seed=wanted,
+            set=tuple(overrides),
+        ),
+    )
+
+
+class Swaps(NamedTuple):
+    """What is asked for, each from another run, or typed."""
+
+    code_of: Run | None = None
+    recipe_of: Run | None = None
+    data_of: Run | None = None
+    env_of: Run | None = None
+    overrides: Sequence[str] = ()
+    seed: int | None = None
+
+
+def swapped(of: Run, swaps: Swaps, *, reader: ObjectReader, clone: Clone) -> Spec:
+    """All of a run but what is asked for. Raises Refused, also where that would be the same."""
+    taken: list[tuple[Factor, Run]] = []
+    asked = ((CODE, swaps.code_of), (RECIPE, swaps.recipe_of), (DATA, swaps.data_of), (ENVIRONMENT, swaps.env_of))
+    for kind, run in asked:
+        if run is None:
+            continue
+        found = [factor for factor in factors(Inputs(of, run)).factors if factor.kind == kind]
+        if not found:
+            what = {DATA: "data", ENVIRONMENT: "environment as far as it is recorded"}.get(kind, kind)
+            a, b = (sound_record(one).id for one in (of, run))
+            raise Refused(f"{a} and {b} have the same {what}: nothing would be swapped", fix=f"gitexp diff {a} {b}")
+        taken += [(factor, run) for factor in found]
+    return mixture(
+        of,
+        taken,
+        overrides=swaps.overrides,
+        seed=swaps.seed,
+        whole_recipe=swaps.recipe_of is not None,
+        reader=reader,
+        clone=clone,
+    )
+
+
+def seeded(values: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The recipe with this seed: its `seed`, unless it has none and its command a --seed of its own."""
+    run = values.get("run")
+    command = run.get("command") if isinstance(run, dict) else None
+    if "seed" not in values and command and (argv := with_seed(command, seed)) != command:
+        return {**values, "run": {**values["run"], "command": argv}}
+    return {**values, "seed": seed}
+
+
+def _dataset(run: Run, name: str) -> tuple[Run, DatasetRecord]:
+    if name not in run.data:
+        raise UsageError(f"Run {sound_record(run).id} read no dataset {name}", fix="gitexp rerun RUN --data-of OTHER")
+    return run, run.data[name]
+
+
+def _named(catalogue: Mapping[str, DatasetRef], run: Run, name: str) -> dict[str, DatasetRef]:
+    """The entry of the catalogue that a run's recipe means by this dataset, if it means one."""
+    entry = dict(run.recipe or {}).get("data", {}).get(name)
+    meant = entry.get("name") if isinstance(entry, dict) else entry
+    return {meant: catalogue[meant]} if isinstance(meant, str) and meant in catalogue else {}
+
+
+def _id(taken: Taken, kind: str) -> Any:
+    """The run that this was taken from."""
+    return next((sound_record(run).id for factor, run in taken if factor.kind == kind), None)

@@ -1,0 +1,147 @@
+"""Reruns that have something of another run, or typed: what runs, and that the record says what it is."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from harness import Lab
+
+TRAIN = """\
+import json, os, pathlib, sys
+rows = [float(x) for x in pathlib.Path("data/rows.csv").read_text().split()]
+lr, seed, code = float(sys.argv[1]), int(os.environ["GITEXP_SEED"]), 0
+with open(os.environ["GITEXP_METRICS"], "a") as file:
+    file.write(json.dumps({"code": code, "lr": lr, "rows": sum(rows), "seed": seed}) + "\\n")
+"""
+RECIPE = """\
+seed = 1
+[run]
+command = ["python", "train.py", "{optimizer.lr}"]
+[data]
+rows = "./data/rows.csv"
+[optimizer]
+lr = 0.5
+"""
+
+
+def ran(lab: Lab, *args: str) -> str:
+    done = lab.gitexp("run", "--json", *args)
+    assert done.exit_code == 0, done.stderr
+    found: str = done.json["run"]["id"]
+    return found
+
+
+def record(lab: Lab) -> dict[str, object]:
+    return tomllib.loads(lab.show("experiments:run.toml"))
+
+
+def metrics(lab: Lab) -> dict[str, float]:
+    return tomllib.loads(lab.show("experiments:metrics.toml"))
+
+
+@pytest.fixture
+def two(lab: Lab) -> tuple[str, str]:
+    """Runs that differ in code, a key, tracked data and the seed."""
+    lab.write("train.py", TRAIN)
+    lab.write("recipes/r.toml", RECIPE)
+    lab.write("data/rows.csv", "1\n2\n")
+    lab.commit("a program")
+    a = ran(lab, "r")
+    lab.write("train.py", TRAIN.replace('"code": code', '"code": code + 10'))
+    lab.write("recipes/r.toml", RECIPE.replace("0.5", "0.7").replace("seed = 1", "seed = 2"))
+    lab.write("data/rows.csv", "1\n2\n3\n")
+    lab.commit("all of it changes")
+    return a, ran(lab, "r")
+
+
+def rerun(lab: Lab, *args: str) -> dict[str, float]:
+    before = lab.state()
+    done = lab.gitexp("rerun", "--json", *args)
+    assert done.exit_code == 0, done.stderr
+    assert lab.state() == before
+    return metrics(lab)
+
+
+def test_the_code_of_another_run_meets_everything_else_of_this_one(lab: Lab, two: tuple[str, str]) -> None:
+    a, b = two
+    assert rerun(lab, a, "--code-of", b) == {"code": 10, "lr": 0.5, "rows": 3.0, "seed": 1}
+    found = record(lab)
+    assert (found["kind"], found.get("reproduces"), found["mixture"]) == ("rerun", None, {"of": a, "code": b})
+    assert found["message"] == f"{a[:8]} with code of {b[:8]}"
+    assert lab.git("rev-parse", "experiments:code") == lab.git("rev-parse", "experiments~1:code")
+    assert "verdict.toml" not in lab.git("ls-tree", "--name-only", "experiments")
+
+
+def test_the_recipe_the_data_and_the_seed_come_one_by_one_or_together(lab: Lab, two: tuple[str, str]) -> None:
+    a, b = two
+    assert rerun(lab, a, "--recipe-of", b) == {"code": 0, "lr": 0.7, "rows": 3.0, "seed": 1}
+    assert record(lab)["mixture"] == {"of": a, "recipe": b}
+    assert rerun(lab, a, "--data-of", b) == {"code": 0, "lr": 0.5, "rows": 6.0, "seed": 1}
+    assert record(lab)["mixture"] == {"of": a, "data": {"rows": b}}
+    assert "edited" not in record(lab)["code"]  # type: ignore[operator]
+    assert rerun(lab, b, "--data-of", a, "--code-of", a, "--seed", "7") == {
+        "code": 0,
+        "lr": 0.7,
+        "rows": 3.0,
+        "seed": 7,
+    }
+    assert record(lab)["mixture"] == {"of": b, "code": a, "data": {"rows": a}, "seed": 7}
+
+
+def test_a_key_may_be_typed_and_the_page_says_what_it_is(lab: Lab, two: tuple[str, str]) -> None:
+    a, _ = two
+    assert rerun(lab, a, "-s", "optimizer.lr=0.9")["lr"] == 0.9
+    found = record(lab)
+    assert found["mixture"] == {"of": a, "set": ["optimizer.lr=0.9"]}
+    words = f"{a[:8]} with optimizer.lr=0.9"
+    assert f"mixture   {words}" in lab.gitexp("show", "latest").stdout
+    assert words in lab.gitexp("log").stdout
+    assert f"B is a mixture: {words}" in lab.gitexp("diff", a, "latest").stdout
+    assert lab.gitexp("show", "latest", "--json").json["run"]["mixture"]["of"] == a
+
+
+def test_another_seed_alone_is_a_replicate(lab: Lab, two: tuple[str, str]) -> None:
+    a, _ = two
+    assert rerun(lab, a, "--seed", "5") == {"code": 0, "lr": 0.5, "rows": 3.0, "seed": 5}
+    groups = lab.gitexp("log", "--group", "--json").json["groups"]
+    assert sorted(len(group["runs"]) for group in groups) == [1, 2]
+
+
+def test_what_is_the_same_is_not_swapped(lab: Lab, two: tuple[str, str]) -> None:
+    a, _ = two
+    rerun(lab, a, "--seed", "5")
+    done = lab.gitexp("rerun", a, "--code-of", "latest")
+    assert done.exit_code == 3
+    assert "have the same code: nothing would be swapped" in done.stderr
+    typo = lab.gitexp("rerun", a, "-s", "optimizer.rl=1")
+    assert typo.exit_code == 3
+    assert "no such key" in typo.stderr
+
+
+def test_a_command_takes_a_seed_where_it_has_it(lab: Lab) -> None:
+    lab.write(
+        "train.py", "import os, sys\nopen(os.environ['GITEXP_METRICS'], 'a').write('{\"x\": %s}\\n' % sys.argv[2])\n"
+    )
+    lab.commit("a program")
+    ran(lab, "--", "python", "train.py", "--seed", "1")
+    assert rerun(lab, "latest", "--seed", "4") == {"x": 4}
+    assert json.dumps(record(lab)["argv"]).endswith('"--seed", "4"]')
+
+
+def test_a_link_in_the_code_leads_no_data_out_of_it(lab: Lab, two: tuple[str, str], tmp_path: Path) -> None:
+    a, b = two
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "rows.csv").write_text("1\n2\n3\n")
+    (lab.path / "data/rows.csv").unlink()
+    (lab.path / "data").rmdir()
+    (lab.path / "data").symlink_to(outside)
+    lab.write("recipes/r.toml", RECIPE)
+    lab.commit("data is a link")
+    c = ran(lab, "r")
+    done = lab.gitexp("rerun", b, "--code-of", c, "--data-of", a)
+    assert done.exit_code != 0
+    assert (outside / "rows.csv").read_text() == "1\n2\n3\n"
