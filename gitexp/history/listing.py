@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, failure, is_ancestor, output, start
@@ -256,11 +256,26 @@ def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:
     )
 
 
-def count_runs(repo: Repo, *, include: str, exclude: str | None) -> int:
-    """How many runs one commit's history has that another's has not. Attempts of one run count once."""
+class New(NamedTuple):
+    """What one history has that another has not. Attempts of one run count once, and merges not at all."""
+
+    runs: int = 0
+    events: int = 0
+
+    @property
+    def words(self) -> str:
+        """`2 runs and 1 event`."""
+        runs, events = counted(self.runs, "run"), counted(self.events, "event")
+        return f"{runs} and {events}" if self.runs and self.events else events if self.events else runs
+
+
+def count_new(repo: Repo, *, include: str, exclude: str | None) -> New:
+    """How much one commit's history has that another's has not."""
     wanted = [include, f"^{exclude}"] if exclude else [include]
-    asked = ("rev-list", "--no-commit-header", f"--format={value_of(RUN_TRAILER)}")
-    return len(set(output(repo, *asked, *wanted, "--").split()))
+    asked = ("rev-list", "--no-commit-header", f"--format={value_of(RUN_TRAILER)}%x00{value_of(EVENT_TRAILER)}")
+    lines = [line.split(b"\0") for line in output(repo, *asked, *wanted, "--").split(b"\n") if line.strip(b"\0")]
+    runs = {run for run, _ in lines if run}
+    return New(len(runs), sum(not run and event != b"merge" for run, event in lines))
 
 
 def _sort_of(row: Row) -> str:

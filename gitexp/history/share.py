@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from gitexp.errors import GitexpError, counted
+from gitexp.errors import GitexpError
 from gitexp.git.append import Next, advance
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
@@ -34,7 +34,7 @@ from gitexp.git.transport import (
     reason,
 )
 from gitexp.history.cache import forget_cache
-from gitexp.history.listing import count_runs
+from gitexp.history.listing import New, count_new
 from gitexp.record.message import compose_event
 
 _JOINING = "Joining it with the remote's moves it"
@@ -45,15 +45,15 @@ PAUSES_S = (0.1, 1.0)  # the longest wait grows from one to the other: without a
 
 
 class Shared(NamedTuple):
-    """What went where. Counts are of runs; `before` and `after` are commits of the branch that moved."""
+    """What went where. `before` and `after` are commits of the branch that moved."""
 
     remote: Remote
     branch: str
-    sent: int
-    received: int
+    sent: New
+    received: New
     before: str | None  # None: that branch was not there
     after: str
-    waiting: int = 0  # runs that the remote has and a push, having nothing to give, left there
+    waiting: New | None = None  # what the remote has and a push, having nothing to give, left there
     healed: bool = False  # the branch was damaged here, and is whole again
     lacking: tuple[str, ...] = ()  # those that did not, in words
 
@@ -71,9 +71,9 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
                 raise damaged(repo, branch_ref(branch), lacking) from error
             raise
         if not isinstance(answer, Lost):
-            received = count_runs(repo, include=theirs, exclude=local) if theirs else 0
+            received = count_new(repo, include=theirs, exclude=local) if theirs else New()
             _follow(repo, branch=branch, old=local, new=offer)
-            sent = count_runs(repo, include=local, exclude=answer.before) if answer.before != offer else 0
+            sent = count_new(repo, include=local, exclude=answer.before) if answer.before != offer else New()
             return Shared(remote, branch, sent=sent, received=received, before=answer.before, after=offer)
         lost = answer
         if attempt:
@@ -85,8 +85,8 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             continue  # somebody holds the lock of a branch that is not there yet
         require_grown(repo, branch_ref(branch), theirs, where=f"on {remote.shown}")
         if is_ancestor(repo, local, theirs):
-            waiting = count_runs(repo, include=theirs, exclude=local)
-            return Shared(remote, branch, sent=0, received=0, before=theirs, after=theirs, waiting=waiting)
+            waiting = count_new(repo, include=theirs, exclude=local)
+            return Shared(remote, branch, sent=New(), received=New(), before=theirs, after=theirs, waiting=waiting)
         if not is_ancestor(repo, theirs, local):
             require_not_checked_out(repo, branch, why=_JOINING)
             offer = _stored(repo, _merge(repo, theirs, local))
@@ -143,7 +143,7 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> 
         local = Look(repo, ref).tip()
         if local is None:
             raise GitexpError(f"There is no branch {branch}, neither here nor on {remote.shown}", fix="gitexp init")
-        return Shared(remote, branch, sent=0, received=0, before=local, after=local)
+        return Shared(remote, branch, sent=New(), received=New(), before=local, after=local)
     require_grown(repo, ref, theirs, where=f"on {remote.shown}")
 
     def there() -> object:  # a gc may take what lay here unused, so that git had not fetched it
@@ -165,8 +165,8 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> 
             raise
         why = "Nothing was lost: what was fetched comes again with the next pull."
         raise BranchHeld(error.what, why=why, fix="gitexp pull") from error
-    received = count_runs(repo, include=theirs, exclude=new.tip) if new.tip != new.commit else 0
-    return Shared(remote, branch, sent=0, received=received, before=new.tip, after=new.commit)
+    received = count_new(repo, include=theirs, exclude=new.tip) if new.tip != new.commit else New()
+    return Shared(remote, branch, sent=New(), received=received, before=new.tip, after=new.commit)
 
 
 def _local_tip(repo: Repo, branch: str) -> str:
@@ -215,14 +215,14 @@ def _stored(repo: Repo, write: Callable[[], str]) -> str:
 
 def _merge(repo: Repo, theirs: str, mine: str) -> Callable[[], str]:
     """What stores the commit in which two tips meet, and returns its id: written again, it is the same."""
-    runs = counted(count_runs(repo, include=mine, exclude=theirs), "run")
+    new = count_new(repo, include=mine, exclude=theirs)
     now = datetime.now().astimezone()
     return partial(
         write_commit,
         repo,
         tree=line(repo, "rev-parse", f"{theirs}^{{tree}}"),
         parents=(theirs, mine),
-        message=compose_event("merge", f"merge: {runs} of another clone"),
+        message=compose_event("merge", f"merge: {new.words} of another clone"),
         authored=now,
         committed=now,
     )

@@ -163,7 +163,8 @@ def test_status_counts_the_runs_that_either_side_has_alone(fresh: Lab, gitexp: G
     write_run(fresh, A)
     fresh.git("remote", "add", "origin", "../elsewhere.git")
     assert gitexp("status", "--json").json["sharing"] == {
-        "branch": "experiments", "remote": "origin", "unpushed": 1, "unpulled": None
+        "branch": "experiments", "remote": "origin",
+        "unpushed": 1, "unpushed_events": 0, "unpulled": None, "unpulled_events": None,
     }  # fmt: skip
     fresh.git("update-ref", "refs/remotes/origin/experiments", "experiments")
     assert "experiments is the same here and on origin, as last seen." in gitexp("status").stdout

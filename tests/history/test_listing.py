@@ -15,7 +15,7 @@ from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.cache import forget_cache
-from gitexp.history.listing import Runs, count_runs
+from gitexp.history.listing import New, Runs, count_new
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
 
@@ -285,11 +285,14 @@ def test_the_local_branch_is_read_first_then_the_configured_remote_then_origin(f
     assert usual is not None and usual.ref == "refs/remotes/origin/experiments"
 
 
-def test_runs_that_a_remote_lacks_are_counted(fresh: Lab, repo: Repo) -> None:
+def test_runs_and_events_that_a_remote_lacks_are_counted(fresh: Lab, repo: Repo) -> None:
     first = write_run(fresh, A)
     write_run(fresh, B)
     commit_files(fresh, {"README.md": "x"}, message="a merge\n\nGitexp-Event: merge\n")
-    assert count_runs(repo, include="refs/heads/experiments", exclude=first) == 1
+    assert count_new(repo, include="refs/heads/experiments", exclude=first) == New(1, 0)
+    commit_files(fresh, {"README.md": "x"}, message=NOTE)
+    assert count_new(repo, include="refs/heads/experiments", exclude=None) == New(2, 1)
+    assert [New(1, 1).words, New(0, 2).words, New().words] == ["1 run and 1 event", "2 events", "0 runs"]
 
 
 def test_a_run_that_claims_to_end_long_after_it_was_recorded_is_ordered_by_when_that_was(

@@ -135,9 +135,11 @@ def test_what_one_lab_says_another_sees_and_it_survives_a_merge(ada: Lab, hub: L
     assert ada.gitexp("tag", best, "baseline").exit_code == 0
     assert bob.gitexp("tag", other, "baseline").exit_code == 0
     assert bob.gitexp("retract", best, "--why", "the test set was in it").exit_code == 0
-    assert ada.gitexp("push").exit_code == 0
-    assert bob.gitexp("push").exit_code == 0  # by a merge
-    assert ada.gitexp("pull").exit_code == 0
+    assert "2 events not on origin yet: gitexp push" in ada.gitexp("status").stdout
+    assert "pushed 2 events to origin (" in ada.gitexp("push").stderr
+    assert "pushed 2 events to origin and took up 2 events (" in bob.gitexp("push").stderr  # by a merge
+    assert "pulled 2 events from origin (" in ada.gitexp("pull").stderr
+    assert "is the same here and on origin" in ada.gitexp("status").stdout
     for lab in (ada, bob):
         assert shown(lab, best)["notes"][0]["text"] == "try a longer warm-up"  # type: ignore[index]
         assert shown(lab, best)["retracted"]["author"] == "Bob"  # type: ignore[index]

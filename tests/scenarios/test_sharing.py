@@ -171,7 +171,7 @@ def test_diverged_branches_meet_in_a_merge_that_drops_nothing(ada: Lab, bob: Lab
     result = bob.gitexp("push")
     assert result.exit_code == 0
     moved = f"experiments {theirs[:7]}..{tip(bob)[:7]}"
-    assert result.stderr == f"pushed 1 run to origin and took up 1 ({moved})\n"
+    assert result.stderr == f"pushed 1 run to origin and took up 1 run ({moved})\n"
     assert bob.git("log", "-1", "--format=%P", "experiments").split() == [theirs, mine]
     assert tip(bob, "experiments^{tree}") == tip(bob, f"{theirs}^{{tree}}")
     assert bob.git("log", "-1", "--format=%(trailers)", "experiments").strip() == "Gitexp-Event: merge"

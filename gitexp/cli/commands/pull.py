@@ -10,7 +10,7 @@ import click
 from gitexp.cli.commands.push import show, span
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, counted
+from gitexp.errors import GitexpError
 
 SHOWN = 10  # objects that are missing
 
@@ -44,5 +44,5 @@ def command(remote: str | None) -> int:
         click.echo(f"already up to date with {name}", err=True)
     else:
         moved = span(safe(branch), done.before, done.after)
-        click.echo(f"pulled {counted(done.received, 'run')} from {name} ({moved})", err=True)
+        click.echo(f"pulled {done.received.words} from {name} ({moved})", err=True)
     return 0

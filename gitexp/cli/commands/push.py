@@ -10,7 +10,7 @@ import click
 
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import GitexpError, counted
+from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,13 +51,13 @@ def command(remote: str | None, no_objects: bool) -> int:
     done = push_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.waiting:
-        click.echo(f"nothing to push; {name} has {counted(done.waiting, 'run')} more: gitexp pull", err=True)
+        click.echo(f"nothing to push; {name} has {done.waiting.words} more: gitexp pull", err=True)
     elif done.before == done.after:
         click.echo(f"already up to date with {name}", err=True)
     else:
-        taken = f" and took up {done.received}" if done.received else ""
+        taken = f" and took up {done.received.words}" if any(done.received) else ""
         moved = span(safe(branch), done.before, done.after)
-        click.echo(f"pushed {counted(done.sent, 'run')} to {name}{taken} ({moved})", err=True)
+        click.echo(f"pushed {done.sent.words} to {name}{taken} ({moved})", err=True)
     return 0
 
 

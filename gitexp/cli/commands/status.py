@@ -14,10 +14,10 @@ from gitexp.cli.opened import Opened, opened_here, settle_what_waits, warn
 from gitexp.cli.page import write, write_json
 from gitexp.cli.render import Cell, Column, Screen, ago, duration, safe, screen, stamp, table
 from gitexp.cli.running import STATE_STYLE, folder_of, latest_of, running_shape
-from gitexp.errors import GitexpError, counted
+from gitexp.errors import GitexpError
 from gitexp.git.repo import BranchUnusable, GitFailed
 from gitexp.git.standing import Look
-from gitexp.history.listing import count_runs
+from gitexp.history.listing import New, count_new
 from gitexp.history.select import SHOWN
 from gitexp.stages.inprogress import InProgress, runs_in_progress
 
@@ -88,25 +88,33 @@ def _sharing(here: Opened) -> dict[str, Any]:
     here.history.runs.say_what_is_lost()
     unpushed = unpulled = None
     if local and theirs:
-        unpushed = count_runs(here.repo, include=local.commit, exclude=theirs.commit)
-        unpulled = count_runs(here.repo, include=theirs.commit, exclude=local.commit)
+        unpushed = count_new(here.repo, include=local.commit, exclude=theirs.commit)
+        unpulled = count_new(here.repo, include=theirs.commit, exclude=local.commit)
     elif local:
-        unpushed = here.history.runs.count()
-    return {"branch": here.history.branch, "remote": remote, "unpushed": unpushed, "unpulled": unpulled}
+        runs = here.history.runs
+        [(events,)] = runs.ask("SELECT count(*) FROM events WHERE kind != 'merge'")
+        unpushed = New(runs.count(), events)
+    sharing: dict[str, Any] = {"branch": here.history.branch, "remote": remote}
+    for name, new in (("unpushed", unpushed), ("unpulled", unpulled)):
+        sharing |= {name: new and new.runs, f"{name}_events": new and new.events}
+    return sharing
 
 
 def _sharing_line(sharing: Mapping[str, Any]) -> str:
     branch, remote = safe(sharing["branch"]), sharing["remote"]
-    unpushed, unpulled = sharing["unpushed"], sharing["unpulled"]
-    if unpushed is None and unpulled is None:
+    unpushed, unpulled = (
+        None if sharing[name] is None else New(sharing[name], sharing[f"{name}_events"])
+        for name in ("unpushed", "unpulled")
+    )
+    if unpushed is None:
         return f"There is no branch {branch} here; `gitexp init` starts it or takes up a remote's.\n"
     if remote is None:
-        return f"{counted(unpushed, 'run')} on {branch}; there is no remote to share them with.\n"
+        return f"{unpushed.words} on {branch}; there is no remote to share them with.\n"
     words = []
-    if unpushed:
-        words.append(f"{counted(unpushed, 'run')} not on {safe(remote)} yet: gitexp push")
+    if any(unpushed):
+        words.append(f"{unpushed.words} not on {safe(remote)} yet: gitexp push")
     if unpulled is None:
         words.append(f"The runs of {safe(remote)}, if it has any, are not fetched yet: gitexp pull")
-    elif unpulled:
-        words.append(f"{counted(unpulled, 'run')} of {safe(remote)} not here yet: gitexp pull")
+    elif any(unpulled):
+        words.append(f"{unpulled.words} of {safe(remote)} not here yet: gitexp pull")
     return "".join(f"{line}\n" for line in words) or f"{branch} is the same here and on {safe(remote)}, as last seen.\n"
