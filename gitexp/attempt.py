@@ -58,6 +58,7 @@ class Rerun(NamedTuple):
     reproduces: Mapping[str, Any]  # id, attempt and commit of what it is compared with; empty: with nothing
     strange_imports: tuple[str, ...] = ()  # sentences on modules of the code that will come from elsewhere
     mixture: Mapping[str, Any] = {}  # as run.toml has it
+    variables: Mapping[str, str | None] = {}  # that its program gets besides; None: is not to be there
 
 
 class Checked(NamedTuple):

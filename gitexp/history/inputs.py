@@ -136,6 +136,22 @@ class Inputs:
         return {**found, "packages": {"(all)": (UNKNOWN, UNKNOWN)}} if found else None
 
 
+def other_environment(run: Run, here: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What differs, by group, between a run's environment and one in which nothing has run yet. None: not recorded.
+
+    Variables of language and time are told, too: they can still be set.
+    """
+    if run.environment is None:
+        return None
+    from gitexp.record.environment import environment_differences
+
+    found = environment_differences(run.environment, here)
+    told = {name: pairs for name, pairs in found.items() if name not in ("training", "launcher")}  # known at the end
+    old, new = (table if isinstance(table := one.get("locale"), Mapping) else {} for one in (run.environment, here))
+    spoken = {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    return {**told, **({"locale": spoken} if spoken else {})}
+
+
 def same_inputs(
     run: Run, values: Mapping[str, Any], *, code: str, data: Mapping[str, DatasetRecord], kind: str
 ) -> bool:

@@ -17,12 +17,14 @@ from gitexp import runfolder
 from gitexp.attempt import Checked, Rerun
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
+from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.owntree import listing_of, make_tree
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.history.read import Run, read_run
 from gitexp.pipelines.get import get_into, what_run_has
 from gitexp.pipelines.run import argv_of
+from gitexp.pipelines.surroundings import Asked, require, surroundings
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.digests import Digest
 from gitexp.record.identity import Code, as_plain
@@ -111,18 +113,21 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
 
 
 @contextmanager
-def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, watch: Watch) -> Iterator[Checked]:
-    """The run, ready to start. Its folder, with the working tree, is gone at the end unless it has been submitted."""
+def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, watch: Watch, anyway: bool = False) -> Iterator[Checked]:
+    """The run, ready to start. Its folder, with the working tree, is gone at the end unless it has been submitted.
+
+    `anyway`: also where this machine lacks what the record says that the run needs.
+    """
     made = make_folder(clone.repo.common_dir)
     try:
-        yield _checked(spec, made, reader=reader, clone=clone, watch=watch)
+        yield _checked(spec, made, reader=reader, clone=clone, watch=watch, anyway=anyway)
     finally:
         if not (made.folder / runfolder.SUBMIT).exists():
             runfolder.remove(str(made.folder))
 
 
-def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, watch: Watch) -> Checked:
-    record, recipe = sound_record(spec.original), spec.recipe
+def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, watch: Watch, anyway: bool) -> Checked:
+    record, recipe, home = sound_record(spec.original), spec.recipe, clone.repo
     clone = code_clone(spec.coded, reader=reader, clone=clone)
     index, folder = made.folder / runfolder.INDEX, made.folder / made.id
     tree = make_tree(clone.repo, folder, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
@@ -137,7 +142,23 @@ def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone,
     from gitexp.pipelines.rundata import ready_data
 
     datasets = ready_data(pinned, clone=there, watch=watch)
-    argv, cwd = _interpreter_here(argv_of(recipe, datasets, root=folder)), _cwd(record, folder)
+    around = surroundings(
+        Asked(
+            spec.environment,
+            argv_of(recipe, datasets, root=folder),
+            cwd=_cwd(record, folder),
+            tree=tree.repo,
+            code=spec.code,
+            home=home,
+            own=recorded_here(home, clone.config.branch, spec.original.commit),
+            env=recipe.env,
+            named=recipe.text,
+            variables=clone.config.policy.variables,
+        )
+    )
+    if not anyway:
+        require(around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway")
+    argv, cwd, said = around.argv, _cwd(record, folder), (*said, *around.lines)
     check_program(argv, cwd=cwd)
     rerun = Rerun(
         id=made.id,
@@ -150,6 +171,8 @@ def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone,
         placed=placed,
         reproduces={} if spec.mixture else {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit},
         mixture=as_plain(spec.mixture) if spec.mixture else {},
+        variables=around.env,
+        strange_imports=around.strange,
     )
     smoke = record.kind == "smoke"
     return Checked(surveyed, clone.config, recipe, datasets, argv, cwd, said, smoke=smoke, rerun=rerun)
@@ -170,14 +193,6 @@ def _cwd(record: RunRecord, root: Path) -> Path:
     if not cwd.is_dir() or not Path(os.path.realpath(cwd)).is_relative_to(os.path.realpath(root)):
         raise Refused(f"Run {record.id} ran in {escaped(record.cwd)}, and its code has no such folder")
     return cwd
-
-
-def _interpreter_here(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The command with a program of the same name on PATH, where the recorded path leads nowhere here."""
-    program = argv[0]
-    if os.path.isabs(program) and not os.access(program, os.X_OK):  # noqa: PTH117
-        return (shutil.which(os.path.basename(program)) or program, *argv[1:])  # noqa: PTH119
-    return argv
 
 
 # ---- data

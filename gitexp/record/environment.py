@@ -7,6 +7,7 @@ Python: nothing in them is taken to have the right type.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,14 +19,17 @@ DOUBT = "another interpreter may have computed: processes ended before they were
 Pair = tuple[Any, Any]
 
 
-def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any] | None = None) -> str:
+def dump_environment(
+    document: Mapping[str, Any], *, training: Mapping[str, Any] | None = None, root: str = "", cwd: str = "."
+) -> str:
     """The text of environment.toml. `probed` names the interpreter that answered; "unknown" where none did.
 
-    `training`: what gitexp's own training program said that its results depend on.
+    `training`: what gitexp's own training program said that its results depend on. `root`, `cwd`: as run.toml has them.
     """
     import tomli_w
 
-    result, probed, error = _table(document, "result"), document.get("probed"), document.get("error")
+    result = in_code(_table(document, "result"), root=root, cwd=cwd)
+    probed, error = document.get("probed"), document.get("error")
     head: dict[str, Any] = {"probed": probed if isinstance(probed, str) else UNKNOWN}
     if isinstance(probed, str):
         head["how"] = document.get("how")
@@ -35,6 +39,17 @@ def dump_environment(document: Mapping[str, Any], *, training: Mapping[str, Any]
         head["reason"] = error if isinstance(error, str) else silence
     known = {"training": training} if training else {}
     return tomli_w.dumps(as_plain(sound({**head, **result, **_beside(document), **head, **known})))
+
+
+def in_code(environment: Mapping[str, Any], *, root: str, cwd: str) -> Mapping[str, Any]:
+    """With the entries of PYTHONPATH that lie in the code as seen from its root, whatever the working tree."""
+    interpreter, base = _table(environment, "interpreter"), os.path.normpath(root)
+    entries = interpreter.get("pythonpath")
+    if not root or not isinstance(entries, list):
+        return environment
+    whole = [os.path.normpath(os.path.join(root, cwd, str(entry))) for entry in entries]  # noqa: PTH118 -- as text
+    seen = [os.path.relpath(one, base) if f"{one}/".startswith(f"{base}/") else one for one in whole]
+    return {**environment, "interpreter": {**interpreter, "pythonpath": seen}}
 
 
 def doubts(document: Mapping[str, Any]) -> tuple[str, ...]:

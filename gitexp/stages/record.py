@@ -150,7 +150,12 @@ def _texts(
     texts = {
         "run.toml": dump_run(run).encode(),
         "recipe.toml": _clean_recipe(read_regular(folder / runfolder.RECIPE) if recipe is None else recipe.encode()),
-        "environment.toml": dump_environment(dict(ended.environment), training=trained.environment).encode(),
+        "environment.toml": dump_environment(
+            dict(ended.environment),
+            training=trained.environment,
+            root=ended.submission.root,
+            cwd=ended.submission.cwd,
+        ).encode(),
         "requirements.txt": requirements(dict(ended.environment)).encode(),
         **({"items.csv": results.items_csv} if results.items_csv else {}),
         **{name: text.encode() for name, text in trained.files.items()},

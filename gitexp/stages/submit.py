@@ -212,13 +212,13 @@ def _meet_others(submitted: Submitted, ours: Submission) -> None:
 
 
 def _job(submitted: Submitted, checked: Checked, *, streams: Streams, env: Mapping[str, str]) -> dict[str, Any]:
-    recipe = checked.recipe
+    recipe, given = checked.recipe, checked.rerun.variables if checked.rerun else {}
     return {
         "format": runfolder.FORMAT,
         "id": submitted.id,
         "argv": list(_argv(submitted, checked)),
         "cwd": str(checked.cwd),
-        "env": {**recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env},
+        "env": {**given, **recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env},
         "timeout_s": recipe.timeout_s,
         "patterns": dict(recipe.metrics.output),
         "announced": recipe.capture.get("printed", not recipe.made_of_components),

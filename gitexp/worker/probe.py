@@ -2,9 +2,9 @@
 
 Runs in the program's own Python, beside it and with its environment, so this one file imports nothing of gitexp and
 keeps to Python 3.6; `PYTHON -c SOURCE JSON` works anywhere. JSON is {"variables": [names to record besides the usual
-ones], "interpreter": false where only the machine is asked for}. A fact that cannot be found out is "unknown", a list
-or table that does not apply is left out; no package is imported, no value of the environment is shown that is not on
-a list below.
+ones], "interpreter": false where only the machine is asked for, "modules": [names that are looked for, with the folder
+"first" before all others]}. A fact that cannot be found out is "unknown", a list or table that does not apply is left
+out; no package is imported, no value of the environment is shown that is not on a list below.
 """
 
 import sys
@@ -60,6 +60,9 @@ def main(argument: str) -> None:
     for group, names in (("threads", THREADS), ("flags", FLAGS), ("locale", LOCALE)):
         result[group] = {name: os.environ[name] for name in names.split() if name in os.environ}
     result["variables"] = {n: "[redacted]" if looks_secret(n) else os.environ[n] for n in asked}
+    if options.get("modules"):  # last: the user's folders are on the path from here on
+        sys.path[:] = ([options["first"]] if options.get("first") else []) + SEARCHED
+        result["modules"] = {name: fact(places_of, name) for name in options["modules"]}
     rest = dumps(result).encode()
     while rest:
         rest = rest[os.write(1, rest) :]
@@ -291,6 +294,25 @@ def public(url: str) -> str:
     user, at, host = authority.rpartition("@")
     keep = user + at if "ssh" in scheme and ":" not in user else ""
     return scheme + mark + keep + host + slash + path.partition("?")[0].partition("#")[0]
+
+
+def places_of(name: str) -> "list[str]":
+    """Where `import NAME` would find it: its file, of a package without one its folders; nothing: nowhere.
+
+    Nothing is imported, so a package with a file of its own is where a dotted name ends.
+    """
+    path, whole, found = None, "", []  # type: Any, str, list[str]
+    for part in name.split("."):
+        whole += ("." if whole else "") + part
+        specs = (finder.find_spec(whole, path) for finder in sys.meta_path)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None:
+            return []
+        path = list(spec.submodule_search_locations or ())
+        found = [spec.origin] if spec.origin not in (None, "namespace") else path
+        if spec.origin in found:
+            break
+    return found
 
 
 def indexes() -> "dict[str, Any]":

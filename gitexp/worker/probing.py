@@ -28,7 +28,7 @@ MOST_PROBES = 4
 MOST_TOLD = 20
 # Imported rather than handed over as source, which would be compiled anew each time: 5 ms. The folder takes the place
 # of the user's own at the head of the path, and the probe takes it off again.
-_IMPORT_PROBE = (
+IMPORT_PROBE = (
     f"import sys; sys.path[:1] = [{os.path.dirname(os.path.abspath(__file__))!r}] + [p for p in sys.path[:1] if p]; "
     "import probe"
 )
@@ -36,7 +36,7 @@ _FIRST_LOOK_S = 0.02
 _FIRST_LOOK_BEYOND_S = 0.05  # where the command line names an interpreter: it cannot have started another before
 _LONGEST_PAUSE_S = 2.0
 _PAUSE_FOR_A_LOOK = 50  # times the CPU time of the look
-_LONGEST_ANSWER = 8 * 1024 * 1024
+LONGEST_ANSWER = 8 * 1024 * 1024
 _KILL = 9
 
 
@@ -85,7 +85,7 @@ class Probing:
             self._error = str(error.strerror)
             part = b""
         self._answer += part
-        if not part or len(self._answer) > _LONGEST_ANSWER:
+        if not part or len(self._answer) > LONGEST_ANSWER:
             os.close(self.fd)
             self.fd = None
 
@@ -172,7 +172,7 @@ class Probing:
 
             argv += ["-e", SOURCE]
         else:
-            argv += ["-B", "-c", _IMPORT_PROBE, fastjson.dumps(options)]
+            argv += ["-B", "-c", IMPORT_PROBE, fastjson.dumps(options)]
         self._running, self._error, self._answer = found, None, b""
         self._deadline = time.monotonic() + LIMIT_S
         ends: list[int] = []

@@ -80,6 +80,7 @@ class Watch:
         self.stopping = Stopping(0, deadline=None, grace_s=GRACE_S)
         self.wait: Callable[[int, int], tuple[Any, ...]] = os.waitpid
         self.pid = 0
+        self.env: dict[str, str] = {}  # the program's
         self.status: int | None = None  # the wait status, once the program has ended
         self.peak_memory_bytes: int | None = None
         self.over = False  # the program has ended, and what else has to end with it
@@ -103,7 +104,8 @@ class Watch:
     def start(self) -> OSError | None:
         """Start the program and the probe. Returns why it could not be executed."""
         job = self.job
-        env = {**os.environ, **job["env"], "GITEXP_STARTED": repr(self.started)}
+        given = {**os.environ, **job["env"], "GITEXP_STARTED": repr(self.started)}
+        self.env = env = {name: value for name, value in given.items() if value is not None}
         python = interpreter.from_argv(job["argv"], env, job["cwd"])
         streams, slave = self.relay.open(job)
         runfolder.write_whole(self.folder, ROOM, b"." * ROOM_BYTES)
@@ -261,7 +263,7 @@ class Watch:
         if self.usage is None:
             from gitexp.worker.usage import Usage
 
-            self.usage = Usage(self.disk, self.pid, began=self.began, env={**os.environ, **self.job["env"]})
+            self.usage = Usage(self.disk, self.pid, began=self.began, env=self.env)
         self.usage.tick(now)
         self.next_usage = self.usage.due
 

@@ -360,3 +360,28 @@ def test_a_container_is_named_with_the_digest_that_it_states() -> None:
 
 def test_the_digest_of_a_container_that_states_none_is_unknown() -> None:
     assert asked(APPTAINER_CONTAINER="/images/lab.sif")["container"] == {"kind": "apptainer", "digest": "unknown"}
+
+
+def test_modules_are_found_and_none_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "mine.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "path" / "pack").mkdir(parents=True)
+    (tmp_path / "path" / "pack" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "path" / "open").mkdir()
+    (tmp_path / "path" / "open" / "inner.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "path" / "json.py").write_text("raise SystemExit('imported')\n")
+    names = ["mine", "pack.deep", "open", "open.inner", "open.none", "none", "json", "sys"]
+    options = {"modules": names, "first": str(tmp_path / "first")}
+    argv = [sys.executable, "-S", "-c", SOURCE, json.dumps(options)]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "path")}
+    done = subprocess.run(argv, env=env, capture_output=True, check=True)
+    assert json.loads(done.stdout)["modules"] == {
+        "mine": [f"{tmp_path}/first/mine.py"],
+        "pack.deep": [f"{tmp_path}/path/pack/__init__.py"],
+        "open": [f"{tmp_path}/path/open"],
+        "open.inner": [f"{tmp_path}/path/open/inner.py"],
+        "open.none": [],
+        "none": [],
+        "json": [f"{tmp_path}/path/json.py"],
+        "sys": ["built-in"],
+    }

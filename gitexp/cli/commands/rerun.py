@@ -19,6 +19,7 @@ from gitexp.errors import before_anything_runs
 @click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With another value of this key.")
 @click.option("--seed", type=int, help="With another seed: a replicate.")
 @click.option("-m", "--message", help="Why; kept in the commit.")
+@click.option("--anyway", is_flag=True, help="Even if a GPU, a container or the system that RUN had is not here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
 def command(
     run: str,
@@ -28,6 +29,7 @@ def command(
     overrides: tuple[str, ...],
     seed: int | None,
     message: str | None,
+    anyway: bool,
     as_json: bool,
 ) -> int:
     """Do RUN once more, from its record alone, and record that as a run of its own.
@@ -65,6 +67,6 @@ def command(
                 message = message or str(spec.mixture)
             else:
                 spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
-            ready = readied(spec, reader=here.reader, clone=here.clone, watch=watch)
+            ready = readied(spec, reader=here.reader, clone=here.clone, watch=watch, anyway=anyway)
             checked = until_over.enter_context(ready)
         return carry_out(checked, message, as_json=as_json)

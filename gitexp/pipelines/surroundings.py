@@ -1,0 +1,199 @@
+"""What a rerun's program computes with: interpreter, variables, packages, machine, held against the recorded ones.
+
+Everything that can be known is known before anything starts, and nothing of the code is executed for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gitexp
+from gitexp.errors import Refused
+from gitexp.git.repo import Repo
+from gitexp.history.inputs import other_environment
+from gitexp.history.read import Run
+from gitexp.record.environment import environment_class, in_code
+from gitexp.stages.ask import Present, Sought, ask
+from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, start_of
+from gitexp.stages.suffice import Need, lacking
+from gitexp.text.schema import escaped
+from gitexp.worker.interpreter import from_argv
+from gitexp.worker.probe import FLAGS, LOCALE, THREADS
+
+MOST_NAMED = 12  # facts of a group that differ, of which each has a line
+MOST_SHOWN = 200  # characters of one
+# A recorded value may be anybody's: one that names a file of this machine's is not given to a program here.
+_PLAIN = r"(?!.*(^|[^A-Za-z0-9])/)(?!.*\.\.)[\x20-\x7e]{0,200}"
+_PLACES = ("_VISIBLE_DEVICES", "GOMP_CPU_AFFINITY")  # which of what this machine has, and not how much
+
+
+class Asked(NamedTuple):
+    """Whose environment is aimed at, and what would run where. `own`: this clone recorded it itself."""
+
+    run: Run
+    argv: tuple[str, ...]
+    cwd: Path
+    tree: Repo  # where the code was laid out
+    code: str
+    home: Repo  # the user's own working tree
+    own: bool
+    env: Mapping[str, str] = {}  # that the recipe sets
+    named: str = ""  # text in which modules are named: the recipe
+    variables: Sequence[str] = ()  # that are recorded beside the usual ones
+
+
+class Surroundings(NamedTuple):
+    """What the program gets beside what every program does, and what there is to say of it."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str | None]  # None: is not to be there
+    lines: tuple[str, ...]
+    needs: tuple[Need, ...]
+    strange: tuple[str, ...]  # modules of the code that come from elsewhere
+
+
+def surroundings(asked: Asked) -> Surroundings:
+    """The present environment, as this program would find it, beside the recorded one."""
+    argv, told = _program_here(asked)
+    env = _missing_variables(asked.run)
+    found, lines = _looked_at(asked._replace(argv=argv), env)
+    names = [f"variable {name}={escaped(value)} is given, as recorded" for name, value in env.items() if value]
+    return Surroundings(argv, env, (*told, *names, *lines), found[0], found[1])
+
+
+def require(needs: Sequence[Need], run: Run, *, command: str) -> None:
+    """Raises Refused where something is lacking without which the program cannot do the same."""
+    musts = [need for need in needs if need.must]
+    if musts:
+        raise Refused(
+            f"Run {run.record.id if run.record else run.commit[:10]} needs what is not here",
+            details=[f"  {need.words}" for need in musts],
+            fix="\n".join([*dict.fromkeys(need.fix for need in musts), f"to try all the same:  {command}"]),
+        )
+
+
+def _looked_at(
+    asked: Asked, env: Mapping[str, str | None]
+) -> tuple[tuple[tuple[Need, ...], tuple[str, ...]], list[str]]:
+    """What is lacking, which modules come from elsewhere; and lines: of them, and of what differs."""
+    whole = {name: value for name, value in {**os.environ, **env, **asked.env}.items() if value is not None}
+    root = asked.tree.root
+    begun = start_of(asked.argv, cwd=asked.cwd, root=root)
+    found = from_argv(list(asked.argv), whole, str(asked.cwd))
+    if found is not None and _within(found.path, root):
+        return ((), ()), [
+            f"its interpreter {escaped(asked.argv[0])} is part of the code, and is not asked before it runs"
+        ]
+    on_path = [asked.cwd / entry for entry in whole.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    text = "\n".join([*asked.argv, asked.named])
+    python = found is not None and not found.is_r
+    modules = (
+        modules_of(asked.tree, asked.code, tree=root, begun=begun, cwd=asked.cwd, on_path=on_path, named=text)
+        if python
+        else {}
+    )
+    present = ask(
+        asked.argv,
+        env=whole,
+        cwd=asked.cwd,
+        variables=asked.variables,
+        sought=Sought(tuple(modules), begun.first, begun.options),
+    )
+    there = in_code(present.environment, root=str(root), cwd=os.path.relpath(asked.cwd, root))
+    others = elsewhere(present.modules, modules, tree=root, ours=Path(gitexp.__file__).parent)
+    needs = lacking(asked.run, there)
+    lines = [*_differences(asked.run, there, present), *_imports(others, known=python and present.path is not None)]
+    strange = tuple(one.words for one in others if not one.installed)
+    return (tuple(needs), strange), [*lines, *(f"warning: {need.words}" for need in needs if not need.must)]
+
+
+# ---- which program, with which variables
+
+
+def _program_here(asked: Asked) -> tuple[tuple[str, ...], list[str]]:
+    """The command with a program that is here, and what to say of it where the recorded one is not."""
+    name, base = asked.argv[0], os.path.basename(asked.argv[0])  # noqa: PTH119 -- of another machine
+    if os.sep not in name:
+        return asked.argv, []
+    if not os.path.isabs(name):  # noqa: PTH117 -- of another machine
+        if os.access(asked.cwd / name, os.X_OK):
+            return asked.argv, []
+        beside = (
+            asked.home.root / os.path.relpath(asked.cwd, asked.tree.root) / name
+        )  # .venv/bin/python, which git ignores
+    else:
+        beside = Path(name)
+    if asked.own and beside.is_file() and os.access(beside, os.X_OK):
+        return (str(beside), *asked.argv[1:]), []
+    names = [base, "python3", "python"] if base.startswith("python") else [base]
+    here = next(filter(None, map(shutil.which, names)), None)
+    if here is None:
+        raise Refused(
+            f"{escaped(name)}, which the run was started with, is not here, nor is {escaped(base)} on PATH",
+            fix="activate the environment that has it, or let uv make the recorded one:  --env",
+        )
+    return (here, *asked.argv[1:]), [f"program {here}, in place of {escaped(name)}"]
+
+
+def recorded_variables(run: Run) -> dict[str, str]:
+    """Those on which threads, determinism and language depend, of the usual names alone, and with plain values."""
+    found = {}
+    for table, usual in (("threads", THREADS), ("flags", FLAGS), ("locale", LOCALE)):
+        stated = (run.environment or {}).get(table)
+        for name, value in stated.items() if isinstance(stated, Mapping) else ():
+            plain = isinstance(value, str) and re.fullmatch(_PLAIN, value) is not None
+            if name in usual.split() and not name.endswith(_PLACES) and plain:
+                found[name] = value
+    return found
+
+
+def _missing_variables(run: Run) -> dict[str, str | None]:
+    return {name: value for name, value in recorded_variables(run).items() if name not in os.environ}
+
+
+# ---- in words
+
+
+def _differences(run: Run, there: Mapping[str, Any], present: Present) -> list[str]:
+    found = other_environment(run, there)
+    if found is None:
+        return ["environment: that of the run is not recorded"]
+    if present.path is None:
+        found = {name: pairs for name, pairs in found.items() if name not in ("interpreter", "packages")}
+        unknown = ["interpreter and packages: which would compute is known once it runs"]
+    else:
+        unknown = []
+    lines = []
+    classes = [escaped(environment_class(one)) for one in (run.environment or {}, there)]
+    if classes[0] != classes[1]:
+        lines.append(f"differs: machine {classes[0]} → {classes[1]}")
+    for group, pairs in found.items():
+        shown = list(pairs.items())
+        what = "package" if group == "packages" else "variable" if group in ("flags", "locale") else group
+        for name, (old, new) in shown[:MOST_NAMED]:
+            lines.append(f"differs: {what} {escaped(str(name))} {_value(old)} → {_value(new)}")
+        if len(shown) > MOST_NAMED:
+            lines.append(f"differs: {len(shown) - MOST_NAMED} more of {group}")
+    return [*(lines or ([] if unknown else ["environment: as recorded"])), *unknown]
+
+
+def _imports(others: Sequence[Elsewhere], *, known: bool) -> list[str]:
+    lines = [f"warning: {escaped(one.words)}" for one in others[:MOST_NAMED]]
+    if any(not one.installed for one in others):
+        lines.append(
+            "so another code would compute, and the verdict is failed: --env gives it the recorded environment"
+        )
+    return lines if known else ["imports: not looked at"]
+
+
+def _value(one: object) -> str:
+    return "not there" if one is None else escaped(str(one))[:MOST_SHOWN]
+
+
+def _within(path: str, root: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(root)  # noqa: PTH100 -- links are for whoever made the environment
