@@ -23,6 +23,7 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.history.choosing import choose
 from gitexp.history.read import read_run
 from gitexp.history.row import Row
+from gitexp.history.said import NOTHING_SAID, Said, said_of
 from gitexp.history.select import SHORTEST, History, UnknownRun
 
 _SHOWN_ROWS, _SHOWN_COLUMNS, _SHOWN_LETTERS = 20, 24, 60
@@ -95,7 +96,9 @@ def runs(
     Raises gitexp.errors.GitexpError.
     """
     with _opened(path) as (_, here):
-        return RunTable(_plain(row) for row in choose(here, words, where=where, smoke=smoke, retracted=retracted))
+        rows = choose(here, words, where=where, smoke=smoke, retracted=retracted)
+        said = said_of(here.runs, [row.id for row in rows])
+        return RunTable(_plain(row, said.get(row.id, NOTHING_SAID)) for row in rows)
 
 
 def history(run: str | Mapping[str, Any], *, path: str | PathLike[str] | None = None) -> HistoryTable:
@@ -129,7 +132,7 @@ def _in_progress(here: History, word: str) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: Row, said: Said) -> dict[str, Any]:
     return {
         "id": row.id,
         "attempt": row.attempt,
@@ -144,6 +147,10 @@ def _plain(row: Row) -> dict[str, Any]:
         "commit": row.commit,
         "problem": row.problem,
         "alike": row.alike,
+        "tag": ", ".join(said.tags) or None,
+        "outcome": said.outcome or None,
+        "note": said.note or None,
+        "retracted": said.retracted is not None,
         "metrics": dict(row.metrics),
         "settings": dict(row.settings),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from gitexp.cli.changewords import changes_in_words
 from gitexp.cli.opened import Opened
 from gitexp.cli.pageparts import STATUS_STYLE, curve
 from gitexp.cli.render import (
+    VALUE_LIMIT,
     Cell,
     Column,
     Screen,
@@ -28,18 +29,19 @@ from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.read import INPUTS, Run, read_run
 from gitexp.history.row import Row
+from gitexp.history.said import NOT_RETRACTED, NOTHING_SAID, Said, said_of
 from gitexp.history.select import SHOWN
 from gitexp.history.where import metric_value
 from gitexp.record.identity import RUN_ID_LENGTH
 from gitexp.record.metrics import foremost, goal_of
 
-CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST = 18, 10, 8, 9
-ROOM = {"changed": 36, "message": 24}  # what a wide terminal keeps for them before it shows more than the first metrics
+CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST, SAID_LEAST = 18, 10, 8, 9, 12
+ROOM = {"changed": 36, "message": 24, "said": 24}  # what a wide terminal keeps for them before further metrics
 FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
-LESS_THAN_METRICS = ("author", "when", "changed")  # columns that give way to the first metric and those with a goal
-TAKEN = ("run", "when", "author", "status", "recipe", "changed", "message")  # names of columns
+LESS_THAN_METRICS = ("author", "when", "changed", "said")  # what gives way to the first metric and those with a goal
+TAKEN = ("run", "when", "author", "status", "recipe", "changed", "said", "message")  # names of columns
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
 
@@ -51,6 +53,8 @@ def run_table(
 
     The settings in which runs of one recipe differ are columns; what all share stands above where there is one recipe.
     """
+    said = said_of(here.history.runs, [row.id for row in chosen])
+    out = {one for one, those in said.items() if those.retracted}
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
     goals = {row.commit: goals_in_order(here.config.goal, runs[row.commit]) for row in chosen if row.commit in runs}
     names = metric_names(chosen, goals, sort=sort)
@@ -64,10 +68,10 @@ def run_table(
     author = (Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
     status = Column("status", least=0 if whole_keys else STATUS_LEAST)
     filled: list[Filled] = [
-        (Column("run"), [Cell(_id(row, letters), "yellow") for row in chosen]),
+        (Column("run"), [Cell(_id(row, letters), "yellow" + " strike" * (row.id in out)) for row in chosen]),
         (Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen]),
         *([author] if whole_keys else []),
-        (status, [Cell(_status(row), STATUS_STYLE.get(row.status, "")) for row in chosen]),
+        (status, [Cell(_status(row, out), STATUS_STYLE.get(row.status, "")) for row in chosen]),
     ]
     if plain or not alone:
         filled.append((Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]))
@@ -75,15 +79,15 @@ def run_table(
         setting_column(chosen, key, name, whole=plain)
         for key, name in short_names(differ, taken=[*TAKEN, *names]).items()
     ]
-    changed = (
-        Column("changed", least=CHANGED_LEAST),
-        [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen],
-    )
-    lines = [[_metric_cell(row, name, best) for name in names] for row in chosen]  # a row's metrics are parsed once
+    changed = [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]
+    less: list[Filled] = [(Column("changed", least=CHANGED_LEAST), changed), *_said(chosen, said)]
+    lines = [
+        [_metric_cell(row, name, best, out) for name in names] for row in chosen
+    ]  # a row's metrics are parsed once
     metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
     stated = {name for goal in goals.values() for name in goal}
-    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, changed]
-    filled = [*_with_settings(filled, settings, metrics[:1], bare=bare, on=on), changed]
+    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, *less]
+    filled = [*_with_settings(filled, settings, metrics[:1], bare=bare, on=on), *less]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
     if not (plain or width >= WIDE) or not any(row.message for row in chosen):
         message = []
@@ -95,10 +99,10 @@ def run_table(
             if count > 0 and names[count] not in stated:
                 break
             message = []
-            less = _with_room(filled, metric, on=on)
-            if less is None:
+            shorter = _with_room(filled, metric, on=on)
+            if shorter is None:
                 break
-            filled = less
+            filled = shorter
         filled.append(metric)
     head = shared_line(shared, recipe=next(iter(recipes)) or None, on=on) if alone and not plain else ""
     if not plain and width >= WIDE and names and len(chosen) <= MOST_CURVES:
@@ -146,8 +150,15 @@ def _with_curves(
     return [*filled[: at + 1], (Column(""), cells), *filled[at + 1 :]] if any(one.text for one in cells) else filled
 
 
-def _status(row: Row) -> str:
-    return safe(row.status) + (" (smoke)" if row.kind == "smoke" else "")
+def _status(row: Row, out: Collection[str]) -> str:
+    return safe(row.status) + " (smoke)" * (row.kind == "smoke") + " (retracted)" * (row.id in out)
+
+
+def _said(chosen: Sequence[Row], said: Mapping[str, Said]) -> list[Filled]:
+    """What people said of these runs since, as a column, where there is any."""
+    those = [said.get(row.id, NOTHING_SAID) for row in chosen]
+    cells = [Cell(safe(one.words[:VALUE_LIMIT]) or "-", "red" if one.retracted else "dim") for one in those]
+    return [(Column("said", least=SAID_LEAST), cells)] if any(one.words for one in those) else []
 
 
 def _with_room(filled: list[Filled], metric: Filled, *, on: Screen) -> list[Filled] | None:
@@ -203,7 +214,7 @@ class Listed:
             if not wanted:
                 continue
             asked = metric_value(name)
-            counts = Condition("r.status = 'completed' AND r.kind != 'smoke'") & self._wanted
+            counts = Condition("r.status = 'completed' AND r.kind != 'smoke'") & NOT_RETRACTED & self._wanted
             # With a limit, SQLite takes the value out once and not for each of the four that need it.
             values = f"SELECT r.recipe, r.held_out, {asked.sql} AS v FROM runs AS r WHERE {counts.sql} LIMIT -1"
             figures = "SELECT recipe, held_out, min(v), max(v), count(*)"
@@ -260,12 +271,14 @@ def _goals_by_recipe(chosen: Sequence[Row], goals: Mapping[str, Mapping[str, str
     return found
 
 
-def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str, str], float | int]) -> Cell:
+def _metric_cell(row: Row, name: str, best: Mapping[tuple[str, str, str], float | int], out: Collection[str]) -> Cell:
     found = row.metrics.get(name)
-    counts = row.status == "completed" and row.kind != "smoke"
+    counts = row.status == "completed" and row.kind != "smoke" and row.id not in out
     is_best = found is not None and counts and best.get((row.recipe, row.held_out, name)) == found
     # The mark's place is kept free in all other cells, so that digits stand below digits.
-    return Cell(f"{number(found)}*" if is_best else f"{number(found)} ", "bold green" if is_best else "")
+    return Cell(
+        f"{number(found)}*" if is_best else f"{number(found)} ", "bold green" if is_best else "strike" * (row.id in out)
+    )
 
 
 def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: bool) -> Cell:

@@ -12,7 +12,7 @@ from gitexp.cli.render import safe
 from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
 from gitexp.history.row import Event, Row
-from gitexp.history.said import Said
+from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.record.identity import as_plain
 from gitexp.record.metrics import parse_number
 
@@ -138,18 +138,19 @@ _COLUMNS = (
     "run", "attempt", "commit", "finished", "author", "status", "kind", "recipe", "seed", "duration_s", "clean",
     "message",
 )  # fmt: skip
+_SAID = ("said.tag", "said.outcome", "said.note", "said.retracted")
 
 
-def csv_table(rows: Sequence[Row]) -> str:
-    """Rows as RFC 4180 with LF: a column for each metric of any of them, then one for each setting.
+def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
+    """Rows as RFC 4180 with LF: a column for each metric of any of them, one for each setting, what is said of them.
 
     A setting that is called as another column has `setting:` before its name. Control characters are shown as escapes.
     """
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
     settings = list(dict.fromkeys(key for row in rows for key in row.settings))
-    taken = {*_COLUMNS, *metrics}
+    taken = {*_COLUMNS, *_SAID, *metrics}
     lines: list[Sequence[Any]] = [
-        [*_COLUMNS, *metrics, *(f"setting:{key}" if key in taken else key for key in settings)]
+        [*_COLUMNS, *metrics, *(f"setting:{key}" if key in taken else key for key in settings), *_SAID]
     ]
     for row in rows:
         finished = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -158,7 +159,10 @@ def csv_table(rows: Sequence[Row]) -> str:
             row.duration_s, str(row.clean).lower(), row.message,
         )  # fmt: skip
         told = row.settings
-        lines.append([*facts, *map(row.metrics.get, metrics), *(_in_a_cell(told.get(key)) for key in settings)])
+        of = said.get(row.id, NOTHING_SAID)
+        words = (", ".join(of.tags), of.outcome, of.note, (of.retracted.text or "yes") if of.retracted else "")
+        told_cells = (_in_a_cell(told.get(key)) for key in settings)
+        lines.append([*facts, *map(row.metrics.get, metrics), *told_cells, *words])
     return csv_lines(lines)
 
 

@@ -52,6 +52,20 @@ class Said(NamedTuple):
         """What the newest note that says so says became of it."""
         return next((note.outcome for note in self.notes if note.outcome), "")
 
+    @property
+    def note(self) -> str:
+        """The words of the newest note, in one line."""
+        return " ".join(self.notes[0].text.split()) if self.notes else ""
+
+    @property
+    def words(self) -> str:
+        """All of it in one line: `[baseline] rejected: too good to be true`; of a retracted run, why."""
+        tags = f"[{', '.join(self.tags)}] " if self.tags else ""
+        if self.retracted is not None:
+            return f"{tags}retracted: {' '.join(self.retracted.text.split()) or 'without a reason that can be read'}"
+        outcome = f"{self.outcome}: " if self.outcome and self.note else self.outcome
+        return f"{tags}{outcome}{self.note}".strip()
+
 
 NOTHING_SAID = Said()
 

@@ -231,6 +231,7 @@ def test_json_has_every_run_with_the_keys_of_run_toml(fresh: Lab, gitexp: Gitexp
                 "author": "Ada <ada@example.org>",
                 "metrics": {"val.acc": "nan", "loss": "-inf", "n": 3},
                 "settings": {"script": "train.py", "seed": 1, "optimizer.lr": 0.01},
+                "said": {"tags": [], "notes": [], "retracted": None},
             }
         ],
     }
@@ -247,9 +248,9 @@ def test_csv_has_a_column_for_each_metric_and_no_formulas(fresh: Lab, gitexp: Gi
     commit = write_run(fresh, A, metrics={"acc": 0.5}, recipe="=cmd()", message='say "hi", all', duration_s=1.5)
     assert gitexp("log", "--csv").stdout == (
         "run,attempt,commit,finished,author,status,kind,recipe,seed,duration_s,clean,message,acc,"
-        "script,setting:seed,optimizer.lr\n"
+        "script,setting:seed,optimizer.lr,said.tag,said.outcome,said.note,said.retracted\n"
         f"{A},1,{commit},2026-11-20T10:00:00Z,Ada,completed,run,'=cmd(),1,1.5,true,"
-        '"say ""hi"", all",0.5,train.py,1,0.01\n'
+        '"say ""hi"", all",0.5,train.py,1,0.01,,,,\n'
     )
 
 

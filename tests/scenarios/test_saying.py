@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pexpect
 import pytest
 from contract.reader import breaches
-from harness import Lab
+from harness import Lab, at_terminal
 
 LOGS = 'echo "{\\"acc\\": $1}" >> "$GITEXP_METRICS"'
 
@@ -149,6 +150,62 @@ def test_what_one_lab_says_another_sees_and_it_survives_a_merge(ada: Lab, hub: L
         assert f"  {best}, by Ada" in both
         assert f"  {other}, by Bob" in both
     assert breaches(hub.path) == []
+
+
+def test_log_has_the_first_words_of_the_newest_note_and_strikes_out_what_is_retracted(ada: Lab) -> None:
+    best, other = ids(ada)
+    assert "said" not in ada.gitexp("log").stdout
+    assert ada.gitexp("note", other, "-m", "an older one").exit_code == 0
+    assert ada.gitexp("note", other, "-m", "seed 3\nwas lucky", "--outcome", "inconclusive").exit_code == 0
+    assert ada.gitexp("tag", other, "baseline").exit_code == 0
+    assert "[baseline] inconclusive: seed 3 was lucky" in ada.gitexp("log").stdout
+    assert ada.gitexp("retract", best, "--why", "a leak").exit_code == 0
+    assert "a leak" not in ada.gitexp("log").stdout
+    ada.git("config", "color.ui", "always")
+    assert f"\x1b[33;9m{best[:8]}\x1b[0m" in ada.gitexp("log", "--retracted").stdout
+    ada.git("config", "color.ui", "never")
+    table = ada.gitexp("log", "--retracted").stdout
+    assert "completed (retracted)" in table
+    assert "retracted: a leak" in table
+    assert "0.9*" not in table
+    line = ada.gitexp("log", "--csv", "--retracted").stdout.splitlines()
+    assert line[1].endswith(",,,,a leak")
+    assert line[2].endswith(",baseline,inconclusive,seed 3 was lucky,")
+    columns = ada.gitexp("log", "--columns", "acc,tag,outcome,note,retracted", "--retracted", "--csv").stdout
+    assert columns.splitlines()[1:] == [f"{best},0.9,,,,a leak", f"{other},0.5,baseline,inconclusive,seed 3 was lucky,"]
+    said = ada.gitexp("log", "--json").json["runs"][0]["said"]
+    assert (said["tags"], said["notes"][0]["outcome"], said["retracted"]) == (["baseline"], "inconclusive", None)
+    assert "retracted runs are left out without --retracted" in ada.gitexp("log", "--where", "acc > 0.8").stderr
+
+
+def test_a_terminal_of_80_columns_has_the_notes_and_the_metric(ada: Lab) -> None:
+    assert ada.gitexp("note", "latest", "-m", "seed 3 was lucky, as it seems to me now").exit_code == 0
+    terminal = at_terminal(ada, "log", columns=80, PAGER="cat")
+    terminal.expect(pexpect.EOF)
+    assert terminal.before is not None
+    assert "acc" in terminal.before
+    assert "seed 3 was" in terminal.before
+
+
+def test_log_notes_lists_what_was_learnt_and_what_did_not_work_first(ada: Lab) -> None:
+    best, other = ids(ada)
+    assert ada.gitexp("log", "--notes").stderr == "Nothing was said of these runs yet: gitexp note RUN -m TEXT\n"
+    for words, outcome in (("it works", "kept"), ("adam diverges\n\nat any rate", "rejected"), ("\x1b[31mso so", "")):
+        options = ["--outcome", outcome] if outcome else []
+        assert ada.gitexp("note", other, "-m", words, *options).exit_code == 0
+    assert ada.gitexp("retract", best, "--why", "a leak").exit_code == 0
+    found = ada.gitexp("log", "--notes", "--json").json["notes"]
+    assert [(one["kind"], one.get("outcome"), one["recipe"]) for one in found] == [
+        ("retract", None, "train"), ("note", "rejected", "train"), ("note", None, "train"), ("note", "kept", "train")
+    ]  # fmt: skip
+    page = ada.gitexp("log", "--notes").stdout
+    assert page.startswith(f"{best[:8]}  train  retracted  Ada, ")
+    assert "\n    a leak\n" in page
+    assert "    adam diverges\n\n    at any rate\n" in page
+    assert "\x1b" not in page
+    assert "1 of 4 notes; -n 4 shows all of them" in ada.gitexp("log", "--notes", "-n", "1").stderr
+    assert ada.gitexp("log", "--notes", "--sort", "acc").exit_code == 2
+    assert [one["kind"] for one in ada.gitexp("log", "--notes", other, "--json").json["notes"]] == ["note"] * 3
 
 
 def test_a_run_that_is_not_on_the_branch_is_said_to_be_missing(ada: Lab, hub: Lab) -> None:

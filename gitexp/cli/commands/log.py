@@ -18,6 +18,7 @@ from gitexp.history.cache import Condition, of_commits
 from gitexp.history.choosing import chosen_by
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
+from gitexp.history.said import NOTHING_SAID, RETRACTED, said_of
 from gitexp.history.select import no_metric
 from gitexp.history.where import best_first
 from gitexp.record.runrecord import STATUSES
@@ -40,6 +41,7 @@ FORMATS = ("json", "csv", "markdown", "latex")
     "--group", is_flag=True, help="Runs that differ in nothing but the seed in one line: n, mean ± sd, range."
 )
 @click.option("--by", multiple=True, metavar="KEY", help="Group by this setting, or fact; may be repeated.")
+@click.option("--notes", is_flag=True, help="What was said of the runs, what did not work first; retracted ones too.")
 @click.option("--summary", is_flag=True, help="Runs, failure rate and compute time by recipe.")
 @click.option("--json", "form", flag_value="json", help="Print the runs as JSON, all of them unless -n is given.")
 @click.option("--csv", "form", flag_value="csv", help="As CSV, all of them unless -n is given.")
@@ -55,6 +57,7 @@ def command(
     columns: str | None,
     group: bool,
     by: tuple[str, ...],
+    notes: bool,
     summary: bool,
     form: str | None,
 ) -> int:
@@ -73,6 +76,8 @@ def command(
     """
     if (group or by) and (summary or columns):
         raise UsageError("--group and --by are not combined with --summary or --columns")
+    if notes and (group or by or summary or columns or sort or form not in (None, "json")):
+        raise UsageError("--notes is a list of its own", fix="gitexp log --notes --json    as JSON")
     with opened_here() as here:
         here, choice = here._replace(history=here.history.at(choice.remote)), choice._replace(remote=None)
         runs = here.history.runs
@@ -81,8 +86,17 @@ def command(
         runs.say_what_is_lost()
         if not runs.count() and form not in ("json", "csv"):
             raise here.history.no_runs()
+        if notes:
+            choice = choice._replace(retracted=True)
         together = group or bool(by)
-        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, smoke=smoke_too, attempts=not together)
+        wanted = _wanted(
+            here, runs, choice, recipe=recipe, status=status, smoke=smoke_too, attempts=not together and not notes
+        )
+        if notes:
+            from gitexp.cli.notespage import print_notes
+
+            print_notes(here, wanted, limit=-1 if count is None else count, as_json=form == "json")
+            return 0
         order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
         unlimited = smoke_too or form in ("json", "csv") or summary
         limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
@@ -96,9 +110,9 @@ def command(
         elif form == "csv" and columns is None:
             from gitexp.cli.shapes import csv_table
 
-            write(csv_table(chosen))
+            write(csv_table(chosen, said_of(runs, [row.id for row in chosen])))
         else:
-            _show(here, runs, wanted, chosen, sort=sort, columns=columns, form=form)
+            _show(here, runs, choice, wanted, chosen, sort=sort, columns=columns, form=form)
     return 0
 
 
@@ -134,6 +148,7 @@ def _best_first(here: Opened, runs: Runs, wanted: Condition, metric: str, *, rec
 def _show(
     here: Opened,
     runs: Runs,
+    choice: Choice,
     wanted: Condition,
     chosen: Sequence[Row],
     *,
@@ -143,7 +158,9 @@ def _show(
 ) -> None:
     if not chosen:
         names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
-        click.echo(f"No run fits; recipes there are: {safe(', '.join(names))}", err=True)
+        left_out = not choice.retracted and runs.count(RETRACTED)
+        hint = " (retracted runs are left out without --retracted)" if left_out else ""
+        click.echo(f"No run fits{hint}; recipes there are: {safe(', '.join(names))}", err=True)
         return
     if columns is not None or form is not None:
         from gitexp.cli.columns import chosen_columns, exact, usual_columns
@@ -203,11 +220,16 @@ def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:
 
 
 def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
-    from gitexp.cli.shapes import run_shape, unreadable_shape
+    from gitexp.cli.shapes import run_shape, said_shape, unreadable_shape
     from gitexp.history.read import OUTCOME, read_run
 
+    said = said_of(here.history.runs, [row.id for row in chosen])
     shapes = [
-        {**run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row), "settings": row.settings}
+        {
+            **run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row),
+            "settings": row.settings,
+            "said": said_shape(said.get(row.id, NOTHING_SAID)),
+        }
         if row.problem is None
         else unreadable_shape(row)
         for row in chosen
