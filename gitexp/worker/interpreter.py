@@ -70,6 +70,8 @@ def from_process(pid: int, exe: str, *, above: Found | None) -> Found | None:
             argv = os.fsdecode(file.read()).split("\0")
     except OSError:
         return None  # it ended meanwhile, or is another user's
+    if not env and not any(argv):
+        return None  # it is just becoming this program: the kernel has neither yet
     if looks_like_r(exe):
         rscript = os.path.join(env.get("R_HOME", ""), "bin", "Rscript")
         return Found(rscript, "process", env, cwd, argv) if os.path.isfile(rscript) else None
