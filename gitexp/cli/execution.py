@@ -21,10 +21,17 @@ EXIT_DEFECTS, EXIT_NOT_REPRODUCED, EXIT_PROGRAM_FAILED = 1, 1, 4
 
 def carry_out(checked: Checked, message: str | None, *, as_json: bool) -> int:
     """Execute and record; the exit code. With JSON on stdout, the program's own stdout goes to stderr."""
+    done = executed(checked, message, stdout_fd=2 if as_json else 1)
+    if as_json:
+        print_run(done.recorded.commit)
+    return _exit_code(done)
+
+
+def executed(checked: Checked, message: str | None, *, stdout_fd: int) -> Done:
+    """Execute and record, and tell the end. `stdout_fd`: where the program's stdout goes."""
     from gitexp.cli.streams import streams_for, terminal_of
     from gitexp.pipelines.run import run
 
-    stdout_fd = 2 if as_json else 1
     for said in checked.said:
         from gitexp.cli.render import safe  # a warning may quote the data
 
@@ -45,9 +52,7 @@ def carry_out(checked: Checked, message: str | None, *, as_json: bool) -> int:
 
     with _said_if_possible():
         tell(done)
-    if as_json:
-        print_run(done.recorded.commit)
-    return _exit_code(done)
+    return done
 
 
 def watch(what: str) -> ProgressBar:

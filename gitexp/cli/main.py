@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "Write the runs as one HTML page to send",
     "trace": "Trace a number of a run back to where it came from",
     "diff": "Compare two runs: code, recipe, data, environment, metrics",
+    "explain": "Which of the differences between two runs moved a metric",
     "note": "Say something about a run",
     "tag": "Give a run a name",
     "retract": "Say that a run does not count, and why",

@@ -182,6 +182,7 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "report",
             "trace",
             "diff",
+            "explain",
         ),
         *("note", "tag", "retract", "status", "watch", "push", "pull", "data", "import", "get"),
     ]

@@ -1,0 +1,216 @@
+"""Which difference between two runs moved the metric: planted causes, real trainings, and no cause without one."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Lab
+
+# `acc` is what the program makes of its inputs, and a noise that all of them and the seed decide.
+TRAIN = """\
+import json, os, pathlib, random, sys, time
+rows = [float(x) for x in pathlib.Path("data/rows.csv").read_text().split()]
+lr, width, code = float(sys.argv[1]), int(sys.argv[2]), 0
+random.seed(repr((lr, width, rows, code, os.environ.get("GITEXP_SEED"))))
+acc = ACC
+with open(os.environ["GITEXP_METRICS"], "a") as file:
+    file.write(json.dumps({"val.acc": acc + random.gauss(0, 0.001), "loss": 1 - acc}) + "\\n")
+"""
+RECIPE = """\
+seed = 1
+[run]
+command = ["python", "train.py", "{optimizer.lr}", "{model.width}"]
+[data]
+rows = "./data/rows.csv"
+[metrics.goal]
+"val.acc" = "max"
+[optimizer]
+lr = 0.5
+[model]
+width = 3
+"""
+
+
+def ran(lab: Lab, *args: str) -> str:
+    done = lab.gitexp("run", "--json", *args)
+    assert done.exit_code == 0, done.stderr
+    found: str = done.json["run"]["id"]
+    return found
+
+
+def two_runs(lab: Lab, acc: str) -> tuple[str, str]:
+    """Runs that differ in code, two keys and a dataset that git tracks."""
+    lab.write("train.py", TRAIN.replace("ACC", acc))
+    lab.write("recipes/r.toml", RECIPE)
+    lab.write("data/rows.csv", "1\n2\n")
+    lab.commit("a program")
+    a = ran(lab, "r")
+    lab.write("train.py", TRAIN.replace("ACC", acc).replace("code = 0.", "code = 1.").replace(", 0\n", ", 1\n"))
+    lab.write("recipes/r.toml", RECIPE.replace("0.5", "0.7").replace("width = 3", "width = 4"))
+    lab.write("data/rows.csv", "1\n2\n3\n")
+    lab.commit("all of it changes")
+    return a, ran(lab, "r")
+
+
+def explained(lab: Lab, *args: str) -> Any:
+    """The answer as JSON; nothing of the user's is touched, and nothing left behind."""
+    before = lab.state()
+    done = lab.gitexp("explain", *args, "--yes", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert lab.state() == before
+    git = Path(lab.git("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
+    assert [*(git / "gitexp" / "runs").glob("*"), *git.glob("worktrees")] == []
+    return done.json["explanation"]
+
+
+def count(lab: Lab) -> int:
+    return len(lab.runs())
+
+
+def test_a_planted_cause_is_found_among_four_factors(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95 - 0.03 * (lr > 0.6)")
+    found = explained(lab, a, b, "--repeat", "2")
+    assert [one["name"] for one in found["factors"]] == ["code", "optimizer.lr", "model.width", "data.rows"]
+    assert (found["how"], found["causes"]) == ("moved", ["optimizer.lr"])
+    assert found["sentence"].startswith("optimizer.lr moved val.acc by -")
+    assert count(lab) == 2 + 2 * 2 + 8 * 3  # two more seeds of A and of B, three of each mixture
+    again = lab.gitexp("explain", a, b, "--repeat", "2")  # all of it is there: nobody is asked
+    assert again.exit_code == 0
+    assert found["sentence"] in again.stdout
+    assert count(lab) == 30
+
+
+def test_an_interaction_of_two_is_reported_of_both(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95 - 0.03 * (code == 1 and len(rows) == 3)")
+    found = explained(lab, a, b, "--repeat", "2")
+    assert (found["how"], found["causes"]) == ("together", ["code", "data.rows"])
+    assert found["sentence"].startswith("code and data.rows only together moved val.acc by -")
+
+
+def test_noise_is_called_noise(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95")
+    found = explained(lab, a, b, "--repeat", "2")
+    assert (found["how"], found["causes"]) == ("noise", [])
+    assert found["sentence"].startswith("within noise: val.acc differs by ")
+
+
+def test_one_run_each_takes_eight_trainings_and_makes_no_claim(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95 - 0.03 * (lr > 0.6)")
+    found = explained(lab, a, b)
+    assert (count(lab), found["how"], found["causes"]) == (2 + 8, "none", [])
+    assert found["sentence"] == "no claim: one run of each shows no noise"
+    assert explained(lab, a, b, "--metric", "loss")["metric"] == "loss"
+    assert count(lab) == 10
+
+
+def test_nothing_starts_before_somebody_says_yes(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95")
+    plan = lab.gitexp("explain", a, b, "--dry-run")
+    assert plan.exit_code == 0
+    assert "8 trainings, about " in plan.stdout
+    asked = lab.gitexp("explain", a, b)
+    assert asked.exit_code == 3
+    assert "8 trainings would be started" in asked.stderr
+    assert "fix:   --yes starts them" in asked.stderr
+    assert count(lab) == 2
+    assert lab.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]["trainings"] == 8
+
+
+def one_key(lab: Lab, *overrides: str) -> str:
+    return ran(lab, "r", *[word for one in overrides for word in ("-s", one)])
+
+
+@pytest.fixture
+def simple(lab: Lab) -> Lab:
+    lab.write("train.py", TRAIN.replace("ACC", "0.9 - 0.1 * lr"))
+    lab.write("recipes/r.toml", RECIPE)
+    lab.write("data/rows.csv", "1\n2\n")
+    lab.commit("a program")
+    return lab
+
+
+def test_one_factor_takes_no_training_and_two_take_two(simple: Lab) -> None:
+    a, b, c = one_key(simple), one_key(simple, "optimizer.lr=0.7"), one_key(simple, "optimizer.lr=0.7", "model.width=4")
+    assert len(explained(simple, a, b)["cells"]) == 2
+    assert count(simple) == 3
+    plan = simple.gitexp("explain", a, c, "--dry-run", "--json").json["explanation"]
+    assert (len(plan["cells"]), plan["trainings"]) == (4, 1)  # b is one of them
+    explained(simple, a, c)
+    assert count(simple) == 4
+
+
+def test_runs_of_another_lab_count_and_retracted_ones_do_not(simple: Lab) -> None:
+    a, c = one_key(simple), one_key(simple, "optimizer.lr=0.7", "model.width=4")
+    simple.git("clone", "-q", str(simple.path), "../bob")
+    bob = Lab(simple.path.parent / "bob", {**simple.env, "GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@b.example"})
+    assert bob.gitexp("init").exit_code == 0
+    b, d = one_key(bob, "optimizer.lr=0.7"), one_key(bob, "model.width=4")
+    assert simple.gitexp("pull", str(bob.path)).exit_code == 0
+    plan = simple.gitexp("explain", a, c, "--dry-run", "--json").json["explanation"]
+    assert plan["trainings"] == 0
+    assert [one["runs"] for one in plan["cells"]] == [[a], [c], [b], [d]]
+    assert simple.gitexp("retract", b, "--why", "the wrong data").exit_code == 0
+    assert simple.gitexp("explain", a, c, "--dry-run", "--json").json["explanation"]["trainings"] == 1
+
+
+def test_replicates_that_exist_are_the_noise_of_all(simple: Lab) -> None:
+    a, b = one_key(simple), one_key(simple, "optimizer.lr=0.7")
+    for seed in ("2", "3", "4"):
+        ran(simple, "r", "--seed", seed)
+    found = explained(simple, a, b)
+    assert (count(simple), found["noise"]["df"]) == (5, 3)
+    assert found["sentence"].startswith("optimizer.lr moved val.acc by -")
+
+
+def test_the_seed_is_a_factor_until_there_are_replicates(simple: Lab) -> None:
+    a, b = one_key(simple), ran(simple, "r", "--seed", "2", "-s", "optimizer.lr=0.7")
+    alone = simple.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]
+    assert [one["name"] for one in alone["factors"]] == ["optimizer.lr", "seed"]
+    found = explained(simple, a, b, "--repeat", "2")
+    assert [one["name"] for one in found["factors"]] == ["optimizer.lr"]
+    assert [[each["seed"] for each in one["values"]] for one in found["cells"]] == [[1, 2, 3], [2, 1, 3]]
+    assert count(simple) == 6
+    c = ran(simple, "r", "--seed", "9")
+    assert "differ in the seed alone" in simple.gitexp("explain", a, c, "--repeat", "2").stderr
+
+
+def test_a_mixture_that_fails_is_a_cell_without_a_number(lab: Lab) -> None:
+    acc = "0.95 - 0.03 * (lr > 0.6) if (code, len(rows)) != (1, 2) else sys.exit('wants the new data')"
+    a, b = two_runs(lab, acc)
+    found = explained(lab, a, b, "--repeat", "2")
+    assert found["sentence"].endswith("; 2 cells without a number")
+    assert (found["how"], found["causes"]) == ("moved", ["optimizer.lr"])
+    problems = {one["words"]: one["problem"] for one in found["cells"] if one["problem"]}
+    assert [*problems] == ["A with B's code", "B with A's data.rows"]
+    assert all("did not complete (failed)" in words for words in problems.values())
+    page = lab.gitexp("explain", a, b, "--yes").stdout
+    assert "A with B's code: " in page
+
+
+def test_what_is_trained_before_an_interrupt_stays_and_counts_the_next_time(lab: Lab) -> None:
+    a, b = two_runs(lab, "0.95 if not time.sleep(0.5) else 0")
+    process = lab.start("explain", a, b, "--yes")
+    while count(lab) < 4:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "counts when the same is asked again" in words
+    completed = [one for one in lab.gitexp("log", "--json").json["runs"] if one["status"] == "completed"]
+    left = lab.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]["trainings"]
+    assert left == 8 - (len(completed) - 2)
+    assert left < 8
+
+
+def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
+    a, b = one_key(simple), one_key(simple)
+    done = simple.gitexp("explain", a, b)
+    assert done.exit_code == 1
+    assert "have nothing to swap" in done.stderr
+    unknown = simple.gitexp("explain", a, one_key(simple, "optimizer.lr=0.7"), "--metric", "val.ac")
+    assert unknown.exit_code == 1
+    assert "val.acc" in unknown.stderr
