@@ -33,7 +33,7 @@ except ImportError as missing:  # a Python that was built without it
         fix="install gitexp with another Python, of which    python -c 'import sqlite3'    says nothing",
     ) from missing
 
-VERSION = 10
+VERSION = 11
 APPLICATION = 0x67697465  # "gite"
 AN_HOUR_S = 3600.0  # nobody writes a file for so long
 LOOSE = 800  # reading a run anew takes as long as writing so many; 10,000 are written anew at the fourth, see `worn`
@@ -56,6 +56,7 @@ CREATE INDEX by_recipe ON run (recipe, ordered, finished, id, attempt);
 CREATE INDEX by_id ON run (id);
 CREATE INDEX by_commit ON run ("commit");
 CREATE INDEX frame_of ON frame (of);
+CREATE INDEX by_judged ON run (judged) WHERE judged != '';
 """
 _NAMES = ("run", "frame", "frame_value", "key", "event")
 _NEWEST = "ordered DESC, finished DESC, id DESC, attempt DESC"

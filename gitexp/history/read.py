@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.record.digests import Digest
+from gitexp.record.identity import VERDICT
 from gitexp.record.runrecord import RunRecord, load_run
 from gitexp.text.bounded import LARGEST, Unreadable, load_tables
 
 if TYPE_CHECKING:
     from gitexp.record.usage import Used
+    from gitexp.record.verdict import Verdict
 
 T = TypeVar("T")
 
 OUTPUT_LIMIT = 1 << 20  # bytes of output.log: format 1 holds 64 KiB
-_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "usage.csv")
+_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "environment.toml", "usage.csv", VERDICT)
 ARTIFACTS = "artifacts.xxh128"
 SIZES = "artifacts.sizes"
 MOST_ARTIFACTS = 20_000
@@ -147,6 +149,21 @@ class Run:
             return True
         known = self.environment or {}
         return isinstance(known.get("packages"), Mapping) and "doubt" not in known
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What this rerun says of the run that it repeats. None: it is no rerun, or says nothing that counts."""
+        if self.record is None or not self.record.reproduces:
+            return None
+        from gitexp.record.verdict import load_verdict
+
+        found = self._parsed(VERDICT, load_verdict)
+        if found is not None and found.run != self.record.reproduces:
+            self.problems.append(
+                f"{VERDICT} is about {found.run}, run.toml says that it repeats {self.record.reproduces}"
+            )
+            return None
+        return found
 
     @cached_property
     def used(self) -> Used | None:

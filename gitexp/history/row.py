@@ -33,6 +33,10 @@ class Row(NamedTuple):
     lost: bool = False  # `problem` is this clone's: it lacks objects of a record that may be whole elsewhere
     code: str | None = None  # the tree that ran; None: not recorded
     alike: str = ""  # the same for replicates: everything that goes in is equal but the seed; empty: not known
+    hardware: str = ""  # in a few words, equal where runs may be compared; empty: not recorded
+    reproduces: str = ""  # the id of the run that this one, a rerun, repeats
+    judged: str = ""  # the commit of that run by a verdict that counts; empty: there is none
+    grade: str = ""  # of that verdict
     metrics_text: str = "{}"
     settings_text: str = "{}"  # those in which it differs from `base_text`; null: it has no such setting
     data_text: str = "{}"

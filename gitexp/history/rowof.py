@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
@@ -17,9 +17,14 @@ from gitexp.history.read import load_record, parse_tree
 from gitexp.history.row import Row, dump_values
 from gitexp.record.arguments import settings_in
 from gitexp.record.datarecord import DatasetRecord, load_data
-from gitexp.record.identity import RunId
+from gitexp.record.digests import Oid
+from gitexp.record.identity import VERDICT, RunId
 from gitexp.record.metrics import load_metrics
 from gitexp.text.bounded import LARGEST, load_tables
+
+if TYPE_CHECKING:
+    from gitexp.record.runrecord import RunRecord
+    from gitexp.record.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -31,7 +36,8 @@ LONGEST_KEY = 200
 LONGEST = 2000  # characters of a setting; of a longer one the beginning is kept
 SHARED = 4096  # parsed files that are kept
 AT_ONCE = 500  # runs
-_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "settings.toml", "environment.toml")
+_PARTS = ("run.toml", "metrics.toml", "recipe.toml", "data.toml", "settings.toml", "environment.toml", VERDICT)
+NO_ENVIRONMENT: tuple[Mapping[str, Any], str] = ({}, "")
 UNREAD = "{ }"  # the metrics of a record of which nothing could be read
 NO_SETTINGS = ("metrics.", "capture.", "space.", "run.outputs", "run.old_outputs", COMMAND)  # beginnings of keys
 
@@ -155,6 +161,8 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
     code = tree.get("code")
     known = recipe is not None and not run.imported
     alike = alike_key(recipe or {}, code=code, data=data, kind=run.kind) if known else ""
+    environment, hardware = shared.made(tree, "environment.toml", _environment, NO_ENVIRONMENT)
+    verdict = _verdict(run, tree, shared)
     row = Row(
         id=run.id,
         commit=commit.id,
@@ -173,11 +181,14 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
         held_out=rows_key((run.splits, data)),
         code=code,
         alike=alike,
+        hardware=hardware,
+        reproduces=(run.reproduces or "")[:LONGEST_KEY],
+        judged=Oid(verdict.commit).digits if verdict else "",
+        grade=verdict.grade if verdict else "",
         metrics_text=dump_values(_first(metrics, recipe or {})),
         data_text=dump_values({name: one.digest for name, one in data.items() if one.digest is not None}),
     )
     settings = dict(_told({**_arguments(recipe or {}), **noted, **_program(recipe or {})}))
-    environment: Mapping[str, Any] = shared.made(tree, "environment.toml", _facts, {})
     return Indexed(row, settings, environment, tree.get("environment.toml") if environment else None)
 
 
@@ -204,8 +215,26 @@ def _noted(text: str) -> Mapping[str, Any]:
     return {key: value for table in tables.values() if isinstance(table, dict) for key, value in table.items()}
 
 
-def _facts(text: str) -> Mapping[str, Any]:
-    return dict(_told(_recipe(text)))
+def _environment(text: str) -> tuple[Mapping[str, Any], str]:
+    """The facts by dotted key, and the hardware in a few words."""
+    from gitexp.record.environment import UNKNOWN_HARDWARE, environment_class
+    from gitexp.spec.recipe import flatten
+
+    tables = load_tables(text, where="environment.toml")
+    hardware = environment_class(tables)
+    return dict(_told(flatten(tables))), "" if hardware == UNKNOWN_HARDWARE else hardware[:LONGEST_KEY]
+
+
+def _verdict(run: RunRecord, tree: Mapping[str, str], shared: _Shared) -> Verdict | None:
+    """What a rerun says of the run that it repeats. None where there is nothing, or nothing that counts."""
+    if VERDICT not in tree or not run.reproduces or run.kind != "rerun":
+        return None
+    from gitexp.record.verdict import load_verdict
+
+    with suppress(GitexpError):
+        found = load_verdict(shared.text(tree, VERDICT))
+        return found if found.run == run.reproduces != run.id and Oid(found.commit).right else None
+    return None
 
 
 def _program(recipe: Mapping[str, Any]) -> dict[str, Any]:

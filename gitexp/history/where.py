@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.history.cache import Condition
+from gitexp.history.reproduced import REPRODUCED
 from gitexp.history.rowof import MOST_METRICS as MOST_KEYS
 from gitexp.history.said import RETRACTED, SAID
 from gitexp.record.metricnames import is_setting
@@ -26,9 +27,11 @@ FACTS = {
     "recipe": "r.recipe", "kind": "r.kind", "message": "r.message", "code": "r.code", "defects": "r.defects",
     "duration": "r.duration_s", "duration_s": "r.duration_s", "finished": "r.finished",
     "clean": "r.clean", "held_out": "r.held_out", "replicates": "r.alike", "retracted": f"({RETRACTED.sql})",
+    "hardware": "nullif(r.hardware, '')", "reproduces": "nullif(r.reproduces, '')", "verdict": "nullif(r.grade, '')",
+    "reproduced": REPRODUCED,
 }  # fmt: skip
 _TRUTHS = {"clean", "retracted"}  # which are conditions by themselves
-_SHORT = {"id", "commit", "code", "replicates"}  # of which the beginning is enough
+_SHORT = {"id", "commit", "code", "replicates", "reproduces"}  # of which the beginning is enough
 _TIMES = {"finished"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 DEEPEST = 50  # parentheses in each other

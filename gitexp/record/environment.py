@@ -14,6 +14,7 @@ from typing import Any
 from gitexp.record.identity import as_plain
 
 UNKNOWN = "unknown"
+UNKNOWN_HARDWARE = "unknown hardware"
 DOUBT = "another interpreter may have computed: processes ended before they were looked at"
 
 Pair = tuple[Any, Any]
@@ -299,7 +300,7 @@ def environment_class(environment: Mapping[str, Any]) -> str:
     cpu = _table(environment, "cpu")
     model, cores = str(cpu.get("model", UNKNOWN)), cpu.get("cores")
     if model == UNKNOWN and not isinstance(cores, int):
-        return "unknown hardware"
+        return UNKNOWN_HARDWARE
     many = f" · {cores} core{'' if cores == 1 else 's'}" if isinstance(cores, int) else ""
     return ("unknown processor" if model == UNKNOWN else model) + many
 

@@ -14,6 +14,9 @@ from gitexp.record.digests import Oid
 # Trailers of a run's commit message, and of what is no run. Apart from message.py, which costs more to import.
 RUN_TRAILER, RECIPE_TRAILER, KIND_TRAILER, JOB_TRAILER = "Gitexp-Run", "Gitexp-Recipe", "Gitexp-Kind", "Gitexp-Job"
 VERDICT_TRAILER = "Gitexp-Verdict"
+VERDICT = "verdict.toml"  # the file of a rerun's record
+GRADES = ("bitwise", "metrics", "tolerance", "equivalent", "inconclusive", "different", "failed")  # best first
+PASSES = GRADES[:4]  # what counts as a reproduction
 EVENT_TRAILER, ABOUT_TRAILER = "Gitexp-Event", "Gitexp-About"
 
 RUN_ID_LETTERS = "klmnopqrstuvwxyz"  # no hexadecimal digit among them: a run id is never mistaken for a git hash

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from gitexp.record.identity import GRADES as GRADES
+from gitexp.record.identity import PASSES as PASSES
+from gitexp.record.identity import VERDICT as VERDICT
 from gitexp.record.identity import RunId, as_plain
 from gitexp.record.runrecord import take
 from gitexp.text.bounded import Unreadable, load_tables
-
-VERDICT = "verdict.toml"  # its name in the record of a rerun
-
-GRADES = ("bitwise", "metrics", "tolerance", "equivalent", "inconclusive", "different", "failed")  # best first
-PASSES = GRADES[:4]  # what counts as a reproduction
 
 MOST = 100  # entries of each list
 

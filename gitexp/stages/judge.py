@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
+from gitexp.history.historyfile import whole_from
 from gitexp.history.judging import judge
-from gitexp.history.read import Run, read_run
+from gitexp.history.read import read_run
 from gitexp.record.verdict import Verdict
 
 
@@ -30,14 +31,6 @@ def verdict_on(
     repo: Repo, tree: str, *, reproduces: Mapping[str, Any], strange_imports: Sequence[str], store: ObjectStore
 ) -> Verdict:
     """What the record in this tree says of the run that it reproduces. Raises GitexpError."""
-
-    def whole(run: Run) -> IO[bytes] | None:
-        history = run.record.history if run.record else None
-        try:
-            return store.path_of(history.digest).open("rb") if history else None
-        except (GitexpError, OSError):
-            return None
-
     with ObjectReader(repo) as reader:
         original, rerun = read_run(reader, str(reproduces["commit"])), read_run(reader, tree)
-        return judge(reader, original, rerun, strange_imports=strange_imports, whole=whole)
+        return judge(reader, original, rerun, strange_imports=strange_imports, whole=whole_from(store))
