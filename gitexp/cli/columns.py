@@ -12,6 +12,7 @@ from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.history.said import NOTHING_SAID, Said, said_of
+from gitexp.history.select import SHOWN
 from gitexp.record.metricnames import is_setting
 
 SAID: dict[str, Callable[[Said], str]] = {
@@ -36,6 +37,9 @@ FACTS: dict[str, Callable[[Row], str]] = {
     "clean": lambda row: "yes" if row.clean else "no",
     "code": lambda row: (row.code or "-")[:10],
     "replicates": lambda row: row.alike[:8] or "-",
+    "hardware": lambda row: safe(row.hardware) or "-",
+    "reproduces": lambda row: safe(row.reproduces[:SHOWN]) or "-",
+    "verdict": lambda row: row.grade or "-",
 }
 
 

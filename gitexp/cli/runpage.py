@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changewords import changes_in_words
@@ -68,6 +68,7 @@ def run_page(
     place: Place,
     printed: str | None = None,
     said: Said = NOTHING_SAID,
+    reruns: Sequence[Row] = (),
     curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,
     now: float,
@@ -76,14 +77,20 @@ def run_page(
 
     `before` is the run before it of the same recipe, None where it is the first. `printed` is its output, of which the
     end is shown: asked for where the run did not complete. `curves`: of metrics, in a line of text each, where there
-    is room.
+    is room. `reruns`: those whose verdicts are about this run.
     """
     name, struck = f"run {row.id}" + (f"/{row.attempt}" if row.attempt > 1 else ""), " strike" * bool(said.retracted)
     head = f"{on.paint(name, 'bold yellow' + struck)}  "
     head += f"{on.paint(safe(row.recipe[:VALUE_LIMIT]) or '-', 'bold')}  "
     head += f"{on.paint(safe(row.status), STATUS_STYLE.get(row.status, ''))}\n"
     facts = (
-        [*_facts(run, run.record, now=now), *_said(said, now=now), *_code(run.record), *_changed(run, before)]
+        [
+            *_facts(run, run.record, now=now),
+            *_verdicts(run, reruns, now=now),
+            *_said(said, now=now),
+            *_code(run.record),
+            *_changed(run, before),
+        ]
         if run.record
         else [*_said(said, now=now)]
     )
@@ -148,6 +155,16 @@ def _facts(run: Run, record: RunRecord, *, now: float) -> Iterator[Fact]:
         yield "seed", str(record.seed), ""
     for name, words in zip(["seen", *[""] * NAMED], seen_in_words(record.seen, most=NAMED), strict=False):
         yield name, words, ""
+
+
+def _verdicts(run: Run, reruns: Sequence[Row], *, now: float) -> Iterator[Fact]:
+    """What this rerun came to, and what the reruns of this run did."""
+    if run.verdict is None and not reruns:
+        return
+    from gitexp.cli.verdictwords import rerun_facts, verdict_facts
+
+    yield from verdict_facts(run.verdict) if run.verdict is not None else ()
+    yield from rerun_facts(reruns, now=now)
 
 
 def _said(said: Said, *, now: float) -> Iterator[Fact]:

@@ -28,11 +28,12 @@ from gitexp.history.compare import goals_in_order
 from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.read import INPUTS, Run, read_run
+from gitexp.history.reproduced import reproduced
 from gitexp.history.row import Row
 from gitexp.history.said import NOT_RETRACTED, NOTHING_SAID, Said, said_of
 from gitexp.history.select import SHOWN
 from gitexp.history.where import metric_value
-from gitexp.record.identity import RUN_ID_LENGTH
+from gitexp.record.identity import PASSES, RUN_ID_LENGTH
 from gitexp.record.metrics import foremost, goal_of
 
 CHANGED_LEAST, RECIPE_LEAST, AUTHOR_LEAST, STATUS_LEAST, SAID_LEAST = 18, 10, 8, 9, 12
@@ -41,7 +42,7 @@ FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
 LESS_THAN_METRICS = ("author", "when", "changed", "said")  # what gives way to the first metric and those with a goal
-TAKEN = ("run", "when", "author", "status", "recipe", "changed", "said", "message")  # names of columns
+TAKEN = ("run", "when", "author", "status", "verdict", "recipe", "changed", "said", "message")  # names of columns
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
 
@@ -72,6 +73,7 @@ def run_table(
         (Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen]),
         *([author] if whole_keys else []),
         (status, [Cell(_status(row, out), STATUS_STYLE.get(row.status, "")) for row in chosen]),
+        *_reproduced(here, chosen),
     ]
     if plain or not alone:
         filled.append((Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]))
@@ -148,6 +150,22 @@ def _with_curves(
     values = [history.series(name).values for history in histories]
     cells = [Cell(curve(one, CURVE) if len(one) > 2 else "", "green") for one in values]
     return [*filled[: at + 1], (Column(""), cells), *filled[at + 1 :]] if any(one.text for one in cells) else filled
+
+
+def _reproduced(here: Opened, chosen: Sequence[Row]) -> list[Filled]:
+    """How often each was reproduced, of how many reruns with a verdict, and the grades of reruns, where any has one."""
+    found = reproduced(here.history.runs, chosen)
+    if not found and not any(row.grade for row in chosen):
+        return []
+    cells = []
+    for row in chosen:
+        times = found.get(row.commit)
+        how_often = f"{times.passed}×" if times and times.passed == times.tried else ""
+        how_often = how_often or (f"{times.passed} of {times.tried}×" if times else "")
+        passes = times.passed > 0 if times else row.grade in PASSES
+        text = ", ".join(filter(None, [row.grade, how_often]))
+        cells.append(Cell(text or "-", "green" if passes else "red" if text else "dim"))
+    return [(Column("verdict"), cells)]
 
 
 def _status(row: Row, out: Collection[str]) -> str:

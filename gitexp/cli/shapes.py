@@ -13,7 +13,7 @@ from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
 from gitexp.history.row import Event, Row
 from gitexp.history.said import NOTHING_SAID, Said
-from gitexp.record.identity import as_plain
+from gitexp.record.identity import PASSES, as_plain
 from gitexp.record.metrics import parse_number
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def run_shape(run: Run, row: Row) -> dict[str, Any]:
     """run.toml's keys, the commit, the metrics; `problems` where a part cannot be read."""
     shape: dict[str, Any] = as_plain(run.record) if run.record else {"id": row.id, "attempt": row.attempt}
     shape = {**shape, "commit": run.commit, "author": run.author, "metrics": run.metrics}
+    if row.grade:
+        shape["grade"] = row.grade
     if run.used is not None:
         shape["used"] = run.used._asdict()
     if run.problems or row.problem:
@@ -64,8 +66,8 @@ def run_shape(run: Run, row: Row) -> dict[str, Any]:
     return shape
 
 
-def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
-    """A run with its recipe, data, environment and artifacts."""
+def whole_run_shape(run: Run, row: Row, *, reruns: Sequence[Row] = ()) -> dict[str, Any]:
+    """A run with its recipe, data, environment and artifacts, its verdict, and those of its reruns."""
     parts = {
         "code_tree": run.code,
         "recipe_values": run.recipe,
@@ -76,6 +78,15 @@ def whole_run_shape(run: Run, row: Row) -> dict[str, Any]:
             for path, digest in run.artifacts.first
         ],
         "artifacts_count": run.artifacts.total,
+        "verdict": as_plain(run.verdict) if run.verdict is not None else None,
+        "reruns": [
+            {
+                **{key: getattr(rerun, key) for key in ("id", "attempt", "commit", "grade", "author", "hardware")},
+                "passes": rerun.grade in PASSES,
+                "finished": moment(rerun.finished),
+            }
+            for rerun in reruns
+        ],
     }
     return {**run_shape(run, row), **parts}
 

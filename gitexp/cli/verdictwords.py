@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from gitexp.cli.render import coloured, safe
+from collections.abc import Iterator, Sequence
+
+from gitexp.cli.pageparts import Fact
+from gitexp.cli.render import VALUE_LIMIT, ago, coloured, safe
 from gitexp.errors import and_more, counted
+from gitexp.history.row import Row
+from gitexp.history.select import SHOWN as LETTERS
+from gitexp.record.identity import PASSES
 from gitexp.record.message import short
 from gitexp.record.verdict import Counts, Divergence, InputDifference, Verdict
 
 SHOWN = 5
+SHOWN_RERUNS = 10
 COUNTED = {
     "values": ("logged value", ""),
     "summary": ("final value", ""),
@@ -18,9 +25,7 @@ COUNTED = {
 
 def verdict_lines(verdict: Verdict) -> list[str]:
     """One line with the grade; then the first divergence, and the inputs that differ, if there are any."""
-    grade = coloured(
-        verdict.grade, "green" if verdict.passes else "yellow" if verdict.grade == "inconclusive" else "red"
-    )
+    grade = coloured(verdict.grade, style_of(verdict.grade))
     attempt = f"/{verdict.attempt}" if verdict.attempt > 1 else ""
     how = "reproduces" if verdict.passes else "does not reproduce"
     if verdict.grade == "inconclusive":
@@ -28,6 +33,44 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     lines = [f"{how} {verdict.run}{attempt}: {grade}, {compared_in_words(verdict.compared)} compared"]
     if verdict.reason:
         lines[0] += f"; {safe(verdict.reason)}"
+    return [*lines, *_details(verdict)]
+
+
+def style_of(grade: str) -> str:
+    """The colour of a grade."""
+    return "green" if grade in PASSES else "yellow" if grade == "inconclusive" else "red"
+
+
+def verdict_facts(verdict: Verdict) -> Iterator[Fact]:
+    """The same as facts on the page of the rerun."""
+    reason = f": {safe(verdict.reason[:VALUE_LIMIT])}" if verdict.reason else ""
+    compared = f"  ({compared_in_words(verdict.compared)} compared)"
+    yield "verdict", f"{verdict.grade}{reason}{compared}", style_of(verdict.grade)
+    for line in _details(verdict):
+        yield "", line[:VALUE_LIMIT], ""
+
+
+def rerun_facts(reruns: Sequence[Row], *, now: float) -> Iterator[Fact]:
+    """On the page of a run, what its reruns came to: of each who did it, on what, and the grade."""
+    if not reruns:
+        return
+    passed = len({row.id for row in reruns if row.grade in PASSES})
+    tried = len({row.id for row in reruns})
+    times = counted(passed, "time") if passed == tried else f"{passed} of {counted(tried, 'time')}"
+    yield "reproduced", times, style_of(reruns[0].grade)
+    for row in reruns[:SHOWN_RERUNS]:
+        where = f" on {safe(row.hardware)}" if row.hardware else ""
+        yield "", f"{row.grade} by {safe(row.author)}{where}, {ago(row.finished, now=now)}: {row.id[:LETTERS]}", ""
+    if len(reruns) > SHOWN_RERUNS:
+        yield (
+            "",
+            f"and {len(reruns) - SHOWN_RERUNS} more: gitexp log --where 'reproduces == \"{reruns[0].reproduces}\"'",
+            "dim",
+        )
+
+
+def _details(verdict: Verdict) -> list[str]:
+    lines = []
     if verdict.divergence:
         lines.append("first differs: " + divergence_in_words(verdict.divergence))
     if verdict.inputs_count:

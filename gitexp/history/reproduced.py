@@ -23,10 +23,11 @@ _LATER = "SELECT 1 FROM runs AS l WHERE l.id = {0}.id AND l.attempt > {0}.attemp
 _COUNTS = f"{{0}}.judged != '' AND {{0}}.id NOT IN (SELECT about FROM ({RETRACTIONS})) AND NOT EXISTS ({_LATER})"
 _TALLY = (
     f"SELECT o.judged, o.reproduces, count(DISTINCT CASE WHEN o.grade IN ({_PASSING}) THEN o.id END) AS passed,"
-    f" count(DISTINCT o.id) AS tried FROM runs AS o WHERE {_COUNTS.format('o')} GROUP BY o.judged, o.reproduces"
+    f" count(DISTINCT o.id) AS tried FROM runs AS o WHERE {_COUNTS.format('o')}{{0}} GROUP BY o.judged, o.reproduces"
 )
 # In SQL, of a run: how many reruns have reproduced it.
-REPRODUCED = f'coalesce((SELECT passed FROM ({_TALLY}) AS t WHERE t.judged = r."commit" AND t.reproduces = r.id), 0)'
+_OF_IT = 't.judged = r."commit" AND t.reproduces = r.id'
+REPRODUCED = f"coalesce((SELECT passed FROM ({_TALLY.format('')}) AS t WHERE {_OF_IT}), 0)"
 
 
 class Reproduced(NamedTuple):
@@ -43,7 +44,7 @@ def at_least(times: int) -> Condition:
 
 def reproduced(runs: Runs, rows: Sequence[Row]) -> Mapping[str, Reproduced]:
     """Of those of these runs that have verdicts, by their commits."""
-    asked = f"SELECT judged, reproduces, passed, tried FROM ({_TALLY}) WHERE judged IN (SELECT value FROM json_each(?))"
+    asked = _TALLY.format(" AND o.judged IN (SELECT value FROM json_each(?))")
     ids = {row.commit: row.id for row in rows}
     found = runs.ask(asked, (json.dumps([*ids]),))
     return {commit: Reproduced(passed, tried) for commit, of, passed, tried in found if ids[commit] == of}

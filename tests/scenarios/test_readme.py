@@ -69,8 +69,8 @@ def test_every_command_about_running_recipes_and_results_works(project: Lab) -> 
     type_in(project, commands(page("recipes")))
     type_in(project, commands(page("sharing"), "## Runs"))
     shown = commands(page("results"))
-    assert shown[4] == "gitexp diff latest~1 latest --exit-code"
-    type_in(project, [*shown[:4], f"{shown[4]} || true", *shown[5:]])
+    assert shown[5] == "gitexp diff latest~1 latest --exit-code"
+    type_in(project, [*shown[:5], f"{shown[5]} || true", *shown[6:]])
 
 
 def test_every_data_command_of_the_users_guide_works(lab: Lab, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from gitexp.errors import UsageError
 from gitexp.history.cache import Condition, of_commits
 from gitexp.history.choosing import chosen_by
 from gitexp.history.listing import Runs
+from gitexp.history.reproduced import Reproduced, at_least
+from gitexp.history.reproduced import reproduced as reproduced_runs
 from gitexp.history.row import Row
 from gitexp.history.said import NOTHING_SAID, RETRACTED, said_of
 from gitexp.history.select import no_metric
@@ -30,6 +32,7 @@ FORMATS = ("json", "csv", "markdown", "latex")
 @click.command("log")
 @choosing_options
 @click.option("-n", "count", type=click.IntRange(min=0), metavar="N", help=f"Show N runs, or groups ({SHOWN_RUNS}).")
+@click.option("--reproduced", type=click.IntRange(min=1), metavar="N", help="Only runs that N reruns have reproduced.")
 @click.option("--recipe", metavar="NAME", shell_complete=completing("recipe"), help="Only runs of this recipe.")
 @click.option("--status", type=click.Choice([*STATUSES, "unreadable"]), help="Only runs that ended like this.")
 @click.option(
@@ -50,6 +53,7 @@ FORMATS = ("json", "csv", "markdown", "latex")
 def command(
     choice: Choice,
     count: int | None,
+    reproduced: int | None,
     recipe: str | None,
     status: str | None,
     sort: str | None,
@@ -92,6 +96,7 @@ def command(
         wanted = _wanted(
             here, runs, choice, recipe=recipe, status=status, smoke=smoke_too, attempts=not together and not notes
         )
+        wanted = wanted if reproduced is None else wanted & at_least(reproduced)
         if notes:
             from gitexp.cli.notespage import print_notes
 
@@ -224,11 +229,13 @@ def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
     from gitexp.history.read import OUTCOME, read_run
 
     said = said_of(here.history.runs, [row.id for row in chosen])
+    verdicts = reproduced_runs(here.history.runs, chosen)
     shapes = [
         {
             **run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row),
             "settings": row.settings,
             "said": said_shape(said.get(row.id, NOTHING_SAID)),
+            "reproduced": verdicts.get(row.commit, Reproduced(0, 0)).passed,
         }
         if row.problem is None
         else unreadable_shape(row)

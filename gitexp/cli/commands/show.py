@@ -16,6 +16,7 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
 from gitexp.history.read import Run, read_output, read_run
+from gitexp.history.reproduced import reruns_of
 from gitexp.history.said import NOTHING_SAID, said_of
 from gitexp.history.select import UnknownRun
 from gitexp.record.metricnames import is_clock
@@ -55,10 +56,11 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             return 0
         found = read_run(here.reader, row.commit)
         said = said_of(here.history.runs, [row.id]).get(row.id, NOTHING_SAID)
+        reruns = reruns_of(here.history.runs, row)
         if as_json:
             from gitexp.cli.shapes import said_shape, whole_run_shape
 
-            write_json(run={**whole_run_shape(found, row), "said": said_shape(said)})
+            write_json(run={**whole_run_shape(found, row, reruns=reruns), "said": said_shape(said)})
         elif as_output:
             text = read_output(here.reader, found)
             if text is None and "output.log" in found.tree:
@@ -74,7 +76,7 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
-            page = partial(page, curves=partial(_curves, here, found), said=said)
+            page = partial(page, curves=partial(_curves, here, found), said=said, reruns=reruns)
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 

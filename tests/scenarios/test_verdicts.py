@@ -1,0 +1,96 @@
+"""What reruns said of a run: in `show`, `log`, `diff` and the report."""
+
+from __future__ import annotations
+
+from harness import Gitexp, Lab
+from records import write_run
+
+from gitexp.record.identity import RunId
+from gitexp.record.verdict import Counts, Divergence, Ending, InputDifference, Verdict, dump_verdict
+
+A, B, C = "kkkkllllmmmmnnnn", "llllmmmmnnnnoooo", "mmmmnnnnoooopppp"
+
+
+def put(lab: Lab) -> None:
+    """A run, reproduced by Bob and not by Eve."""
+    commit = write_run(lab, A)
+    same = Verdict(
+        RunId(A), 1, f"sha1:{commit}", "bitwise", "all that was compared is the same",
+        Ending("completed", "completed"), Counts(6, 1),
+    )  # fmt: skip
+    other = same._replace(
+        grade="different",
+        reason="beyond the tolerance: val.acc\x1b[2J",
+        different=Counts(3, 1),
+        divergence=Divergence("val.acc", 2, 3, 0.5, 0.25),
+        inputs_count=1,
+        inputs=(InputDifference("packages", "numpy", "2.1.0", "2.2.0"),),
+    )
+    for run_id, who, verdict in ((B, "Bob", same), (C, "Eve", other)):
+        files = {"verdict.toml": dump_verdict(verdict)}
+        write_run(
+            lab, run_id, author=f"{who} <x@y>", kind="rerun", reproduces=A, files=files, finished="2026-11-21T10:00:00Z"
+        )
+
+
+def test_show_says_who_reproduced_a_run_on_what_and_with_which_grade(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    shown = gitexp("show", A).stdout
+    assert "reproduced  1 of 2 times\n" in shown
+    assert "            bitwise by Bob on Example CPU · 2 cores, " in shown
+    assert "            different by Eve on Example CPU · 2 cores, " in shown
+    run = gitexp("show", A, "--json").json["run"]
+    assert [(one["id"], one["grade"], one["author"], one["passes"]) for one in run["reruns"]] == [
+        (B, "bitwise", "Bob", True),
+        (C, "different", "Eve", False),
+    ]
+    assert run["verdict"] is None
+
+
+def test_show_of_a_rerun_has_its_verdict(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    shown = gitexp("show", C).stdout
+    assert (
+        "verdict   different: beyond the tolerance: val.acc\\x1b[2J  (6 logged values and 1 final value compared)\n"
+        in shown
+    )
+    assert "          first differs: val.acc at step 2: 0.5, then 0.25\n" in shown
+    assert "          inputs that differ: packages numpy 2.1.0 → 2.2.0\n" in shown
+    verdict = gitexp("show", C, "--json").json["run"]["verdict"]
+    assert (verdict["grade"], verdict["divergence"]["step"], verdict["different"]["values"]) == ("different", 2, 3)
+
+
+def test_show_names_a_verdict_that_contradicts_its_record(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A)
+    verdict = dump_verdict(Verdict(RunId(C), 1, f"sha1:{commit}", "bitwise"))
+    write_run(fresh, B, kind="rerun", reproduces=A, files={"verdict.toml": verdict})
+    shown = gitexp("show", B)
+    assert shown.exit_code == 0
+    assert f"verdict.toml is about {C}, run.toml says that it repeats {A}" in shown.stdout
+
+
+def test_log_counts_reproductions(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    lines = {line.split()[0]: line for line in gitexp("log").stdout.splitlines()}
+    assert "  1 of 2×  " in lines[A[:8]]
+    assert "  bitwise  " in lines[B[:8]]
+    assert "  different  " in lines[C[:8]]
+    assert [run["id"] for run in gitexp("log", "--reproduced", "1", "--json").json["runs"]] == [A]
+    assert gitexp("log", "--reproduced", "2", "--json").json["runs"] == []
+    runs = {run["id"]: run for run in gitexp("log", "--json").json["runs"]}
+    assert (runs[A]["reproduced"], runs[B]["reproduced"], runs[B]["grade"]) == (1, 0, "bitwise")
+    assert gitexp("log", "--where", "verdict == 'bitwise'", "--columns", "reproduces,verdict,hardware").stdout == (
+        f"run               reproduces  verdict  hardware\n{B}  {A[:8]}    bitwise  Example CPU · 2 cores\n"
+    )
+
+
+def test_a_log_without_reruns_has_no_column_for_them(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    assert "verdict" not in gitexp("log").stdout
+
+
+def test_a_retracted_rerun_says_nothing_any_more(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    assert gitexp("retract", B, "--why", "on the wrong branch").exit_code == 0
+    assert gitexp("log", "--reproduced", "1", "--json").json["runs"] == []
+    assert "reproduced  0 of 1 time\n" in gitexp("show", A).stdout
