@@ -19,7 +19,7 @@ SAID: dict[str, Callable[[Said], str]] = {
     "tag": lambda said: ", ".join(said.tags),
     "outcome": lambda said: said.outcome,
     "note": lambda said: said.note,
-    "retracted": lambda said: (said.retracted.text or "yes") if said.retracted else "",
+    "retracted": lambda said: said.reason or "",
 }
 Figure = Callable[[float | int | None], str]
 

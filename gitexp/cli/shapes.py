@@ -171,7 +171,7 @@ def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
         )  # fmt: skip
         told = row.settings
         of = said.get(row.id, NOTHING_SAID)
-        words = (", ".join(of.tags), of.outcome, of.note, (of.retracted.text or "yes") if of.retracted else "")
+        words = (", ".join(of.tags), of.outcome, of.note, of.reason or "")
         told_cells = (_in_a_cell(told.get(key)) for key in settings)
         lines.append([*facts, *map(row.metrics.get, metrics), *told_cells, *words])
     return csv_lines(lines)

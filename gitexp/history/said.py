@@ -58,13 +58,22 @@ class Said(NamedTuple):
         return " ".join(self.notes[0].text.split()) if self.notes else ""
 
     @property
+    def noted(self) -> str:
+        """The same with the outcome: `rejected: too good to be true`."""
+        return f"{self.outcome}: {self.note}" if self.outcome and self.note else self.outcome or self.note
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was retracted, in one line; None: it is not."""
+        if self.retracted is None:
+            return None
+        return " ".join(self.retracted.text.split()) or "without a reason that can be read"
+
+    @property
     def words(self) -> str:
         """All of it in one line: `[baseline] rejected: too good to be true`; of a retracted run, why."""
         tags = f"[{', '.join(self.tags)}] " if self.tags else ""
-        if self.retracted is not None:
-            return f"{tags}retracted: {' '.join(self.retracted.text.split()) or 'without a reason that can be read'}"
-        outcome = f"{self.outcome}: " if self.outcome and self.note else self.outcome
-        return f"{tags}{outcome}{self.note}".strip()
+        return f"{tags}{f'retracted: {self.reason}' if self.retracted else self.noted}".strip()
 
 
 NOTHING_SAID = Said()

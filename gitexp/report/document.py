@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from gitexp.curves.series import RunHistory
 from gitexp.curves.shaping import thin
 from gitexp.history.row import Event
+from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.record.metrics import foremost, goal_of
 from gitexp.report.material import Reported
 
@@ -28,6 +29,8 @@ LEAST_POINTS = 50
 MOST_METRICS, MOST_CURVES, MOST_SETTINGS = 120, 24, 400
 DIGITS, TIME_DIGITS = 4, 3  # of a range: more than a picture can show
 MOST_TEXT = 400  # characters of one value
+MOST_WORDS = 2000  # of a note
+_SHOWN = ("verdict", "note", "retract", "reinstate")  # kinds of events
 
 
 class Made(NamedTuple):
@@ -50,6 +53,7 @@ class Asked(NamedTuple):
     smoke: int = 0
     retracted: int = 0
     events: Sequence[Event] = ()
+    said: Mapping[str, Said] = {}  # of each run, by id, of which there is something
     named: bool = False  # the user chose the runs: nothing was left out
     watch: bool = False
 
@@ -69,6 +73,9 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
     wanted = {*list(dict.fromkeys([*varying, *settings]))[:MOST_SETTINGS]}
     kept = [key for key in settings if key in wanted]
     digests = dict.fromkeys(name for one in runs for name in one.digests)
+    said = [asked.said.get(row.id, NOTHING_SAID) for row in rows]
+    here = {row.id for row in rows}
+    events = [e for e in asked.events if e.kind in _SHOWN and (e.about in here or not asked.named)]
     groups: dict[str, list[int]] = {}
     for at, one in enumerate(runs):
         groups.setdefault(one.alike, []).append(at)
@@ -94,6 +101,9 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
             "problem": [row.problem is not None for row in rows],
             **{name: say.coded([getattr(row, name) or None for row in rows])
                for name in ("author", "status", "recipe", "kind", "message", "held_out")},
+            "tag": say.coded([", ".join(one.tags) or None for one in said]),
+            "note": say.coded([one.noted or None for one in said]),
+            "retracted": say.coded([one.reason for one in said]),
         },
         "groups": list(groups.values()),
         "settings": [{"name": safe(key), **say.coded([values.get(key) for values in told])} for key in kept],
@@ -103,7 +113,11 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "curves": curves,
         "thinned": thinned,
         "usage": [{"run": at, **_usage(one)} for at, one in enumerate(runs) if one.used is not None],
-        "events": [[safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12]] for e in asked.events],
+        "events": [
+            [safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12],
+             safe(" ".join(f"{e.outcome and f'{e.outcome}: '}{e.text}".split())[:MOST_WORDS])]
+            for e in events
+        ],
     }  # fmt: skip
 
 

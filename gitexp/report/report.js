@@ -121,6 +121,8 @@ const kRecipe = key("recipe", "fact", coded(R.recipe), (v) => v);
 const kSeed = key("seed", "fact", (at) => R.seed[at], (v) => String(v));
 const kTime = key("duration", "fact", (at) => number(R.duration_s[at]), duration);
 key("message", "fact", coded(R.message), (v) => v);
+const out = coded(R.retracted);   // why a run does not count; null: it does
+const remarks = ["tag", "note", "retracted"].filter((name) => R[name].values.length).map((name) => key(name, "fact", coded(R[name]), (v) => v));
 for (const one of doc.settings) key(one.name, "setting", coded(one), (v) => (typeof v === "number" ? short(v, 6) : v));
 for (const one of doc.metrics) key(one.name, "metric", (at) => number(one.values[at]));
 for (const one of doc.facts) key(one.name, "digest", coded(one), (v) => v);
@@ -132,8 +134,8 @@ const varying = settings.filter((one) => one.distinct > 1 && [...ofRecipe.values
 const goals = new Map(doc.goals);
 const kind = coded(R.kind);
 const marks = (at) => [kind(at) === "run" ? "" : kind(at), R.clean[at] ? "" : "dirty", R.defects[at] ? counted(R.defects[at], "defect") : "",
-  R.problem[at] ? "cannot be read" : ""].filter(Boolean);
-const counts = (at) => kStatus.get(at) === "completed" && kind(at) !== "smoke" && !R.problem[at];
+  R.problem[at] ? "cannot be read" : "", out(at) === null ? "" : "retracted"].filter(Boolean);
+const counts = (at) => kStatus.get(at) === "completed" && kind(at) !== "smoke" && !R.problem[at] && out(at) === null;
 const primary = metrics.find((one) => one.name === doc.primary) || metrics[0];
 const cell = (one, at) => { const value = one.get(at); return value === null ? NONE : one.show(value); };
 const better = (goal, a, b) => (goal === "max" ? a > b : a < b);
@@ -269,11 +271,11 @@ function head() {
   const completed = all.filter((at) => kStatus.get(at) === "completed").length;
   const running = all.filter((at) => kStatus.get(at) === "running").length;
   const parts = [`${counted(count, "run")} of ${recipes.length > 3 ? recipes.length + " recipes" : recipes.join(", ") || "no recipe"}`,
-    `${completed} completed`, running && `${running} running`, count - completed - running && `${count - completed - running} did not complete`].filter(Boolean);
+    `${completed} completed`, all.some((at) => out(at) !== null) && `${all.filter((at) => out(at) !== null).length} retracted`, running && `${running} running`, count - completed - running && `${count - completed - running} did not complete`].filter(Boolean);
   const some = (table, kinds, word) => kinds.filter((k) => table[k]).map((k) => counted(table[k], k + word)).join(", ");
   const left = some(doc.left_out, ["smoke", "retracted"], " run"), beyond = some(doc.beyond, ["metric", "setting", "curve"], "");
-  const out = left ? ` Left out: ${left}.` : " None was left out.";
-  app.append(el("header", null, el("h1", null, doc.title), el("p", { class: "lead" }, parts.join(" · ") + "." + (doc.left_out.known ? out : "")), el("p", { class: "made" },
+  const omitted = left ? ` Left out: ${left}.` : " None was left out.";
+  app.append(el("header", null, el("h1", null, doc.title), el("p", { class: "lead" }, parts.join(" · ") + "." + (doc.left_out.known ? omitted : "")), el("p", { class: "made" },
     `Made ${when(doc.made.at)} UTC by gitexp ${doc.made.gitexp} from ${doc.made.branch} at ${doc.made.tip}` + (doc.made.code ? `, code at ${doc.made.code}` : "") + ". " + (beyond && `Too much for a page, and not on it: ${beyond}. `),
     doc.watch && el("strong", null, "Live: the page loads itself anew while runs go on."))));
   if (count) {
@@ -337,7 +339,7 @@ function finding(one, found, goal) {
 
 function runs() {
   const judged = metrics.filter((m) => goals.has(m.name) && !m.name.includes("["));
-  const first = [kRun, kStatus, ...(kRecipe.distinct > 1 ? [kRecipe] : []), ...varying.slice(0, 8), kSeed, ...(judged.length ? judged : metrics).slice(0, 4), kTime, kWhen];
+  const first = [kRun, kStatus, ...remarks.filter((one) => one.name !== "retracted"), ...(kRecipe.distinct > 1 ? [kRecipe] : []), ...varying.slice(0, 8), kSeed, ...(judged.length ? judged : metrics).slice(0, 4), kTime, kWhen];
   let shown = [...new Set(first)];
   let order = null, down = true, text = "", rows = ROWS, alike = false;
   const body = wide("Table of runs"), said = el("p", { class: "reading", "aria-live": "polite" });
@@ -361,7 +363,7 @@ function runs() {
     const header = these.map((one) => el("th", { scope: "col", class: one.numeric ? "n" : null, "aria-sort": order === one ? (down ? "descending" : "ascending") : null },
       el("button", { type: "button", title: one.name, onclick: () => { down = order === one ? !down : goals.get(one.name) !== "min" && one.numeric; order = one; draw(); focusOn(one.name); } },
         cut(one.name, 28) + (order === one ? (down ? " ↓" : " ↑") : ""))));
-    const lines = found.slice(0, rows).map((at) => el("tr", { class: counts(at) ? null : "weak" }, these.map((one) => runCell(one, at, top.get(one)))));
+    const lines = found.slice(0, rows).map((at) => el("tr", { class: out(at) !== null ? "weak struck" : counts(at) ? null : "weak" }, these.map((one) => runCell(one, at, top.get(one)))));
     clear(body, el("table", null, el("thead", null, el("tr", null, header)), el("tbody", null, lines)));
     clear(said, `${found.length === count ? counted(count, "run") : `${found.length} of ${count} runs`}${found.length > rows ? `, the first ${rows} shown` : ""}${hidden ? `; ${counted(hidden, "equal column")} hidden` : ""}. `,
       [...top.values()].some((v) => v !== null) && "The best value of a metric with a goal is bold.",
@@ -371,7 +373,7 @@ function runs() {
   function runCell(one, at, top) {
     const value = one.get(at);
     if (one === kRun) return el("th", { scope: "row" }, el("button", { type: "button", class: "id", title: `${value}, commit ${R.commit[at]}: compare it with another`, onclick: () => compareWith(at) }, idOf(at) + attempt(at)));
-    if (one === kStatus) return el("td", null, chip(value === null ? "not recorded" : value, value === "completed" ? "" : value === "running" ? "live" : "bad"), marks(at).map((m) => [" ", chip(m, "mark")]));
+    if (one === kStatus) return el("td", null, chip(value === null ? "not recorded" : value, value === "completed" ? "" : value === "running" ? "live" : "bad"), marks(at).map((m) => [" ", chip(m === "retracted" ? `retracted: ${cut(out(at), 60)}` : m, "mark")]));
     if (value === null) return el("td", { class: one.numeric ? "n" : null }, absent());
     return el("td", { class: (one.numeric ? "n" : "") + (top !== null && top !== undefined && value === top && counts(at) ? " top" : ""), title: one.numeric && one.kind !== "fact" ? value : [...String(cell(one, at))].length > 40 ? cell(one, at) : null }, cut(cell(one, at), 40));
   }
@@ -443,7 +445,7 @@ function curves() {
     el("button", { type: "button", onclick: () => { from += LINES; redraw(); } }, `Next ${LINES}`)];
   const draw = (width, words) => {
     if (!names.length) return nothing("No run has logged a curve.");
-    const lines = doc.curves[chosen].lines.filter((curve) => curve[BY[by]] !== null);
+    const lines = doc.curves[chosen].lines.filter((curve) => curve[BY[by]] !== null && (mode !== 0 || out(curve.run) === null));
     const lineOf = (curve) => smoothed(sortedBy(points(curve, BY[by])), weight);
     if (!lines.length) return nothing(`No run has ${names[chosen]} by ${NAMES[by]}.`);
     const place = new Map((primary ? ranked(metrics.find((m) => m.name === names[chosen]) || primary) : []).map((g, n) => [g.group, n]));
@@ -453,7 +455,7 @@ function curves() {
       series = [...gathered(lines, (one) => groupOf[one.run])].sort((a, b) => rank(a[0]) - rank(b[0])).map(([group, these]) => ({ label: `${group.label} (n = ${these.length})`, these }));
     } else {
       lines.sort((a, b) => rank(groupOf[a.run]) - rank(groupOf[b.run]) || a.run - b.run);
-      series = lines.map((one) => ({ label: `${idOf(one.run)} ${groupOf[one.run].words}${seedOf(one.run)}`, these: [one] }));
+      series = lines.map((one) => ({ label: `${idOf(one.run)}${out(one.run) === null ? "" : " (retracted)"} ${groupOf[one.run].words}${seedOf(one.run)}`, these: [one] }));
     }
     const total = series.length;
     if (from >= total) from = 0;
@@ -537,7 +539,7 @@ function scatter() {
     const root = frame(width, height, x, y, kx.name, ky.name, left, `${ky.name} against ${kx.name}: ${counted(these.length, "run")}`);
     for (const at of these) root.append(svg("circle", { class: "dot " + (counts(at) ? "accent" : "hollow"), cx: x.of(kx.get(at)), cy: y.of(ky.get(at)), r: these.length > 300 ? 3 : 4.5 }, named(`${idOf(at)}: ${kx.name} ${cell(kx, at)}, ${ky.name} ${cell(ky, at)}, ${cell(kStatus, at)}`)));
     const lost = count - these.length;
-    return { picture: [root, el("p", { class: "about" }, `${counted(these.length, "run")}${lost ? `; ${lost} without a number for both` : ""}. Hollow: did not complete, or a smoke run.`)],
+    return { picture: [root, el("p", { class: "about" }, `${counted(these.length, "run")}${lost ? `; ${lost} without a number for both` : ""}. Hollow: did not complete, a smoke run, or retracted.`)],
       table: () => plainTable(`${ky.name} against ${kx.name}`, ["run", kx.name, ky.name, "status"], these.map((at) => [idOf(at), kx === kWhen ? cell(kx, at) : kx.get(at), ky === kWhen ? cell(ky, at) : ky.get(at), cell(kStatus, at)])) };
   };
   figure("scatter", "Any two keys", "", { controls, draw });
@@ -639,7 +641,7 @@ function usage() {
 function said() {
   const parts = [["Verdicts of reruns", ["verdict"]], ["Notes", ["note"]], ["Retractions", ["retract", "reinstate"]]].map(([title, kinds]) => [title, doc.events.filter(([kind]) => kinds.includes(kind))]);
   app.append(part("said", "Reruns, notes and retractions", parts.map(([title, list]) => [el("h3", null, title),
-    list.length ? el("ul", null, list.map(([kind, about, author, s, commit]) => el("li", null, `${kind} ${about.slice(0, 8)}, by ${author}, ${when(s)} UTC: git show ${commit}`))) : el("p", { class: "empty" }, "None recorded.")])));
+    list.length ? el("ul", { class: "said" }, list.slice().reverse().map(([kind, about, author, s, commit, words]) => el("li", null, `${kind} ${about.slice(0, 8)}, by ${author}, ${when(s)} UTC: git show ${commit}`, words && el("p", { class: "words" }, words)))) : el("p", { class: "empty" }, "None recorded.")])));
 }
 function foot() {
   app.append(el("footer", null, el("p", null, "“–” means not recorded. Times are UTC. Nothing on this page was loaded from elsewhere, and it loads nothing. Colours after Okabe and Ito (2008), told apart also by dashes. Made by ", el("code", null, doc.made.command), ".")));

@@ -212,6 +212,38 @@ def test_what_was_said_of_runs_is_named_with_its_commit(lab: Lab, browse: Browse
     assert page.count('<p class="empty">None recorded.</p>') == 3  # resources, verdicts, notes
 
 
+def test_notes_have_their_words_and_retracted_runs_are_struck_out_and_best_no_more(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    best = lab.gitexp("show", "best:val.acc", "--json").json["run"]["id"]
+    other = lab.gitexp("show", "worst:val.acc", "--json").json["run"]["id"]
+    hostile = "</script><img src=x onerror=document.title=PWNED>\n\x1b[31m\u202e"
+    for command in (
+        ("retract", best, "--why", "test images <b>in</b> the training set"),
+        ("note", other, "-m", hostile, "--outcome", "rejected"),
+        ("tag", other, "baseline"),
+    ):
+        assert lab.gitexp(*command).exit_code == 0
+    assert lab.gitexp("report", "--retracted", "-o", "page.html").exit_code == 0
+    page = browse(lab.path / "page.html")
+    assert "1 retracted" in page
+    row = re.search(rf'<tr class="weak struck"><th[^>]*><button[^>]*>{best[:8]}</button>.*?</tr>', page)
+    assert row is not None
+    assert "retracted: test images &lt;b&gt;in&lt;/b&gt; the training set" in row[0]
+    assert " top" not in row[0]
+    so_far = page.split('id="sofar"')[1].split("</section>")[0]
+    assert best[:8] not in so_far
+    assert other[:8] in so_far
+    assert '<p class="words">test images &lt;b&gt;in&lt;/b&gt; the training set</p>' in page
+    assert '<p class="words">rejected: &lt;/script&gt;&lt;img src=x onerror=document.title=PWNED&gt;' in page
+    assert "baseline" in page
+    assert "<img" not in page
+    assert "\x1b" not in page
+    lab.gitexp("report", best, "-o", "page.html")  # named, and what was said of others is not its business
+    page = browse(lab.path / "page.html")
+    assert "weak struck" in page
+    assert "PWNED" not in page
+
+
 def test_the_working_tree_is_as_clean_as_before(lab: Lab) -> None:
     sweep(lab)
     result = lab.gitexp("report")

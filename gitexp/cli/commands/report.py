@@ -18,6 +18,7 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import find_repo, revision
 from gitexp.history.choosing import chosen_by
 from gitexp.history.row import Row
+from gitexp.history.said import said_of
 from gitexp.history.select import UnknownRun
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class _Pages:
         from gitexp.report.page import page
 
         with opened_here() as here:
-            rows = self._rows(here, watched=refresh_s is not None)
+            rows, there = self._rows(here, watched=refresh_s is not None), here.history.of_remote(self._choice.remote)
             smoke, retracted = self._left_out(here, len(rows)) if self._choice.everything else (0, 0)
             found = self._material.of(here.reader, rows)
             if refresh_s is not None and self._choice.everything:
@@ -119,7 +120,8 @@ class _Pages:
                 goals=goals_of(here.reader, rows, here.config.goal),
                 smoke=smoke,
                 retracted=retracted,
-                events=here.history.of_remote(self._choice.remote).events(),
+                events=there.events(),
+                said=said_of(there, [row.id for row in rows]),
                 named=not self._choice.everything,
                 watch=refresh_s is not None,
             )
