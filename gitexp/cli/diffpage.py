@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitexp.cli.changewords import argument_name
@@ -30,6 +30,7 @@ from gitexp.history.compare import Comparison, DataChange
 from gitexp.history.inputs import COMMAND, KeyChange
 from gitexp.history.read import Run
 from gitexp.history.row import Row
+from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.history.select import SHOWN
 from gitexp.record.digests import Digest
 
@@ -43,10 +44,12 @@ NAMED_METRICS = 4  # metrics in the sentence at the top
 SIDE_BY_SIDE = 60  # characters of a value; longer ones stand below each other where there is no terminal
 
 
-def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place: Place, on: Screen) -> str:
+def diff_page(
+    a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], said: Mapping[str, Said], place: Place, on: Screen
+) -> str:
     """The page: who is compared, what to know first, then section by section. `place` knows the sizes of artifacts."""
     sections = [
-        _sides(rows, on=on),
+        _sides(rows, said, on=on),
         _verdict(found, on=on),
         _code(a, b, found.code, on=on),
         _parameters(found, on=on),
@@ -63,12 +66,15 @@ def diff_page(a: Run, b: Run, found: Comparison, *, rows: tuple[Row, Row], place
     return "\n".join(section for section in sections if section)
 
 
-def _sides(rows: tuple[Row, Row], *, on: Screen) -> str:
+def _sides(rows: tuple[Row, Row], said: Mapping[str, Said], *, on: Screen) -> str:
     cells = []
     for side, row in zip("AB", rows, strict=True):
         name = f"{row.id[:SHOWN]}/{row.attempt}" if row.attempt > 1 else row.id[:SHOWN]
-        cells.append([Cell(side, "bold"), Cell(name, "yellow"), Cell(safe(row.recipe), "bold")])
-        cells[-1] += [status_cell(row.status), Cell(stamp(row.finished), "dim"), Cell(safe(row.message or ""))]
+        of = said.get(row.id, NOTHING_SAID)
+        struck = " strike" * (of.retracted is not None)
+        cells.append([Cell(side, "bold"), Cell(name, "yellow" + struck), Cell(safe(row.recipe), "bold")])
+        words = Cell(safe((of.words or row.message or "")[:VALUE_LIMIT]), "red" if of.retracted else "")
+        cells[-1] += [status_cell(row.status), Cell(stamp(row.finished), "dim"), words]
     columns = [Column(""), Column(""), Column("", least=10), Column(""), Column(""), Column("", least=10)]
     return table(columns, cells, on=on)
 

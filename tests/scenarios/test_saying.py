@@ -187,6 +187,19 @@ def test_a_terminal_of_80_columns_has_the_notes_and_the_metric(ada: Lab) -> None
     assert "seed 3 was" in terminal.before
 
 
+def test_diff_says_that_a_run_is_retracted_and_what_was_noted(ada: Lab) -> None:
+    best, other = ids(ada)
+    assert ada.gitexp("retract", best, "--why", "a leak").exit_code == 0
+    assert ada.gitexp("note", other, "-m", "honest").exit_code == 0
+    page = ada.gitexp("diff", other, best).stdout
+    assert f"! {best[:8]} is retracted: a leak\n" in page
+    assert page.split("\n")[0].endswith("  honest")
+    assert ada.gitexp("diff", other, best, "--json").json["unfair"] == [f"{best[:8]} is retracted: a leak"]
+    assert ada.gitexp("run", "--", "sh", "train.sh", "0.7").exit_code == 0
+    assert f"{best[:8]} is retracted: a leak" in ada.gitexp("diff", other, best, "latest").stdout
+    assert ada.gitexp("diff", "@train", "--json").json["unfair"] == []
+
+
 def test_log_notes_lists_what_was_learnt_and_what_did_not_work_first(ada: Lab) -> None:
     best, other = ids(ada)
     assert ada.gitexp("log", "--notes").stderr == "Nothing was said of these runs yet: gitexp note RUN -m TEXT\n"

@@ -15,7 +15,8 @@ from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
-from gitexp.history.select import History, no_metric
+from gitexp.history.said import Said, said_of
+from gitexp.history.select import SHOWN, History, no_metric
 
 EXIT_DIFFERENT = 1
 MOST_BESIDE = 50  # runs
@@ -71,7 +72,9 @@ def command(
         if patch or stat:
             show(lambda on: _git_diff(here, a, b, patch=patch, stat=stat, on=on), repo=here.repo)
             return EXIT_DIFFERENT if exit_code and a.code != b.code else 0
+        said = said_of(here.history.at(choice.remote).runs, (old.id, new.id))
         found = compare(here.repo, here.reader, a, b=b, goals=here.config.goal)
+        found = found._replace(unfair=(*_retracted(said), *found.unfair))
         if as_json:
             from gitexp.cli.shapes import diff_document, run_shape
 
@@ -79,7 +82,7 @@ def command(
         else:
             from gitexp.cli.diffpage import diff_page
 
-            show(lambda on: diff_page(a, b, found, rows=(old, new), place=here.place, on=on), repo=here.repo)
+            show(lambda on: diff_page(a, b, found, rows=(old, new), said=said, place=here.place, on=on), repo=here.repo)
     return EXIT_DIFFERENT if exit_code and found.differs else 0
 
 
@@ -106,6 +109,8 @@ def _groups(
     found = compare_groups(
         old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
     )
+    said = said_of(here.history.at(choice.remote).runs, [row.id for row in (*a, *b)])
+    found = found._replace(unfair=(*_retracted(said), *found.unfair))
     for name in {*only}.difference(one.name for one in found.metrics):
         raise no_metric("None of the runs", name, dict.fromkeys(key for run in (*old, *new) for key in run.metrics))
     if as_json:
@@ -127,6 +132,8 @@ def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
         many = f"{counted(len(rows), 'run')} cannot stand beside each other (2 to {MOST_BESIDE} can)"
         raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")
     found = compare_many([read_run(here.reader, row.commit) for row in rows], goals=here.config.goal)
+    said = said_of(here.history.at(choice.remote).runs, [row.id for row in rows])
+    found = found._replace(unfair=(*_retracted(said), *found.unfair))
     if as_json:
         from gitexp.cli.shapes import many_document
 
@@ -136,6 +143,10 @@ def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
 
         show(lambda on: many_page(rows, found, on=on), repo=here.repo)
     return 0
+
+
+def _retracted(said: Mapping[str, Said]) -> list[str]:
+    return [f"{one[:SHOWN]} is retracted: {those.reason}" for one, those in said.items() if those.retracted]
 
 
 def _means_several(word: str) -> bool:
