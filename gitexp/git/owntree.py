@@ -6,11 +6,14 @@ The user's working tree, index and branches have no part in it. Its entry in `.g
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gitexp.git.repo import Repo, finish, line, output, ref_id, start
+from gitexp.git.repo import GitFailed, Repo, finish, line, output, ref_id, start
 
 # Nobody else's programs, and nothing that the user's own checkout is set to do besides: whatever the code, it is whole.
 _PLAIN = {
@@ -20,6 +23,7 @@ _PLAIN = {
     "submodule.recurse": "false",
     "worktree.useRelativePaths": "false",
 }
+_UNFILTERED = {"smudge": "", "process": "", "required": "false"}
 _NOBODY = {f"GIT_{who}_{what}": "gitexp" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _NEVER = {f"GIT_{who}_DATE": "1970-01-01T00:00:00Z" for who in ("AUTHOR", "COMMITTER")}
 
@@ -41,7 +45,8 @@ def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index:
     head = commit and ref_id(repo, commit)
     if not head:
         head = line(repo, "commit-tree", tree, "-m", "The code of a recorded run", env={**_NOBODY, **_NEVER})
-    plain = [word for name, value in _PLAIN.items() for word in ("-c", f"{name}={value}")]
+    filters = {f"filter.{name}.{key}": value for name in _filters(repo) for key, value in _UNFILTERED.items()}
+    plain = _options({**_PLAIN, **filters})
 
     def git(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
         finish(start(cwd, *plain, *args, env=env, keep=lock))
@@ -54,8 +59,47 @@ def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index:
         index.rename(own.git_dir / "index")
         return OwnTree(own, head, {})
     git(folder, "read-tree", head)  # so that what had been changed when it ran is changed here
-    start(folder, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as they do
+    _refresh(folder)
     return OwnTree(own, head, env)
+
+
+def finish_tree(tree: OwnTree, *, lock: int) -> list[str]:
+    """Send files through the filters that the user has set up (git-lfs), as a checkout does. Warnings, where one fails.
+
+    Apart from laying them out, since it starts programs and may fetch.
+    """
+    said, env = [], dict(tree.env)
+    for name in _filters(tree.repo):
+        listed = output(tree.repo, "ls-files", "-z", "--", f":(attr:filter={name})", env=env)
+        paths = [path for path in listed.split(b"\0") if path]
+        if not paths:
+            continue
+        again = ("checkout-index", "-q", "-f", "-u", "-z", "--stdin")
+        for path in paths:
+            (tree.repo.root / os.fsdecode(path)).unlink(missing_ok=True)
+        try:
+            finish(start(tree.repo.root, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
+        except GitFailed as error:
+            said.append(f"warning: files that pass through the filter {name} are as git has them: {error.details[-1:]}")
+            off = _options({f"filter.{name}.{key}": value for key, value in _UNFILTERED.items()})
+            finish(start(tree.repo.root, *off, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
+        if env:
+            _refresh(tree.repo.root)
+    return said
+
+
+def _refresh(root: Path) -> None:
+    start(root, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as some do
+
+
+def _filters(repo: Repo) -> list[str]:
+    """Those that the user's configuration knows, and whose names can be asked for."""
+    names = {key[7:].rpartition(".")[0] for key in repo.settings if key.startswith("filter.")}
+    return sorted(name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name))
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
 
 def listing_of(tree: OwnTree) -> bytes:

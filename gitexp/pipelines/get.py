@@ -168,12 +168,19 @@ def get_into(
 ) -> Got:
     """The same, of a folder that is known to be where nobody else chose it to be."""
 
-    def bring() -> tuple[list[Entry], int]:
-        with watch("fetching") as progress:
-            whole, fetched_bytes = _Bringing(clone, progress, strange).all_here(wanted)
+    def brought() -> tuple[list[Entry], int]:
+        whole, fetched_bytes = bring(clone, wanted, watch=watch, strange=strange)
         return _together(whole, apart=apart), fetched_bytes
 
-    return bring_and_place([one.name for one in wanted], bring, folder, clone.place.store, watch)
+    return bring_and_place([one.name for one in wanted], brought, folder, clone.place.store, watch)
+
+
+def bring(
+    clone: Clone, wanted: Sequence[Wanted], *, watch: Watch, strange: bool
+) -> tuple[list[tuple[Wanted, Iterable[Entry]]], int]:
+    """All that is wanted into the store, each with its files; and the bytes that were fetched. Raises GitexpError."""
+    with watch("fetching") as progress:
+        return _Bringing(clone, progress, strange).all_here(wanted)
 
 
 def _together(whole: Sequence[tuple[Wanted, Iterable[Entry]]], *, apart: bool) -> list[Entry]:

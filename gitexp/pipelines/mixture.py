@@ -70,6 +70,7 @@ def mixture(
         seed=recipe.seed,
         environment=next((run for factor, run in taken if factor.kind == ENVIRONMENT), of),
         coded=coded,
+        taken=tuple(run for _, run in taken),
         mixture=Mixture(
             of=record.id,
             code=_id(taken, CODE),

@@ -74,7 +74,7 @@ def _as_ref(need: DatasetNeed, url: str, config: Config, *, strange: bool) -> Da
     if problem is not None:
         raise GitexpError(problem)
     for known in config.datasets.values():
-        if known.url is not None and _unversioned(known.url) == _unversioned(url):
+        if known.url is not None and unversioned(known.url) == unversioned(url):
             return known._replace(url=url)
     if not strange:
         raise GitexpError(NOT_ASKED)
@@ -83,8 +83,8 @@ def _as_ref(need: DatasetNeed, url: str, config: Config, *, strange: bool) -> Da
     return DatasetRef(record.name, url=url, source=record.source, access=record.access or "open", owner=record.owner)
 
 
-def _unversioned(url: str) -> str:
-    """The address without the version in it: what a resolved address and the catalogue's have in common."""
+def unversioned(url: str) -> str:
+    """An address without the version in it: what a resolved address and the catalogue's have in common."""
     if url.startswith("s3://"):
         return url.partition("?versionId=")[0]
     return re.sub(r"@(?:refs/(?:convert|pr)/)?[^/@]+", "", url, count=1) if url.startswith("hf://") else url

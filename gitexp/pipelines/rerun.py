@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,20 +15,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp import runfolder
 from gitexp.attempt import Checked, Rerun
 from gitexp.clone import Clone, read_config
-from gitexp.errors import GitexpError, Refused
+from gitexp.errors import Refused
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.owntree import listing_of, make_tree
+from gitexp.git.owntree import finish_tree, listing_of, make_tree
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.history.read import Run, read_run
-from gitexp.pipelines.get import get_into, what_run_has
+from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
+from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, program_lines, why_ask
 from gitexp.pipelines.run import argv_of
-from gitexp.pipelines.surroundings import Asked, require, surroundings
+from gitexp.pipelines.surroundings import Asked, lacks, surroundings
 from gitexp.record.datarecord import DatasetRecord
-from gitexp.record.digests import Digest
 from gitexp.record.identity import Code, as_plain
 from gitexp.record.runrecord import Mixture, RunRecord
-from gitexp.spec.recipe import Recipe
+from gitexp.spec.catalogue import DatasetRef
+from gitexp.spec.recipe import Recipe, program_argv
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch
 from gitexp.stages.resolve import resolve_recorded
 from gitexp.stages.submit import Submitted, make_folder
@@ -52,6 +52,12 @@ class Spec(NamedTuple):
     environment: Run  # whose environment is aimed at
     coded: Run  # whose code it is
     mixture: Mixture | None = None
+    taken: tuple[Run, ...] = ()  # of a mixture: other runs that something else was taken from
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All that something is of."""
+        return (self.original, self.coded, self.environment, *(run for run, _ in self.data.values()), *self.taken)
 
 
 def spec_of(commit: str, *, reader: ObjectReader, clone: Clone) -> Spec:
@@ -112,79 +118,125 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
     return Clone(clone.repo, config._replace(remotes=remotes, branch=clone.config.branch))
 
 
+class Ready:
+    """A run in its working tree, planned: `plan` is to be read and, where it says so, allowed before it goes on."""
+
+    def __init__(self, spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, anyway: bool) -> None:
+        record, recipe, root = sound_record(spec.original), spec.recipe, made.folder / made.id
+        self._spec, self._made, self._home, self._record = spec, made, clone, record
+        self._sources = look_for(
+            [(name, spec.data[name]) for name in recipe.data if name in spec.data], reader=reader, clone=clone
+        )
+        self._clone = code_clone(spec.coded, reader=reader, clone=clone)
+        index = made.folder / runfolder.INDEX
+        tree = make_tree(clone.repo, root, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
+        self._tree, there = tree, Clone(tree.repo, self._clone.config)
+        head = Head(tree.head, spec.code, _code(spec).subject or "", None)
+        self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
+        look = look_at_branch(self._surveyed, self._clone.config)
+        self._said = check_branch(look, self._surveyed, self._clone.config)
+        check_store(self._surveyed)
+        self._cwd = _cwd(record, root)
+        self._around = surroundings(
+            Asked(
+                spec.environment,
+                planned_argv(recipe, self._sources, there),
+                cwd=self._cwd,
+                tree=tree.repo,
+                code=spec.code,
+                home=clone.repo,
+                own=recorded_here(clone.repo, clone.config.branch, spec.original.commit),
+                env=recipe.env,
+                named=recipe.text,
+                variables=self._clone.config.policy.variables,
+            )
+        )
+        check_program(self._around.argv, cwd=self._cwd)
+        obstacles = [require_all(self._sources, clone)]
+        if not anyway:
+            obstacles.append(lacks(self._around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway"))
+        lines = [
+            *program_lines(self._around.argv, self._cwd, root, recipe),
+            *code_lines(_code(spec), tree.repo, tree.head),
+            *data_lines(self._sources),
+            *self._around.lines,
+        ]
+        asks = why_ask(
+            spec.runs,
+            recipe,
+            code=spec.code,
+            commit=spec.commit,
+            there=there,
+            home=clone,
+            sources=self._sources,
+        )
+        self.plan = Plan(record, spec.original.author, tuple(lines), asks, tuple(filter(None, obstacles)))
+
+    def checked(self, *, watch: Watch) -> Checked:
+        """The run, ready to start: what it reads is fetched, from where the plan says, and proven. Raises Refused."""
+        spec, made, root, record = self._spec, self._made, self._tree.repo.root, self._record
+        recipe, repo = spec.recipe, self._home.repo
+        said = (*self._said, *finish_tree(self._tree, lock=made.lock))
+        placed = put_in_place(self._sources, root, clone=self._home, watch=watch, strange=True)
+        from gitexp.pipelines.rundata import ready_data
+
+        elsewhere = {one.name for one in self._sources if one.place and one.place.startswith("/") and not one.here}
+        refs = {name: _pinned(ref, spec, elsewhere) for name, ref in recipe.data.items()}
+        datasets = ready_data(refs, clone=Clone(self._tree.repo, self._clone.config), watch=watch)
+        for name in elsewhere:
+            datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
+        argv = (self._around.argv[0], *argv_of(recipe, datasets, root=root)[1:])
+        compared = {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit}
+        rerun = Rerun(
+            id=made.id,
+            folder=made.folder,
+            lock=made.lock,
+            home=repo,
+            code=_code(spec),
+            code_tree=spec.code,
+            env=self._tree.env,
+            placed=placed,
+            reproduces={} if spec.mixture else compared,
+            mixture=as_plain(spec.mixture) if spec.mixture else {},
+            variables=self._around.env,
+            strange_imports=self._around.strange,
+        )
+        smoke, config = record.kind == "smoke", self._clone.config
+        return Checked(self._surveyed, config, recipe, datasets, argv, self._cwd, said, smoke=smoke, rerun=rerun)
+
+
 @contextmanager
-def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, watch: Watch, anyway: bool = False) -> Iterator[Checked]:
-    """The run, ready to start. Its folder, with the working tree, is gone at the end unless it has been submitted.
+def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, anyway: bool = False) -> Iterator[Ready]:
+    """The run, planned. Its folder, with the working tree, is gone at the end unless it has been submitted.
 
     `anyway`: also where this machine lacks what the record says that the run needs.
     """
     made = make_folder(clone.repo.common_dir)
     try:
-        yield _checked(spec, made, reader=reader, clone=clone, watch=watch, anyway=anyway)
+        yield Ready(spec, made, reader=reader, clone=clone, anyway=anyway)
     finally:
         if not (made.folder / runfolder.SUBMIT).exists():
             runfolder.remove(str(made.folder))
 
 
-def _checked(spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, watch: Watch, anyway: bool) -> Checked:
-    record, recipe, home = sound_record(spec.original), spec.recipe, clone.repo
-    clone = code_clone(spec.coded, reader=reader, clone=clone)
-    index, folder = made.folder / runfolder.INDEX, made.folder / made.id
-    tree = make_tree(clone.repo, folder, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
-    placed = _place_data(spec, folder, reader=reader, clone=clone, watch=watch)
-    there = Clone(tree.repo, clone.config)
-    head = Head(tree.head, spec.code, _code(spec).subject or "", None)
-    surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
-    look = look_at_branch(surveyed, clone.config)
-    said = check_branch(look, surveyed, clone.config)
-    check_store(surveyed)
-    pinned = {name: ref._replace(digest=_digest(spec, name) or ref.digest) for name, ref in recipe.data.items()}
-    from gitexp.pipelines.rundata import ready_data
+def planned_argv(recipe: Recipe, sources: Sequence[Source], there: Clone) -> tuple[str, ...]:
+    """The command as it will be, with the data where it will be."""
+    if recipe.made_of_components:
+        return argv_of(recipe, {}, root=there.repo.root)
+    places = {one.name: one.place for one in sources if one.place and (one.here or not one.place.startswith("/"))}
+    cached = {one.name: f"{there.place.checkouts}/{(one.record.digest or '').rpartition(':')[2]}" for one in sources}
+    written = {name: ref.path or "" for name, ref in recipe.data.items()}
+    return program_argv(recipe, data_paths={**written, **cached, **places})
 
-    datasets = ready_data(pinned, clone=there, watch=watch)
-    around = surroundings(
-        Asked(
-            spec.environment,
-            argv_of(recipe, datasets, root=folder),
-            cwd=_cwd(record, folder),
-            tree=tree.repo,
-            code=spec.code,
-            home=home,
-            own=recorded_here(home, clone.config.branch, spec.original.commit),
-            env=recipe.env,
-            named=recipe.text,
-            variables=clone.config.policy.variables,
-        )
-    )
-    if not anyway:
-        require(around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway")
-    argv, cwd, said = around.argv, _cwd(record, folder), (*said, *around.lines)
-    check_program(argv, cwd=cwd)
-    rerun = Rerun(
-        id=made.id,
-        folder=made.folder,
-        lock=made.lock,
-        home=clone.repo,
-        code=_code(spec),
-        code_tree=spec.code,
-        env=tree.env,
-        placed=placed,
-        reproduces={} if spec.mixture else {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit},
-        mixture=as_plain(spec.mixture) if spec.mixture else {},
-        variables=around.env,
-        strange_imports=around.strange,
-    )
-    smoke = record.kind == "smoke"
-    return Checked(surveyed, clone.config, recipe, datasets, argv, cwd, said, smoke=smoke, rerun=rerun)
+
+def _pinned(ref: DatasetRef, spec: Spec, elsewhere: Container[str]) -> DatasetRef:
+    digest = spec.data[ref.name][1].digest if ref.name in spec.data else None
+    return ref._replace(digest=digest or ref.digest, path=None if ref.name in elsewhere else ref.path)
 
 
 def _code(spec: Spec) -> Code:
     """What was recorded of the code, but for what happened to it while it ran."""
     return sound_record(spec.coded).code._replace(edited=(), edited_count=None)
-
-
-def _digest(spec: Spec, name: str) -> Digest | None:
-    return spec.data[name][1].digest if name in spec.data else None
 
 
 def _cwd(record: RunRecord, root: Path) -> Path:
@@ -193,41 +245,3 @@ def _cwd(record: RunRecord, root: Path) -> Path:
     if not cwd.is_dir() or not Path(os.path.realpath(cwd)).is_relative_to(os.path.realpath(root)):
         raise Refused(f"Run {record.id} ran in {escaped(record.cwd)}, and its code has no such folder")
     return cwd
-
-
-# ---- data
-
-
-def _place_data(spec: Spec, root: Path, *, reader: ObjectReader, clone: Clone, watch: Watch) -> tuple[str, ...]:
-    """Put what the code does not have itself where it lay, below the working tree; these paths there.
-
-    What a mixture takes from another run than its code stands there in the place of the code's own.
-    """
-    placed = []
-    for name, (run, one) in spec.data.items():
-        path = posixpath.normpath(one.path or "/").rstrip("/")
-        own = spec.coded.data.get(name)
-        there = os.path.lexists(root / path)
-        if path.startswith(("/", "..")) or path in ("", ".") or (there and own and own.digest == one.digest):
-            continue
-        wanted = [one for one in what_run_has(reader, run, names=[name]) if (one.kind, one.name) == ("dataset", name)]
-        entries = list(wanted[0].entries or ()) if wanted else []
-        lone = len(entries) == 1 and entries[0].path == os.fsencode(posixpath.basename(path))
-        target = (root / path).parent if lone else root / path
-        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(root)):
-            raise GitexpError(f"Nothing is written to {escaped(path)}: a link in the code leads out of it")
-        if there:
-            _remove(root / path, root)
-        get_into(clone, wanted, folder=target, watch=watch, apart=False)
-        placed.append(path)
-    return tuple(placed)
-
-
-def _remove(path: Path, root: Path) -> None:
-    """What the code has there, of a working tree that is ours."""
-    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
-        raise GitexpError(f"Nothing is removed at {escaped(str(path))}: a link in the code leads out of it")
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()

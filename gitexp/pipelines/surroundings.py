@@ -66,15 +66,16 @@ def surroundings(asked: Asked) -> Surroundings:
     return Surroundings(argv, env, (*told, *names, *lines), found[0], found[1])
 
 
-def require(needs: Sequence[Need], run: Run, *, command: str) -> None:
-    """Raises Refused where something is lacking without which the program cannot do the same."""
+def lacks(needs: Sequence[Need], run: Run, *, command: str) -> Refused | None:
+    """What to say where something is lacking without which the program cannot do the same."""
     musts = [need for need in needs if need.must]
-    if musts:
-        raise Refused(
-            f"Run {run.record.id if run.record else run.commit[:10]} needs what is not here",
-            details=[f"  {need.words}" for need in musts],
-            fix="\n".join([*dict.fromkeys(need.fix for need in musts), f"to try all the same:  {command}"]),
-        )
+    if not musts:
+        return None
+    return Refused(
+        f"Run {run.record.id if run.record else run.commit[:10]} needs what is not here",
+        details=[f"  {need.words}" for need in musts],
+        fix="\n".join([*dict.fromkeys(need.fix for need in musts), f"to try all the same:  {command}"]),
+    )
 
 
 def _looked_at(

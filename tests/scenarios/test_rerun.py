@@ -9,9 +9,10 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+import pexpect
 import pytest
 from contract.reader import breaches
-from harness import Lab, Result, until_over, wait_for, written
+from harness import Lab, Result, at_terminal, until_over, wait_for, world, written
 
 TRAIN = """\
 import json, os, pathlib, subprocess
@@ -136,6 +137,146 @@ def test_the_tree_of_a_dirty_run_is_dirty_in_the_same_way(ready: Lab) -> None:
     assert again["code"] == record(ready, original)["code"]
     assert ready.git("rev-parse", "experiments:code") == ready.git("rev-parse", f"{original}:code")
     assert "-dirty" in ready.show("experiments:output.log")
+
+
+# ---- another lab: consent, and data
+
+
+@pytest.fixture
+def bob(ready: Lab, hub: Lab, tmp_path: Path) -> Lab:
+    """Another person with a clone of what `ready` pushed, a HOME and an object store of their own."""
+    ready.git("remote", "add", "origin", str(hub.path))
+    (tmp_path / "shared").mkdir()
+    with (ready.path / "gitexp.toml").open("a") as file:
+        file.write(f'[remotes.shared]\nurl = "{tmp_path / "shared"}"\n')
+    ready.commit("a remote for bytes")
+    ready.approve()
+    ready.git("push", "-q", "origin", "main")
+    env = world(tmp_path / "bob")
+    path = tmp_path / "clone"
+    Lab(tmp_path, env).git("clone", "-q", str(hub.path), str(path))
+    lab = Lab(path, env)
+    lab.git("config", "user.name", "Bob")
+    lab.approve()
+    assert lab.gitexp("init").exit_code == 0
+    return lab
+
+
+def pushed(lab: Lab, *args: str) -> str:
+    """Record a run, and push it with its bytes; its id."""
+    first = ran(lab, *args)
+    done = lab.gitexp("push")
+    assert done.exit_code == 0, done.stderr
+    return first
+
+
+def test_another_lab_reruns_with_the_data_of_a_remote_and_the_verdict_comes_back(ready: Lab, bob: Lab) -> None:
+    first = pushed(ready, "r")
+    assert bob.gitexp("pull").exit_code == 0
+    planned = bob.gitexp("rerun", first, "--dry-run")
+    assert planned.exit_code == 0, planned.stderr
+    assert "data      rows (1 file, 4 bytes): 1 object (4 bytes) from remote shared" in planned.stdout
+    assert "asked for" not in planned.stdout  # the code is in Bob's own branch, and the recipe is the one there
+    assert left_behind(bob) == []
+    done = rerun(bob, first)
+    assert done.exit_code == 0, done.stderr
+    assert bob.gitexp("push").exit_code == 0
+    assert ready.gitexp("pull").exit_code == 0
+    assert tomllib.loads(ready.show("experiments:verdict.toml"))["grade"] == "bitwise"
+    assert record(ready)["user"] != "" and "Bob" in ready.git("log", "-1", "--format=%an", "experiments")
+
+
+def test_data_that_nobody_has_is_named_before_anything_starts(ready: Lab, bob: Lab) -> None:
+    first = ran(ready, "r")
+    ready.git("push", "-q", "--no-verify", "origin", "experiments")
+    assert bob.gitexp("pull").exit_code == 0
+    for words in (("--dry-run",), ()):
+        done = rerun(bob, first, *words)
+        assert done.exit_code == 3
+        digest = tomllib.loads(ready.show("experiments:data.toml"))["rows"]["digest"]
+        assert "1 object of the data is nowhere to be had; nothing ran" in done.stderr
+        assert f"last seen:\n  rows: data/rows.csv on {os.uname().nodename}, when run {first}" in done.stderr
+        assert "recorded by Ada <ada@example.org>" in done.stderr
+        assert "in the object store and remote shared" in done.stderr
+        assert "  rows.csv\n" in done.stderr and digest.startswith("xxh128:")
+    assert len(bob.runs()) == 1
+
+
+def test_what_is_not_known_here_runs_only_after_a_yes(ready: Lab, bob: Lab) -> None:
+    ready.write("made.sh", "touch $HOME/ran\n")
+    first = pushed(ready, "--no-verify", "--", "sh", "made.sh")
+    assert bob.gitexp("pull").exit_code == 0
+    refused = rerun(bob, first)
+    assert refused.exit_code == 3
+    assert f"Run {first} was recorded by Ada <ada@example.org>, not in this clone. It would run" in refused.stderr
+    assert "program   sh made.sh" in refused.stderr
+    assert "Its code is in no branch of this clone" in refused.stderr
+    assert f"fix:   gitexp rerun {first} --yes" in refused.stderr
+    ran_there = Path(bob.env["HOME"]) / "ran"
+    assert not ran_there.exists()
+    done = rerun(bob, first, "--yes")
+    assert ran_there.exists()
+    assert done.exit_code == 1  # nothing to compare is no pass
+    assert "says nothing of" in done.stderr
+
+
+def test_a_recipe_that_a_record_changes_by_more_than_numbers_is_asked_for(ready: Lab, bob: Lab) -> None:
+    ready.write("recipes/r.toml", RECIPE + '[model]\nname = "a"\nlr = 0.5\n')
+    ready.commit("settings")
+    ready.git("push", "-q", "origin", "main")
+    numbers = pushed(ready, "r", "-s", "model.lr=0.25")
+    words = pushed(ready, "r", "-s", "model.name=b")
+    command = pushed(ready, "r", "-s", 'run.command=["python", "train.py", "more"]')
+    bare = pushed(ready, "--data", "rows=data/rows.csv", "--seed", "3", "--", "python", "train.py")
+    bob.git("pull", "-q", "--ff-only")
+    assert bob.gitexp("pull").exit_code == 0
+    assert rerun(bob, numbers).exit_code == 0
+    for run, why in (
+        (words, "sets what the recipe in its code does not: model.name."),
+        (command, "sets what the recipe in its code does not: run.command."),
+        (bare, "Its command is whatever that record says."),
+    ):
+        assert why in rerun(bob, run).stderr
+        assert rerun(bob, run, "--yes").exit_code == 0
+
+
+def test_a_question_at_a_terminal_takes_a_no(ready: Lab, bob: Lab) -> None:
+    first = pushed(ready, "--data", "rows=data/rows.csv", "--seed", "3", "--", "python", "train.py")
+    assert bob.gitexp("pull").exit_code == 0
+    with at_terminal(bob, "rerun", first) as asked:
+        asked.expect("Run it?")
+        asked.sendline("n")
+        asked.expect("Nothing was done")
+        asked.expect(pexpect.EOF)
+    assert left_behind(bob) == []
+
+
+def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(ready: Lab, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "rows.csv").write_text("1\n2\n")
+    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
+    command = f'command = ["python", "train.py", "{{data.rows}}"]\n[data]\nrows = "{away}/rows.csv"\n'
+    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
+    ready.commit("data elsewhere")
+    first = ran(ready, "r")
+    original = ready.git("rev-parse", "experiments").strip()
+    assert f"from {away}/rows.csv" in ready.gitexp("rerun", first, "--dry-run").stdout
+    assert rerun(ready, first).exit_code == 0
+    assert record(ready)["argv"] == record(ready, original)["argv"]
+    assert ready.gitexp("data", "save", "--help").exit_code == 0
+    (away / "rows.csv").write_text("3\n")
+    assert "nowhere to be had" in rerun(ready, first).stderr
+
+
+def test_data_that_the_code_holds_is_taken_from_there(ready: Lab) -> None:
+    ready.write(".gitignore", "")
+    ready.commit("data in git")
+    first = ran(ready, "r")
+    ready.write("data/rows.csv", "7\n")
+    ready.commit("other data by now")
+    assert "data      rows (1 file, 4 bytes): part of the code" in ready.gitexp("rerun", first, "--dry-run").stdout
+    assert rerun(ready, first).exit_code == 0
 
 
 # ---- kills

@@ -59,7 +59,7 @@ def command(a: str, b: str, metric: str | None, repeat: int, dry_run: bool, yes:
             with before_anything_runs():
                 _consent(found, yes=yes)
             try:
-                found = _trained(here, explaining, found)
+                found = _trained(here, explaining, found, yes=yes)
             except KeyboardInterrupt as error:
                 what = "Stopped: what is trained is recorded, and counts when the same is asked again"
                 again = shlex.join(["gitexp", "explain", a, b, *(["--repeat", str(repeat)] if repeat else [])])
@@ -83,7 +83,7 @@ def _consent(found: Explanation, *, yes: bool) -> None:
         ask_first(refusal, question="Start them?")
 
 
-def _trained(here: Opened, explaining: Explaining, found: Explanation) -> Explanation:
+def _trained(here: Opened, explaining: Explaining, found: Explanation, *, yes: bool) -> Explanation:
     """With the runs that were lacking, one after the other."""
     from gitexp.pipelines.explain import in_a_line, with_problem, with_run
 
@@ -93,7 +93,7 @@ def _trained(here: Opened, explaining: Explaining, found: Explanation) -> Explan
             done += 1
             click.echo(f"training {done} of {found.lacking + done - 1}: {_told(one, seed)}", err=True)
             try:
-                run = _train(here, explaining, one, seed)
+                run = _train(here, explaining, one, seed, yes=yes)
             except Refused as error:
                 found = with_problem(found, one.cell, in_a_line(error))
                 continue
@@ -108,14 +108,16 @@ def _told(one: CellPlan, seed: int | None) -> str:
     return safe(one.words) + ("" if seed is None else f", seed {seed}")
 
 
-def _train(here: Opened, explaining: Explaining, one: CellPlan, seed: int | None) -> Run:
+def _train(here: Opened, explaining: Explaining, one: CellPlan, seed: int | None, *, yes: bool) -> Run:
     from gitexp.cli.execution import executed, watch
+    from gitexp.cli.planpage import allow
     from gitexp.history.read import read_run
     from gitexp.pipelines.rerun import readied
 
     spec = explaining.spec(one.cell, seed=seed)
-    with readied(spec, reader=here.reader, clone=here.clone, watch=watch) as checked:
-        done = executed(checked, str(spec.mixture), stdout_fd=2)
+    with readied(spec, reader=here.reader, clone=here.clone) as ready:
+        allow(ready.plan, yes=yes)
+        done = executed(ready.checked(watch=watch), str(spec.mixture), stdout_fd=2)
     if done.recorded.record.status == "interrupted":
         raise KeyboardInterrupt
     return read_run(here.reader, done.recorded.commit)

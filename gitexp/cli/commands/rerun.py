@@ -20,6 +20,8 @@ from gitexp.errors import before_anything_runs
 @click.option("--seed", type=int, help="With another seed: a replicate.")
 @click.option("-m", "--message", help="Why; kept in the commit.")
 @click.option("--anyway", is_flag=True, help="Even if a GPU, a container or the system that RUN had is not here.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, where its parts come from, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before what this clone has not recorded runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
 def command(
     run: str,
@@ -30,23 +32,30 @@ def command(
     seed: int | None,
     message: str | None,
     anyway: bool,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Do RUN once more, from its record alone, and record that as a run of its own.
 
     Its code is laid out in a working tree of its own, which is gone at the end; your files, index and HEAD have no part
-    in it. Recipe, command, seed and data are the recorded ones.
+    in it. Recipe, command, seed and data are the recorded ones. What would run is shown first. Where this clone neither
+    recorded the run nor has its code in a branch, it is asked for.
+
+    Exit code 0: reproduced; 1: not; 3: refused, and nothing ran.
 
     With something of another run, or another value, it is no reproduction but a mixture: all of RUN but that. The
     record says so.
 
     \b
     gitexp rerun latest
+    gitexp rerun qrstklmn --dry-run
     gitexp rerun qrstklmn -m "on the new cluster"
     gitexp rerun qrstklmn --code-of zyxwvuts
     gitexp rerun qrstklmn -s optimizer.lr=0.1 --seed 2
     """
     from gitexp.cli.opened import opened_here
+    from gitexp.cli.planpage import allow, shown
     from gitexp.cli.termination import exit_when_told
     from gitexp.pipelines.rerun import readied, spec_of
 
@@ -67,6 +76,9 @@ def command(
                 message = message or str(spec.mixture)
             else:
                 spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
-            ready = readied(spec, reader=here.reader, clone=here.clone, watch=watch, anyway=anyway)
-            checked = until_over.enter_context(ready)
+            ready = until_over.enter_context(readied(spec, reader=here.reader, clone=here.clone, anyway=anyway))
+            if dry_run:
+                return shown(ready.plan, as_json=as_json)
+            allow(ready.plan, yes=yes)
+            checked = ready.checked(watch=watch)
         return carry_out(checked, message, as_json=as_json)

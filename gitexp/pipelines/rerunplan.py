@@ -1,0 +1,144 @@
+"""What a rerun would execute, where and on what, before any of it happens; and whether that takes somebody's yes.
+
+A record says whatever its author wrote. What this clone recorded itself runs; so does the code of a commit in one of
+its own branches, as the recipe there says, but for numbers. All else is shown, and asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gitexp.clone import Clone
+from gitexp.errors import GitexpError, Refused, and_more, counted
+from gitexp.git.append import recorded_here
+from gitexp.git.repo import Repo, output, revision
+from gitexp.git.standing import branch_ref
+from gitexp.history.read import Run
+from gitexp.pipelines.again import beside, recipe_here
+from gitexp.pipelines.rerundata import Source
+from gitexp.record.identity import Code
+from gitexp.record.runrecord import RunRecord
+from gitexp.spec.recipe import Recipe
+from gitexp.text.schema import dotted, escaped
+
+NUMBERS = (int, float, bool)
+SHOWN = 5
+
+
+class Plan(NamedTuple):
+    """Lines to be read before anything starts. `why_ask`: why it takes a yes; None: it takes none.
+
+    `obstacles`: why it cannot start, in the order in which they are told.
+    """
+
+    run: RunRecord
+    author: str
+    lines: tuple[str, ...]
+    why_ask: str | None
+    obstacles: tuple[Refused, ...] = ()
+
+    def question(self, fix: str) -> Refused:
+        """What is to be allowed. `fix`: the line that does without a question."""
+        assert self.why_ask is not None
+        return Refused(
+            f"Run {self.run.id} was recorded by {escaped(self.author)}, not in this clone. It would run, as you:",
+            details=self.lines,
+            why=self.why_ask,
+            fix=fix,
+        )
+
+
+def program_lines(argv: Sequence[str], cwd: Path, root: Path, recipe: Recipe) -> list[str]:
+    """The command as it would be executed."""
+    where = os.path.relpath(cwd, root)
+    lines = [f"  program   {escaped(shlex.join(argv))}"]
+    if where != ".":
+        lines.append(f"  in        {escaped(where)}")
+    env = [f"{name}={value}" for name, value in recipe.env.items()]
+    return lines + ([f"  with      {escaped(shlex.join(env))}"] if env else [])
+
+
+def code_lines(code: Code, tree: Repo, head: str) -> list[str]:
+    """Which code, and what of it no record holds."""
+    said = escaped(code.subject or "")
+    commit = code.commit.digits if code.commit and code.commit.right else None
+    dirty = "" if code.clean else f", and {counted(code.changed_count or 0, 'file')} that differed from it"
+    lines = [f"  code      {commit[:7] if commit else 'no commit'} {said}{dirty}"]
+    if commit != head:
+        lines.append(f"            that commit is not in this clone: HEAD is {head[:7]}, made of the recorded files")
+    if code.submodules:
+        named = ", ".join(escaped(path) for path in code.submodules[:SHOWN]) + and_more(len(code.submodules), SHOWN)
+        lines.append(f"            without the files of submodules, which no record holds: {named}")
+    if code.lfs:
+        how = (
+            "git-lfs fetches them" if "filter.lfs.smudge" in tree.settings else "pointers, since git-lfs is not set up"
+        )
+        lines.append(f"            files of git-lfs ({', '.join(map(escaped, code.lfs[:SHOWN]))}): {how}")
+    return lines
+
+
+def data_lines(sources: Sequence[Source]) -> list[str]:
+    """Each dataset, and where it comes from."""
+    lines = []
+    for source in sources:
+        of = source.record
+        size = "" if of.files is None else f" ({counted(of.files, 'file')}, {of.size_bytes or 0:,} bytes)"
+        lines.append(
+            f"  data      {source.name}{size}: {source.origin}" + (", and some nowhere" if source.lost else "")
+        )
+        if source.place and source.place.startswith("/") and not source.here:
+            lines.append(f"            it lay at {escaped(source.place)}, outside of the code, and is not there")
+    return lines
+
+
+def why_ask(
+    runs: Sequence[Run],
+    recipe: Recipe,
+    *,
+    code: str,
+    commit: str | None,
+    there: Clone,
+    home: Clone,
+    sources: Sequence[Source],
+) -> str | None:
+    """Why somebody has to say yes first; None: nobody has to.
+
+    `runs`: all that something is taken of. `there`: the working tree with the code.
+    """
+    branch = home.config.branch
+    commits = {run.commit for run in runs}
+    if all(recorded_here(home.repo, branch, one) for one in commits):
+        return None
+    record = runs[0].record
+    if len(commits) > 1 or record is None:
+        return "It is a mixture of runs, not all of which this clone recorded."
+    if commit is None or not _is_own_code(home.repo, branch, commit, code):
+        return "Its code is in no branch of this clone, and does whatever its author wrote."
+    if record.recipe_path is None:
+        return "Its command is whatever that record says."
+    try:
+        found = beside(recipe, recipe_here(record, there))
+    except GitexpError:
+        return "The code has no such recipe."
+    told = [path for path in (*found.changed, *found.added, *found.left_out)]
+    values = {**found.changed, **found.added}
+    odd = [path for path in told if path[0] in ("run", "data") or not isinstance(values.get(path), NUMBERS)]
+    if odd:
+        named = ", ".join(dotted(path) for path in odd[:SHOWN]) + and_more(len(odd), SHOWN)
+        return f"That record sets what the recipe in its code does not: {named}."
+    strange = [source.strange for source in sources if source.strange]
+    return f"Data would come from an address that only the record names: {escaped(strange[0])}." if strange else None
+
+
+def _is_own_code(repo: Repo, branch: str, commit: str, code: str) -> bool:
+    """Whether a local branch has this commit in its history, and the code is all of it and nothing else."""
+    if revision(repo, commit) is None:
+        return False
+    if output(repo, "rev-parse", f"{commit}^{{tree}}").decode().strip() != code:
+        return False
+    listed = output(repo, "for-each-ref", f"--contains={commit}", "--format=%(refname)", "refs/heads")
+    return bool({*listed.decode(errors="replace").split()} - {branch_ref(branch)})
