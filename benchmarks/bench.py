@@ -20,6 +20,7 @@ from pathlib import Path
 
 from capture import capture_rows
 from data import manifest_rows
+from explaining import explain_line
 from findings import findings_rows
 from importing import import_row
 from ratios import HEADING, Row, pair, text_of, timed
@@ -152,6 +153,7 @@ def main() -> int:
             "push": lambda: push_line(bench),
             "start": lambda: start_line(bench, GITEXP),
             "report": lambda: report_line(bench, GITEXP),
+            "explain": lambda: explain_line(bench, GITEXP),
         }
         wanted = [n for n in [*groups, *lines] if not options.rows or any(n.startswith(r) for r in options.rows)]
         print(HEADING)

@@ -23,7 +23,7 @@ from gitexp.history.read import Run, read_run
 from gitexp.history.said import NOT_RETRACTED
 from gitexp.history.select import History, no_metric
 from gitexp.pipelines.mixture import mixture
-from gitexp.pipelines.rerun import Spec, sound_record
+from gitexp.pipelines.rerun import Spec, sound_record, spec_of
 from gitexp.record.environment import environment_class
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten
@@ -97,8 +97,9 @@ class Explaining:
         """Raises GitexpError where A and B cannot be explained."""
         if not 0 <= repeat <= MOST_REPEATS:
             raise UsageError(f"--repeat takes 0 to {MOST_REPEATS}")
-        for run in (self.a, self.b):
-            sound_record(run)
+        for side, run in (("A", self.a), ("B", self.b)):
+            if sound_record(run).status != "completed":
+                raise GitexpError(f"{side} did not complete: it has no result to explain", fix="gitexp log")
         inputs = Inputs(self.a, self.b)
         found = factors(inputs, changed=_changed_files(self._clone.repo, self.a, self.b))
         swapped, remarks = self._swappable(found.factors, repeat), [*found.untold]
@@ -125,6 +126,8 @@ class Explaining:
         if 2 * len(cell) > len(self.factors):
             of, other, taken = self.b, self.a, frozenset(range(len(self.factors))) - cell
         swaps = [(self.factors[i], other) for i in sorted(taken)]
+        if not swaps and seed in (None, seed_of(of)):
+            return spec_of(of.commit, reader=self._reader, clone=self._clone)  # a rerun as any
         return mixture(of, swaps, seed=seed, reader=self._reader, clone=self._clone)
 
     def whose_environment(self, cell: Cell) -> Run:
@@ -141,7 +144,7 @@ class Explaining:
             one = CellPlan(cell, words_of(cell, names))
             own = self.a if not cell else self.b if cell == whole else None
             try:
-                alike = self._alike(cell)
+                alike = self._alike(cell, own)
                 runs = self._runs(cell, alike, own=own, only_seed=apart)
                 found.append(one._replace(alike=alike, runs=(*([own] if own else []), *runs)))
             except Refused as error:
@@ -162,8 +165,10 @@ class Explaining:
             planned.append(one._replace(seeds=seeds))
         return tuple(planned)
 
-    def _alike(self, cell: Cell) -> str:
+    def _alike(self, cell: Cell, own: Run | None) -> str:
         """What runs of this cell have as Row.alike. Raises Refused where there can be none."""
+        if own is not None:
+            return alike_of(own)
         spec = self.spec(cell, seed=None)
         data = {name: one for name, (_, one) in spec.data.items()}
         return alike_key(flatten(spec.recipe.values), code=spec.code, data=data, kind="rerun")
@@ -187,11 +192,15 @@ class Explaining:
         record = sound_record(run)
         if record.status != "completed":
             return f"{record.id} did not complete ({record.status})"
-        alike = alike_key(run.recipe_values, code=run.code, data=run.data, kind=record.kind)
-        if one.alike and alike != one.alike:
+        if one.alike and alike_of(run) != one.alike:
             return f"{record.id} did not take in what was planned"
         other = other_environment(self.whose_environment(one.cell), run)
         return f"{record.id} ran in another environment: {other}" if other else ""
+
+
+def alike_of(run: Run) -> str:
+    """As its row has it."""
+    return alike_key(run.recipe_values, code=run.code, data=run.data, kind=sound_record(run).kind)
 
 
 def words_of(cell: Cell, names: Sequence[str]) -> str:

@@ -73,27 +73,28 @@ def count(lab: Lab) -> int:
 
 def test_a_planted_cause_is_found_among_four_factors(lab: Lab) -> None:
     a, b = two_runs(lab, "0.95 - 0.03 * (lr > 0.6)")
-    found = explained(lab, a, b, "--repeat", "2")
+    found = explained(lab, a, b, "--repeat", "1")
     assert [one["name"] for one in found["factors"]] == ["code", "optimizer.lr", "model.width", "data.rows"]
     assert (found["how"], found["causes"]) == ("moved", ["optimizer.lr"])
     assert found["sentence"].startswith("optimizer.lr moved val.acc by -")
-    assert count(lab) == 2 + 2 * 2 + 8 * 3  # two more seeds of A and of B, three of each mixture
-    again = lab.gitexp("explain", a, b, "--repeat", "2")  # all of it is there: nobody is asked
+    assert count(lab) == 2 + 2 * 1 + 8 * 2  # one more seed of A and of B, two of each mixture
+    again = lab.gitexp("explain", a, b, "--repeat", "1")  # all of it is there: nobody is asked
     assert again.exit_code == 0
     assert found["sentence"] in again.stdout
-    assert count(lab) == 30
+    assert count(lab) == 20
 
 
+@pytest.mark.long
 def test_an_interaction_of_two_is_reported_of_both(lab: Lab) -> None:
     a, b = two_runs(lab, "0.95 - 0.03 * (code == 1 and len(rows) == 3)")
-    found = explained(lab, a, b, "--repeat", "2")
+    found = explained(lab, a, b, "--repeat", "1")
     assert (found["how"], found["causes"]) == ("together", ["code", "data.rows"])
     assert found["sentence"].startswith("code and data.rows only together moved val.acc by -")
 
 
 def test_noise_is_called_noise(lab: Lab) -> None:
     a, b = two_runs(lab, "0.95")
-    found = explained(lab, a, b, "--repeat", "2")
+    found = explained(lab, a, b, "--repeat", "1")
     assert (found["how"], found["causes"]) == ("noise", [])
     assert found["sentence"].startswith("within noise: val.acc differs by ")
 
@@ -178,10 +179,11 @@ def test_the_seed_is_a_factor_until_there_are_replicates(simple: Lab) -> None:
     assert "differ in the seed alone" in simple.gitexp("explain", a, c, "--repeat", "2").stderr
 
 
+@pytest.mark.long
 def test_a_mixture_that_fails_is_a_cell_without_a_number(lab: Lab) -> None:
     acc = "0.95 - 0.03 * (lr > 0.6) if (code, len(rows)) != (1, 2) else sys.exit('wants the new data')"
     a, b = two_runs(lab, acc)
-    found = explained(lab, a, b, "--repeat", "2")
+    found = explained(lab, a, b, "--repeat", "1")
     assert found["sentence"].endswith("; 2 cells without a number")
     assert (found["how"], found["causes"]) == ("moved", ["optimizer.lr"])
     problems = {one["words"]: one["problem"] for one in found["cells"] if one["problem"]}
@@ -211,6 +213,8 @@ def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
     done = simple.gitexp("explain", a, b)
     assert done.exit_code == 1
     assert "have nothing to swap" in done.stderr
+    failed = simple.gitexp("run", "--json", "r", "-s", 'run.command=["false"]').json["run"]["id"]
+    assert "B did not complete" in simple.gitexp("explain", a, failed).stderr
     unknown = simple.gitexp("explain", a, one_key(simple, "optimizer.lr=0.7"), "--metric", "val.ac")
     assert unknown.exit_code == 1
     assert "val.acc" in unknown.stderr

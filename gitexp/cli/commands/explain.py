@@ -117,7 +117,7 @@ def _train(here: Opened, explaining: Explaining, one: CellPlan, seed: int | None
     spec = explaining.spec(one.cell, seed=seed)
     with readied(spec, reader=here.reader, clone=here.clone) as ready:
         allow(ready.plan, yes=yes)
-        done = executed(ready.checked(watch=watch), str(spec.mixture), stdout_fd=2)
+        done = executed(ready.checked(watch=watch), str(spec.mixture or "a replicate"), stdout_fd=2)
     if done.recorded.record.status == "interrupted":
         raise KeyboardInterrupt
     return read_run(here.reader, done.recorded.commit)
