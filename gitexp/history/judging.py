@@ -7,7 +7,8 @@ not be compared is said. Clocks without a goal, and what the recipe declares in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from gitexp.errors import GitexpError, and_more, counted
@@ -17,12 +18,13 @@ from gitexp.history.compare import digest_changes, same_number
 from gitexp.history.historyfile import Whole
 from gitexp.history.inputs import COMMAND, Inputs, seed_of
 from gitexp.history.read import Run, read_output
+from gitexp.history.replicates import Replicates, tests_of
 from gitexp.history.stepwise import Steps, compare_histories
 from gitexp.record.digests import Oid
 from gitexp.record.environment import UNKNOWN
 from gitexp.record.message import ending
 from gitexp.record.tolerance import Rules
-from gitexp.record.verdict import MOST, Counts, Ending, Final, InputDifference, Verdict
+from gitexp.record.verdict import MOST, Counts, Ending, Equivalence, Final, InputDifference, Verdict
 
 LONGEST = 200  # characters of a value that is shown
 
@@ -34,10 +36,12 @@ def judge(
     *,
     strange_imports: Sequence[str] = (),
     whole: Whole = lambda run: None,
+    replicates: Callable[[Run, Run], Replicates] = lambda original, rerun: Replicates([original], [rerun]),
 ) -> Verdict:
     """`strange_imports`: sentences on modules of the code that came from elsewhere. `whole`: all that a run logged.
 
-    `whole` is asked where a record holds a sample of it. Raises GitexpError where the original has no record.
+    `whole` is asked where a record holds a sample of it; `replicates`, where a value is beyond its tolerance. Raises
+    GitexpError where the original has no record.
     """
     record = original.record
     if record is None:
@@ -51,6 +55,8 @@ def judge(
     found.artifacts(original, rerun)
     found.damage(original, rerun)
     found.inputs(Inputs(original, rerun))
+    if found.beyond and found.same_ending and record.status == "completed" and not strange_imports:
+        found.test(partial(replicates, original, rerun))
     return found.verdict(strange_imports)
 
 
@@ -63,6 +69,9 @@ class _Found:
         self.names: list[str] = []  # of digests and artifacts that differ
         self.missing: list[str] = []
         self.finals: list[Final] = []
+        self.compared: list[str] = []  # metrics with a summary value
+        self.to_test: list[str] = []
+        self.tests: list[Equivalence] = []
         self.left_out: dict[str, None] = {}
         self.differing: list[InputDifference] = []
         self.ending = Ending("", "")
@@ -95,6 +104,7 @@ class _Found:
                 continue
             a, b = original.metrics.get(name), rerun.metrics.get(name)
             same = same_number(a, b)
+            self.compared.append(name)
             self.count("summary", 1, not same)
             if not same:
                 allowed = None if a is None else self.rules.allowed(name, a)
@@ -134,6 +144,20 @@ class _Found:
         self.differing = list(_differing(inputs))
         self.missing += _untold(inputs)
 
+    @property
+    def beyond(self) -> list[str]:
+        """The metrics whose final values are too far apart."""
+        return [final.metric for final in self.finals if not final.within]
+
+    def test(self, replicates: Callable[[], Replicates]) -> None:
+        """Whether the two sides are equivalent, of the metrics with a goal or a tolerance, else of all."""
+        self.to_test = [name for name in self.compared if self.rules.is_declared(name)] or self.compared
+        try:
+            self.tests, missing = tests_of(replicates(), self.to_test, self.rules)
+            self.missing += missing
+        except GitexpError as error:
+            self.missing.append(f"whether they are equivalent: {error.what}" + (f" ({error.fix})" if error.fix else ""))
+
     def verdict(self, strange_imports: Sequence[str]) -> Verdict:
         """All of it, with its grade."""
         grade, reason = self._grade(strange_imports)
@@ -147,6 +171,7 @@ class _Found:
             divergence=self.steps.divergence,
             inputs_count=len(self.differing),
             inputs=tuple(self.differing[:MOST]),
+            tests=tuple(self.tests),
             finals=tuple(sorted(self.finals, key=lambda final: final.within)),
             names=tuple(self.names),
             declared=self.rules.not_compared,
@@ -171,14 +196,27 @@ class _Found:
             return "different", f"{_listed(self.names)} differ, and there are no metrics"
         if not self.different.values + self.different.summary and self.complete:
             return "metrics", f"every logged value is the same; {_listed(self.names)} differ"
-        beyond = [final.metric for final in self.finals if not final.within]
-        if beyond:
-            return "different", f"beyond the tolerance: {_listed(beyond)}"
+        if self.beyond:
+            return self._by_tests()
         if not self.different.total:
             return "tolerance", "all that could be compared is the same; not all of it could be"
         if not self.counts.summary:
             return "different", "the histories differ, and there are no final values to be within a tolerance"
         return "tolerance", "every final value is within its tolerance"
+
+    def _by_tests(self) -> tuple[str, str]:
+        beyond = f"beyond the tolerance: {_listed(self.beyond)}"
+        apart = [one.metric for one in self.tests if one.apart]
+        if not self.tests or apart:
+            return "different", f"{beyond}; and so are the means of {_listed(apart)}" if apart else beyond
+        equivalent = {one.metric for one in self.tests if one.equivalent}
+        unsure = [name for name in self.to_test if name not in equivalent]
+        if unsure:
+            return (
+                "inconclusive",
+                f"{beyond}; whether the means are within it, these runs cannot say: {_listed(unsure)}",
+            )
+        return "equivalent", f"the means are within the tolerance: {_listed(self.to_test)}"
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

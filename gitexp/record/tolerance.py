@@ -47,11 +47,15 @@ class Rules(NamedTuple):
         names = (metric, metric.partition("[")[0])
         if any(name == pattern or fnmatchcase(name, pattern) for pattern in self.not_compared for name in names):
             return False
-        return not is_clock(metric) or goal_of(metric, self.goals) is not None or self.is_stated(metric)
+        return not is_clock(metric) or self.is_declared(metric)
 
     def is_stated(self, metric: str) -> bool:
         """Whether the recipe says how far this metric may be apart."""
         return metric in self.tolerance or metric.partition("[")[0] in self.tolerance
+
+    def is_declared(self, metric: str) -> bool:
+        """Whether the recipe says which way it goes, or how far it may be apart."""
+        return goal_of(metric, self.goals) is not None or self.is_stated(metric)
 
     def stated(self, metric: str) -> str:
         """How far, as the recipe says it, else as it is without a word."""

@@ -88,8 +88,9 @@ class Equivalence(NamedTuple):
     low: float  # of the 90 % interval
     high: float
     allowed: float
-    p: float
+    p: float  # the larger of the two one-sided
     equivalent: bool
+    apart: bool = False  # it is known to be beyond
 
 
 class Verdict(NamedTuple):

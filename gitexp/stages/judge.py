@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from gitexp.clone import configured
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.historyfile import whole_from
 from gitexp.history.judging import judge
-from gitexp.history.read import read_run
+from gitexp.history.read import Run, read_run
+from gitexp.history.replicates import Replicates, replicates_of
 from gitexp.record.verdict import Verdict
 
 
@@ -33,4 +36,18 @@ def verdict_on(
     """What the record in this tree says of the run that it reproduces. Raises GitexpError."""
     with ObjectReader(repo) as reader:
         original, rerun = read_run(reader, str(reproduces["commit"])), read_run(reader, tree)
-        return judge(reader, original, rerun, strange_imports=strange_imports, whole=whole_from(store))
+        return judge(
+            reader,
+            original,
+            rerun,
+            strange_imports=strange_imports,
+            whole=whole_from(store),
+            replicates=partial(_replicates, repo, reader),
+        )
+
+
+def _replicates(repo: Repo, reader: ObjectReader, original: Run, rerun: Run) -> Replicates:
+    """As the branch has them by now. Raises GitexpError."""
+    from gitexp.history.select import History
+
+    return replicates_of(History(configured(repo), reader=reader).runs, reader, original, rerun)
