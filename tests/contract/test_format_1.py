@@ -10,7 +10,7 @@ from harness import Lab
 
 BUNDLE = Path(__file__).parents[1] / "fixtures" / "format-1.bundle"
 
-MERGE = "experiments~8"
+MERGE = "experiments~10"
 FIRST, SECOND, DIRTY = f"{MERGE}^2~7", f"{MERGE}^2~6", f"{MERGE}^2"
 LONG, DEFECT, SEQ, MANY = f"{MERGE}~4", f"{MERGE}~2", f"{MERGE}~3", f"{MERGE}~5"
 
@@ -35,6 +35,8 @@ def test_log_lists_every_run_of_both_labs_by_the_time_it_finished(old: Lab) -> N
     runs = old.gitexp("log", "--json").json["runs"]
     assert [(run["recipe"], run["status"], run["author"][:3], run["metrics"]) for run in runs] == [
         ("sh", "completed", "Ada", {}),
+        ("tiny", "completed", "Ada", {"val.acc": 0.3, "loss": 0.25}),
+        ("tiny", "completed", "Ada", {"val.acc": 0.3, "loss": 0.5}),
         ("ls", "completed", "B\u00f6b", {}),
         ("tiny", "completed", "B\u00f6b", {}),
         ("seq", "completed", "B\u00f6b", {}),
@@ -53,7 +55,8 @@ def test_log_lists_every_run_of_both_labs_by_the_time_it_finished(old: Lab) -> N
 
 def test_log_says_what_changed_and_marks_the_best(old: Lab) -> None:
     lines = old.gitexp("log", "--recipe", "tiny", COLUMNS="200").stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 7
+    lines = [lines[0], *lines[3:]]
     assert "edited, 3 defects" in lines[1]
     assert "dirty, seed 2→1, optimizer.lr 0.25→0.5, code" in lines[2] and "0.93*" in lines[2]
     assert "seed 1→2, optimizer.lr 0.5→0.25" in lines[3] and "0.25*" in lines[3]
@@ -147,6 +150,15 @@ def test_a_dataset_in_parts_is_read(old: Lab) -> None:
         ("odd-names", "removed"),
         ("words", "removed"),
     ]
+
+
+def test_a_rerun_and_a_mixture_say_what_they_are(old: Lab) -> None:
+    first = old.gitexp("show", FIRST, "--json").json["run"]["id"]
+    again = old.gitexp("show", "latest~2", "--json").json["run"]
+    assert (again["kind"], again["reproduces"]) == ("rerun", first)
+    mixture = old.gitexp("show", "latest~1", "--json").json["run"]
+    assert (mixture["kind"], mixture.get("reproduces")) == ("rerun", None)
+    assert mixture["mixture"] == {"of": first, "seed": 2, "set": ["optimizer.lr=0.25"]}
 
 
 def test_events_and_merges_are_no_runs(old: Lab) -> None:
