@@ -259,7 +259,10 @@ class History:
         named = [row for row in rows if row.recipe == text][:1]
         details = [f"  did you mean {describe(row)}" for row in near]
         details += [f"  {text!r} is a recipe; its newest run is {describe(row)}" for row in named]
-        return UnknownRun(f"No run is called {text!r}", details=details, fix="gitexp log    lists the runs there are")
+        fix = "gitexp log    lists the runs there are"
+        if is_shallow(self.repo):
+            fix += "\ngit fetch --unshallow    # this clone is shallow, so older runs are not here"
+        return UnknownRun(f"No run is called {text!r}", details=details, fix=fix)
 
 
 def describe(row: Row) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp import runfolder
 from gitexp.attempt import Checked, Rerun
 from gitexp.clone import Clone, read_config
-from gitexp.errors import Refused
+from gitexp.errors import Refused, beyond
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.owntree import finish_tree, listing_of, make_tree
+from gitexp.git.repo import GitFailed, output
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.history.read import Run, read_run
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
@@ -38,6 +39,9 @@ from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
+
+
+SHOWN = 20
 
 
 class Spec(NamedTuple):
@@ -129,7 +133,10 @@ class Ready:
         )
         self._clone = code_clone(spec.coded, reader=reader, clone=clone)
         index = made.folder / runfolder.INDEX
-        tree = make_tree(clone.repo, root, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
+        try:
+            tree = make_tree(clone.repo, root, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
+        except GitFailed as error:
+            raise _incomplete(clone, spec, record) or error from error
         self._tree, there = tree, Clone(tree.repo, self._clone.config)
         head = Head(tree.head, spec.code, _code(spec).subject or "", None)
         self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
@@ -217,6 +224,22 @@ def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, anyway: bool = Fa
     finally:
         if not (made.folder / runfolder.SUBMIT).exists():
             runfolder.remove(str(made.folder))
+
+
+def _incomplete(clone: Clone, spec: Spec, record: RunRecord) -> Refused | None:
+    """What to say where this clone lacks objects of the code; None: it lacks none."""
+    listed = output(clone.repo, "rev-list", "--objects", "--no-object-names", "--missing=print", spec.code)
+    missing = {line[1:].decode() for line in listed.split(b"\n") if line.startswith(b"?")}
+    if not missing:
+        return None
+    names = output(clone.repo, "ls-tree", "-r", "-z", "--full-tree", spec.code).decode("utf-8", "replace").split("\0")
+    paths = [entry.partition("\t")[2] for entry in names if entry.partition("\t")[0].rpartition(" ")[2] in missing]
+    return Refused(
+        f"This clone lacks some of the code of run {record.id}",
+        details=[f"  {escaped(path)}" for path in paths[:SHOWN]] + beyond(len(paths), SHOWN),
+        why=f"It was recorded by {escaped(spec.coded.author)}; whoever has the run whole can push it again.",
+        fix="gitexp pull    # brings back what a remote has",
+    )
 
 
 def planned_argv(recipe: Recipe, sources: Sequence[Source], there: Clone) -> tuple[str, ...]:

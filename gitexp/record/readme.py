@@ -22,9 +22,16 @@ reader and `xxhsum` (of the xxHash tools, 0.8 or later) are enough to read it.
 | `components.toml` | what a recipe's components take and give, if it has any |
 | `artifacts.xxh128`, `.sizes` | the digests and sizes of the files that the run saved |
 | `items.csv` | values of metrics for each example of a test set, if the program logged any |
+| `verdict.toml` | what comparing it with the run that it reproduces came to, if it does |
 | `usage.csv` | CPU, memory, disk and GPUs that it used over time, if it took seconds |
 | `output.log` | what the program printed |
 | `FORMAT.md` | what each of these files means, precisely |
+
+## Repeating it
+
+With gitexp, in any clone that has this commit, `gitexp rerun RUN` does all of
+the below in one command, compares the results with these, and records the
+verdict (`gitexp rerun RUN --dry-run` only says what it would do).
 
 ## Repeating it with plain git
 
