@@ -110,28 +110,35 @@ def bucket(moto: str, env: dict[str, str]) -> Bucket:
 @pytest.fixture
 def xxhsum() -> str:
     """The real xxhsum."""
-    return _tool("xxhsum", package="xxhash")
+    return _tool("xxhsum", package="Debian's package xxhash")
 
 
 @pytest.fixture
 def chromium() -> str:
     """The real browser."""
-    return _tool("chromium", package="chromium")
+    return _tool("chromium", package="Debian's package chromium")
 
 
 @pytest.fixture
 def strace() -> str:
     """A strace that may trace here."""
-    name = _tool("strace", package="strace")
+    name = _tool("strace", package="Debian's package strace")
     done = subprocess.run([name, "-qq", "-o", os.devnull, "true"], capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip("strace may not trace here")
     return name
 
 
+@pytest.fixture
+def uv() -> str:
+    """uv, beside the Python of the tests or on PATH."""
+    return _tool("uv", package="pip install uv")
+
+
 def _tool(name: str, *, package: str) -> str:
-    if not have(name):
+    there = have(name) or (Path(sys.executable).parent / name).exists()
+    if not there:
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{name} is missing, and under CI nothing may be skipped (Debian's package {package})")
-        pytest.skip(f"{name} is not installed (Debian's package {package})")
+            pytest.fail(f"{name} is missing, and under CI nothing may be skipped ({package})")
+        pytest.skip(f"{name} is not installed ({package})")
     return name

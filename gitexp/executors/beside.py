@@ -21,8 +21,10 @@ def run_to_end(
     output: BinaryIO | None = None,
     stop: signal.Signals = signal.SIGTERM,
     within_s: float | None = None,
+    keep: Sequence[int] = (),
 ) -> int:
     """The exit code; of a program that died by a signal, minus its number. `output`: else it has our three streams.
+    `keep`: descriptors that it has open, too.
 
     Where a handler of ours raises, or it takes longer than `within_s`, the program gets `stop` and some seconds before
     the exception goes on. Raises OSError where it cannot be started, subprocess.TimeoutExpired.
@@ -46,6 +48,7 @@ def run_to_end(
                 stdin=None if output is None else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                pass_fds=keep,
             )
         finally:
             for number, handler in ours.items():

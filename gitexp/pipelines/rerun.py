@@ -22,6 +22,7 @@ from gitexp.git.owntree import finish_tree, listing_of, make_tree
 from gitexp.git.repo import GitFailed, output
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.history.read import Run, read_run
+from gitexp.pipelines.rebuilt import aimed, entered
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
 from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, program_lines, why_ask
 from gitexp.pipelines.run import argv_of
@@ -125,7 +126,9 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
 class Ready:
     """A run in its working tree, planned: `plan` is to be read and, where it says so, allowed before it goes on."""
 
-    def __init__(self, spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, anyway: bool) -> None:
+    def __init__(
+        self, spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, anyway: bool, rebuild: bool
+    ) -> None:
         record, recipe, root = sound_record(spec.original), spec.recipe, made.folder / made.id
         self._spec, self._made, self._home, self._record = spec, made, clone, record
         self._sources = look_for(
@@ -144,21 +147,21 @@ class Ready:
         self._said = check_branch(look, self._surveyed, self._clone.config)
         check_store(self._surveyed)
         self._cwd = _cwd(record, root)
-        self._around = surroundings(
-            Asked(
-                spec.environment,
-                planned_argv(recipe, self._sources, there),
-                cwd=self._cwd,
-                tree=tree.repo,
-                code=spec.code,
-                home=clone.repo,
-                own=recorded_here(clone.repo, clone.config.branch, spec.original.commit),
-                env=recipe.env,
-                named=recipe.text,
-                variables=self._clone.config.policy.variables,
-            )
+        self._asked = Asked(
+            spec.environment,
+            planned_argv(recipe, self._sources, there),
+            cwd=self._cwd,
+            tree=tree.repo,
+            code=spec.code,
+            home=clone.repo,
+            own=recorded_here(clone.repo, clone.config.branch, spec.environment.commit),
+            env=recipe.env,
+            named=recipe.text,
+            variables=self._clone.config.policy.variables,
         )
-        check_program(self._around.argv, cwd=self._cwd)
+        self._around = aimed(self._asked) if rebuild else surroundings(self._asked)
+        if not self._around.is_to_be_made:
+            check_program(self._around.argv, cwd=self._cwd)
         obstacles = [require_all(self._sources, clone)]
         if not anyway:
             obstacles.append(lacks(self._around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway"))
@@ -177,6 +180,8 @@ class Ready:
             home=clone,
             sources=self._sources,
         )
+        if self._around.is_to_be_made and not self._asked.own:
+            asks = asks or "Its packages are whatever that record says."
         self.plan = Plan(record, spec.original.author, tuple(lines), asks, tuple(filter(None, obstacles)))
 
     def checked(self, *, watch: Watch) -> Checked:
@@ -192,6 +197,9 @@ class Ready:
         datasets = ready_data(refs, clone=Clone(self._tree.repo, self._clone.config), watch=watch)
         for name in elsewhere:
             datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
+        if self._around.environment:
+            around = entered(self._around, self._asked, beside=made.folder, lock=made.lock)
+            self._around, said = around, (*said, *around.lines)
         argv = (self._around.argv[0], *argv_of(recipe, datasets, root=root)[1:])
         compared = {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit}
         rerun = Rerun(
@@ -213,14 +221,17 @@ class Ready:
 
 
 @contextmanager
-def readied(spec: Spec, *, reader: ObjectReader, clone: Clone, anyway: bool = False) -> Iterator[Ready]:
+def readied(
+    spec: Spec, *, reader: ObjectReader, clone: Clone, anyway: bool = False, rebuild: bool = False
+) -> Iterator[Ready]:
     """The run, planned. Its folder, with the working tree, is gone at the end unless it has been submitted.
 
-    `anyway`: also where this machine lacks what the record says that the run needs.
+    `anyway`: also where this machine lacks what the record says that the run needs. `rebuild`: with the recorded
+    Python and packages, made again, in the place of the present ones.
     """
     made = make_folder(clone.repo.common_dir)
     try:
-        yield Ready(spec, made, reader=reader, clone=clone, anyway=anyway)
+        yield Ready(spec, made, reader=reader, clone=clone, anyway=anyway, rebuild=rebuild)
     finally:
         if not (made.folder / runfolder.SUBMIT).exists():
             runfolder.remove(str(made.folder))

@@ -18,8 +18,9 @@ from gitexp.git.repo import Repo
 from gitexp.history.inputs import other_environment
 from gitexp.history.read import Run
 from gitexp.record.environment import environment_class, in_code
-from gitexp.stages.ask import Present, Sought, ask
+from gitexp.stages.ask import Sought, ask
 from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, start_of
+from gitexp.stages.rebuild import Environment
 from gitexp.stages.suffice import Need, lacking
 from gitexp.text.schema import escaped
 from gitexp.worker.interpreter import from_argv
@@ -29,7 +30,8 @@ MOST_NAMED = 12  # facts of a group that differ, of which each has a line
 MOST_SHOWN = 200  # characters of one
 # A recorded value may be anybody's: one that names a file of this machine's is not given to a program here.
 _PLAIN = r"(?!.*(^|[^A-Za-z0-9])/)(?!.*\.\.)[\x20-\x7e]{0,200}"
-_PLACES = ("_VISIBLE_DEVICES", "GOMP_CPU_AFFINITY")  # which of what this machine has, and not how much
+USUAL = {"threads": THREADS, "flags": FLAGS, "locale": LOCALE}
+PLACES = ("_VISIBLE_DEVICES", "GOMP_CPU_AFFINITY")  # which of what this machine has, and not how much
 
 
 class Asked(NamedTuple):
@@ -53,15 +55,25 @@ class Surroundings(NamedTuple):
     argv: tuple[str, ...]
     env: Mapping[str, str | None]  # None: is not to be there
     lines: tuple[str, ...]
-    needs: tuple[Need, ...]
-    strange: tuple[str, ...]  # modules of the code that come from elsewhere
+    needs: tuple[Need, ...] = ()
+    strange: tuple[str, ...] = ()  # modules of the code that come from elsewhere
+    environment: Environment | None = None  # the recorded one, which `entered` enters
+
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether the recorded environment is not there yet."""
+        return self.environment is not None and self.environment.uv is not None
 
 
 def surroundings(asked: Asked) -> Surroundings:
     """The present environment, as this program would find it, beside the recorded one."""
     argv, told = _program_here(asked)
-    env = _missing_variables(asked.run)
-    found, lines = _looked_at(asked._replace(argv=argv), env)
+    env: dict[str, str | None] = {
+        name: value
+        for name, value in recorded_variables(asked.run).items()
+        if name not in os.environ and name not in asked.env
+    }
+    found, lines = looked_at(asked._replace(argv=argv), env)
     names = [f"variable {name}={escaped(value)} is given, as recorded" for name, value in env.items() if value]
     return Surroundings(argv, env, (*told, *names, *lines), found[0], found[1])
 
@@ -78,7 +90,7 @@ def lacks(needs: Sequence[Need], run: Run, *, command: str) -> Refused | None:
     )
 
 
-def _looked_at(
+def looked_at(
     asked: Asked, env: Mapping[str, str | None]
 ) -> tuple[tuple[tuple[Need, ...], tuple[str, ...]], list[str]]:
     """What is lacking, which modules come from elsewhere; and lines: of them, and of what differs."""
@@ -86,7 +98,7 @@ def _looked_at(
     root = asked.tree.root
     begun = start_of(asked.argv, cwd=asked.cwd, root=root)
     found = from_argv(list(asked.argv), whole, str(asked.cwd))
-    if found is not None and _within(found.path, root):
+    if found is not None and within(found.path, root):
         return ((), ()), [
             f"its interpreter {escaped(asked.argv[0])} is part of the code, and is not asked before it runs"
         ]
@@ -108,7 +120,10 @@ def _looked_at(
     there = in_code(present.environment, root=str(root), cwd=os.path.relpath(asked.cwd, root))
     others = elsewhere(present.modules, modules, tree=root, ours=Path(gitexp.__file__).parent)
     needs = lacking(asked.run, there)
-    lines = [*_differences(asked.run, there, present), *_imports(others, known=python and present.path is not None)]
+    lines = [
+        *differences(asked.run, there, packages=present.path is not None),
+        *_imports(others, known=python and present.path is not None),
+    ]
     strange = tuple(one.words for one in others if not one.installed)
     return (tuple(needs), strange), [*lines, *(f"warning: {need.words}" for need in needs if not need.must)]
 
@@ -144,31 +159,27 @@ def _program_here(asked: Asked) -> tuple[tuple[str, ...], list[str]]:
 def recorded_variables(run: Run) -> dict[str, str]:
     """Those on which threads, determinism and language depend, of the usual names alone, and with plain values."""
     found = {}
-    for table, usual in (("threads", THREADS), ("flags", FLAGS), ("locale", LOCALE)):
+    for table, usual in USUAL.items():
         stated = (run.environment or {}).get(table)
         for name, value in stated.items() if isinstance(stated, Mapping) else ():
             plain = isinstance(value, str) and re.fullmatch(_PLAIN, value) is not None
-            if name in usual.split() and not name.endswith(_PLACES) and plain:
+            if name in usual.split() and not name.endswith(PLACES) and plain:
                 found[name] = value
     return found
-
-
-def _missing_variables(run: Run) -> dict[str, str | None]:
-    return {name: value for name, value in recorded_variables(run).items() if name not in os.environ}
 
 
 # ---- in words
 
 
-def _differences(run: Run, there: Mapping[str, Any], present: Present) -> list[str]:
+def differences(run: Run, there: Mapping[str, Any], *, packages: bool) -> list[str]:
+    """What is not as recorded. `packages`: whether the interpreter that will compute has told its own."""
     found = other_environment(run, there)
     if found is None:
         return ["environment: that of the run is not recorded"]
-    if present.path is None:
+    unknown = []
+    if not packages:
         found = {name: pairs for name, pairs in found.items() if name not in ("interpreter", "packages")}
         unknown = ["interpreter and packages: which would compute is known once it runs"]
-    else:
-        unknown = []
     lines = []
     classes = [escaped(environment_class(one)) for one in (run.environment or {}, there)]
     if classes[0] != classes[1]:
@@ -196,5 +207,5 @@ def _value(one: object) -> str:
     return "not there" if one is None else escaped(str(one))[:MOST_SHOWN]
 
 
-def _within(path: str, root: Path) -> bool:
+def within(path: str, root: Path) -> bool:
     return Path(os.path.abspath(path)).is_relative_to(root)  # noqa: PTH100 -- links are for whoever made the environment

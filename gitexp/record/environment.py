@@ -1,4 +1,4 @@
-"""What the probe said as environment.toml and requirements.txt, and two such environments as their differences.
+"""What the probe said as environment.toml, and two such environments as their differences.
 
 `document` is the worker's environment.json: {"probed", "how", "result", "error"}, and where there is something to tell
 "launcher", "others" and "doubt"; `environment` is environment.toml read back. Both were written by somebody else's
@@ -29,7 +29,7 @@ def dump_environment(
     """
     import tomli_w
 
-    result = in_code(_table(document, "result"), root=root, cwd=cwd)
+    result = in_code(table_of(document, "result"), root=root, cwd=cwd)
     probed, error = document.get("probed"), document.get("error")
     head: dict[str, Any] = {"probed": probed if isinstance(probed, str) else UNKNOWN}
     if isinstance(probed, str):
@@ -44,7 +44,7 @@ def dump_environment(
 
 def in_code(environment: Mapping[str, Any], *, root: str, cwd: str) -> Mapping[str, Any]:
     """With the entries of PYTHONPATH that lie in the code as seen from its root, whatever the working tree."""
-    interpreter, base = _table(environment, "interpreter"), os.path.normpath(root)
+    interpreter, base = table_of(environment, "interpreter"), os.path.normpath(root)
     entries = interpreter.get("pythonpath")
     if not root or not isinstance(entries, list):
         return environment
@@ -64,7 +64,7 @@ def _beside(document: Mapping[str, Any]) -> dict[str, Any]:
     others = document.get("others")
     if isinstance(others, list):
         found["others"] = [_told(other) for other in others if isinstance(other, Mapping)]
-    launcher = _table(document, "launcher")
+    launcher = table_of(document, "launcher")
     if launcher:
         packages = {key: launcher[key] for key in ("packages",) if key in launcher}
         found["launcher"] = {**_told(launcher), "how": launcher.get("how"), **packages}
@@ -72,7 +72,7 @@ def _beside(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(about: Mapping[str, Any]) -> dict[str, Any]:
-    interpreter = _table(about, "interpreter")
+    interpreter = table_of(about, "interpreter")
     return {"path": about.get("path"), **{key: interpreter.get(key) for key in ("implementation", "version")}}
 
 
@@ -87,95 +87,10 @@ def sound(value: Any) -> Any:
     return value
 
 
-def requirements(document: Mapping[str, Any]) -> str:
-    """The text of requirements.txt. What an index cannot give back is a comment that says why."""
-    result = _table(document, "result")
-    packages, python = result.get("packages"), _table(result, "interpreter").get("version")
-    if not isinstance(packages, Mapping) or not isinstance(document.get("probed"), str):
-        return "# The packages of this run are unknown: no Python of the program's was asked.\n"
-    if _table(result, "interpreter").get("implementation") == "R":
-        return "# This run's R and its packages are in environment.toml; none of them is installed by pip.\n"
-    lines = ["# What this run's Python had installed, for `pip install -r requirements.txt`."]
-    if isinstance(python, str) and python.replace(".", "").isalnum() and python.isascii():
-        lines.append(f"# It was Python {python}.")
-    found = [_requirement(str(name), stated) for name, stated in sorted(packages.items())]
-    return "\n".join([*lines, *_indexes(_table(result, "indexes"), found), *found]) + "\n"
-
-
-# torch's own builds for a kind of machine: the one index beside the usual that everybody can reach and many need.
-_TORCH = r"(torch|torchvision|torchaudio)==[^+]+\+(cpu|cu\d+|rocm[\d.]+|xpu)"
-_TORCH_INDEX = "https://download.pytorch.org/whl/"
-
-
-def _indexes(stated: Mapping[str, Any], found: list[str]) -> Iterator[str]:
-    from re import fullmatch
-
-    more = stated.get("extra_index_urls")
-    for url in [stated.get("index_url"), *(more if isinstance(more, list) else [])]:
-        if isinstance(url, str):  # of the lab that ran it: who repeats the run may not reach it
-            yield _comment(f"pip was told to look at {url}")
-    for build in dict.fromkeys(match[2] for match in (fullmatch(_TORCH, line) for line in found) if match):
-        yield f"--extra-index-url {_TORCH_INDEX}{build}"
-
-
-_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-_VERSION = (
-    r"(\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?"
-    r"(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?"
-)
-# What setuptools-scm and the like append to a build from a checkout; an index never has these.
-_FROM_CHECKOUT = r"(.*\.)?(g(it)?[0-9a-f]{6,}|d\d{8}|dirty)(\..*)?"
-_URL = r"[a-z][a-z0-9+.-]*://[!\"%-~]+"  # no "#", which begins a comment, and no "$", for which pip looks
-
-
-def _requirement(name: str, stated: Any) -> str:
-    from re import IGNORECASE, fullmatch
-
-    about = stated if isinstance(stated, Mapping) else {"version": stated}
-    version = str(about.get("version", UNKNOWN))
-    public, _, local = version.partition("+")
-    if not fullmatch(_NAME, name) or not fullmatch(_VERSION, public, IGNORECASE):
-        return _comment(f"{name} {version}: not a name and version that pip knows")
-    if "editable" in about:
-        return _comment(f"{name}=={version}: an editable install of {about['editable']}{_commit_of(about)}")
-    if "path" in about:
-        return _comment(f"{name}=={version}: installed from {about['path']}{_commit_of(about)}")
-    if "url" in about:
-        return _by_url(name, version, about)
-    if name == "gitexp":
-        return _comment(f"gitexp=={version}: if the code needs it, see README.md")
-    if fullmatch(_TORCH, f"{name}=={version}"):
-        return f"{name}=={version}"
-    if local and fullmatch(_FROM_CHECKOUT, local, IGNORECASE):
-        return _comment(f"{name}=={version}: built from a checkout")
-    return f"{name}=={public}  # it was {version}" if local and local.isprintable() else f"{name}=={public}"
-
-
-def _by_url(name: str, version: str, about: Mapping[str, Any]) -> str:
-    from re import fullmatch
-
-    url, commit, system = str(about["url"]), str(about.get("commit", "")), about.get("vcs")
-    pinned = fullmatch(r"[A-Za-z0-9_.-]+", commit) and system in ("git", "hg", "bzr", "svn")
-    if not fullmatch(_URL, url) or (system is not None and not pinned):
-        return _comment(f"{name}=={version}: installed from {url} {commit}".rstrip())
-    at = f"{system}+{url}@{commit}" if pinned else url
-    marks = [
-        f"{key}={about[key]}"
-        for key in ("sha256", "subdirectory")
-        if fullmatch(r"[A-Za-z0-9_./-]+", str(about.get(key, "")))
-    ]
-    return f"{name} @ {at}{'#' if marks else ''}{'&'.join(marks)}"
-
-
-def _commit_of(about: Mapping[str, Any]) -> str:
+def commit_of(about: Mapping[str, Any]) -> str:
     if about.get("commit", UNKNOWN) == UNKNOWN:
         return ""
     return f" at {about['commit']}{', with changes' if about.get('changed') else ''}"
-
-
-def _comment(text: str) -> str:
-    shown = text.encode("utf-8", "backslashreplace").decode()
-    return "# " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
 
 
 def environment_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Pair]]:
@@ -202,20 +117,20 @@ def _pairs(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Pair]:
 
 
 def _facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    interpreter = _table(environment, "interpreter")
+    interpreter = table_of(environment, "interpreter")
     named = ("implementation", "version", "pythonpath", "blas", "lapack")
     kept = {key: _shown(interpreter[key]) for key in named if key in interpreter}
     yield "interpreter", kept or {"version": UNKNOWN}
-    launcher = _table(environment, "launcher")
+    launcher = table_of(environment, "launcher")
     version = {"version": _shown(launcher.get("version", UNKNOWN))} if launcher else {}
-    yield "launcher", {**version, **{str(k): _package(stated) for k, stated in _table(launcher, "packages").items()}}
-    yield "packages", {str(name): _package(stated) for name, stated in _table(environment, "packages").items()}
-    cpu = {f"cpu {key}": _shown(value) for key, value in _table(environment, "cpu").items()}
+    yield "launcher", {**version, **{str(k): _package(stated) for k, stated in table_of(launcher, "packages").items()}}
+    yield "packages", {str(name): _package(stated) for name, stated in table_of(environment, "packages").items()}
+    cpu = {f"cpu {key}": _shown(value) for key, value in table_of(environment, "cpu").items()}
     others = {key: _shown(environment[key]) for key in ("driver", "cuda", "hip") if key in environment}
     yield "hardware", {**cpu, "gpus": _gpus(environment) or None, "memory": _memory(environment), **others}
-    container = {f"container {key}": _shown(value) for key, value in _table(environment, "container").items()}
-    yield "system", {**{key: _shown(value) for key, value in _table(environment, "system").items()}, **container}
-    flags = {name: _table(environment, name) for name in ("threads", "flags", "variables")}
+    container = {f"container {key}": _shown(value) for key, value in table_of(environment, "container").items()}
+    yield "system", {**{key: _shown(value) for key, value in table_of(environment, "system").items()}, **container}
+    flags = {name: table_of(environment, name) for name in ("threads", "flags", "variables")}
     yield "flags", {str(key): _flag(str(key), value) for table in flags.values() for key, value in table.items()}
     yield "training", _training(environment)
 
@@ -243,7 +158,7 @@ def lines_but_measures(text: str) -> list[str]:
 
 
 def _training(environment: Mapping[str, Any]) -> dict[str, Any]:
-    facts = _table(environment, "training").items()
+    facts = table_of(environment, "training").items()
     return {str(key): _shown(value) for key, value in facts if key not in _MEASURED and not str(key).endswith("_s")}
 
 
@@ -265,7 +180,7 @@ def _package(stated: Any) -> str:
         return str(stated)
     version = str(stated.get("version", UNKNOWN))
     if "editable" in stated:
-        return f"{version} (editable{_commit_of(stated)})"
+        return f"{version} (editable{commit_of(stated)})"
     where = next((str(stated[key]) for key in ("url", "path") if key in stated), UNKNOWN)
     return f"{version} ({where}{'@' if 'commit' in stated else ''}{stated.get('commit', '')})"
 
@@ -297,7 +212,7 @@ def environment_class(environment: Mapping[str, Any]) -> str:
     gpus = _gpus(environment)
     if gpus and gpus != UNKNOWN:
         return gpus
-    cpu = _table(environment, "cpu")
+    cpu = table_of(environment, "cpu")
     model, cores = str(cpu.get("model", UNKNOWN)), cpu.get("cores")
     if model == UNKNOWN and not isinstance(cores, int):
         return UNKNOWN_HARDWARE
@@ -305,6 +220,6 @@ def environment_class(environment: Mapping[str, Any]) -> str:
     return ("unknown processor" if model == UNKNOWN else model) + many
 
 
-def _table(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def table_of(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = value.get(key)
     return found if isinstance(found, Mapping) else {}

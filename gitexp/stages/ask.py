@@ -52,17 +52,21 @@ def ask(
     """
     found = from_argv(list(argv), dict(env), str(cwd))
     told = {"variables": list(variables)}
-    machine = (
-        None if found is not None and not found.is_r else _answer([*MACHINE], env, cwd, told | {"interpreter": False})
-    )
     if found is None:
-        return Present(None, machine or {})
+        return Present(None, machine(env=env, cwd=cwd, variables=variables))
     answer = _of_r(found, env, cwd) if found.is_r else _of_python(found, env, cwd, told, sought or Sought())
     if answer is None:
-        return Present(None, machine or _answer([*MACHINE], env, cwd, told | {"interpreter": False}) or {})
+        return Present(None, machine(env=env, cwd=cwd, variables=variables))
+    if found.is_r:
+        answer = {**machine(env=env, cwd=cwd, variables=variables), **answer}
     modules = answer.pop("modules", None)
     kept = {n: p for n, p in modules.items() if isinstance(p, list)} if isinstance(modules, dict) else {}
-    return Present(found.path, {"probed": found.path, **(machine or {}), **answer}, kept)
+    return Present(found.path, {"probed": found.path, **answer}, kept)
+
+
+def machine(*, env: Mapping[str, str], cwd: Path, variables: Sequence[str] = ()) -> Mapping[str, Any]:
+    """What can be said of this machine and these variables, as environment.toml has it."""
+    return _answer([*MACHINE], env, cwd, {"variables": list(variables), "interpreter": False}) or {}
 
 
 def _of_python(

@@ -27,7 +27,7 @@ from gitexp.git.quarantine import lacking, release
 from gitexp.git.recorder import Asked, format_page, user_name
 from gitexp.git.repo import Repo
 from gitexp.git.standing import Look, branch_ref
-from gitexp.record.environment import UNKNOWN, doubts, dump_environment, requirements
+from gitexp.record.environment import UNKNOWN, doubts, dump_environment
 from gitexp.record.identity import Recorder, RunId, visible
 from gitexp.record.manifest import (
     ALGORITHM,
@@ -43,6 +43,7 @@ from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
 from gitexp.record.readme import RECORD_README
+from gitexp.record.requirements import requirements
 from gitexp.record.runrecord import History, Resources, RunRecord, Saved, dump_run, load_mixture
 from gitexp.redact import redact, redact_toml
 from gitexp.regularfile import read_regular

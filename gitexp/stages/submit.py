@@ -218,7 +218,7 @@ def _job(submitted: Submitted, checked: Checked, *, streams: Streams, env: Mappi
         "id": submitted.id,
         "argv": list(_argv(submitted, checked)),
         "cwd": str(checked.cwd),
-        "env": {**given, **recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env},
+        "env": {**recipe.env, **program_env(submitted.folder, submitted.id, recipe, checked.datasets), **env, **given},
         "timeout_s": recipe.timeout_s,
         "patterns": dict(recipe.metrics.output),
         "announced": recipe.capture.get("printed", not recipe.made_of_components),

@@ -64,13 +64,19 @@ def lay_out_training(
 
 def importable(folder: Path) -> dict[str, str]:
     """Link this gitexp into a folder; the environment in which a Python that knows nothing of it can import it."""
+    lib, before = link_in(folder), os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": str(lib) + (os.pathsep + before if before else "")}
+
+
+def link_in(folder: Path) -> Path:
+    """The folder of Python's path that has this gitexp alone."""
     import gitexp
 
     lib = folder / runfolder.LIB
-    lib.mkdir(exist_ok=True)
-    (lib / "gitexp").symlink_to(Path(gitexp.__file__).resolve().parent)
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": str(lib) + (os.pathsep + before if before else "")}
+    if not lib.exists():
+        lib.mkdir()
+        (lib / "gitexp").symlink_to(Path(gitexp.__file__).resolve().parent)
+    return lib
 
 
 # ---- how it ended

@@ -186,8 +186,9 @@ def interpreter() -> "dict[str, Any]":
         "prefix": sys.prefix,
     }  # type: dict[str, Any]
     folder = os.environ.get("GITEXP_FOLDER")
-    ours = os.path.join(folder, "lib") if folder else ""  # put there for this run alone
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != ours]
+    ours = os.environ.get("GITEXP_PATH", "").split(os.pathsep)  # put there for this run alone, as this is
+    ours += ["", os.path.join(folder, "lib") if folder else ""]
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry not in ours]
     if entries:
         found["pythonpath"] = entries
     return found

@@ -24,8 +24,8 @@ from gitexp.record.environment import (
     dump_environment,
     environment_class,
     environment_differences,
-    requirements,
 )
+from gitexp.record.requirements import requirements
 from gitexp.text.bounded import Unreadable, load_tables
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

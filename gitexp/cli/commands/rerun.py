@@ -19,6 +19,7 @@ from gitexp.errors import before_anything_runs
 @click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With another value of this key.")
 @click.option("--seed", type=int, help="With another seed: a replicate.")
 @click.option("-m", "--message", help="Why; kept in the commit.")
+@click.option("--env", "rebuild", is_flag=True, help="With the recorded Python and packages, which uv installs.")
 @click.option("--anyway", is_flag=True, help="Even if a GPU, a container or the system that RUN had is not here.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, where its parts come from, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before what this clone has not recorded runs.")
@@ -31,6 +32,7 @@ def command(
     overrides: tuple[str, ...],
     seed: int | None,
     message: str | None,
+    rebuild: bool,
     anyway: bool,
     dry_run: bool,
     yes: bool,
@@ -76,7 +78,8 @@ def command(
                 message = message or str(spec.mixture)
             else:
                 spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
-            ready = until_over.enter_context(readied(spec, reader=here.reader, clone=here.clone, anyway=anyway))
+            how = readied(spec, reader=here.reader, clone=here.clone, anyway=anyway, rebuild=rebuild)
+            ready = until_over.enter_context(how)
             if dry_run:
                 return shown(ready.plan, as_json=as_json)
             allow(ready.plan, yes=yes)
