@@ -51,8 +51,8 @@ def _has_noise(found: Explanation) -> bool:
 
 def answer_page(found: Explanation, answer: Attribution, *, on: Screen) -> str:
     """The sentence, what to bear in mind, each factor's effects, and the runs behind them."""
-    said = sentence(answer, safe(found.metric), share=found.share)
-    text = _head(found, on=on) + wrap(said, on=on, style="bold")
+    said = sentence(answer, found.metric, share=found.share)
+    text = _head(found, on=on) + wrap(safe(said), on=on, style="bold")
     notes = [*found.remarks, *(f"{one.words}: {one.problem}" for one in found.cells if one.problem), *answer.notes]
     text += cautions([*dict.fromkeys(notes)], on=on)
     names = [Column("", least=12), Column("A", least=8), Column(""), Column("B", least=8)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness import Lab
+from records import write_run
 
 # `acc` is what the program makes of its inputs, and a noise that all of them and the seed decide.
 TRAIN = """\
@@ -206,6 +207,18 @@ def test_what_is_trained_before_an_interrupt_stays_and_counts_the_next_time(lab:
     left = lab.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]["trainings"]
     assert left == 8 - (len(completed) - 2)
     assert left < 8
+
+
+def test_nothing_of_a_record_reaches_the_terminal_unescaped(fresh: Lab) -> None:
+    key = '"\\u001b[31m\\u202elr"'
+    for run, value in (("kkkkllllmmmmnnnn", 1), ("zzzzoooowwwwxxxx", 2)):
+        recipe = f'[run]\ncommand = ["sh", "{{x}}"]\n[a]\nx = "\\u001b[2J"\n[b]\n{key} = {value}\n'
+        write_run(fresh, run, files={"recipe.toml": recipe.replace("{x}", "\\u001b]0;")}, metrics={"acc": 0.5})
+    for words in ((), ("--dry-run",), ("--json",)):
+        done = fresh.gitexp("explain", "kkkk", "zzzz", *words)
+        assert done.exit_code == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "\u202e" not in done.stdout + done.stderr
 
 
 def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
