@@ -12,14 +12,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitexp.clone import FILE
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, and_more
 from gitexp.history.inputs import COMMAND, Inputs, KeyChange, kind_of
 from gitexp.history.read import Run
 from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange, is_seed, swapped
 from gitexp.text.schema import KeyPath, dotted, escaped, leaves, split_key
 
 CODE, RECIPE, DATA, ENVIRONMENT, SEED = "code", "recipe", "data", "environment", "seed"
-WHOLE_TABLES = ("metrics", "capture", "space")  # gitexp's own, told to no program
+WHOLE_TABLES = ("metrics", "capture")  # gitexp's own, told to no program; by them its numbers are taken
+IDLE = ("space.", "metrics.tolerance", "metrics.not_compared")  # beginnings of keys by which nothing is computed
 REBUILT = ("interpreter", "packages", "launcher", "flags")  # of an environment: what --env makes anew
 LOOSE = ("", PROGRAM, SCRIPT, ORDER, "-m", "-c")  # what of a command line is no option
 
@@ -52,7 +53,7 @@ def factors(inputs: Inputs, *, changed: Sequence[str] | None = None) -> Differin
     a, b = inputs.a, inputs.b
     for side, run in (("A", a), ("B", b)):
         _require_known(side, run)
-    changes = [change for change in inputs.recipe if not is_seed(change.key)]
+    changes = [one for one in inputs.recipe if not (is_seed(one.key) or one.key.startswith(IDLE))]
     datasets = [name for name, state in inputs.data.items() if state != "identical"]
     found: list[Factor] = []
     untold: list[str] = []
@@ -67,6 +68,11 @@ def factors(inputs: Inputs, *, changed: Sequence[str] | None = None) -> Differin
         digests = [run.data[name].digest if name in run.data else None for run in (a, b)]
         keys = with_data.get(name, ())
         found.append(Factor(DATA, dotted(("data", name)), keys, a=digests[0], b=digests[1], dataset=name))
+    idle = [change.key for change in inputs.recipe if change.key.startswith(IDLE)]
+    if idle:
+        untold.append(
+            f"nothing is computed by {', '.join(map(escaped, idle[:3]))}{and_more(len(idle), 3)}, which differ"
+        )
     if inputs.environment is None:
         untold.append("whether the environments are the same is not recorded")
     elif any(group in REBUILT for group in inputs.environment):
@@ -172,14 +178,25 @@ def mixed_recipe(a: Mapping[str, Any], b: Mapping[str, Any], taken: Collection[F
     values, theirs = dict(leaves(dict(a))), dict(leaves(dict(b)))
     for factor in taken:
         for path in factor.keys:
-            values.pop(path, None)
-            if path in theirs:
-                values[path] = theirs[path]
+            for own in (path, *_ranges(path, {**values, **theirs})):
+                values.pop(own, None)
+                if own in theirs:
+                    values[own] = theirs[own]
     options = [name for factor in taken for name in factor.options]
     if options:
         command = ("run", "command")
         values[command] = _mixed_command(values[command], theirs[command], options)
+    tables = {path[:end] for path in values for end in range(1, len(path) + 1)}
+    remarks = [path for path in values if path[0] in ("why", "space") and len(path) > 1]
+    for path in remarks:  # on keys that only the other recipe has
+        if (split_key(path[1]) or ()) not in tables:
+            del values[path]
     return nested(values)
+
+
+def _ranges(path: KeyPath, values: Collection[KeyPath]) -> list[KeyPath]:
+    """Where a key's range for sweeps stands, in which its value has to lie."""
+    return [other for other in values if other[:2] == ("space", dotted(path))]
 
 
 def _mixed_command(a: list[str], b: list[str], options: Collection[str]) -> list[str]:

@@ -134,6 +134,27 @@ def test_a_key_that_one_recipe_lacks_comes_and_goes(fresh: Lab, reader: ObjectRe
     assert mixed_recipe(new.recipe or {}, old.recipe or {}, found.factors)["optimizer"] == {"lr": 0.01}
 
 
+def test_ranges_and_reasons_go_with_their_keys_and_are_no_factor(
+    fresh: Lab, reader: ObjectReader, differ: Differ
+) -> None:
+    ranges = '[space]\n"optimizer.lr" = { low = 0.001, high = 0.1 }\n'
+    a = write_run(fresh, A, files={"recipe.toml": RECIPE + ranges})
+    new = RECIPE.replace("lr = 0.01", "rate = 5.0") + '[space]\n"optimizer.rate" = { low = 1.0, high = 9.0 }\n'
+    b = write_run(fresh, B, files={"recipe.toml": new.replace('"optimizer.lr" = "', '"optimizer.rate" = "')})
+    found = differ(a, b)
+    assert names(found) == ["optimizer.rate", "optimizer.lr"]
+    assert len(found.untold) == 1
+    assert found.untold[0].startswith("nothing is computed by space.")
+    old, new_run = read_run(reader, a), read_run(reader, b)
+    mixed = mixed_recipe(old.recipe or {}, new_run.recipe or {}, [found.factors[1]])
+    assert ("space" in mixed, "why" in mixed) == (False, False)
+    mixed = mixed_recipe(old.recipe or {}, new_run.recipe or {}, [found.factors[0]])
+    assert mixed["space"] == {
+        "optimizer.lr": {"low": 0.001, "high": 0.1},
+        "optimizer.rate": {"low": 1.0, "high": 9.0},
+    }
+
+
 def test_other_hardware_cannot_be_swapped_and_is_said(fresh: Lab, differ: Differ) -> None:
     b = write_run(fresh, B, files={"environment.toml": ENVIRONMENT.replace("cores = 2", "cores = 64")})
     found = differ(write_run(fresh, A), b)
