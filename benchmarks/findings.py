@@ -9,12 +9,14 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+from others import others_rows
 from ratios import Row, pair, timed
 from world import Bench, grow, quiet
 
 PYTHON = sys.executable
 GITEXP = str(Path(PYTHON).parent / "gitexp")
 SEEDS = 5
+FEW = 1_000  # runs, which other tools can be filled with in minutes
 MANY = 100_000  # runs, from which on git's own start is not most of what it takes
 
 
@@ -59,6 +61,8 @@ def findings_rows(bench: Bench, sizes: list[int]) -> Iterator[Row | str]:
         ):
             ours = timed(GITEXP, "log", *words, cwd=lab, env=bench.env)
             yield pair(f"{name}, {size:,} runs", "git log --format=%H", budget, ours, listing, rounds=5)
+        if size <= FEW:
+            yield from others_rows(bench, GITEXP, lab, size)
 
 
 def _lab(bench: Bench, size: int) -> Path:
