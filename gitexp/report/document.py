@@ -18,6 +18,7 @@ from gitexp.curves.shaping import thin
 from gitexp.history.row import Event
 from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.record.metrics import foremost, goal_of
+from gitexp.report.claims import Claim
 from gitexp.report.material import Reported
 
 Column = Sequence[float | int | None]
@@ -53,6 +54,7 @@ class Asked(NamedTuple):
     smoke: int = 0
     retracted: int = 0
     events: Sequence[Event] = ()
+    claims: Sequence[Claim] = ()
     said: Mapping[str, Said] = {}  # of each run, by id, of which there is something
     named: bool = False  # the user chose the runs: nothing was left out
     watch: bool = False
@@ -89,6 +91,11 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "beyond": {"metric": len(names) - len(shown), "setting": len(settings) - len(kept), "curve": further},
         "goals": [[safe(name), goal] for name, goal in goals.items()],
         "primary": safe(ranked[0]) if ranked else None,
+        "claims": [
+            {"metric": safe(c.metric), "a": c.a, "b": c.b, "groups": c.groups, "sentence": safe(c.sentence),
+             "unfair": [*map(safe, c.unfair)]}
+            for c in asked.claims
+        ],
         "runs": {
             "id": [safe(row.id) for row in rows],
             "commit": [row.commit[:12] for row in rows],

@@ -330,6 +330,12 @@ function finding(one, found, goal) {
     if (a.values.length > 1 && b.values.length > 1 && Math.abs(a.mean - b.mean) < Math.max(sd(a.values), sd(b.values))) first.push(el("strong", null, "less than one standard deviation of single runs."));
     else if (n > 1 && b.values.length > 1) first.push("more than one standard deviation of single runs.");
   }
+  const claim = doc.claims.find((c) => c.metric === one.name);
+  if (claim) {
+    first.push(` Of A, ${groupOf[claim.a].label}, and B, ${groupOf[claim.b].label}: `, el("strong", null, claim.sentence), ". ");
+    if (claim.groups > 2) first.push(`They are the best two of ${claim.groups} by this very metric, for which the test does not allow. `);
+    for (const words of claim.unfair) first.push(`${words}. `);
+  }
   const rows = new Set(all.filter(counts).map(coded(R.held_out)).filter((h) => h !== null && h !== ""));
   if (rows.size > 1) first.push(" Not all of these runs were judged on the same held-out rows.");
   return first;

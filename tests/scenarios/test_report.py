@@ -202,6 +202,20 @@ def test_what_a_page_leaves_out_is_counted_and_its_command_makes_it_again(lab: L
         assert f"<code>{shlex.join(['gitexp', 'report', *options])}</code>" in page
 
 
+def test_the_best_two_groups_have_the_sentence_that_their_figures_carry(lab: Lab, browse: Browse) -> None:
+    sweep(lab)
+    lab.gitexp("report", "-o", "page.html")
+    page = browse(lab.path / "page.html")
+    sentence = lab.gitexp("diff", "optimizer.lr == 0.2", "optimizer.lr == 0.1").stdout.split("val.acc: ")[1]
+    assert sentence.startswith("B is better by 9.0 ")
+    assert f"Of A, lr 0.2, and B, lr 0.1: <strong>{sentence.splitlines()[0]}</strong>. " in page
+    assert "the best two of" not in page
+    lab.write("none/scipy/__init__.py", "raise ImportError('no scipy')\n")
+    lab.gitexp("report", "-o", "page.html", PYTHONPATH=str(lab.path / "none"))
+    page = browse(lab.path / "page.html")
+    assert "not tested: Intervals and tests over several runs need scipy (pip install 'gitexp[stats]')" in page
+
+
 def test_what_was_said_of_runs_is_named_with_its_commit(lab: Lab, browse: Browse) -> None:
     sweep(lab)
     said = f"a leak\n\nGitexp-Event: retract\nGitexp-About: {'k' * 16}\n"

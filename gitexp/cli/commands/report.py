@@ -104,6 +104,7 @@ class _Pages:
 
     def now(self, refresh_s: int | None = None) -> tuple[str, int]:
         """The page as of now, and how many runs it has. With `refresh_s` also of runs in progress."""
+        from gitexp.report.claims import claims
         from gitexp.report.document import Asked, document
         from gitexp.report.material import goals_of
         from gitexp.report.page import page
@@ -114,14 +115,18 @@ class _Pages:
             found = self._material.of(here.reader, rows)
             if refresh_s is not None and self._choice.everything:
                 found = [*self._material.in_progress(str(here.repo.common_dir)), *found]
+            said = said_of(there, [row.id for row in rows])
+            goals = goals_of(here.reader, rows, here.config.goal)
+            out = {one for one, those in said.items() if those.retracted}
             asked = Asked(
                 title=self._title or f"Runs of {here.repo.root.name}",
                 made=self._made(here),
-                goals=goals_of(here.reader, rows, here.config.goal),
+                goals=goals,
                 smoke=smoke,
                 retracted=retracted,
                 events=there.events(),
-                said=said_of(there, [row.id for row in rows]),
+                claims=claims(here.reader, found, goals=goals, out=out),
+                said=said,
                 named=not self._choice.everything,
                 watch=refresh_s is not None,
             )
