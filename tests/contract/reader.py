@@ -35,6 +35,7 @@ from contract.keys import (
     SUMMARY_KEYS,
 )
 from contract.manifests import check_manifest, joined
+from contract.verdict import check_verdict
 from xxhash import xxh3_128_hexdigest
 
 ROOTS = {
@@ -191,6 +192,9 @@ def _record(repo: Path, one: Commit, store: Path | None) -> Iterator[str]:
     yield from (f"artifacts.xxh128: {what}" for what in _artifacts(files, store))
     yield from (f"metrics.toml: {what}" for what in check_metric_names(list(tables["metrics.toml"])))
     yield from (f"usage.csv: {what}" for what in _usage(files.get("usage.csv")))
+    if "verdict.toml" in tables:
+        checked = check_verdict(tables["verdict.toml"], files, lambda commit: _files(repo, commit)[0])
+        yield from (f"verdict.toml: {what}" for what in checked)
     yield from (f"items.csv: {what}" for what in _items(run.get("items"), files))
     yield from _history(run, tables, files["history.csv"], store)
     yield from [] if b"\r\n" not in files["history.csv"] else ["history.csv: has CRLF"]

@@ -156,6 +156,8 @@ def test_a_rerun_and_a_mixture_say_what_they_are(old: Lab) -> None:
     first = old.gitexp("show", FIRST, "--json").json["run"]["id"]
     again = old.gitexp("show", "latest~2", "--json").json["run"]
     assert (again["kind"], again["reproduces"]) == ("rerun", first)
+    assert (again["verdict"]["run"], again["verdict"]["grade"]) == (first, "bitwise")
+    assert [one["id"] for one in old.gitexp("show", FIRST, "--json").json["run"]["reruns"]] == [again["id"]]
     mixture = old.gitexp("show", "latest~1", "--json").json["run"]
     assert (mixture["kind"], mixture.get("reproduces")) == ("rerun", None)
     assert mixture["mixture"] == {"of": first, "seed": 2, "set": ["optimizer.lr=0.25"]}
