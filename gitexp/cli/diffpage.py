@@ -71,10 +71,11 @@ def _sides(rows: tuple[Row, Row], said: Mapping[str, Said], *, on: Screen) -> st
     for side, row in zip("AB", rows, strict=True):
         name = f"{row.id[:SHOWN]}/{row.attempt}" if row.attempt > 1 else row.id[:SHOWN]
         of = said.get(row.id, NOTHING_SAID)
-        struck = " strike" * (of.retracted is not None)
-        cells.append([Cell(side, "bold"), Cell(name, "yellow" + struck), Cell(safe(row.recipe), "bold")])
-        words = Cell(safe((of.words or row.message or "")[:VALUE_LIMIT]), "red" if of.retracted else "")
-        cells[-1] += [status_cell(row.status), Cell(stamp(row.finished), "dim"), words]
+        run = Cell(name, "yellow" + " strike" * (of.retracted is not None))
+        cells.append([Cell(side, "bold"), run, Cell(safe(row.recipe), "bold"), status_cell(row.status)])
+        verdict = f"rerun of the other: {row.grade}" if row.judged in {one.commit for one in rows} else ""
+        told = "; ".join(filter(None, [verdict, (of.words or row.message or "")[:VALUE_LIMIT]]))
+        cells[-1] += [Cell(stamp(row.finished), "dim"), Cell(safe(told), "red" if of.retracted else "")]
     columns = [Column(""), Column(""), Column("", least=10), Column(""), Column(""), Column("", least=10)]
     return table(columns, cells, on=on)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from gitexp.cli.pageparts import Fact
 from gitexp.cli.render import VALUE_LIMIT, ago, coloured, safe
 from gitexp.errors import and_more, counted
+from gitexp.history.reproduced import where
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN as LETTERS
 from gitexp.record.identity import PASSES
@@ -59,8 +60,11 @@ def rerun_facts(reruns: Sequence[Row], *, now: float) -> Iterator[Fact]:
     times = counted(passed, "time") if passed == tried else f"{passed} of {counted(tried, 'time')}"
     yield "reproduced", times, style_of(reruns[0].grade)
     for row in reruns[:SHOWN_RERUNS]:
-        where = f" on {safe(row.hardware)}" if row.hardware else ""
-        yield "", f"{row.grade} by {safe(row.author)}{where}, {ago(row.finished, now=now)}: {row.id[:LETTERS]}", ""
+        yield (
+            "",
+            f"{row.grade} by {safe(row.author)} {safe(where(row))}, {ago(row.finished, now=now)}: {row.id[:LETTERS]}",
+            "",
+        )
     if len(reruns) > SHOWN_RERUNS:
         yield (
             "",

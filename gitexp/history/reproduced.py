@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.history.cache import Condition
-from gitexp.history.row import Row
+from gitexp.history.row import Event, Row
 from gitexp.history.said import RETRACTIONS
 from gitexp.record.identity import GRADES, PASSES
 
@@ -48,6 +48,21 @@ def reproduced(runs: Runs, rows: Sequence[Row]) -> Mapping[str, Reproduced]:
     ids = {row.commit: row.id for row in rows}
     found = runs.ask(asked, (json.dumps([*ids]),))
     return {commit: Reproduced(passed, tried) for commit, of, passed, tried in found if ids[commit] == of}
+
+
+def verdicts(runs: Runs) -> list[Event]:
+    """Every verdict that counts, as something that was said of a run, the oldest first."""
+    known = 'EXISTS (SELECT 1 FROM runs AS o WHERE o."commit" = r.judged AND o.id = r.reproduces)'
+    rows = runs.rows(Condition(f"{_COUNTS.format('r')} AND {known}"))
+    return [
+        Event("verdict", row.reproduces, row.finished, row.author, row.commit, text=where(row), outcome=row.grade)
+        for row in reversed(rows)
+    ]
+
+
+def where(row: Row) -> str:
+    """On what it ran, in words."""
+    return f"on {row.hardware}" if row.hardware else "on hardware that is not recorded"
 
 
 def reruns_of(runs: Runs, row: Row) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness import Gitexp, Lab
 from records import write_run
 
@@ -94,3 +96,19 @@ def test_a_retracted_rerun_says_nothing_any_more(fresh: Lab, gitexp: Gitexp) -> 
     assert gitexp("retract", B, "--why", "on the wrong branch").exit_code == 0
     assert gitexp("log", "--reproduced", "1", "--json").json["runs"] == []
     assert "reproduced  0 of 1 time\n" in gitexp("show", A).stdout
+
+
+def test_diff_of_a_run_and_its_rerun_says_the_grade(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    lines = gitexp("diff", A, B).stdout.splitlines()
+    assert "rerun of the other: bitwise" in lines[1]
+    assert "rerun of the other" not in gitexp("diff", B, C).stdout
+
+
+def test_the_report_has_the_verdicts_of_the_reruns_of_its_runs(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    assert gitexp("report", A, "-o", "page.html").exit_code == 0
+    text = (fresh.path / "page.html").read_text()
+    assert text.count('["verdict","kkkkllllmmmmnnnn","') == 2
+    for who, words in (("Bob", "bitwise: on Example CPU"), ("Eve", "different: on Example CPU")):
+        assert re.search(rf'\["verdict","{A}","{who}",[0-9.]+,"[0-9a-f]{{12}}","{words}', text)

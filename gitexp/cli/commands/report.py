@@ -17,6 +17,7 @@ from gitexp.cli.render import safe, size
 from gitexp.errors import GitexpError, counted
 from gitexp.git.repo import find_repo, revision
 from gitexp.history.choosing import chosen_by
+from gitexp.history.reproduced import verdicts
 from gitexp.history.row import Row
 from gitexp.history.said import said_of
 from gitexp.history.select import UnknownRun
@@ -124,7 +125,7 @@ class _Pages:
                 goals=goals,
                 smoke=smoke,
                 retracted=retracted,
-                events=there.events(),
+                events=[*there.events(), *verdicts(there)],
                 claims=claims(here.reader, found, goals=goals, out=out),
                 said=said,
                 named=not self._choice.everything,
