@@ -29,6 +29,7 @@ from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten
 from gitexp.stats.attribution import Attribution, Cell, attribute, cells_of
 from gitexp.stats.pairing import Measured
+from gitexp.text.schema import escaped
 
 MOST_FACTORS = 40
 MOST_ALIKE = 100  # runs of a cell that are looked at, the newest first
@@ -79,6 +80,23 @@ class Explanation(NamedTuple):
     def share(self) -> bool:
         """Whether the metric is told in points."""
         return is_share(self.metric, (one.value for cell in self.cells for one in cell.result(self.metric)))
+
+    def require_comparable(self, *, rebuild: bool) -> None:
+        """Raises Refused where what is trained now would differ in something that cannot be swapped."""
+        a, b = (sound_record(run).id for run in (self.a, self.b))
+        classes = [environment_class(dict(run.environment or {})) for run in (self.a, self.b)]
+        if classes[0] != classes[1]:
+            raise Refused(
+                "A and B ran on different hardware, which cannot be swapped",
+                details=[f"  {name}  {escaped(one)}" for name, one in zip("AB", classes, strict=True)],
+                fix=f"do one of them once more where the other ran, and explain that:  gitexp rerun {a}",
+            )
+        if any(factor.kind == ENVIRONMENT for factor in self.factors) and not rebuild:
+            raise Refused(
+                "A and B ran with different interpreters, packages or variables",
+                details=[f"  gitexp diff {a} {b}    says in what"],
+                fix="--env    trains each mixture with those that belong to it (uv makes them)",
+            )
 
     def answer(self) -> Attribution:
         """What the runs say. Raises GitexpError (scipy)."""

@@ -26,7 +26,7 @@ from gitexp.pipelines.rebuilt import aimed, entered
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
 from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, program_lines, why_ask
 from gitexp.pipelines.run import argv_of
-from gitexp.pipelines.surroundings import Asked, lacks, surroundings
+from gitexp.pipelines.surroundings import Asked, lacks, matters, surroundings
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.identity import Code, as_plain
 from gitexp.record.runrecord import Mixture, RunRecord
@@ -183,6 +183,11 @@ class Ready:
         if self._around.is_to_be_made and not self._asked.own:
             asks = asks or "Its packages are whatever that record says."
         self.plan = Plan(record, spec.original.author, tuple(lines), asks, tuple(filter(None, obstacles)))
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """What is known to make this another place to compute in than the one aimed at; after `checked`, all of it."""
+        return (*self._around.strange, *filter(matters, self._around.lines))
 
     def checked(self, *, watch: Watch) -> Checked:
         """The run, ready to start: what it reads is fetched, from where the plan says, and proven. Raises Refused."""

@@ -171,6 +171,13 @@ def recorded_variables(run: Run) -> dict[str, str]:
 # ---- in words
 
 
+def matters(line: str) -> bool:
+    """Whether it tells of something by which the same program may compute something else: all but the language."""
+    words = line.split(" ", 3)
+    about = words[1] if words[0] == "differs:" and len(words) > 2 else ""
+    return about in ("interpreter", "package", "machine") or (about == "variable" and words[2] not in LOCALE.split())
+
+
 def differences(run: Run, there: Mapping[str, Any], *, packages: bool) -> list[str]:
     """What is not as recorded. `packages`: whether the interpreter that will compute has told its own."""
     found = other_environment(run, there)

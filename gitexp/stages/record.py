@@ -334,6 +334,7 @@ def describe_run(
     code, after = submission.code, ended.after
     defects = [*results.problems, *lost, *ended.torn]
     defects += (outcome or {}).get("problems", ())
+    defects += submission.strange_imports if submission.mixture else ()  # of which no verdict tells
     if after is None and submission.data:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:

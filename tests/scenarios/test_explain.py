@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from harness import Lab
 from records import write_run
+from wheels import install, venv, wheel, within
 
 # `acc` is what the program makes of its inputs, and a noise that all of them and the seed decide.
 TRAIN = """\
@@ -231,3 +232,61 @@ def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
     unknown = simple.gitexp("explain", a, one_key(simple, "optimizer.lr=0.7"), "--metric", "val.ac")
     assert unknown.exit_code == 1
     assert "val.acc" in unknown.stderr
+
+
+TOOL = """\
+import json, os, sys, tool
+with open(os.environ["GITEXP_METRICS"], "a") as file:
+    file.write(json.dumps({"loss": float(sys.argv[1]) * tool.factor}) + "\\n")
+"""
+
+
+@pytest.fixture
+def two_environments(lab: Lab, tmp_path: Path) -> tuple[Lab, Lab]:
+    """The same person with tool 1.0, and with tool 2.0; uv has both."""
+    labs = []
+    for version in ("1.0", "2.0"):
+        wheel(tmp_path / "wheels", "tool", version, tool=f"factor = {version}\n")
+        python = venv(tmp_path / version)
+        install(python, f"tool=={version}", find=tmp_path / "wheels")
+        offline = {
+            "UV_OFFLINE": "1",
+            "UV_FIND_LINKS": str(tmp_path / "wheels"),
+            "UV_CACHE_DIR": str(tmp_path / "cache"),
+        }
+        labs.append(within(lab, python, **offline))
+    lab.write("train.py", TOOL)
+    lab.write(
+        "recipes/r.toml", '[run]\ncommand = ["python", "train.py", "{lr}"]\n[x]\nlr = 1.0\n'.replace("{lr}", "{x.lr}")
+    )
+    lab.commit("a program")
+    return labs[0], labs[1]
+
+
+def test_mixtures_do_not_compute_with_other_packages(two_environments: tuple[Lab, Lab]) -> None:
+    then, now = two_environments
+    a, b = ran(then, "r"), ran(then, "r", "-s", "x.lr=2.0", "--seed", "1")
+    done = now.gitexp("explain", a, b, "--yes")
+    assert done.exit_code == 3
+    assert f"error: What computes here is not what run {a} computed with" in done.stderr
+    assert "differs: package tool 1.0 → 2.0" in done.stderr
+    assert count(now) == 2
+
+
+def test_an_environment_is_a_factor_that_is_swapped_by_making_it_again(
+    two_environments: tuple[Lab, Lab], uv: str
+) -> None:
+    then, now = two_environments
+    a, b = ran(then, "r"), ran(now, "r", "-s", "x.lr=3.0")
+    refused = now.gitexp("explain", a, b, "--yes")
+    assert refused.exit_code == 3
+    assert "fix:   --env    trains each mixture with those that belong to it" in refused.stderr
+    found = explained(now, a, b, "--env")
+    assert [one["name"] for one in found["factors"]] == ["x.lr", "environment"]
+    values = {one["words"]: [each["value"] for each in one["values"]] for one in found["cells"]}
+    assert values == {"A": [1.0], "B": [6.0], "A with B's x.lr": [3.0], "A with B's environment": [2.0]}
+    assert count(now) == 4
+    alone = now.gitexp("rerun", b, "--env-of", a, "--json")
+    assert alone.exit_code == 0, alone.stderr
+    assert alone.json["run"]["mixture"] == {"of": b, "environment": a}
+    assert alone.json["run"]["metrics"]["loss"] == 3.0

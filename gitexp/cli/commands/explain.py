@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from gitexp.cli.opened import Opened
     from gitexp.history.read import Run
     from gitexp.pipelines.explain import CellPlan, Explaining, Explanation
+    from gitexp.pipelines.rerun import Ready
 
 EXIT_STOPPED = 130
+
+
+class Apart(Refused):
+    """What would be trained here could not be compared, or nobody allowed it."""
 
 
 class Stopped(GitexpError):
@@ -29,10 +34,13 @@ class Stopped(GitexpError):
 @click.argument("b", shell_complete=completing("run"))
 @click.option("--metric", metavar="NAME", help="Explain this metric; without, the recipe's first goal.")
 @click.option("--repeat", type=int, default=0, metavar="N", help="N more seeds of each mixture, and of A and B.")
+@click.option("--env", "rebuild", is_flag=True, help="Train with the recorded Python and packages, which uv installs.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run, and nothing else.")
 @click.option("--yes", is_flag=True, help="Start what is lacking without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --dry-run the plan, as JSON.")
-def command(a: str, b: str, metric: str | None, repeat: int, dry_run: bool, yes: bool, as_json: bool) -> int:
+def command(
+    a: str, b: str, metric: str | None, repeat: int, rebuild: bool, dry_run: bool, yes: bool, as_json: bool
+) -> int:
     """Which of the differences between the runs A and B made the metric move?
 
     Each factor (code, a key of the recipe or an argument, a dataset, the environment, the seed) is put alone on A, and
@@ -57,12 +65,14 @@ def command(a: str, b: str, metric: str | None, repeat: int, dry_run: bool, yes:
         found = explaining.plan(metric, repeat=repeat)
         if found.lacking and not dry_run:
             with before_anything_runs():
+                found.require_comparable(rebuild=rebuild)
                 _consent(found, yes=yes)
             try:
-                found = _trained(here, explaining, found, yes=yes)
+                found = _trained(here, explaining, found, yes=yes, rebuild=rebuild)
             except KeyboardInterrupt as error:
                 what = "Stopped: what is trained is recorded, and counts when the same is asked again"
-                again = shlex.join(["gitexp", "explain", a, b, *(["--repeat", str(repeat)] if repeat else [])])
+                options = ["--env"] * rebuild + (["--repeat", str(repeat)] if repeat else [])
+                again = shlex.join(["gitexp", "explain", a, b, *options])
                 raise Stopped(what, fix=again) from error
         _print(here, found, planned=dry_run, as_json=as_json)
     return 0
@@ -83,20 +93,23 @@ def _consent(found: Explanation, *, yes: bool) -> None:
         ask_first(refusal, question="Start them?")
 
 
-def _trained(here: Opened, explaining: Explaining, found: Explanation, *, yes: bool) -> Explanation:
-    """With the runs that were lacking, one after the other."""
+def _trained(here: Opened, explaining: Explaining, found: Explanation, *, yes: bool, rebuild: bool) -> Explanation:
+    """With the runs that were lacking, one after the other. Raises Apart where none could be compared."""
     from gitexp.pipelines.explain import in_a_line, with_problem, with_run
 
-    done = 0
+    done, any_ran = 0, False
     for one in found.cells:
         for seed in one.seeds:
             done += 1
             click.echo(f"training {done} of {found.lacking + done - 1}: {_told(one, seed)}", err=True)
             try:
-                run = _train(here, explaining, one, seed, yes=yes)
+                run = _train(here, explaining, one, seed, yes=yes, rebuild=rebuild)
             except Refused as error:
+                if isinstance(error, Apart) and not any_ran:
+                    raise
                 found = with_problem(found, one.cell, in_a_line(error))
                 continue
+            any_ran = True
             problem = explaining.unlike(one, run)
             found = with_problem(found, one.cell, problem) if problem else with_run(found, one.cell, run)
     return found
@@ -108,19 +121,40 @@ def _told(one: CellPlan, seed: int | None) -> str:
     return safe(one.words) + ("" if seed is None else f", seed {seed}")
 
 
-def _train(here: Opened, explaining: Explaining, one: CellPlan, seed: int | None, *, yes: bool) -> Run:
+def _train(here: Opened, explaining: Explaining, one: CellPlan, seed: int | None, *, yes: bool, rebuild: bool) -> Run:
     from gitexp.cli.execution import executed, watch
     from gitexp.cli.planpage import allow
     from gitexp.history.read import read_run
     from gitexp.pipelines.rerun import readied
 
     spec = explaining.spec(one.cell, seed=seed)
-    with readied(spec, reader=here.reader, clone=here.clone) as ready:
-        allow(ready.plan, yes=yes)
-        done = executed(ready.checked(watch=watch), str(spec.mixture or "a replicate"), stdout_fd=2)
+    with readied(spec, reader=here.reader, clone=here.clone, rebuild=rebuild) as ready:
+        for obstacle in ready.plan.obstacles:
+            raise obstacle
+        _require_as_recorded(ready, explaining, one)
+        try:
+            allow(ready.plan, yes=yes)
+        except Refused as no:
+            raise Apart(no.what, details=no.details, why=no.why, fix=no.fix) from no
+        checked = ready.checked(watch=watch)
+        _require_as_recorded(ready, explaining, one)
+        done = executed(checked, str(spec.mixture or "a replicate"), stdout_fd=2)
     if done.recorded.record.status == "interrupted":
         raise KeyboardInterrupt
     return read_run(here.reader, done.recorded.commit)
+
+
+def _require_as_recorded(ready: Ready, explaining: Explaining, one: CellPlan) -> None:
+    """A mixture that computes with something else besides tells nothing of what was swapped."""
+    if ready.apart:
+        record = explaining.whose_environment(one.cell).record
+        raise Apart(
+            f"What computes here is not what run {record.id if record else '?'} computed with",
+            details=[f"  {line}" for line in ready.apart],
+            why="A difference that this makes would count as one of the factors.",
+            fix="--env    trains with the recorded Python and packages\n"
+            "or do A and B once more here, and explain those:  gitexp rerun A    gitexp rerun B",
+        )
 
 
 def _print(here: Opened, found: Explanation, *, planned: bool, as_json: bool) -> None:

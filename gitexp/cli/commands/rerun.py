@@ -16,6 +16,12 @@ from gitexp.errors import before_anything_runs
 @click.option("--code-of", metavar="OTHER", help="With the code of another run.", shell_complete=completing("run"))
 @click.option("--recipe-of", metavar="OTHER", help="With the recipe of another run.", shell_complete=completing("run"))
 @click.option("--data-of", metavar="OTHER", help="With the data of another run.", shell_complete=completing("run"))
+@click.option(
+    "--env-of",
+    metavar="OTHER",
+    help="With the Python and packages of another run, which uv installs.",
+    shell_complete=completing("run"),
+)
 @click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With another value of this key.")
 @click.option("--seed", type=int, help="With another seed: a replicate.")
 @click.option("-m", "--message", help="Why; kept in the commit.")
@@ -29,6 +35,7 @@ def command(
     code_of: str | None,
     recipe_of: str | None,
     data_of: str | None,
+    env_of: str | None,
     overrides: tuple[str, ...],
     seed: int | None,
     message: str | None,
@@ -62,7 +69,7 @@ def command(
     from gitexp.pipelines.rerun import readied, spec_of
 
     exit_when_told()
-    others = {"code_of": code_of, "recipe_of": recipe_of, "data_of": data_of}
+    others = {"code_of": code_of, "recipe_of": recipe_of, "data_of": data_of, "env_of": env_of}
     with opened_here() as here, ExitStack() as until_over:
         with before_anything_runs():
             row = here.history.select(run)
@@ -78,7 +85,7 @@ def command(
                 message = message or str(spec.mixture)
             else:
                 spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
-            how = readied(spec, reader=here.reader, clone=here.clone, anyway=anyway, rebuild=rebuild)
+            how = readied(spec, reader=here.reader, clone=here.clone, anyway=anyway, rebuild=rebuild or bool(env_of))
             ready = until_over.enter_context(how)
             if dry_run:
                 return shown(ready.plan, as_json=as_json)
