@@ -49,7 +49,9 @@ class PreviousRun:
         found = told(out, self._recipe)
         others = [(commit, kind) for commit, run_id, kind in found if run_id != self._id]
         self.count = len(others)
-        commit = next((commit for commit, kind in others if kind == self._kind), None)
+        commit = next(
+            (c for c, kind in others if kind != "rerun" and (kind == "smoke") == (self._kind == "smoke")), None
+        )
         if commit:
             self._found, self._reader = commit, ObjectReader(self._repo)
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp import runfolder
 from gitexp.attempt import Checked, Rerun
 from gitexp.clone import Clone, read_config
-from gitexp.errors import Refused, beyond
+from gitexp.errors import GitexpError, Refused, beyond
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.owntree import finish_tree, listing_of, make_tree
 from gitexp.git.repo import GitFailed, output
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.history.read import Run, read_run
+from gitexp.pipelines.get import HISTORY, bring, what_run_has
 from gitexp.pipelines.rebuilt import aimed, entered
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
 from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, program_lines, why_ask
@@ -110,7 +111,7 @@ def recorded_recipe(run: Run, *, reader: ObjectReader, clone: Clone) -> Recipe:
 
 
 def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
-    """This clone, configured as the code of a run says; remotes of today's configuration, too, and its branch."""
+    """This clone, configured as the code of a run says, but for its remotes and its branch, which are today's."""
 
     def read(name: str) -> str | None:
         if posixpath.normpath(name).startswith(("/", "..")):
@@ -119,8 +120,7 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
         return None if text is None else text.decode("utf-8", "replace")
 
     config = read_config(clone.repo, read=read)
-    remotes = {**config.remotes, **clone.config.remotes}
-    return Clone(clone.repo, config._replace(remotes=remotes, branch=clone.config.branch))
+    return Clone(clone.repo, config._replace(remotes=clone.config.remotes, branch=clone.config.branch))
 
 
 class Ready:
@@ -130,10 +130,10 @@ class Ready:
         self, spec: Spec, made: Submitted, *, reader: ObjectReader, clone: Clone, anyway: bool, rebuild: bool
     ) -> None:
         record, recipe, root = sound_record(spec.original), spec.recipe, made.folder / made.id
-        self._spec, self._made, self._home, self._record = spec, made, clone, record
-        self._sources = look_for(
-            [(name, spec.data[name]) for name in recipe.data if name in spec.data], reader=reader, clone=clone
-        )
+        self._spec, self._made, self._home, self._record, self._reader = spec, made, clone, record, reader
+        _require_plain_environment()
+        wanted = [(ref, *spec.data[name]) for name, ref in recipe.data.items() if name in spec.data]
+        self._sources = look_for(wanted, reader=reader, clone=clone)
         self._clone = code_clone(spec.coded, reader=reader, clone=clone)
         index = made.folder / runfolder.INDEX
         try:
@@ -195,6 +195,7 @@ class Ready:
         recipe, repo = spec.recipe, self._home.repo
         said = (*self._said, *finish_tree(self._tree, lock=made.lock))
         placed = put_in_place(self._sources, root, clone=self._home, watch=watch, strange=True)
+        said += () if spec.mixture else self._history(watch)
         from gitexp.pipelines.rundata import ready_data
 
         elsewhere = {one.name for one in self._sources if one.place and one.place.startswith("/") and not one.here}
@@ -223,6 +224,27 @@ class Ready:
         )
         smoke, config = record.kind == "smoke", self._clone.config
         return Checked(self._surveyed, config, recipe, datasets, argv, self._cwd, said, smoke=smoke, rerun=rerun)
+
+    def _history(self, watch: Watch) -> tuple[str, ...]:
+        """Bring all that the original logged, where its record has a sample; what to say where nobody has it."""
+        run = self._spec.original
+        found = [one for one in what_run_has(self._reader, run, names=[HISTORY]) if one.kind == "history"]
+        try:
+            bring(self._home, found, watch=watch, strange=False)
+        except GitexpError:
+            return ("note: what the original logged is only known by the sample in its record",)
+        return ()
+
+
+def _require_plain_environment() -> None:
+    """With git's own variables set, as in a hook, each git in the working tree of the rerun would mean another."""
+    names = [name for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR") if name in os.environ]
+    if names:
+        raise Refused(
+            f"{names[0]} is set, and a rerun has a working tree of its own",
+            why="Its program, and git there, would be sent to another repository.",
+            fix=f"unset {' '.join(names)}    then run the command again",
+        )
 
 
 @contextmanager

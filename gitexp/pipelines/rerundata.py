@@ -24,6 +24,7 @@ from gitexp.pipelines.get import Wanted, bring, get_into, what_run_has
 from gitexp.pipelines.refetch import unversioned, whom_to_ask
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.spec.catalogue import DatasetRef
 from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Source(NamedTuple):
     run: Run  # that read it
     place: str | None  # where its program finds it: relative to the code, or absolute; None: it has no such place
     origin: str  # in words
+    known: bool = False  # this clone has it already, as part of the code or at its place; or the recipe pins it
     here: bool = False  # it lies at `place`, absolute, and is used there
     strange: str | None = None  # an address that only the record names, and that would be asked
     lost: tuple[tuple[str, str], ...] = ()  # objects that nobody has: digest, and file
@@ -53,34 +55,35 @@ class Source(NamedTuple):
 
 
 def look_for(
-    data: Iterable[tuple[str, tuple[Run, DatasetRecord]]], *, reader: ObjectReader, clone: Clone
+    data: Iterable[tuple[DatasetRef, Run, DatasetRecord]], *, reader: ObjectReader, clone: Clone
 ) -> list[Source]:
-    """Where each dataset would come from. `clone`: the user's. Raises GitexpError, also without the key that it takes.
+    """Where each dataset of a recipe would come from. `clone`: the user's. Raises GitexpError, also without the key.
 
     Remotes are asked what they have, where the store lacks something; nothing is fetched.
     """
     found = []
-    for name, (run, one) in data:
-        if one.digest is None:
-            continue
-        own = (w for w in what_run_has(reader, run, names=[name]) if (w.kind, w.name) == ("dataset", name))
-        wanted = next(own)
-        found.append(_source(name, wanted, run, reader=reader, clone=clone))
+    for ref, run, one in data:
+        if one.digest is not None:
+            every = what_run_has(reader, run, names=[ref.name])
+            wanted = next(each for each in every if (each.kind, each.name) == ("dataset", ref.name))
+            found.append(_source(ref, wanted, run, reader=reader, clone=clone))
     return found
 
 
-def _source(name: str, wanted: Wanted, run: Run, *, reader: ObjectReader, clone: Clone) -> Source:
-    need, place = wanted.need, clone.place
-    assert need is not None
-    source = Source(name, wanted, run, _place(need.record), "")
+def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, clone: Clone) -> Source:
+    assert wanted.need is not None
+    need, place, name = wanted.need, clone.place, ref.name
+    need = need._replace(record=need.record._replace(path=ref.path))  # data.toml may say any other
+    wanted = wanted._replace(need=need)
+    source = Source(name, wanted, run, _place(ref), "", known=ref.digest == need.digest)
     entries = list(wanted.entries) if wanted.entries is not None else _behind(need, place)
     if entries is not None and is_in_code(reader, need, entries):
-        return source._replace(origin="part of the code")
-    lies = place.lies_at(need.record.path)
+        return source._replace(origin="part of the code", known=True)
+    lies = place.lies_at(source.place)
     built = build_manifest(lies, cache=place.cache) if lies is not None else None
     if built is not None and place.same(need.digest, built.digest):
         outside = source.place is not None and source.place.startswith("/")
-        return source._replace(origin=f"from {escaped(str(lies))}", here=outside)
+        return source._replace(origin=f"from {escaped(str(lies))}", here=outside, known=True)
     keyed = [(need.digest, name)] if entries is None else []
     asked = [(f"{ALGORITHM}:{e.digest}", display(e.path)) for e in entries or () if not place.store.has(e.digest)]
     lacking = dict([*keyed, *asked])
@@ -107,10 +110,15 @@ def _source(name: str, wanted: Wanted, run: Run, *, reader: ObjectReader, clone:
     return source._replace(origin=", ".join(origins) or "from here", lost=tuple(lacking.items()))
 
 
-def _place(record: DatasetRecord) -> str | None:
-    if record.path is None:
+def _place(ref: DatasetRef) -> str | None:
+    """Where the recipe has it."""
+    if ref.path is None:
         return None
-    path = posixpath.normpath(record.path)
+    path = posixpath.normpath(ref.path)
+    if any(part.lower() == ".git" for part in path.split("/")):
+        raise GitexpError(
+            f"Dataset {ref.name} lay at {escaped(path)}; nothing is written into a repository's own folder"
+        )
     return None if path.startswith("..") else path
 
 

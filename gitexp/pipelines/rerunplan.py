@@ -130,6 +130,10 @@ def why_ask(
     if odd:
         named = ", ".join(dotted(path) for path in odd[:SHOWN]) + and_more(len(odd), SHOWN)
         return f"That record sets what the recipe in its code does not: {named}."
+    unknown = [source.name for source in sources if not source.known]
+    if unknown:
+        named = ", ".join(unknown[:SHOWN]) + and_more(len(unknown), SHOWN)
+        return f"Its data would be whatever that record says, and nothing here pins it: {named}."
     strange = [source.strange for source in sources if source.strange]
     return f"Data would come from an address that only the record names: {escaped(strange[0])}." if strange else None
 

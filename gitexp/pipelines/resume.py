@@ -53,6 +53,9 @@ def check_resume(
     if record.imported:
         why = "Its program, data and environment are not in the record."
         raise Refused(f"Run {record.id} was imported from {escaped(record.imported.tool)}; it cannot go on", why=why)
+    if record.kind == "rerun" or record.reproduces:
+        again = record.reproduces or record.id
+        raise Refused(f"Run {record.id} is a rerun, and is done as a whole", fix=f"gitexp rerun {escaped(again)}")
     recipe = resolve_recorded(
         (reader.read(f"{row.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
         name=record.recipe,

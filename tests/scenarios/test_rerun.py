@@ -176,9 +176,13 @@ def test_another_lab_reruns_with_the_data_of_a_remote_and_the_verdict_comes_back
     planned = bob.gitexp("rerun", first, "--dry-run")
     assert planned.exit_code == 0, planned.stderr
     assert "data      rows (1 file, 4 bytes): 1 object (4 bytes) from remote shared" in planned.stdout
-    assert "asked for" not in planned.stdout  # the code is in Bob's own branch, and the recipe is the one there
+    # The code is in Bob's own branch, and the recipe is the one there; the bytes are not known to him.
+    assert "It would be asked for: Its data would be whatever that record says, and nothing here pins it: rows.\n" in (
+        planned.stdout
+    )
     assert left_behind(bob) == []
-    done = rerun(bob, first)
+    assert rerun(bob, first).exit_code == 3
+    done = rerun(bob, first, "--yes")
     assert done.exit_code == 0, done.stderr
     assert bob.gitexp("push").exit_code == 0
     assert ready.gitexp("pull").exit_code == 0
@@ -222,7 +226,8 @@ def test_what_is_not_known_here_runs_only_after_a_yes(ready: Lab, bob: Lab) -> N
 
 def test_a_recipe_that_a_record_changes_by_more_than_numbers_is_asked_for(ready: Lab, bob: Lab) -> None:
     ready.write("recipes/r.toml", RECIPE + '[model]\nname = "a"\nlr = 0.5\n')
-    ready.commit("settings")
+    ready.write(".gitignore", "")
+    ready.commit("settings, and data in git")
     ready.git("push", "-q", "origin", "main")
     numbers = pushed(ready, "r", "-s", "model.lr=0.25")
     words = pushed(ready, "r", "-s", "model.name=b")
@@ -238,6 +243,56 @@ def test_a_recipe_that_a_record_changes_by_more_than_numbers_is_asked_for(ready:
     ):
         assert why in rerun(bob, run).stderr
         assert rerun(bob, run, "--yes").exit_code == 0
+
+
+def test_where_data_lies_is_what_the_recipe_says_whatever_data_toml_does(ready: Lab) -> None:
+    first = ran(ready, "r")
+    hostile = ready.show("experiments:data.toml").replace("data/rows.csv", "train.py")
+    assert "train.py" in hostile
+    blob = ready.git("hash-object", "-w", "--stdin", feed=hostile).strip()
+    listing = "".join(
+        line.replace(line.split()[2], blob) if line.endswith("\tdata.toml\n") else line
+        for line in ready.git("ls-tree", "experiments").splitlines(keepends=True)
+    )
+    tree = ready.git("mktree", feed=listing).strip()
+    message = ready.git("log", "-1", "--format=%B", "experiments")
+    other = ready.git("commit-tree", tree, "-p", "experiments~1", feed=message).strip()
+    ready.git("update-ref", "refs/heads/experiments", other)
+    done = rerun(ready, first, "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert 'path = "data/rows.csv"' in ready.show("experiments:data.toml")
+    assert "edited" not in record(ready)["code"]
+
+
+def test_gits_own_variables_would_send_it_elsewhere_so_they_are_refused(ready: Lab) -> None:
+    first = ran(ready, "r")
+    index = (ready.path / ".git" / "index").read_bytes()
+    done = ready.gitexp("rerun", first, GIT_INDEX_FILE=f"{ready.path}/.git/index", GIT_DIR=f"{ready.path}/.git")
+    assert done.exit_code == 3
+    assert "fix:   unset GIT_DIR GIT_INDEX_FILE " in done.stderr
+    assert (ready.path / ".git" / "index").read_bytes() == index
+
+
+def test_a_history_of_which_a_record_has_a_sample_is_compared_whole(ready: Lab, bob: Lab) -> None:
+    config = (ready.path / "gitexp.toml").read_text()
+    ready.write("gitexp.toml", config.replace("[policy]\n", '[policy]\nhistory_limit = "1kB"\n', 1))
+    ready.write("train.py", TRAIN.replace("range(3)", "range(2000)"))
+    ready.commit("a long history")
+    ready.git("push", "-q", "origin", "main")
+    first = pushed(ready, "r")
+    bob.git("pull", "-q", "--ff-only")
+    assert bob.gitexp("pull").exit_code == 0
+    done = rerun(bob, first, "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert tomllib.loads(bob.show("experiments:verdict.toml"))["compared"]["values"] == 2000
+
+
+def test_a_rerun_does_not_go_on_but_is_done_again(ready: Lab) -> None:
+    first = ran(ready, "r")
+    assert rerun(ready, first).exit_code == 0
+    done = ready.gitexp("resume", "latest")
+    assert done.exit_code == 3
+    assert f"fix:   gitexp rerun {first}" in done.stderr
 
 
 def test_a_question_at_a_terminal_takes_a_no(ready: Lab, bob: Lab) -> None:
