@@ -26,6 +26,7 @@ from gitexp.record.message import ending
 from gitexp.record.tolerance import Rules
 from gitexp.record.verdict import MOST, Counts, Ending, Equivalence, Final, InputDifference, Verdict
 
+ITEMS = "items.csv"
 LONGEST = 200  # characters of a value that is shown
 
 
@@ -122,11 +123,18 @@ class _Found:
             self.names += [change.name] if change.a != change.b else []
 
     def artifacts(self, original: Run, rerun: Run) -> None:
-        """What the programs saved: paths and digests. A path whose numbers alone differ (a date) is the same."""
+        """What the programs saved, by path and digest, and the values by example.
+
+        A path whose numbers alone differ (a date) is the same.
+        """
         found = artifact_changes(original, rerun)
         differing = [change for change in found.files if change.state not in ("same", "moved")]
         self.count("artifacts", len(found.files), len(differing))
         self.names += [f"artifact {change.path}" for change in differing[:MOST]]
+        items = [run.tree.get(ITEMS) for run in (original, rerun)]
+        if any(items):
+            self.count("artifacts", 1, items[0] != items[1])
+            self.names += [ITEMS] if items[0] != items[1] else []
         if moved := found.of("moved"):
             self.missing.append(f"{counted(moved, 'artifact has', 'artifacts have')} the same bytes under another path")
         if found.untold:

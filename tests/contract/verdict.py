@@ -109,4 +109,5 @@ def _history(files: Files) -> dict[tuple[str, int], Any]:
 
 def _artifacts(files: Files) -> dict[str, str]:
     lines = files["artifacts.xxh128"].decode().splitlines()
-    return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+    found = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+    return found | ({"items.csv": files["items.csv"].hex()} if "items.csv" in files else {})

@@ -50,6 +50,13 @@ def test_other_files_with_the_same_numbers_are_metrics(judged: Judge) -> None:
     assert found.reason == "every logged value is the same; artifact model.pt differ"
 
 
+def test_other_values_by_example_are_no_longer_bitwise(judged: Judge) -> None:
+    first, other = ({"files": {"items.csv": f"id,acc\na,{value}\n"}} for value in (1, 0))
+    assert judged(first, first).compared.artifacts == 1
+    found = judged(first, other)
+    assert (found.grade, found.names) == ("metrics", ("items.csv",))
+
+
 def test_numbers_within_the_default_are_tolerance_and_beyond_it_different(judged: Judge) -> None:
     near = judged({"metrics": {"val.acc": 0.9}}, {"metrics": {"val.acc": 0.9005}})
     assert near.grade == "tolerance"
