@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
-from gitexp.text.bounded import load_recorded
-from gitexp.text.schema import inline
 
 OUTCOMES = ("kept", "rejected", "inconclusive")  # what a note may say became of what was tried
 LONGEST_TEXT = 10_000  # characters of a note, or of a reason
@@ -20,8 +18,8 @@ MOST_TAKEN = 20  # runs from which one tag is taken
 LARGEST = 1 << 17  # bytes of a commit that may be an event
 _TEXT = {"note": "text"}  # the key of each kind that has the words; `why` of all others
 PAYLOADS = ("note", "tag", "untag", "retract", "reinstate")  # kinds with a payload that is read
-_NAME = re.compile(rf"\w[\w.+-]{{0,{LONGEST_NAME - 1}}}")
-_NO_NAME = re.compile(rf"[{RUN_ID_LETTERS}]{{4,{RUN_ID_LENGTH}}}|[0-9a-f]{{7,64}}|latest|HEAD|best|worst|.*\.\..*")
+_NAME = rf"\w[\w.+-]{{0,{LONGEST_NAME - 1}}}"
+_NO_NAME = rf"[{RUN_ID_LETTERS}]{{4,{RUN_ID_LENGTH}}}|[0-9a-f]{{7,64}}|latest|HEAD|best|worst|.*\.\..*"
 
 
 class Payload(NamedTuple):
@@ -38,17 +36,21 @@ NOTHING = Payload()
 
 def is_tag(name: str) -> bool:
     """Whether a run may be tagged so: no word that already means a run, the beginning of an id, or a commit."""
-    return _NAME.fullmatch(name) is not None and _NO_NAME.fullmatch(name) is None
+    return re.fullmatch(_NAME, name) is not None and re.fullmatch(_NO_NAME, name) is None
 
 
 def dump_payload(kind: str, said: Payload) -> str:
     """The payload as text, a line for each key that is said."""
+    from gitexp.text.schema import inline
+
     keys = {"name": said.name, _TEXT.get(kind, "why"): said.text, "outcome": said.outcome, "from": [*said.taken]}
     return "\n".join(f"{key} = {inline(value)}" for key, value in keys.items() if value)
 
 
 def load_payload(kind: str, commit: bytes) -> Payload:
     """What can be read of the commit of an event. Whoever wrote it, the answer is bounded, and of these types."""
+    from gitexp.text.bounded import load_recorded
+
     message = commit.partition(b"\n\n")[2].decode("utf-8", "replace").rstrip()
     body = message.partition("\n\n")[2].rpartition("\n\n")[0]
     try:
