@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "Which of the differences between two runs moved a metric",
     "note": "Say something about a run",
     "tag": "Give a run a name",
+    "baseline": "Measure the runs of a recipe against one",
     "retract": "Say that a run does not count, and why",
     "status": "Say what is running or waiting to be recorded",
     "watch": "Watch the runs in progress, their metrics growing",

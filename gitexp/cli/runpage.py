@@ -68,6 +68,7 @@ def run_page(
     place: Place,
     printed: str | None = None,
     said: Said = NOTHING_SAID,
+    against: str = "the run before it",
     reruns: Sequence[Row] = (),
     curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,
@@ -75,9 +76,10 @@ def run_page(
 ) -> str:
     """The page of a run: what became of it, what is wrong with it, its metrics, then what went in.
 
-    `before` is the run before it of the same recipe, None where it is the first. `printed` is its output, of which the
-    end is shown: asked for where the run did not complete. `curves`: of metrics, in a line of text each, where there
-    is room. `reruns`: those whose verdicts are about this run.
+    `before` is what it is measured against: the baseline of its recipe, or the run before it (`against` says which);
+    None where it is the first. `printed` is its output, of which the end is shown: asked for where the run did not
+    complete. `curves`: of metrics, in a line of text each, where there is room. `reruns`: those whose verdicts are
+    about this run.
     """
     name, struck = f"run {row.id}" + (f"/{row.attempt}" if row.attempt > 1 else ""), " strike" * bool(said.retracted)
     head = f"{on.paint(name, 'bold yellow' + struck)}  "
@@ -98,7 +100,7 @@ def run_page(
     facts += [] if run.record else [("author", safe(run.author), "")]
     shown = curves() if run.metrics and (on.width is None or on.width >= WIDE) else {}
     sections = [
-        _metrics(run, before, goals=goals, curves=shown, on=on),
+        _metrics(run, before, against, goals=goals, curves=shown, on=on),
         last_lines(printed, on=on),
         _recipe(run, before, on=on),
         _data(run, on=on),
@@ -173,6 +175,8 @@ def _said(said: Said, *, now: float) -> Iterator[Fact]:
         yield "retracted", f"{_words(said.retracted, now=now)}; nothing was erased", "red"
     if said.tags:
         yield "tag", safe(", ".join(said.tags[:NAMED])) + and_more(len(said.tags), NAMED), "bold"
+    if said.baseline:
+        yield "baseline", f"of {safe(', '.join(said.baseline[:NAMED]))}{and_more(len(said.baseline), NAMED)}", "bold"
     for note in said.notes[:NAMED]:
         yield "note", _words(note, now=now), ""
     if len(said.notes) > NAMED:
@@ -250,7 +254,9 @@ def _paths(paths: tuple[str, ...], count: int) -> str:
     return ", ".join(safe(path) for path in paths[:NAMED]) + more if paths else f"{count or 'some'} files"
 
 
-def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], curves: Mapping[str, str], on: Screen) -> str:
+def _metrics(
+    run: Run, before: Run | None, against: str, *, goals: Mapping[str, str], curves: Mapping[str, str], on: Screen
+) -> str:
     if not run.metrics:
         return heading("metrics", "none were logged", on=on)
     if before is None or before.record is None:
@@ -267,7 +273,7 @@ def _metrics(run: Run, before: Run | None, *, goals: Mapping[str, str], curves: 
         ]
         found = table([Column(""), Column("", True), Column(""), Column("")], rows, on=on, indent="  ")
         return heading("metrics", _judged(run), on=on) + found + rest_of(len(changes) - LISTED)
-    note = f"against {before.record.id[:SHOWN]}, the run before it of this recipe"
+    note = f"against {before.record.id[:SHOWN]}, {against} of this recipe"
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     note = "; ".join(filter(None, [_judged(run), note]))

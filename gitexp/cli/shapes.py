@@ -94,15 +94,17 @@ def whole_run_shape(run: Run, row: Row, *, reruns: Sequence[Row] = ()) -> dict[s
 def event_shape(event: Event) -> dict[str, Any]:
     """What somebody said of a run, and the commit that has it."""
     words = "text" if event.kind == "note" else "why"
-    said = {words: event.text, "name": event.name, "outcome": event.outcome}
+    name = "recipe" if event.kind.endswith("baseline") else "name"
+    said = {words: event.text, name: event.name, "outcome": event.outcome}
     shape = {"kind": event.kind, "about": event.about, "author": event.author, "said": moment(event.said)}
     return {**shape, "commit": event.commit, **{key: value for key, value in said.items() if value}}
 
 
 def said_shape(said: Said) -> dict[str, Any]:
-    """The key `said` of a run: its tags, its notes, the newest first, and the retraction that is in force."""
+    """The key `said` of a run: its tags, its notes, the newest first, the retraction, whose baseline it is."""
     notes = [event_shape(note) for note in said.notes]
-    return {"tags": said.tags, "notes": notes, "retracted": event_shape(said.retracted) if said.retracted else None}
+    retracted = event_shape(said.retracted) if said.retracted else None
+    return {"tags": said.tags, "notes": notes, "retracted": retracted, "baseline": said.baseline}
 
 
 def unreadable_shape(row: Row) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Event(NamedTuple):
     author: str
     commit: str
     text: str = ""  # a note's words; of all others the reason
-    name: str = ""  # of a tag
+    name: str = ""  # of a tag; of a baseline the recipe
     outcome: str = ""  # of a note
     taken: str = "[]"  # the ids of the runs from which a tag was taken, as JSON
 

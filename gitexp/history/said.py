@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.history.cache import Condition
-from gitexp.history.row import Event
+from gitexp.history.row import Event, Row
 
 if TYPE_CHECKING:
     from gitexp.history.listing import Runs
@@ -33,6 +33,11 @@ _OF_TAGS = (
 )
 _TAGS = f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM ({_OF_TAGS}) GROUP BY name, about'
 TAGS = f"SELECT name AS value, about, \"commit\", spoken FROM ({_TAGS}) WHERE kind = 'tag'"
+_BASELINES = (
+    f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM events'
+    " WHERE kind IN ('baseline', 'unbaseline') AND name != '' GROUP BY name"
+)
+BASELINES = f"SELECT name AS value, about, \"commit\", spoken FROM ({_BASELINES}) WHERE kind = 'baseline'"
 _NOTES = "SELECT text AS value, about FROM events WHERE kind = 'note'"
 _OUTCOMES = (
     f"SELECT outcome AS value, about, max({_WHEN}) FROM events WHERE kind = 'note' AND outcome != '' GROUP BY about"
@@ -46,6 +51,7 @@ class Said(NamedTuple):
     tags: tuple[str, ...] = ()
     notes: tuple[Event, ...] = ()  # the newest first
     retracted: Event | None = None  # None: it is not, or no more
+    baseline: tuple[str, ...] = ()  # recipes whose runs are measured against it
 
     @property
     def outcome(self) -> str:
@@ -90,14 +96,16 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
     events = [Event._make(line) for line in lines]
     by_commit = {event.commit: event for event in events}
     retracted = dict(runs.ask(f'SELECT about, "commit" FROM ({RETRACTIONS}) WHERE {about}', asked))
-    tags: dict[str, list[str]] = {}
-    for name, one in runs.ask(f"SELECT value, about FROM ({TAGS}) WHERE {about} ORDER BY value", asked):
-        tags.setdefault(one, []).append(name)
+    tags, measures = dict[str, list[str]](), dict[str, list[str]]()
+    for found, source in ((tags, TAGS), (measures, BASELINES)):
+        for name, one in runs.ask(f"SELECT value, about FROM ({source}) WHERE {about} ORDER BY value", asked):
+            found.setdefault(one, []).append(name)
     return {
         one: Said(
             tags=tuple(tags.get(one, ())),
             notes=tuple(event for event in events if event.about == one and event.kind == "note"),
             retracted=by_commit.get(retracted.get(one, "")),
+            baseline=tuple(measures.get(one, ())),
         )
         for one in dict.fromkeys(event.about for event in events)
     }
@@ -105,7 +113,25 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
 
 def tagged(runs: Runs, name: str | None = None) -> list[Event]:
     """The tags in force, or those of this name, the latest first: more than one of a name where labs disagree."""
+    return _standing(runs, TAGS, name)
+
+
+def baselines(runs: Runs, recipe: str | None = None) -> list[Event]:
+    """The baseline of each recipe that has one, or of this one."""
+    return _standing(runs, BASELINES, recipe)
+
+
+def baseline_of(runs: Runs, row: Row) -> Row | None:
+    """The run that this one is measured against; None: its recipe has none, it is that itself, or it was retracted."""
+    for event in baselines(runs, row.recipe) if row.kind != "smoke" else ():
+        found = runs.rows(Condition("r.id = ? AND r.problem IS NULL", (event.about,)) & NOT_RETRACTED)
+        if found and event.about != row.id:
+            return max(found, key=lambda one: one.attempt)
+    return None
+
+
+def _standing(runs: Runs, source: str, name: str | None) -> list[Event]:
     wanted, values = ("value = ?", (name,)) if name is not None else ("1", ())
     columns = ", ".join(f'e."{column}"' for column in Event._fields)
-    asked = f'SELECT DISTINCT {columns} FROM ({TAGS}) AS t JOIN events AS e ON e."commit" = t."commit"'
+    asked = f'SELECT DISTINCT {columns} FROM ({source}) AS t JOIN events AS e ON e."commit" = t."commit"'
     return [Event._make(line) for line in runs.ask(f"{asked} WHERE {wanted} ORDER BY t.spoken DESC", values)]

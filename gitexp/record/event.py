@@ -13,11 +13,20 @@ from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 
 OUTCOMES = ("kept", "rejected", "inconclusive")  # what a note may say became of what was tried
 LONGEST_TEXT = 10_000  # characters of a note, or of a reason
-LONGEST_NAME = 64
+LONGEST_NAME, LONGEST_RECIPE = 64, 200
 MOST_TAKEN = 20  # runs from which one tag is taken
 LARGEST = 1 << 17  # bytes of a commit that may be an event
 _TEXT = {"note": "text"}  # the key of each kind that has the words; `why` of all others
-PAYLOADS = ("note", "tag", "untag", "retract", "reinstate")  # kinds with a payload that is read
+_NAMED = {"baseline": "recipe", "unbaseline": "recipe"}  # the key that has the name; `name` of all others
+PAYLOADS = (
+    "note",
+    "tag",
+    "untag",
+    "retract",
+    "reinstate",
+    "baseline",
+    "unbaseline",
+)  # kinds with a payload that is read
 _NAME = rf"\w[\w.+-]{{0,{LONGEST_NAME - 1}}}"
 _NO_NAME = rf"[{RUN_ID_LETTERS}]{{4,{RUN_ID_LENGTH}}}|[0-9a-f]{{7,64}}|latest|HEAD|best|worst|.*\.\..*"
 
@@ -26,7 +35,7 @@ class Payload(NamedTuple):
     """What an event says. Empty is not said."""
 
     text: str = ""  # of a note; of all others the reason
-    name: str = ""  # of a tag
+    name: str = ""  # of a tag; of a baseline the recipe
     outcome: str = ""
     taken: Sequence[str] = ()  # ids of the runs that had this tag until it was moved
 
@@ -43,7 +52,12 @@ def dump_payload(kind: str, said: Payload) -> str:
     """The payload as text, a line for each key that is said."""
     from gitexp.text.schema import inline
 
-    keys = {"name": said.name, _TEXT.get(kind, "why"): said.text, "outcome": said.outcome, "from": [*said.taken]}
+    keys = {
+        _NAMED.get(kind, "name"): said.name,
+        _TEXT.get(kind, "why"): said.text,
+        "outcome": said.outcome,
+        "from": [*said.taken],
+    }
     return "\n".join(f"{key} = {inline(value)}" for key, value in keys.items() if value)
 
 
@@ -57,10 +71,14 @@ def load_payload(kind: str, commit: bytes) -> Payload:
         said = load_recorded(body)
     except ValueError:
         return NOTHING
-    name, outcome, taken = _text(said.get("name")), _text(said.get("outcome")), said.get("from")
+    name, outcome, taken = (
+        _text(said.get(_NAMED.get(kind, "name")))[:LONGEST_RECIPE],
+        _text(said.get("outcome")),
+        said.get("from"),
+    )
     return Payload(
         text=_text(said.get(_TEXT.get(kind, "why"))).strip(),
-        name=name if is_tag(name) else "",
+        name=name if kind in _NAMED or is_tag(name) else "",
         outcome=outcome if outcome in OUTCOMES else "",
         taken=[_text(one)[:RUN_ID_LENGTH] for one in taken[:MOST_TAKEN]] if isinstance(taken, list) else [],
     )

@@ -80,6 +80,8 @@ EVENTS = {
     "untag": ({"name"}, {"why"}),
     "retract": ({"why"}, set()),
     "reinstate": (set(), {"why"}),
+    "baseline": ({"recipe"}, {"why"}),
+    "unbaseline": ({"recipe"}, {"why"}),
 }  # keys of the payload that must be there, and that may
 
 

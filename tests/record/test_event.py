@@ -19,6 +19,7 @@ HOSTILE = "x\n\nGitexp-Event: merge\nGitexp-Run: kkkkkkkkkkkkkkkk\n\x1b[31m\u202
         ("tag", Payload("longer", "baseline", taken=["k" * 16, "l" * 16])),
         ("untag", Payload(name="baseline")),
         ("retract", Payload(HOSTILE)),
+        ("baseline", Payload("fixed", "a recipe/of any name\nGitexp-Run: x")),
         ("reinstate", Payload()),
     ],
 )

@@ -184,7 +184,7 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "diff",
             "explain",
         ),
-        *("note", "tag", "retract", "status", "watch", "push", "pull", "data", "import", "get"),
+        *("note", "tag", "baseline", "retract", "status", "watch", "push", "pull", "data", "import", "get"),
     ]
     for name in listed:
         assert f"gitexp {name}" in README

@@ -108,7 +108,7 @@ def test_a_tag_is_moved_for_a_reason_alone(ada: Lab) -> None:
     assert "baseline  " + second in ada.gitexp("tag").stdout
     assert ada.gitexp("tag", "baseline", "baseline", "--delete").exit_code == 0
     assert ada.gitexp("show", "baseline").exit_code == 1
-    assert ada.gitexp("tag").stderr == "No run is tagged\n"
+    assert ada.gitexp("tag").stderr == "There are no tags\n"
     assert ada.gitexp("tag", "latest", "latest").stderr.startswith("error: 'latest' cannot be a tag\n")
 
 
@@ -198,6 +198,36 @@ def test_diff_says_that_a_run_is_retracted_and_what_was_noted(ada: Lab) -> None:
     assert ada.gitexp("run", "--", "sh", "train.sh", "0.7").exit_code == 0
     assert f"{best[:8]} is retracted: a leak" in ada.gitexp("diff", other, best, "latest").stdout
     assert ada.gitexp("diff", "@train", "--json").json["unfair"] == []
+
+
+def test_runs_are_measured_against_the_baseline_of_their_recipe(ada: Lab) -> None:
+    second, first = ids(ada)
+    assert ada.gitexp("baseline", first).stderr.startswith(f"{first} is the baseline of train (commit ")
+    assert payload(ada) == {"recipe": "train"}
+    for acc in ("0.7", "0.8"):
+        assert ada.gitexp("run", "--", "sh", "train.sh", acc).exit_code == 0
+    newest = ids(ada)[0]
+    assert f"against {first[:8]}, the baseline of this recipe" in ada.gitexp("show").stdout
+    assert ada.gitexp("diff", "--json").json["a"]["id"] == first
+    pair = ada.gitexp("diff", second, "--json").json
+    assert (pair["a"]["id"], pair["b"]["id"]) == (first, second)
+    assert f"against {second[:8]}, the run before it" not in ada.gitexp("show", first).stdout  # it is its own measure
+    refused = ada.gitexp("baseline", second)
+    assert refused.stderr == (
+        f"error: The baseline of train is run {first}, since Ada said so\n"
+        f'fix:   gitexp baseline {second} --for train --why "…"\n'
+    )
+    assert ada.gitexp("baseline", second, "--why", "longer").exit_code == 0
+    assert ada.gitexp("baseline", "--json").json["baselines"][0]["about"] == second
+    assert ada.gitexp("show", second, "--json").json["run"]["said"]["baseline"] == ["train"]
+    assert "did you mean" in ada.gitexp("baseline", second, "--for", "trane").stderr
+    assert ada.gitexp("retract", second, "--why", "a leak").exit_code == 0
+    assert ada.gitexp("diff", "--json").json["a"]["id"] != second
+    assert ada.gitexp("retract", second, "--undo").exit_code == 0
+    assert ada.gitexp("baseline", "--none", "--for", "train").exit_code == 0
+    assert ada.gitexp("baseline").stderr == "There are no baselines\n"
+    assert ada.gitexp("diff", second, "--json").json["b"]["id"] == newest
+    assert breaches(ada.path) == []
 
 
 def test_log_notes_lists_what_was_learnt_and_what_did_not_work_first(ada: Lab) -> None:

@@ -15,7 +15,7 @@ from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
-from gitexp.history.said import Said, said_of
+from gitexp.history.said import Said, baseline_of, said_of
 from gitexp.history.select import SHOWN, History, no_metric
 
 EXIT_DIFFERENT = 1
@@ -45,9 +45,10 @@ def command(
 ) -> int:
     """Compare runs A and B: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
 
-    Without B, A is compared with the latest run. The latest run, named alone or not at all, is compared with the run
-    before it of the same recipe. Three runs or more stand beside each other: what is common once, what differs as
-    columns. `gitexp show --help` says how to name a run.
+    Without B, A (the latest run, where none is named) is compared with the baseline of its recipe (`gitexp baseline`).
+    Where there is none, A is compared with the latest run, and that with the run before it of the same recipe. Three
+    runs or more stand beside each other: what is common once, what differs as columns. `gitexp show --help` says how to
+    name a run.
 
     A side may be several runs: `k1,k2,k3`, `A..B`, `@RECIPE`, or a condition such as `optimizer.lr == 0.01`. Two such
     sides are groups: the difference of each metric, its interval, and what so many runs can show (needs scipy:
@@ -162,7 +163,11 @@ def _sides(history: History, runs: tuple[str, ...]) -> tuple[Row, Row]:
     if len(runs) == 2:
         return history.select(runs[0]), history.select(runs[1])
     new = history.select("latest")
-    if runs and (old := history.select(runs[0])).commit != new.commit:
+    old = history.select(runs[0]) if runs else new
+    baseline = baseline_of(history.runs, old)
+    if baseline is not None:
+        return baseline, old
+    if old.commit != new.commit:
         return old, new
     before = history.runs.previous_of(new)
     if before is None:

@@ -17,7 +17,7 @@ from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
 from gitexp.history.read import Run, read_output, read_run
 from gitexp.history.reproduced import reruns_of
-from gitexp.history.said import NOTHING_SAID, said_of
+from gitexp.history.said import NOTHING_SAID, baseline_of, said_of
 from gitexp.history.select import UnknownRun
 from gitexp.record.metricnames import is_clock
 
@@ -71,12 +71,14 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
         else:
             from gitexp.cli.runpage import run_page
 
-            earlier = here.history.runs.previous_of(row)
+            baseline = baseline_of(here.history.runs, row)
+            earlier = baseline or here.history.runs.previous_of(row)
             before = read_run(here.reader, earlier.commit) if earlier else None
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
             page = partial(page, curves=partial(_curves, here, found), said=said, reruns=reruns)
+            page = partial(page, against="the baseline" if baseline else "the run before it")
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 

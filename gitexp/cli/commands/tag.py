@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -12,6 +13,7 @@ from gitexp.cli.render import Cell, Column, Screen, ago, safe, stamp, table
 from gitexp.cli.shapes import event_shape
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
+from gitexp.history.row import Event
 from gitexp.history.said import tagged
 from gitexp.record.event import MOST_TAKEN, Payload, is_tag
 
@@ -37,7 +39,7 @@ def command(run: str | None, name: str | None, move: bool, delete: bool, why: st
         if move or delete:
             raise UsageError("Which run, and which name?", fix="gitexp tag RUN NAME")
         with opened_here() as here:
-            _list(here, as_json=as_json)
+            print_names(here, tagged(here.history.runs), of="tags", as_json=as_json)
         return 0
     if name is None or as_json:
         raise UsageError(
@@ -83,15 +85,22 @@ def _untag(here: Opened, run: str, name: str, *, why: str) -> str:
     return f"{row.id} is tagged {name} no more (commit {commit[:10]})"
 
 
-def _list(here: Opened, *, as_json: bool) -> None:
-    tags = sorted(tagged(here.history.runs), key=lambda one: (one.name, -one.said))
+def print_names(here: Opened, names: Sequence[Event], *, of: str, as_json: bool) -> None:
+    """Print the `tags` or `baselines` that are in force, by name."""
+    tags = sorted(names, key=lambda one: (one.name, -one.said))
     if as_json:
-        write_json(tags=[event_shape(one) for one in tags])
+        write_json(**{of: [event_shape(one) for one in tags]})
         return
     if not tags:
-        click.echo("No run is tagged", err=True)
+        click.echo(f"There are no {of}", err=True)
         return
-    columns = [Column("tag"), Column("run"), Column("when"), Column("by", least=8), Column("why", least=12)]
+    columns = [
+        Column("tag" if of == "tags" else "recipe"),
+        Column("run"),
+        Column("when"),
+        Column("by", least=8),
+        Column("why", least=12),
+    ]
 
     def page(on: Screen) -> str:
         cells = [

@@ -1,0 +1,75 @@
+"""`gitexp baseline`: the run that others are measured against."""
+
+from __future__ import annotations
+
+import click
+
+from gitexp.cli.opened import Opened, opened_here
+from gitexp.cli.table import completing
+from gitexp.errors import GitexpError, UsageError
+from gitexp.history.said import baselines
+from gitexp.history.select import UnknownRun
+from gitexp.record.event import Payload
+
+
+@click.command("baseline")
+@click.argument("run", required=False, shell_complete=completing("run"))
+@click.option("--for", "recipe", metavar="RECIPE", help="Of this recipe's runs (RUN's own).")
+@click.option("--none", is_flag=True, help="The recipe of --for has no baseline any more.")
+@click.option("--why", metavar="TEXT", default="", help="The reason, without which no baseline is moved.")
+@click.option("--json", "as_json", is_flag=True, help="Print the baselines as JSON.")
+def command(run: str | None, recipe: str | None, none: bool, why: str, as_json: bool) -> int:
+    """Measure the runs of a recipe against RUN: `gitexp show` its deltas, and `gitexp diff` one run named alone.
+
+    Without RUN: list the baselines. `gitexp push` shares them. One that is retracted is none.
+
+    \b
+    gitexp baseline best:val.acc
+    gitexp baseline latest --why "the schedule is fixed"
+    """
+    if none and (run is not None or recipe is None or as_json):
+        raise UsageError("--none takes the baseline of a recipe away", fix="gitexp baseline --none --for RECIPE")
+    with opened_here() as here:
+        if run is not None:
+            click.echo(_set(here, run, recipe, why=why), err=True)
+        elif none and recipe is not None:
+            click.echo(_unset(here, recipe, why=why), err=True)
+        else:
+            from gitexp.cli.commands.tag import print_names
+
+            print_names(here, baselines(here.history.runs, recipe), of="baselines", as_json=as_json)
+    return 0
+
+
+def _set(here: Opened, run: str, recipe: str | None, *, why: str) -> str:
+    from gitexp.stages.say import say
+
+    runs, row = here.history.runs, here.history.select(run)
+    of = row.recipe if recipe is None else recipe
+    known = [str(name) for (name,) in runs.values("DISTINCT r.recipe")]
+    if of not in known:
+        from gitexp.text.schema import near
+
+        raise UnknownRun(f"There is no run of a recipe {of!r}{near(of, known)}", fix="gitexp log")
+    had = baselines(runs, of)
+    if had and had[0].about == row.id:
+        return f"{row.id} is the baseline of {of} already"
+    if had and not why.strip():
+        raise GitexpError(
+            f"The baseline of {of} is run {had[0].about}, since {had[0].author} said so",
+            fix=f'gitexp baseline {row.id} --for {of} --why "…"',
+        )
+    commit = say(here.clone, runs, row, kind="baseline", payload=Payload(why, of))
+    was = f", which was {had[0].about}" if had else ""
+    return f"{row.id} is the baseline of {of}{was} (commit {commit[:10]})"
+
+
+def _unset(here: Opened, recipe: str, *, why: str) -> str:
+    from gitexp.stages.say import say
+
+    had = baselines(here.history.runs, recipe)
+    if not had:
+        raise GitexpError(f"{recipe!r} has no baseline", fix="gitexp baseline    lists them")
+    row = here.history.select(had[0].about)
+    commit = say(here.clone, here.history.runs, row, kind="unbaseline", payload=Payload(why, recipe))
+    return f"{recipe} has no baseline any more; it was {row.id} (commit {commit[:10]})"
