@@ -144,7 +144,8 @@ class Explaining:
         if 2 * len(cell) > len(self.factors):
             of, other, taken = self.b, self.a, frozenset(range(len(self.factors))) - cell
         swaps = [(self.factors[i], other) for i in sorted(taken)]
-        if not swaps and seed in (None, seed_of(of)):
+        seed = None if seed == seed_of(of) else seed
+        if not swaps and seed is None:
             return spec_of(of.commit, reader=self._reader, clone=self._clone)  # a rerun as any
         return mixture(of, swaps, seed=seed, reader=self._reader, clone=self._clone)
 

@@ -128,7 +128,11 @@ class Mixture(NamedTuple):
         """`qrst… with code, optimizer.lr of klmn…, seed 3`."""
         taken: dict[str, list[str]] = {}
         named = (("code", self.code), *(((key, self.recipe)) for key in self.keys or ("recipe",)))
-        for what, run in (*named, *self.data.items(), ("environment", self.environment)):
+        for what, run in (
+            *named,
+            *((f"data {name}", run) for name, run in self.data.items()),
+            ("environment", self.environment),
+        ):
             if run is not None:
                 taken.setdefault(run[:SHORT], []).append(what)
         words = [f"{', '.join(what)} of {run}" for run, what in taken.items()]
