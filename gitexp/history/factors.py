@@ -22,6 +22,7 @@ CODE, RECIPE, DATA, ENVIRONMENT, SEED = "code", "recipe", "data", "environment",
 WHOLE_TABLES = ("metrics", "capture")  # gitexp's own, told to no program; by them its numbers are taken
 IDLE = ("space.", "metrics.tolerance", "metrics.not_compared")  # beginnings of keys by which nothing is computed
 REBUILT = ("interpreter", "packages", "launcher", "flags")  # of an environment: what --env makes anew
+OTHER = "(other)"  # of an environment that is taken apart by its packages: interpreter and variables
 LOOSE = ("", PROGRAM, SCRIPT, ORDER, "-m", "-c")  # what of a command line is no option
 
 
@@ -35,6 +36,7 @@ class Factor(NamedTuple):
     a: Any = None
     b: Any = None
     dataset: str = ""
+    package: str = ""  # of the environment, or OTHER; "" of a whole one
 
 
 class Differing(NamedTuple):
@@ -44,11 +46,11 @@ class Differing(NamedTuple):
     untold: tuple[str, ...]
 
 
-def factors(inputs: Inputs, *, changed: Sequence[str] | None = None) -> Differing:
+def factors(inputs: Inputs, *, changed: Sequence[str] | None = None, by_package: bool = False) -> Differing:
     """Those of two runs. Raises GitexpError where what went in is not recorded.
 
     `changed`: the files in which the code differs; None: nobody looked. Recipe files and data that lie in the code are
-    told of by the recipe and the datasets, and are no factor once more.
+    told of by the recipe and the datasets, and are no factor once more. `by_package`: each package is one.
     """
     a, b = inputs.a, inputs.b
     for side, run in (("A", a), ("B", b)):
@@ -76,7 +78,7 @@ def factors(inputs: Inputs, *, changed: Sequence[str] | None = None) -> Differin
     if inputs.environment is None:
         untold.append("whether the environments are the same is not recorded")
     elif any(group in REBUILT for group in inputs.environment):
-        found.append(Factor(ENVIRONMENT, ENVIRONMENT))
+        found += _of_environment(inputs.environment) if by_package else [Factor(ENVIRONMENT, ENVIRONMENT)]
     for group in inputs.environment or {}:
         if group not in REBUILT:
             untold.append(f"the {group} differs, and cannot be swapped: gitexp diff says in what")
@@ -168,6 +170,18 @@ def _of_command(inputs: Inputs, changes: list[KeyChange]) -> Iterator[Factor]:
         yield Factor(RECIPE, COMMAND, options=rest, a=change.a, b=change.b)
 
 
+def _of_environment(differences: Mapping[str, Any]) -> Iterator[Factor]:
+    """gitexp itself is the one that runs, and no package that could be swapped."""
+    packages = {name: pair for name, pair in differences.get("packages", {}).items() if name != "gitexp"}
+    if "(all)" in packages:
+        yield Factor(ENVIRONMENT, ENVIRONMENT)
+        return
+    for name, (a, b) in packages.items():
+        yield Factor(ENVIRONMENT, f"package {name}", a=a, b=b, package=name)
+    if any(group in REBUILT and group not in ("packages", "launcher") for group in differences):
+        yield Factor(ENVIRONMENT, "interpreter and variables", package=OTHER)
+
+
 def _may_take_a_word(change: ArgumentChange) -> bool:
     """Whether what seems to be its value may be one of the words that differ."""
     return change.of_flags or change.a is None or change.b is None
@@ -209,6 +223,21 @@ def _mixed_command(a: list[str], b: list[str], options: Collection[str]) -> list
     if made is None:
         raise GitexpError(f"The arguments {', '.join(map(escaped, options))} cannot be told from the rest")
     return made
+
+
+def mixed_environment(of: Run, taken: Collection[tuple[Factor, Run]]) -> Run:
+    """The run, of a record or made of two, whose environment a mixture has."""
+    others = [(factor, run) for factor, run in taken if factor.kind == ENVIRONMENT]
+    if not others:
+        return of
+    [(factor, other), *more] = others
+    if not factor.package:
+        return other
+    names = {factor.package, *(one.package for one, _ in more)}
+    if OTHER not in names:
+        return of.with_packages(other, names)
+    differing = (Inputs(of, other).environment or {}).get("packages", {})
+    return other.with_packages(of, {*differing} - names)
 
 
 def nested(values: dict[KeyPath, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Parts are parsed when they are first asked for: an environment with hundreds of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -55,6 +56,7 @@ class Run:
         self._blocks = blocks  # of a file of any size, in pieces of whole lines
         self.tree = tree  # object ids of the record's files and folders by name
         self.problems: list[str] = []  # one sentence for each part that is damaged
+        self.packages_of: Run | None = None  # whose some of its packages are: then no record holds its environment
         self._header = header
         self._parts = parts
         try:
@@ -165,6 +167,19 @@ class Run:
             return None
         return found
 
+    def with_packages(self, other: Run, names: Collection[str]) -> Run:
+        """The same, but for these packages, which are as in another run's environment."""
+        mine, theirs = (_packages(run) for run in (self, other))
+        packages = {name: stated for name, stated in mine.items() if name not in names}
+        packages |= {name: theirs[name] for name in names if name in theirs}
+        made = copy(self)
+        made.packages_of = other
+        made.tree = {name: oid for name, oid in self.tree.items() if name != "environment.toml"}
+        made.environment = {**(self.environment or {}), "packages": packages}
+        made.environment_lines = []
+        made.packages_recorded = self.packages_recorded and other.packages_recorded
+        return made
+
     @cached_property
     def used(self) -> Used | None:
         """What it used of its machine. None: not recorded."""
@@ -230,6 +245,11 @@ class Run:
         except UnicodeDecodeError:
             self.problems.append(f"{name} is not UTF-8")
             return None
+
+
+def _packages(run: Run) -> Mapping[str, Any]:
+    known = (run.environment or {}).get("packages")
+    return known if isinstance(known, Mapping) else {}
 
 
 def load_record(text: str) -> RunRecord:

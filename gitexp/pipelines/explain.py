@@ -17,7 +17,7 @@ from gitexp.git.repo import Repo
 from gitexp.history.cache import Condition
 from gitexp.history.codechange import CodeComparison
 from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order
-from gitexp.history.factors import ENVIRONMENT, REBUILT, SEED, Factor, factors, seed_of
+from gitexp.history.factors import ENVIRONMENT, REBUILT, SEED, Factor, factors, mixed_environment, seed_of
 from gitexp.history.inputs import Inputs, alike_key
 from gitexp.history.read import Run, read_run
 from gitexp.history.said import NOT_RETRACTED
@@ -111,7 +111,7 @@ class Explaining:
         self.a, self.b = a, b
         self._history, self._reader, self._clone = history, reader, clone
 
-    def plan(self, metric: str | None, *, repeat: int) -> Explanation:
+    def plan(self, metric: str | None, *, repeat: int, by_package: bool = False) -> Explanation:
         """Raises GitexpError where A and B cannot be explained."""
         if not 0 <= repeat <= MOST_REPEATS:
             raise UsageError(f"--repeat takes 0 to {MOST_REPEATS}")
@@ -119,7 +119,8 @@ class Explaining:
             if sound_record(run).status != "completed":
                 raise GitexpError(f"{side} did not complete: it has no result to explain", fix="gitexp log")
         inputs = Inputs(self.a, self.b)
-        found = factors(inputs, changed=_changed_files(self._clone.repo, self.a, self.b))
+        changed = _changed_files(self._clone.repo, self.a, self.b)
+        found = factors(inputs, changed=changed, by_package=by_package)
         swapped, remarks = self._swappable(found.factors, repeat), [*found.untold]
         remarks += [words for words in between_runs(inputs) if words.startswith(OTHER_ROWS)]
         if not swapped:
@@ -140,19 +141,22 @@ class Explaining:
 
     def spec(self, cell: Cell, *, seed: int | None) -> Spec:
         """The run of a cell. `seed` None: that of the run which it is made of. Raises Refused."""
-        of, other, taken = self.a, self.b, cell
-        if 2 * len(cell) > len(self.factors):
-            of, other, taken = self.b, self.a, frozenset(range(len(self.factors))) - cell
-        swaps = [(self.factors[i], other) for i in sorted(taken)]
+        of, swaps = self._made_of(cell)
         seed = None if seed == seed_of(of) else seed
         if not swaps and seed is None:
             return spec_of(of.commit, reader=self._reader, clone=self._clone)  # a rerun as any
         return mixture(of, swaps, seed=seed, reader=self._reader, clone=self._clone)
 
+    def _made_of(self, cell: Cell) -> tuple[Run, list[tuple[Factor, Run]]]:
+        """The run of which it has most, and what it has of the other."""
+        of, other, taken = self.a, self.b, cell
+        if 2 * len(cell) > len(self.factors):
+            of, other, taken = self.b, self.a, frozenset(range(len(self.factors))) - cell
+        return of, [(self.factors[i], other) for i in sorted(taken)]
+
     def whose_environment(self, cell: Cell) -> Run:
-        """The run whose environment belongs to a cell."""
-        at = next((i for i, factor in enumerate(self.factors) if factor.kind == ENVIRONMENT), None)
-        return self.b if (at in cell if at is not None else 2 * len(cell) > len(self.factors)) else self.a
+        """The run, of a record or made of two, whose environment belongs to a cell."""
+        return mixed_environment(*self._made_of(cell))
 
     def _cells(self, repeat: int) -> tuple[CellPlan, ...]:
         """With the runs that there are. Every cell is wanted with the same seeds, first those that most have."""

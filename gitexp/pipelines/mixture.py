@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 from gitexp.clone import Clone
 from gitexp.errors import Refused, UsageError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.history.factors import CODE, DATA, ENVIRONMENT, RECIPE, SEED, Factor, factors, mixed_recipe, seed_of
+from gitexp.history.factors import (
+    CODE,
+    DATA,
+    ENVIRONMENT,
+    RECIPE,
+    SEED,
+    Factor,
+    factors,
+    mixed_environment,
+    mixed_recipe,
+    seed_of,
+)
 from gitexp.history.inputs import Inputs
 from gitexp.history.read import Run
 from gitexp.pipelines.rerun import Spec, code_clone, sound_record
@@ -68,7 +79,7 @@ def mixture(
         recipe=recipe,
         data={name: _dataset(data.get(name, of), name) for name in recipe.data},
         seed=recipe.seed,
-        environment=next((run for factor, run in taken if factor.kind == ENVIRONMENT), of),
+        environment=mixed_environment(of, taken),
         coded=coded,
         taken=tuple(run for _, run in taken),
         mixture=Mixture(
@@ -78,6 +89,7 @@ def mixture(
             keys=keys,
             data={name: sound_record(run).id for name, run in data.items()},
             environment=_id(taken, ENVIRONMENT),
+            packages=tuple(factor.package for factor, _ in taken if factor.package),
             seed=wanted,
             set=tuple(overrides),
         ),

@@ -27,7 +27,7 @@ from gitexp.pipelines.surroundings import (
     recorded_variables,
     within,
 )
-from gitexp.record.requirements import is_package, load_requirements
+from gitexp.record.requirements import is_package, load_requirements, requirements
 from gitexp.stages.ask import machine
 from gitexp.stages.rebuild import Environment, build, planned
 from gitexp.stages.suffice import lacking
@@ -47,8 +47,11 @@ def aimed(asked: Asked) -> Surroundings:
             f"The record of {run.commit[:10]} does not say with which Python and packages it computed",
             fix="leave out --env: then the present environment computes",
         )
-    with ObjectReader(asked.home) as reader:
-        text = (reader.read(f"{run.commit}:requirements.txt") or b"").decode("utf-8", "replace")
+    if run.packages_of is not None:
+        text = requirements({"probed": "of two runs", "result": run.environment})
+    else:
+        with ObjectReader(asked.home) as reader:
+            text = (reader.read(f"{run.commit}:requirements.txt") or b"").decode("utf-8", "replace")
     wanted = load_requirements(text)
     environment = planned(asked.home, wanted, implementation=python[0], version=python[1])
     paths, told = _path_of(asked)

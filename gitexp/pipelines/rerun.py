@@ -154,7 +154,11 @@ class Ready:
             tree=tree.repo,
             code=spec.code,
             home=clone.repo,
-            own=recorded_here(clone.repo, clone.config.branch, spec.environment.commit),
+            own=all(
+                recorded_here(clone.repo, clone.config.branch, run.commit)
+                for run in (spec.environment, spec.environment.packages_of)
+                if run is not None
+            ),
             env=recipe.env,
             named=recipe.text,
             variables=self._clone.config.policy.variables,

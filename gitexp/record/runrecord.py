@@ -121,18 +121,17 @@ class Mixture(NamedTuple):
     keys: tuple[str, ...] = ()  # of that recipe, or options of that command; none: all
     data: Mapping[str, str] = MappingProxyType({})  # run ids by dataset
     environment: RunId | None = None
+    packages: tuple[str, ...] = ()  # of that environment; `(other)`: all but the packages; none: all of it
     seed: int | None = None
     set: tuple[str, ...] = ()  # KEY=VALUE, as typed
 
     def __str__(self) -> str:
         """`qrst… with code, optimizer.lr of klmn…, seed 3`."""
         taken: dict[str, list[str]] = {}
-        named = (("code", self.code), *(((key, self.recipe)) for key in self.keys or ("recipe",)))
-        for what, run in (
-            *named,
-            *((f"data {name}", run) for name, run in self.data.items()),
-            ("environment", self.environment),
-        ):
+        named = [("code", self.code), *((key, self.recipe) for key in self.keys or ("recipe",))]
+        named += [(f"data {name}", RunId(run)) for name, run in self.data.items()]
+        of_environment = [f"package {name}" for name in self.packages] or ["environment"]
+        for what, run in (*named, *((name, self.environment) for name in of_environment)):
             if run is not None:
                 taken.setdefault(run[:SHORT], []).append(what)
         words = [f"{', '.join(what)} of {run}" for run, what in taken.items()]

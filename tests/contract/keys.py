@@ -66,7 +66,7 @@ RUN_KEYS: dict[str, Any] = {
 }
 MIXTURE_KEYS = {
     **dict.fromkeys(("of", "code", "recipe", "environment"), str),
-    **dict.fromkeys(("keys", "set"), STRINGS),
+    **dict.fromkeys(("keys", "packages", "set"), STRINGS),
     "data": dict,
     "seed": int,
 }

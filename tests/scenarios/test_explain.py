@@ -247,8 +247,9 @@ def two_environments(lab: Lab, tmp_path: Path) -> tuple[Lab, Lab]:
     labs = []
     for version in ("1.0", "2.0"):
         wheel(tmp_path / "wheels", "tool", version, tool=f"factor = {version}\n")
+        wheel(tmp_path / "wheels", "idle", version, idle="")
         python = venv(tmp_path / version)
-        install(python, f"tool=={version}", find=tmp_path / "wheels")
+        install(python, f"tool=={version}", f"idle=={version}", find=tmp_path / "wheels")
         offline = {
             "UV_OFFLINE": "1",
             "UV_FIND_LINKS": str(tmp_path / "wheels"),
@@ -290,3 +291,18 @@ def test_an_environment_is_a_factor_that_is_swapped_by_making_it_again(
     assert alone.exit_code == 0, alone.stderr
     assert alone.json["run"]["mixture"] == {"of": b, "environment": a}
     assert alone.json["run"]["metrics"]["loss"] == 3.0
+
+
+def test_packages_are_factors_of_their_own_where_asked(two_environments: tuple[Lab, Lab], uv: str) -> None:
+    then, now = two_environments
+    a, b = ran(then, "r"), ran(now, "r")
+    found = explained(now, a, b, "--env", "--by-package")
+    assert [(one["name"], one["a"], one["b"]) for one in found["factors"]] == [
+        ("package idle", "1.0", "2.0"),
+        ("package tool", "1.0", "2.0"),
+    ]
+    values = {one["words"]: [each["value"] for each in one["values"]] for one in found["cells"]}
+    assert values == {"A": [1.0], "B": [2.0], "A with B's package idle": [1.0], "A with B's package tool": [2.0]}
+    mixture = now.gitexp("show", "latest", "--json").json["run"]["mixture"]
+    assert mixture == {"of": a, "environment": b, "packages": ["tool"]}
+    assert now.gitexp("explain", a, b, "--by-package", "--dry-run", "--json").json["explanation"]["trainings"] == 0

@@ -35,11 +35,20 @@ class Stopped(GitexpError):
 @click.option("--metric", metavar="NAME", help="Explain this metric; without, the recipe's first goal.")
 @click.option("--repeat", type=int, default=0, metavar="N", help="N more seeds of each mixture, and of A and B.")
 @click.option("--env", "rebuild", is_flag=True, help="Train with the recorded Python and packages, which uv installs.")
+@click.option("--by-package", is_flag=True, help="With --env: each package in which they differ is a factor.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run, and nothing else.")
 @click.option("--yes", is_flag=True, help="Start what is lacking without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer, or with --dry-run the plan, as JSON.")
 def command(
-    a: str, b: str, metric: str | None, repeat: int, rebuild: bool, dry_run: bool, yes: bool, as_json: bool
+    a: str,
+    b: str,
+    metric: str | None,
+    repeat: int,
+    rebuild: bool,
+    by_package: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Which of the differences between the runs A and B made the metric move?
 
@@ -62,7 +71,7 @@ def command(
     with opened_here() as here:
         sides = [read_run(here.reader, here.history.select(word).commit) for word in (a, b)]
         explaining = Explaining(*sides, history=here.history, reader=here.reader, clone=here.clone)
-        found = explaining.plan(metric, repeat=repeat)
+        found = explaining.plan(metric, repeat=repeat, by_package=by_package)
         if found.lacking and not dry_run:
             with before_anything_runs():
                 found.require_comparable(rebuild=rebuild)
@@ -71,7 +80,9 @@ def command(
                 found = _trained(here, explaining, found, yes=yes, rebuild=rebuild)
             except KeyboardInterrupt as error:
                 what = "Stopped: what is trained is recorded, and counts when the same is asked again"
-                options = ["--env"] * rebuild + (["--repeat", str(repeat)] if repeat else [])
+                options = (
+                    ["--env"] * rebuild + ["--by-package"] * by_package + (["--repeat", str(repeat)] if repeat else [])
+                )
                 again = shlex.join(["gitexp", "explain", a, b, *options])
                 raise Stopped(what, fix=again) from error
         _print(here, found, planned=dry_run, as_json=as_json)
