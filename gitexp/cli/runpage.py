@@ -68,7 +68,7 @@ def run_page(
     place: Place,
     printed: str | None = None,
     said: Said = NOTHING_SAID,
-    against: str = "the run before it",
+    against: str = "the run before it of this recipe",
     reruns: Sequence[Row] = (),
     curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,
@@ -273,7 +273,7 @@ def _metrics(
         ]
         found = table([Column(""), Column("", True), Column(""), Column("")], rows, on=on, indent="  ")
         return heading("metrics", _judged(run), on=on) + found + rest_of(len(changes) - LISTED)
-    note = f"against {before.record.id[:SHOWN]}, {against} of this recipe"
+    note = f"against {before.record.id[:SHOWN]}, {against}"
     inputs = Inputs(before, run)
     note += "; held-out rows differ: not comparable" if inputs.other_held_out else ""
     note = "; ".join(filter(None, [_judged(run), note]))

@@ -309,8 +309,10 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
     if run.record.imported:  # of what went in, too little is known to be compared
         return Cell(", ".join([*marks, f"imported from {safe(run.record.imported.tool[:40])}"]), "dim")
     before = here.history.runs.previous_of(row)
+    original, style = row.reproduces or row.mixes, "yellow" if marks else "dim"
+    marks += [f"{'rerun' if row.reproduces else 'mixture'} of {safe(original[:SHOWN])}"] if original else []
     if before is None:
-        return Cell(", ".join([*marks, "first"]), "yellow" if marks else "dim")
+        return Cell(", ".join([*marks, "which is not here" if original else "first"]), style)
     try:
         changes = changes_in_words(
             runs.get(before.commit) or read_run(here.reader, before.commit, parts=INPUTS),
@@ -319,4 +321,4 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
         )
     except GitexpError:
         changes = ["?"]
-    return Cell(", ".join([*marks, *(changes or ["same inputs"])]), "yellow" if marks else "" if changes else "dim")
+    return Cell(", ".join([*marks, *(changes or ["same inputs"])]), "" if changes and style == "dim" else style)

@@ -111,9 +111,16 @@ class Runs:
         return self._asked(find)
 
     def previous_of(self, row: Row) -> Row | None:
-        """The run before this one of the same recipe. Smoke runs, and imported ones, are compared with their like."""
+        """The run before this one of the same recipe; of a rerun the run that it repeats, or of which it has the most.
+
+        Smoke runs, and imported ones, are compared with their like.
+        """
 
         def find(rows: Rows) -> Row | None:
+            if original := row.reproduces or row.mixes:
+                return next(
+                    (r for r in rows.with_id(original) if r.id == original != row.id and r.problem is None), None
+                )
             alike = (r for r in rows.before(row) if r.id != row.id and _sort_of(r) == _sort_of(row))
             return next((r for r in alike if r.problem is None), None)
 
@@ -279,4 +286,4 @@ def count_new(repo: Repo, *, include: str, exclude: str | None) -> New:
 
 
 def _sort_of(row: Row) -> str:
-    return row.kind if row.kind in ("smoke", "imported") else ""
+    return row.kind if row.kind in ("smoke", "imported", "rerun") else ""

@@ -35,6 +35,7 @@ class Row(NamedTuple):
     alike: str = ""  # the same for replicates: everything that goes in is equal but the seed; empty: not known
     hardware: str = ""  # in a few words, equal where runs may be compared; empty: not recorded
     reproduces: str = ""  # the id of the run that this one, a rerun, repeats
+    mixes: str = ""  # the id of the run of which this one, a mixture, has all but what it swaps
     judged: str = ""  # the commit of that run by a verdict that counts; empty: there is none
     grade: str = ""  # of that verdict
     metrics_text: str = "{}"

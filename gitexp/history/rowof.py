@@ -183,6 +183,7 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
         alike=alike,
         hardware=hardware,
         reproduces=(run.reproduces or "")[:LONGEST_KEY],
+        mixes=run.mixture.of if run.mixture else "",
         judged=Oid(verdict.commit).digits if verdict else "",
         grade=verdict.grade if verdict else "",
         metrics_text=dump_values(_first(metrics, recipe or {})),

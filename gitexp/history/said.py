@@ -122,8 +122,8 @@ def baselines(runs: Runs, recipe: str | None = None) -> list[Event]:
 
 
 def baseline_of(runs: Runs, row: Row) -> Row | None:
-    """The run that this one is measured against; None: its recipe has none, it is that itself, or it was retracted."""
-    for event in baselines(runs, row.recipe) if row.kind != "smoke" else ():
+    """The run that this one is measured against; None: there is none, it is that, a rerun or retracted."""
+    for event in baselines(runs, row.recipe) if row.kind not in ("smoke", "rerun") else ():
         found = runs.rows(Condition("r.id = ? AND r.problem IS NULL", (event.about,)) & NOT_RETRACTED)
         if found and event.about != row.id:
             return max(found, key=lambda one: one.attempt)

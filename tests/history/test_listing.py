@@ -18,6 +18,7 @@ from gitexp.history.cache import forget_cache
 from gitexp.history.listing import New, Runs, count_new
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
+D, E = "vvvvoooowwwwxxxx", "uuuuoooowwwwxxxx"
 
 
 def runs_of(repo: Repo, reader: ObjectReader) -> Runs:
@@ -270,6 +271,19 @@ def test_a_smoke_run_is_nobodys_previous_run(fresh: Lab, repo: Repo, reader: Obj
     runs = runs_of(repo, reader)
     before = runs.previous_of(runs.all()[0])
     assert before is not None and before.id == A
+
+
+def test_a_rerun_is_compared_with_its_original_and_is_nobodys_previous_run(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    write_run(fresh, A, finished="2026-11-20T10:00:00Z")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z")
+    write_run(fresh, C, finished="2026-11-20T12:00:00Z", kind="rerun", reproduces=A)
+    write_run(fresh, D, finished="2026-11-20T13:00:00Z", kind="rerun", mixture={"of": A, "seed": 2})
+    write_run(fresh, E, finished="2026-11-20T14:00:00Z")
+    runs = runs_of(repo, reader)
+    before = [runs.previous_of(row) for row in runs.all()]
+    assert [one and one.id for one in before] == [B, A, A, A, None]
 
 
 def test_the_local_branch_is_read_first_then_the_configured_remote_then_origin(fresh: Lab, repo: Repo) -> None:

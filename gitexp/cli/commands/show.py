@@ -78,7 +78,8 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
             page = partial(page, curves=partial(_curves, here, found), said=said, reruns=reruns)
-            page = partial(page, against="the baseline" if baseline else "the run before it")
+            against = "the run before it of this recipe" if row.kind != "rerun" else "its original"
+            page = partial(page, against="the baseline of this recipe" if baseline else against)
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 
