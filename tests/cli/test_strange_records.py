@@ -289,7 +289,7 @@ def print_all(repo: Repo, reader: ObjectReader, good: Run, tree: dict[str, str],
     run_page(bad, row, good, goals={}, place=place, printed=None, on=on, now=0.0)
     for a, b in ((good, bad), (bad, good)):
         comparison = compare(repo, reader, a, b=b, goals={})
-        diff_page(a, b, comparison, rows=(row, row), place=place, on=on)
+        diff_page(a, b, comparison, rows=(row, row), said={}, place=place, on=on)
         strict(diff_document(run_shape(a, row), run_shape(b, row), comparison, place=place))
 
 
