@@ -41,7 +41,13 @@ ROOM = {"changed": 36, "message": 24, "said": 24}  # what a wide terminal keeps 
 FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
-LESS_THAN_METRICS = ("author", "when", "changed", "said")  # what gives way to the first metric and those with a goal
+LESS_THAN_METRICS = (
+    "author",
+    "when",
+    "changed",
+    "said",
+    "verdict",
+)  # what gives way to the first metric and those with a goal
 TAKEN = ("run", "when", "author", "status", "verdict", "recipe", "changed", "said", "message")  # names of columns
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 Filled = tuple[Column, list[Cell]]  # with a cell for each row

@@ -224,7 +224,9 @@ class _Found:
                 "inconclusive",
                 f"{beyond}; whether the means are within it, these runs cannot say: {_listed(unsure)}",
             )
-        return "equivalent", f"the means are within the tolerance: {_listed(self.to_test)}"
+        untested = [name for name in self.beyond if name not in equivalent]
+        words = f"; beyond it, and not tested, as neither a goal nor a tolerance is stated: {_listed(untested)}"
+        return "equivalent", f"the means are within the tolerance: {_listed(self.to_test)}" + words * bool(untested)
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

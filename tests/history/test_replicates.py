@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -34,9 +34,20 @@ def judged(fresh: Lab, repo: Repo, reader: ObjectReader) -> Judged:
 
     def put(run_id: str, seed: int, value: float, **keys: Any) -> str:
         files = {"environment.toml": ENVIRONMENT, "recipe.toml": TOLERANT, **keys.pop("files", {})}
-        return write_run(fresh, run_id, seed=seed, metrics={"val.acc": value}, files=files, **keys)
+        metrics = {"val.acc": value, **({"loss": losses.pop(0)} if losses else {})}
+        return write_run(fresh, run_id, seed=seed, metrics=metrics, files=files, **keys)
 
-    def of(originals: list[float], reruns: list[float], *, seeds: list[int] | None = None, **other: Any) -> Verdict:
+    losses: list[float] = []
+
+    def of(
+        originals: list[float],
+        reruns: list[float],
+        *,
+        seeds: list[int] | None = None,
+        loss: Sequence[float] = (),
+        **other: Any,
+    ) -> Verdict:
+        losses[:] = loss
         ids = iter(IDS)
         first = [(one := next(ids), put(one, seed, value)) for seed, value in enumerate(originals, 1)]
         commit = ""
@@ -114,4 +125,13 @@ def test_without_scipy_the_verdict_says_what_was_missing(judged: Judged, monkeyp
     assert (found.grade, found.tests) == ("different", ())
     assert found.missing[-1] == (
         "whether they are equivalent: Intervals and tests over several runs need scipy (pip install 'gitexp[stats]')"
+    )
+
+
+def test_what_is_beyond_and_was_not_tested_is_said(judged: Judged) -> None:
+    found = judged([0.90, 0.91, 0.89], [0.90, 0.91, 0.89], files={}, loss=[1.0, 1.0, 1.0, 1.0, 1.0, 1.5])
+    assert found.grade == "equivalent"
+    assert found.reason == (
+        "the means are within the tolerance: val.acc;"
+        " beyond it, and not tested, as neither a goal nor a tolerance is stated: loss"
     )

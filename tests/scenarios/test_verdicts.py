@@ -7,6 +7,7 @@ import re
 from harness import Gitexp, Lab
 from records import write_run
 
+from gitexp import notebook
 from gitexp.record.identity import RunId
 from gitexp.record.verdict import Counts, Divergence, Ending, InputDifference, Verdict, dump_verdict
 
@@ -112,3 +113,14 @@ def test_the_report_has_the_verdicts_of_the_reruns_of_its_runs(fresh: Lab, gitex
     assert text.count('["verdict","kkkkllllmmmmnnnn","') == 2
     for who, words in (("Bob", "bitwise: on Example CPU"), ("Eve", "different: on Example CPU")):
         assert re.search(rf'\["verdict","{A}","{who}",[0-9.]+,"[0-9a-f]{{12}}","{words}', text)
+
+
+def test_in_python_a_rerun_has_its_grade(fresh: Lab, gitexp: Gitexp) -> None:
+    put(fresh)
+    found = {row["id"]: row for row in notebook.runs(path=fresh.path)}
+    assert (found[B]["verdict"], found[B]["reproduces"], found[B]["hardware"]) == (
+        "bitwise",
+        A,
+        "Example CPU · 2 cores",
+    )
+    assert (found[A]["verdict"], found[A]["reproduces"]) == (None, None)
