@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gitexp.cli.changewords import argument_name
-from gitexp.cli.pageparts import cautions, heading
+from gitexp.cli.pageparts import LISTED, cautions, heading
 from gitexp.cli.render import Cell, Column, Screen, duration, number, safe, table, value, wrap
-from gitexp.errors import counted
+from gitexp.errors import beyond, counted
 from gitexp.history.factors import Factor
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
@@ -22,10 +22,11 @@ def plan_lines(found: Explanation) -> list[str]:
     """What would run, in a few lines."""
     factors = ", ".join(_name(factor) for factor in found.factors)
     lines = [f"  {counted(len(found.factors), 'factor')}: {factors}"]
-    for one in found.cells:
-        if one.seeds:
-            seeds = ", ".join(str(seed) for seed in one.seeds if seed is not None)
-            lines.append(f"  {safe(one.words)}" + (f": seed {seeds}" if seeds else ""))
+    lacking = [one for one in found.cells if one.seeds]
+    for one in lacking[:LISTED]:
+        seeds = ", ".join(str(seed) for seed in one.seeds if seed is not None)
+        lines.append(f"  {safe(one.words)}" + (f": seed {seeds}" if seeds else ""))
+    lines += beyond(len(lacking), LISTED)
     cost = "" if found.seconds is None else f", about {duration(found.seconds)} by what A and B took"
     lines.append(f"  {counted(found.lacking, 'training')}{cost}; {_exist(found)}")
     if not found.lacking or all(len(one.runs) + len(one.seeds) < 2 for one in found.cells):
@@ -54,6 +55,8 @@ def answer_page(found: Explanation, answer: Attribution, *, on: Screen) -> str:
     said = sentence(answer, found.metric, share=found.share)
     text = _head(found, on=on) + wrap(safe(said), on=on, style="bold")
     notes = [*found.remarks, *(f"{one.words}: {one.problem}" for one in found.cells if one.problem), *answer.notes]
+    if answer.noise is None:
+        notes.append("--repeat 2 trains two more seeds of each, which show the noise")
     text += cautions([*dict.fromkeys(notes)], on=on)
     names = [Column("", least=12), Column("A", least=8), Column(""), Column("B", least=8)]
     columns = [*names, Column("alone on A", right=True), Column("taken from B", right=True)]

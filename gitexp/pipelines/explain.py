@@ -24,6 +24,7 @@ from gitexp.history.said import NOT_RETRACTED
 from gitexp.history.select import History, no_metric
 from gitexp.pipelines.mixture import mixture
 from gitexp.pipelines.rerun import Spec, sound_record, spec_of
+from gitexp.pipelines.rerundata import look_for, require_all
 from gitexp.record.environment import environment_class
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten
@@ -153,6 +154,19 @@ class Explaining:
         if 2 * len(cell) > len(self.factors):
             of, other, taken = self.b, self.a, frozenset(range(len(self.factors))) - cell
         return of, [(self.factors[i], other) for i in sorted(taken)]
+
+    def require_data(self) -> None:
+        """Raises Refused where some of A's or B's data is nowhere: it is said before anything is trained."""
+        specs = [spec_of(run.commit, reader=self._reader, clone=self._clone) for run in (self.a, self.b)]
+        wanted = {
+            (one.digest, name): (spec.recipe.data[name], run, one)
+            for spec in specs
+            for name, (run, one) in spec.data.items()
+            if name in spec.recipe.data
+        }
+        lost = require_all(look_for(wanted.values(), reader=self._reader, clone=self._clone), self._clone)
+        if lost is not None:
+            raise lost
 
     def whose_environment(self, cell: Cell) -> Run:
         """The run, of a record or made of two, whose environment belongs to a cell."""

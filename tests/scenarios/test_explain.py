@@ -222,6 +222,21 @@ def test_nothing_of_a_record_reaches_the_terminal_unescaped(fresh: Lab) -> None:
         assert "\u202e" not in done.stdout + done.stderr
 
 
+def test_data_that_is_nowhere_is_said_before_anything_is_trained(lab: Lab) -> None:
+    lab.write("train.py", TRAIN.replace("ACC", "0.9 - 0.1 * lr"))
+    lab.write("recipes/r.toml", RECIPE)
+    lab.write(".gitignore", "data/\n")
+    lab.write("data/rows.csv", "1\n2\n")
+    lab.commit("a program")
+    a, b = one_key(lab), one_key(lab, "optimizer.lr=0.7", "model.width=4")
+    (lab.path / "data/rows.csv").unlink()
+    done = lab.gitexp("explain", a, b, "--yes")
+    assert done.exit_code == 3
+    assert "rows: xxh128:" in done.stderr
+    assert "training 1" not in done.stderr
+    assert count(lab) == 2
+
+
 def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
     a, b = one_key(simple), one_key(simple)
     done = simple.gitexp("explain", a, b)

@@ -75,6 +75,7 @@ def command(
         if found.lacking and not dry_run:
             with before_anything_runs():
                 found.require_comparable(rebuild=rebuild)
+                explaining.require_data()
                 _consent(found, yes=yes)
             try:
                 found = _trained(here, explaining, found, yes=yes, rebuild=rebuild)
