@@ -26,6 +26,7 @@ from importing import import_row
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
 from report import report_line
+from rerunning import rerun_rows
 from training import start_line, training_rows
 from world import Bench, grow, on_a_terminal, quiet
 
@@ -145,6 +146,7 @@ def main() -> int:
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "capture": lambda: capture_rows(bench, full=options.full),
             "import": lambda: import_row(bench, GITEXP),
+            "rerun": lambda: rerun_rows(bench, GITEXP, PYTHON),
             "remote": lambda: remote_rows(bench),
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),

@@ -25,6 +25,7 @@ from gitexp.pipelines.surroundings import (
     differences,
     looked_at,
     recorded_variables,
+    told,
     within,
 )
 from gitexp.record.requirements import is_package, load_requirements, requirements
@@ -36,8 +37,11 @@ from gitexp.text.schema import escaped
 from gitexp.worker.interpreter import looks_like_python
 
 
-def aimed(asked: Asked) -> Surroundings:
-    """The recorded environment: what it takes to have it here, and what of it cannot be had. Raises Refused."""
+def aimed(asked: Asked, *, beside: Path, lock: int) -> Surroundings:
+    """The recorded environment: what it takes to have it here, and what of it cannot be had. Raises Refused.
+
+    One that was made before is entered at once. `beside`: the run's folder, and its lock.
+    """
     run = asked.run
     interpreter = (run.environment or {}).get("interpreter")
     known = [interpreter.get(key) for key in ("implementation", "version")] if isinstance(interpreter, Mapping) else []
@@ -54,39 +58,40 @@ def aimed(asked: Asked) -> Surroundings:
             text = (reader.read(f"{run.commit}:requirements.txt") or b"").decode("utf-8", "replace")
     wanted = load_requirements(text)
     environment = planned(asked.home, wanted, implementation=python[0], version=python[1])
-    paths, told = _path_of(asked)
-    lines = [*environment.lines, *told, *(f"not the same: {escaped(one)}" for one in wanted.remarks)]
+    paths, gone = _path_of(asked)
     own = _in_code(asked)
+    lacking_here = [said for name, said in wanted.lacking.items() if name not in (*own, "gitexp")]
+    lines = [told("env" if at == 0 else "", line) for at, line in enumerate(environment.lines)]
     lines += [
-        f"{name} comes from the code ({escaped(place.source)}); its commands are not installed"
-        for name, place in own.items()
-    ]
-    lines += [
-        f"not installed: {escaped(said)}" for name, said in wanted.lacking.items() if name not in (*own, "gitexp")
+        told("", f"{name} comes from the code ({escaped(one.source)}), without its commands")
+        for name, one in own.items()
     ]
     if "gitexp" in (run.environment or {}).get("packages", {}):
-        lines.append(f"gitexp is the one that runs here, {gitexp.__version__}")
+        lines.append(told("", f"gitexp is the one that runs here, {gitexp.__version__}"))
+    lines += [told("lacking", escaped(one)) for one in (*gone, *wanted.remarks, *lacking_here)]
     env = _variables(asked, environment, paths)
+    around = Surroundings(asked.argv, env, tuple(lines), environment=environment)
+    if not around.is_to_be_made:
+        return entered(around, asked, beside=beside, lock=lock)
     here = machine(env={**os.environ, **_set(env)}, cwd=asked.cwd, variables=asked.variables)
     needs = tuple(lacking(run, here))
-    lines += [line for line in differences(run, here, packages=False) if line.startswith("differs: ")]
-    lines += [f"warning: {need.words}" for need in needs if not need.must]
+    lines += [line for line in differences(run, here, packages=False) if line.split()[0] == "differs"]
+    lines += [told("warning", need.words) for need in needs if not need.must]
     argv = (_program_in(environment.folder, asked.argv[0], env), *asked.argv[1:])
-    return Surroundings(argv, env, tuple(lines), needs, environment=environment)
+    return around._replace(argv=argv, lines=tuple(lines), needs=needs)
 
 
 def entered(around: Surroundings, asked: Asked, *, beside: Path, lock: int) -> Surroundings:
-    """With the recorded environment made, and asked; its `lines` are those that were not known before. Raises Refused.
+    """With the recorded environment made, where it is not, and asked. Raises Refused.
 
     `beside`: the run's folder, and its lock.
     """
-    if around.environment is None:
-        return around._replace(lines=())
+    assert around.environment is not None
     build(around.environment, beside=beside, lock=lock)
     env, folder = {**around.env, **_installed(asked, beside, around.env.get("PYTHONPATH"))}, around.environment.folder
     argv = (_program_in(folder, asked.argv[0], env), *asked.argv[1:])
     found, lines = looked_at(asked._replace(argv=argv), env)
-    return Surroundings(argv, env, tuple(line for line in lines if line not in around.lines), found[0], found[1])
+    return Surroundings(argv, env, tuple(dict.fromkeys([*around.lines, *lines])), found[0], found[1])
 
 
 def _set(env: Mapping[str, str | None]) -> dict[str, str]:
@@ -118,10 +123,10 @@ def _path_of(asked: Asked) -> tuple[list[str], list[str]]:
     stated = interpreter.get("pythonpath") if isinstance(interpreter, Mapping) else None
     places = [root / str(entry) for entry in stated] if isinstance(stated, list) else []
     here = [within(str(place), root) or (asked.own and place.is_dir()) for place in places]
-    lacking = [escaped(str(place)) for place, there in zip(places, here, strict=True) if not there]
+    away = [str(place) for place, there in zip(places, here, strict=True) if not there]
     return (
         [os.path.normpath(place) for place, there in zip(places, here, strict=True) if there],
-        [f"not there: {place}, which PYTHONPATH had" for place in lacking],
+        [f"{place}, which PYTHONPATH had" for place in away],
     )
 
 

@@ -163,7 +163,7 @@ class Ready:
             named=recipe.text,
             variables=self._clone.config.policy.variables,
         )
-        self._around = aimed(self._asked) if rebuild else surroundings(self._asked)
+        self._around = aimed(self._asked, beside=made.folder, lock=made.lock) if rebuild else surroundings(self._asked)
         if not self._around.is_to_be_made:
             check_program(self._around.argv, cwd=self._cwd)
         obstacles = [require_all(self._sources, clone)]
@@ -207,9 +207,10 @@ class Ready:
         datasets = ready_data(refs, clone=Clone(self._tree.repo, self._clone.config), watch=watch)
         for name in elsewhere:
             datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
-        if self._around.environment:
-            around = entered(self._around, self._asked, beside=made.folder, lock=made.lock)
-            self._around, said = around, (*said, *around.lines)
+        if self._around.is_to_be_made:
+            before = self._around.lines
+            self._around = entered(self._around, self._asked, beside=made.folder, lock=made.lock)
+            said += tuple(line for line in self._around.lines if line not in before)
         argv = (self._around.argv[0], *argv_of(recipe, datasets, root=root)[1:])
         compared = {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit}
         rerun = Rerun(

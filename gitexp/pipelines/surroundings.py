@@ -18,7 +18,7 @@ from gitexp.git.repo import Repo
 from gitexp.history.inputs import other_environment
 from gitexp.history.read import Run
 from gitexp.record.environment import environment_class, in_code
-from gitexp.stages.ask import Sought, ask
+from gitexp.stages.ask import Present, Sought, ask, machine
 from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, start_of
 from gitexp.stages.rebuild import Environment
 from gitexp.stages.suffice import Need, lacking
@@ -27,6 +27,7 @@ from gitexp.worker.interpreter import from_argv
 from gitexp.worker.probe import FLAGS, LOCALE, THREADS
 
 MOST_NAMED = 12  # facts of a group that differ, of which each has a line
+BUILDS = ("cuda", "hip")  # what torch was built for: no hardware, though it stands there
 MOST_SHOWN = 200  # characters of one
 # A recorded value may be anybody's: one that names a file of this machine's is not given to a program here.
 _PLAIN = r"(?!.*(^|[^A-Za-z0-9])/)(?!.*\.\.)[\x20-\x7e]{0,200}"
@@ -67,15 +68,15 @@ class Surroundings(NamedTuple):
 
 def surroundings(asked: Asked) -> Surroundings:
     """The present environment, as this program would find it, beside the recorded one."""
-    argv, told = _program_here(asked)
+    argv, how = _program_here(asked)
     env: dict[str, str | None] = {
         name: value
         for name, value in recorded_variables(asked.run).items()
         if name not in os.environ and name not in asked.env
     }
     found, lines = looked_at(asked._replace(argv=argv), env)
-    names = [f"variable {name}={escaped(value)} is given, as recorded" for name, value in env.items() if value]
-    return Surroundings(argv, env, (*told, *names, *lines), found[0], found[1])
+    names = [told("given", f"{name}={escaped(value)}, as recorded") for name, value in env.items() if value]
+    return Surroundings(argv, env, (*how, *names, *lines), found[0], found[1])
 
 
 def lacks(needs: Sequence[Need], run: Run, *, command: str) -> Refused | None:
@@ -98,24 +99,20 @@ def looked_at(
     root = asked.tree.root
     begun = start_of(asked.argv, cwd=asked.cwd, root=root)
     found = from_argv(list(asked.argv), whole, str(asked.cwd))
-    if found is not None and within(found.path, root):
-        return ((), ()), [
-            f"its interpreter {escaped(asked.argv[0])} is part of the code, and is not asked before it runs"
-        ]
     on_path = [asked.cwd / entry for entry in whole.get("PYTHONPATH", "").split(os.pathsep) if entry]
     text = "\n".join([*asked.argv, asked.named])
-    python = found is not None and not found.is_r
+    own = found is not None and within(found.path, root)
+    python = found is not None and not found.is_r and not own
     modules = (
         modules_of(asked.tree, asked.code, tree=root, begun=begun, cwd=asked.cwd, on_path=on_path, named=text)
         if python
         else {}
     )
-    present = ask(
-        asked.argv,
-        env=whole,
-        cwd=asked.cwd,
-        variables=asked.variables,
-        sought=Sought(tuple(modules), begun.first, begun.options),
+    how = Sought(tuple(modules), begun.first, begun.options)
+    present = (
+        Present(None, machine(env=whole, cwd=asked.cwd, variables=asked.variables))
+        if own  # part of the code, which does nothing yet
+        else ask(asked.argv, env=whole, cwd=asked.cwd, variables=asked.variables, sought=how)
     )
     there = in_code(present.environment, root=str(root), cwd=os.path.relpath(asked.cwd, root))
     others = elsewhere(present.modules, modules, tree=root, ours=Path(gitexp.__file__).parent)
@@ -125,7 +122,7 @@ def looked_at(
         *_imports(others, known=python and present.path is not None),
     ]
     strange = tuple(one.words for one in others if not one.installed)
-    return (tuple(needs), strange), [*lines, *(f"warning: {need.words}" for need in needs if not need.must)]
+    return (tuple(needs), strange), [*lines, *(told("warning", need.words) for need in needs if not need.must)]
 
 
 # ---- which program, with which variables
@@ -153,7 +150,7 @@ def _program_here(asked: Asked) -> tuple[tuple[str, ...], list[str]]:
             f"{escaped(name)}, which the run was started with, is not here, nor is {escaped(base)} on PATH",
             fix="activate the environment that has it, or let uv make the recorded one:  --env",
         )
-    return (here, *asked.argv[1:]), [f"program {here}, in place of {escaped(name)}"]
+    return (here, *asked.argv[1:]), [told("program", f"{here}, in place of {escaped(name)}")]
 
 
 def recorded_variables(run: Run) -> dict[str, str]:
@@ -171,10 +168,15 @@ def recorded_variables(run: Run) -> dict[str, str]:
 # ---- in words
 
 
+def told(label: str, text: str) -> str:
+    """A line of the plan."""
+    return f"  {label:<9} {text}"
+
+
 def matters(line: str) -> bool:
     """Whether it tells of something by which the same program may compute something else: all but the language."""
-    words = line.split(" ", 3)
-    about = words[1] if words[0] == "differs:" and len(words) > 2 else ""
+    words = line.split()
+    about = words[1] if words[:1] == ["differs"] and len(words) > 2 else ""
     return about in ("interpreter", "package", "machine") or (about == "variable" and words[2] not in LOCALE.split())
 
 
@@ -182,32 +184,32 @@ def differences(run: Run, there: Mapping[str, Any], *, packages: bool) -> list[s
     """What is not as recorded. `packages`: whether the interpreter that will compute has told its own."""
     found = other_environment(run, there)
     if found is None:
-        return ["environment: that of the run is not recorded"]
+        return [told("env", "that of the run is not recorded")]
     unknown = []
     if not packages:
         found = {name: pairs for name, pairs in found.items() if name not in ("interpreter", "packages")}
-        unknown = ["interpreter and packages: which would compute is known once it runs"]
+        found["hardware"] = {name: pair for name, pair in found.get("hardware", {}).items() if name not in BUILDS}
+        unknown = [told("env", "interpreter and packages: which would compute is known once it runs")]
     lines = []
     classes = [escaped(environment_class(one)) for one in (run.environment or {}, there)]
     if classes[0] != classes[1]:
-        lines.append(f"differs: machine {classes[0]} → {classes[1]}")
+        lines.append(told("differs", f"machine {classes[0]} → {classes[1]}"))
     for group, pairs in found.items():
         shown = list(pairs.items())
         what = "package" if group == "packages" else "variable" if group in ("flags", "locale") else group
         for name, (old, new) in shown[:MOST_NAMED]:
-            lines.append(f"differs: {what} {escaped(str(name))} {_value(old)} → {_value(new)}")
+            lines.append(told("differs", f"{what} {escaped(str(name))} {_value(old)} → {_value(new)}"))
         if len(shown) > MOST_NAMED:
-            lines.append(f"differs: {len(shown) - MOST_NAMED} more of {group}")
-    return [*(lines or ([] if unknown else ["environment: as recorded"])), *unknown]
+            lines.append(told("differs", f"{len(shown) - MOST_NAMED} more of {group}"))
+    return [*(lines or ([] if unknown else [told("env", "as recorded")])), *unknown]
 
 
 def _imports(others: Sequence[Elsewhere], *, known: bool) -> list[str]:
-    lines = [f"warning: {escaped(one.words)}" for one in others[:MOST_NAMED]]
+    lines = [told("imports", escaped(one.words)) for one in others[:MOST_NAMED]]
     if any(not one.installed for one in others):
-        lines.append(
-            "so another code would compute, and the verdict is failed: --env gives it the recorded environment"
-        )
-    return lines if known else ["imports: not looked at"]
+        why = "so another code would compute, and the verdict is failed: --env gives it the recorded environment"
+        lines.append(told("", why))
+    return lines if known else [told("imports", "not looked at")]
 
 
 def _value(one: object) -> str:

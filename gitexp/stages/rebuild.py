@@ -7,10 +7,11 @@ uv works as its own configuration says, apart from any project: a repository's s
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -92,14 +93,6 @@ def _make(environment: Environment, new: Path, *, lock: int, talk: BinaryIO) -> 
 
 
 def _put_in_place(new: Path, environment: Environment) -> None:
-    from gitexp.durable import sync_file_system
-
-    fd = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):  # where nothing can do it
-            sync_file_system(fd)
-    finally:
-        os.close(fd)
     environment.folder.parent.mkdir(exist_ok=True)
     if environment.folder.exists() and not os.access(environment.interpreter, os.X_OK):
         shutil.rmtree(environment.folder)  # the Python that it led to is gone
@@ -133,6 +126,9 @@ def _ended(environment: Environment, *args: str, lock: int, talk: BinaryIO) -> i
 def _python(uv: str, implementation: str, version: str) -> tuple[str, str]:
     """What uv is to be asked for, and a line about it."""
     exact = f"{implementation}@{version}"
+    ours = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    if exact == f"{sys.implementation.name}@{platform.python_version()}" and os.access(ours, os.X_OK):
+        return str(ours), f"Python {version} is {escaped(str(ours))}"  # uv would look at each that PATH has
     path = _asked(uv, "find", "--no-project", "--system", "--no-python-downloads", exact)
     if path:
         return path, f"Python {version} is {escaped(path)}"

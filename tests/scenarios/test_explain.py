@@ -285,7 +285,7 @@ def test_mixtures_do_not_compute_with_other_packages(two_environments: tuple[Lab
     done = now.gitexp("explain", a, b, "--yes")
     assert done.exit_code == 3
     assert f"error: What computes here is not what run {a} computed with" in done.stderr
-    assert "differs: package tool 1.0 → 2.0" in done.stderr
+    assert "  differs   package tool 1.0 → 2.0" in done.stderr
     assert count(now) == 2
 
 

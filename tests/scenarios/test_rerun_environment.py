@@ -101,7 +101,7 @@ def test_a_module_of_the_code_that_pythonpath_leads_elsewhere_is_named(lab: Lab,
 def test_what_the_code_has_beside_its_script_comes_from_the_new_working_tree(flat: Lab) -> None:
     first = ran(flat, "python", "train.py")
     done = flat.gitexp("rerun", first)
-    assert (done.exit_code, "environment: as recorded" in done.stderr) == (0, True), done.stderr
+    assert (done.exit_code, "env       as recorded" in done.stderr) == (0, True), done.stderr
     assert "imported" not in done.stderr
 
 
@@ -157,8 +157,8 @@ def test_another_version_of_a_package_and_a_thread_count_are_named_before_the_st
     install(pythons[1], "tool==2.0", find=tmp_path / "wheels")
     first = ran(within(flat, pythons[0], OMP_NUM_THREADS="1"), "python", "train.py")
     done = within(flat, pythons[1], OMP_NUM_THREADS="2").gitexp("rerun", first)
-    told = [line for line in done.stderr.splitlines() if line.startswith("differs:")]
-    assert told == ["differs: package tool 1.0 → 2.0", "differs: variable OMP_NUM_THREADS 1 → 2"]
+    told = [line for line in done.stderr.splitlines() if line.startswith("  differs")]
+    assert told == ["  differs   package tool 1.0 → 2.0", "  differs   variable OMP_NUM_THREADS 1 → 2"]
     verdict = tomllib.loads(flat.show("experiments:verdict.toml"))
     assert (verdict["grade"], verdict["inputs"]) == (
         "bitwise",
@@ -172,8 +172,8 @@ def test_another_version_of_a_package_and_a_thread_count_are_named_before_the_st
 def test_recorded_variables_that_the_shell_does_not_set_are_given(flat: Lab) -> None:
     first = ran(Lab(flat.path, {**flat.env, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}), "python", "train.py")
     done = flat.gitexp("rerun", first)
-    assert "variable OMP_NUM_THREADS=1 is given, as recorded" in done.stderr
-    assert "environment: as recorded" in done.stderr
+    assert "given     OMP_NUM_THREADS=1, as recorded" in done.stderr
+    assert "env       as recorded" in done.stderr
     again = flat.show("experiments:environment.toml")
     assert 'OMP_NUM_THREADS = "1"' in again
     assert 'PYTHONHASHSEED = "0"' in again
@@ -186,7 +186,7 @@ def test_fewer_cores_are_named(flat: Lab) -> None:
     done = subprocess.run(
         [sys.executable, "-c", bound + go], cwd=flat.path, env=flat.env, capture_output=True, text=True
     )
-    assert "differs: hardware cpu cores " in done.stderr
+    assert "  differs   hardware cpu cores " in done.stderr
     assert " → 1\n" in done.stderr
 
 
@@ -194,7 +194,7 @@ def test_a_program_whose_interpreter_nobody_knows_yet_is_not_said_to_be_the_same
     flat.write("run.sh", "python train.py\n")
     flat.commit("a script")
     done = flat.gitexp("rerun", ran(flat, "sh", "run.sh"))
-    assert "imports: not looked at" in done.stderr
+    assert "imports   not looked at" in done.stderr
     assert "interpreter and packages: which would compute is known once it runs" in done.stderr
     assert "as recorded" not in done.stderr
 
@@ -214,7 +214,7 @@ def test_an_environment_below_the_users_own_working_tree_is_found(flat: Lab) -> 
     flat.commit("ignore")
     first = ran(flat, ".venv/bin/python", "train.py")
     done = flat.gitexp("rerun", first)
-    assert (done.exit_code, "environment: as recorded" in done.stderr) == (0, True), done.stderr
+    assert (done.exit_code, "env       as recorded" in done.stderr) == (0, True), done.stderr
     assert f'probed = "{flat.path}/.venv/bin/python"' in flat.show("experiments:environment.toml")
 
 
@@ -224,7 +224,7 @@ def test_an_interpreter_that_is_part_of_the_code_is_not_started_to_be_asked(flat
     flat.commit("an interpreter")
     first = ran(flat, "bin/python", "-c", "")
     said = flat.gitexp("rerun", first).stderr
-    assert "its interpreter bin/python is part of the code, and is not asked before it runs" in said
+    assert "interpreter and packages: which would compute is known once it runs" in said
 
 
 def test_what_is_not_here_is_refused_before_anything_starts_and_anyway_tries(flat: Lab) -> None:

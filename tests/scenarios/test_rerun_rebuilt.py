@@ -88,8 +88,8 @@ def test_the_recorded_environment_is_made_and_the_code_comes_from_the_record(dev
     assert f"{lab.path}/src" not in printed[1]
     assert f"Python {sys.version.split()[0]} and 1 package would be installed by uv in {environment}" in done.stderr
     assert f"packages come from uv's cache, else from {lab.env['UV_FIND_LINKS']}" in done.stderr
-    assert "mine comes from the code (src); its commands are not installed" in done.stderr
-    assert "environment: as recorded" in done.stderr
+    assert "mine comes from the code (src), without its commands" in done.stderr
+    assert "env       as recorded" in done.stderr
     recorded = tomllib.loads(lab.show("experiments:environment.toml"))
     assert recorded["threads"] == {"OMP_NUM_THREADS": "1"}
     assert recorded["packages"]["tool"] == "1.0"
@@ -185,8 +185,8 @@ def test_lines_that_gitexp_does_not_write_reach_nobody(developed: tuple[Lab, str
     commit = forged.git("commit-tree", tree, "-p", f"{record}^", "-m", message).strip()
     lab.git("update-ref", "refs/heads/experiments", commit)
     plan = lab.gitexp("rerun", "--env", "--dry-run", first)
-    assert "not the same: not understood: --index-url http://127.0.0.1:9/simple" in plan.stdout
-    assert "not the same: not understood: tool @ file:///etc/passwd" in plan.stdout
+    assert "lacking   not understood: --index-url http://127.0.0.1:9/simple" in plan.stdout
+    assert "lacking   not understood: tool @ file:///etc/passwd" in plan.stdout
     assert "It would be asked for: " in plan.stdout
     asked = lab.gitexp("rerun", "--env", first)
     assert (asked.exit_code, "--yes" in asked.stderr, environments(lab)) == (3, True, [])
