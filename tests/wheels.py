@@ -10,13 +10,15 @@ from pathlib import Path
 from harness import Lab
 
 
-def wheel(folder: Path, name: str, version: str, **modules: str) -> Path:
-    """A wheel with these modules, by name."""
+def wheel(folder: Path, name: str, version: str, *, command: str = "", **modules: str) -> Path:
+    """A wheel with these modules, by name. `command`: that it installs, as `name = module:function`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{version}-py3-none-any.whl"
     about = f"{name}-{version}.dist-info"
     files = {f"{module}.py": text for module, text in modules.items()}
     files[f"{about}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    if command:
+        files[f"{about}/entry_points.txt"] = f"[console_scripts]\n{command}\n"
     files[f"{about}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     with zipfile.ZipFile(path, "w") as archive:
         for file, text in files.items():

@@ -13,6 +13,8 @@ from gitexp.regularfile import open_regular
 # Of R's options those that decide which of the user's own files it reads before anything else.
 _STARTUP = ("--vanilla", "--no-environ", "--no-site-file", "--no-init-file")
 
+_EXEC = b"'''exec' "  # after #!/bin/sh: how pip and uv write what a first line cannot say
+
 
 class Found:
     """An interpreter, how it was found ("argv", "shebang" or "process"), and the surroundings to call it in."""
@@ -97,10 +99,20 @@ def _shebang(path: str) -> str | None:
     """The interpreter that a script's first line names, seen through `env`."""
     try:
         with open(open_regular(path)[0], "rb") as file:
-            line = file.readline(512)
+            line, second = file.readline(512), file.readline(4096)
     except OSError:
         return None
+    if second.startswith(_EXEC):
+        return _executed(path, os.fsdecode(second[len(_EXEC) :]))
     words = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
     if words and os.path.basename(words[0]) == "env":
         words = [w for w in words[1:] if not w.startswith("-") and "=" not in w]
     return words[0] if words else None
+
+
+def _executed(script: str, words: str) -> str | None:
+    """The Python that a console script's second line has sh execute: where its path is long, or moves with it."""
+    if words.startswith('"$(dirname'):
+        name = words.rpartition("/'")[2].partition("'")[0]
+        return os.path.join(os.path.dirname(os.path.realpath(script)), name) if name else None
+    return words.split('"')[1] if words.startswith('"') and words.count('"') > 1 else words.split(" ", 1)[0] or None

@@ -193,3 +193,21 @@ def test_lines_that_gitexp_does_not_write_reach_nobody(developed: tuple[Lab, str
     assert lab.gitexp("rerun", "--env", "--yes", first).exit_code == 0
     [environment] = environments(lab)
     assert (environment / "gitexp-requirements.txt").read_text() == "tool==1.0\n"
+
+
+def test_a_command_that_a_package_installs_is_the_recorded_environments(lab: Lab, tmp_path: Path) -> None:
+    for version in ("1.0", "2.0"):
+        main = f"def main():\n    print('METRIC version={version}')\n"
+        wheel(tmp_path / "wheels", "tool", version, command="measure = tool:main", tool=main)
+    pythons = [venv(tmp_path / name) for name in ("then", "now")]
+    for python, version in zip(pythons, ("1.0", "2.0"), strict=True):
+        install(python, f"tool=={version}", find=tmp_path / "wheels")
+    done = within(lab, pythons[0]).gitexp("run", "--json", "--", "measure")
+    first = done.json["run"]["id"]
+    offline = {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(tmp_path / "wheels"), "UV_CACHE_DIR": str(tmp_path / "cache")}
+    there = within(lab, pythons[1], **offline)
+    assert there.gitexp("rerun", first).exit_code == 1
+    done = there.gitexp("rerun", "--env", first)
+    assert (done.exit_code, "env       as recorded" in done.stderr) == (0, True), done.stderr
+    recorded = tomllib.loads(lab.show("experiments:environment.toml"))
+    assert recorded["probed"] == f"{environments(lab)[0]}/bin/python"

@@ -36,6 +36,17 @@ def test_a_relative_python_is_relative_to_the_programs_folder(tmp_path: Path) ->
     assert found.path == str(python)
 
 
+@pytest.mark.parametrize("words", ["{}", '"{}"', """"$(dirname -- "$(realpath -- "$0")")"/'python'"""])
+def test_a_script_whose_second_line_names_its_python_is_known_by_it(tmp_path: Path, words: str) -> None:
+    """As pip and uv write it, where the path is long, or the environment may move."""
+    python = script(tmp_path / "bin" / "python", "")
+    lines = f"#!/bin/sh\n'''exec' {words.format(python)} \"$0\" \"$@\"\n' '''\nprint()\n"
+    torchrun = script(tmp_path / "bin" / "torchrun", lines)
+    found = interpreter.from_argv([str(torchrun)], {"PATH": ""}, str(tmp_path))
+    assert found is not None
+    assert (found.path, found.how) == (str(python), "shebang")
+
+
 @pytest.mark.parametrize("shebang", ["#!{}", "#!/usr/bin/env python", "#!/usr/bin/env -S A=1 python -u"])
 def test_a_script_is_known_by_its_shebang(tmp_path: Path, shebang: str) -> None:
     python = venv(tmp_path / "venv")
