@@ -186,12 +186,21 @@ def _remove_tree(folder: str) -> None:
     """Remove what can be removed of it. (`import shutil` for this costs 3 ms.)"""
     try:
         for _, folders, files, parent in os.fwalk(folder, topdown=False):  # below no link
+            _make_ours(parent)
             for name in (*files, *folders):
                 try:
                     os.unlink(name, dir_fd=parent)
                 except OSError:
                     _remove_empty(name, parent)
         os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def _make_ours(folder: int) -> None:
+    """What a program made may be read-only, and then nothing in it can be removed."""
+    try:
+        os.fchmod(folder, 0o700)
     except OSError:
         pass
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -202,8 +202,12 @@ class Ready:
         said += () if spec.mixture else self._history(watch)
         from gitexp.pipelines.rundata import ready_data
 
-        elsewhere = {one.name for one in self._sources if one.place and one.place.startswith("/") and not one.here}
-        refs = {name: _pinned(ref, spec, elsewhere) for name, ref in recipe.data.items()}
+        elsewhere = {one.name for one in self._sources if one.elsewhere}
+        absent = made.folder / "absent"  # of what is there in another version, or as a pointer, the name alone counts
+        refs = {
+            name: _pinned(ref._replace(path=f"{absent / _base(ref)}") if name in elsewhere else ref, spec)
+            for name, ref in recipe.data.items()
+        }
         datasets = ready_data(refs, clone=Clone(self._tree.repo, self._clone.config), watch=watch)
         for name in elsewhere:
             datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
@@ -295,9 +299,13 @@ def planned_argv(recipe: Recipe, sources: Sequence[Source], there: Clone) -> tup
     return program_argv(recipe, data_paths={**written, **cached, **places})
 
 
-def _pinned(ref: DatasetRef, spec: Spec, elsewhere: Container[str]) -> DatasetRef:
+def _pinned(ref: DatasetRef, spec: Spec) -> DatasetRef:
     digest = spec.data[ref.name][1].digest if ref.name in spec.data else None
-    return ref._replace(digest=digest or ref.digest, path=None if ref.name in elsewhere else ref.path)
+    return ref._replace(digest=digest or ref.digest)
+
+
+def _base(ref: DatasetRef) -> str:
+    return posixpath.basename(ref.path or "").removesuffix(".dvc")
 
 
 def _code(spec: Spec) -> Code:

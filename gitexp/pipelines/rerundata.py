@@ -48,6 +48,12 @@ class Source(NamedTuple):
     lost: tuple[tuple[str, str], ...] = ()  # objects that nobody has: digest, and file
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether its program finds it in our own cache, although the record names a path."""
+        outside = self.place is None or self.place.startswith("/")
+        return self.record.path is not None and outside and not self.here
+
+    @property
     def record(self) -> DatasetRecord:
         """As the run's record describes it."""
         assert self.wanted.need is not None
@@ -119,7 +125,8 @@ def _place(ref: DatasetRef) -> str | None:
         raise GitexpError(
             f"Dataset {ref.name} lay at {escaped(path)}; nothing is written into a repository's own folder"
         )
-    return None if path.startswith("..") else path
+    # What a .dvc file stands for was read from our own cache.
+    return None if path.startswith("..") or path.endswith(".dvc") else path
 
 
 def _behind(need: DatasetNeed, place: Place) -> list[Entry] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -233,3 +235,35 @@ def test_a_run_that_went_on_after_a_kill_is_done_again_from_its_beginning(traine
     assert (verdict["attempt"], verdict["grade"]) == (2, "metrics")
     assert {name.partition("/")[0] for name in verdict["names"]} == {"artifact checkpoints"}
     assert verdict["different"].get("digests", 0) == 0
+
+
+def test_what_a_dvc_file_stands_for_comes_from_the_object_store(lab: Lab) -> None:
+    content = "1\n2\n"
+    digest = hashlib.md5(content.encode()).hexdigest()
+    cached = lab.write(f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}", content)
+    lab.write(".dvc/config", "")
+    lab.write(".dvc/.gitignore", "/cache\n")
+    lab.write("data/rows.csv.dvc", f"outs:\n- md5: {digest}\n  size: 4\n  hash: md5\n  path: rows.csv\n")
+    lab.write("data/.gitignore", "/rows.csv\n")
+    lab.write("train.sh", f'cp "$1" "$GITEXP_OUTPUT"; {LOG}')
+    lab.write("recipes/r.toml", '[run]\ncommand = ["sh", "train.sh", "{data.d}"]\n[data]\nd = "data/rows.csv.dvc"\n')
+    lab.commit("a program")
+    first = ran(lab, "r")
+    original = lab.git("rev-parse", "experiments").strip()
+    cached.unlink()
+    done = lab.gitexp("rerun", first)
+    assert (done.exit_code, grade(lab)) == (0, "bitwise"), done.stderr
+    old, new = (tomllib.loads(lab.show(f"{rev}:data.toml"))["d"] for rev in (original, "experiments"))
+    assert (new["digest"], new["path"]) == (old["digest"], old["path"])
+    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+
+
+def test_read_only_folders_that_the_program_made_are_removed_too(lab: Lab) -> None:
+    lab.write("train.sh", f"mkdir -p build/in; touch build/in/x; chmod -R a-w build; {LOG}")
+    lab.write(".gitignore", "build/\n")
+    lab.commit("a program")
+    first = ran(lab, "--", "sh", "train.sh")
+    lab.git("config", "core.sharedRepository", "all")
+    subprocess.run(["chmod", "-R", "u+w", str(lab.path / "build")], check=True)
+    assert lab.gitexp("rerun", first).exit_code == 0
+    assert grade(lab) == "bitwise"
