@@ -33,6 +33,8 @@ COMMANDS = {
     "note": "Say something about a run",
     "tag": "Give a run a name",
     "baseline": "Measure the runs of a recipe against one",
+    "decide": "Note a decision, and the runs that it rests on",
+    "decisions": "List the decisions, and what they rest on",
     "retract": "Say that a run does not count, and why",
     "status": "Say what is running or waiting to be recorded",
     "watch": "Watch the runs in progress, their metrics growing",

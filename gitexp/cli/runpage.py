@@ -177,6 +177,8 @@ def _said(said: Said, *, now: float) -> Iterator[Fact]:
         yield "tag", safe(", ".join(said.tags[:NAMED])) + and_more(len(said.tags), NAMED), "bold"
     if said.baseline:
         yield "baseline", f"of {safe(', '.join(said.baseline[:NAMED]))}{and_more(len(said.baseline), NAMED)}", "bold"
+    for decision in said.decisions[:NAMED]:
+        yield "supports", f"{decision.commit[:SHOWN]}: {_words(decision, now=now)}", ""
     for note in said.notes[:NAMED]:
         yield "note", _words(note, now=now), ""
     if len(said.notes) > NAMED:

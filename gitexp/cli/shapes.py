@@ -93,18 +93,21 @@ def whole_run_shape(run: Run, row: Row, *, reruns: Sequence[Row] = ()) -> dict[s
 
 def event_shape(event: Event) -> dict[str, Any]:
     """What somebody said of a run, and the commit that has it."""
-    words = "text" if event.kind == "note" else "why"
-    name = "recipe" if event.kind.endswith("baseline") else "name"
-    said = {words: event.text, name: event.name, "outcome": event.outcome}
+    words = "text" if event.kind in ("note", "decision") else "why"
+    name = {"baseline": "recipe", "unbaseline": "recipe", "decision": "instead"}.get(event.kind, "name")
+    runs = {"because": json.loads(event.runs)} if event.kind == "decision" else {}
+    said = {words: event.text, name: event.name, "outcome": event.outcome, **runs}
     shape = {"kind": event.kind, "about": event.about, "author": event.author, "said": moment(event.said)}
     return {**shape, "commit": event.commit, **{key: value for key, value in said.items() if value}}
 
 
 def said_shape(said: Said) -> dict[str, Any]:
-    """The key `said` of a run: its tags, its notes, the newest first, the retraction, whose baseline it is."""
+    """The key `said` of a run: its tags, its notes, the newest first, the retraction, and more."""
     notes = [event_shape(note) for note in said.notes]
     retracted = event_shape(said.retracted) if said.retracted else None
-    return {"tags": said.tags, "notes": notes, "retracted": retracted, "baseline": said.baseline}
+    decisions = [event_shape(decision) for decision in said.decisions]
+    shape = {"tags": said.tags, "notes": notes, "retracted": retracted}
+    return {**shape, "baseline": said.baseline, "decisions": decisions}
 
 
 def unreadable_shape(row: Row) -> dict[str, Any]:

@@ -246,8 +246,8 @@ def _with_payloads(reader: ObjectReader, events: Sequence[Event]) -> list[Event]
     said = list(events)
     for at, commit in zip(having, found, strict=True):
         payload = load_payload(events[at].kind, (commit and commit[1]) or b"")
-        taken = json.dumps([*payload.taken])
-        said[at] = events[at]._replace(text=payload.text, name=payload.name, outcome=payload.outcome, taken=taken)
+        further = json.dumps([*payload.runs])
+        said[at] = events[at]._replace(text=payload.text, name=payload.name, outcome=payload.outcome, runs=further)
     return said
 
 

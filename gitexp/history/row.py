@@ -76,9 +76,9 @@ class Event(NamedTuple):
     author: str
     commit: str
     text: str = ""  # a note's words; of all others the reason
-    name: str = ""  # of a tag; of a baseline the recipe
+    name: str = ""  # of a tag; of a baseline the recipe; of a decision the commit of another
     outcome: str = ""  # of a note
-    taken: str = "[]"  # the ids of the runs from which a tag was taken, as JSON
+    runs: str = "[]"  # ids of further runs, as JSON: from which a tag was taken, on which a decision rests
 
 
 def dump_values(values: Mapping[str, Any]) -> str:

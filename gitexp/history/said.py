@@ -28,7 +28,7 @@ RETRACTED = Condition(f"r.id IN (SELECT about FROM ({RETRACTIONS}))")
 NOT_RETRACTED = Condition(f"NOT ({RETRACTED.sql})")
 _OF_TAGS = (
     "SELECT name, about, kind, said, \"commit\" FROM events WHERE kind IN ('tag', 'untag') AND name != ''"
-    " UNION ALL SELECT e.name, j.value, 'untag', e.said, e.\"commit\" FROM events AS e, json_each(e.taken) AS j"
+    " UNION ALL SELECT e.name, j.value, 'untag', e.said, e.\"commit\" FROM events AS e, json_each(e.runs) AS j"
     " WHERE e.kind = 'tag' AND e.name != ''"
 )
 _TAGS = f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM ({_OF_TAGS}) GROUP BY name, about'
@@ -52,6 +52,7 @@ class Said(NamedTuple):
     notes: tuple[Event, ...] = ()  # the newest first
     retracted: Event | None = None  # None: it is not, or no more
     baseline: tuple[str, ...] = ()  # recipes whose runs are measured against it
+    decisions: tuple[Event, ...] = ()  # that rest on it, the newest first
 
     @property
     def outcome(self) -> str:
@@ -87,13 +88,16 @@ NOTHING_SAID = Said()
 
 def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
     """What is said of these runs, those of which nothing is left out."""
-    asked = (json.dumps([*dict.fromkeys(ids)]),)
+    known = dict.fromkeys(ids)
+    asked = (json.dumps([*known]),)
     about = "about IN (SELECT value FROM json_each(?))"
     columns = ", ".join(f'"{name}"' for name in Event._fields)
     lines = runs.ask(f"SELECT DISTINCT {columns} FROM events WHERE {about} ORDER BY {_WHEN} DESC", asked)
-    if not lines:
+    decided = decisions(runs, known)
+    if not lines and not decided:
         return {}
     events = [Event._make(line) for line in lines]
+    about_runs = {event.about for event in events}.union(*(json.loads(event.runs) for event in decided))
     by_commit = {event.commit: event for event in events}
     retracted = dict(runs.ask(f'SELECT about, "commit" FROM ({RETRACTIONS}) WHERE {about}', asked))
     tags, measures = dict[str, list[str]](), dict[str, list[str]]()
@@ -106,9 +110,22 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
             notes=tuple(event for event in events if event.about == one and event.kind == "note"),
             retracted=by_commit.get(retracted.get(one, "")),
             baseline=tuple(measures.get(one, ())),
+            decisions=tuple(event for event in decided if one in json.loads(event.runs)),
         )
-        for one in dict.fromkeys(event.about for event in events)
+        for one in known
+        if one in about_runs
     }
+
+
+def decisions(runs: Runs, ids: Iterable[str] | None = None) -> list[Event]:
+    """All decisions, or those that rest on these runs, the newest first."""
+    columns = ", ".join(f'"{name}"' for name in Event._fields)
+    wanted, values = "1", tuple[str, ...]()
+    if ids is not None:
+        wanted = "EXISTS (SELECT 1 FROM json_each(events.runs) AS j WHERE j.value IN (SELECT value FROM json_each(?)))"
+        values = (json.dumps([*ids]),)
+    asked = f"SELECT DISTINCT {columns} FROM events WHERE kind = 'decision' AND {wanted} ORDER BY {_WHEN} DESC"
+    return [Event._make(line) for line in runs.ask(asked, values)]
 
 
 def tagged(runs: Runs, name: str | None = None) -> list[Event]:

@@ -14,10 +14,12 @@ from gitexp.record.identity import RUN_ID_LENGTH, RUN_ID_LETTERS
 OUTCOMES = ("kept", "rejected", "inconclusive")  # what a note may say became of what was tried
 LONGEST_TEXT = 10_000  # characters of a note, or of a reason
 LONGEST_NAME, LONGEST_RECIPE = 64, 200
-MOST_TAKEN = 20  # runs from which one tag is taken
+MOST_RUNS = 100  # of one event, beside the one that it is about
 LARGEST = 1 << 17  # bytes of a commit that may be an event
-_TEXT = {"note": "text"}  # the key of each kind that has the words; `why` of all others
-_NAMED = {"baseline": "recipe", "unbaseline": "recipe"}  # the key that has the name; `name` of all others
+_TEXT = {"note": "text", "decision": "text"}  # the key of each kind that has the words; `why` of all others
+# The keys of kinds that have another one: for the name, and for further runs.
+_NAMED = {"baseline": "recipe", "unbaseline": "recipe", "decision": "instead"}
+_RUNS = {"decision": "because"}
 PAYLOADS = (
     "note",
     "tag",
@@ -26,6 +28,7 @@ PAYLOADS = (
     "reinstate",
     "baseline",
     "unbaseline",
+    "decision",
 )  # kinds with a payload that is read
 _NAME = rf"\w[\w.+-]{{0,{LONGEST_NAME - 1}}}"
 _NO_NAME = rf"[{RUN_ID_LETTERS}]{{4,{RUN_ID_LENGTH}}}|[0-9a-f]{{7,64}}|latest|HEAD|best|worst|.*\.\..*"
@@ -35,9 +38,9 @@ class Payload(NamedTuple):
     """What an event says. Empty is not said."""
 
     text: str = ""  # of a note; of all others the reason
-    name: str = ""  # of a tag; of a baseline the recipe
+    name: str = ""  # of a tag; of a baseline the recipe; of a decision the commit of the one that it replaces
     outcome: str = ""
-    taken: Sequence[str] = ()  # ids of the runs that had this tag until it was moved
+    runs: Sequence[str] = ()  # ids: of those that had the tag until it was moved, or on which a decision rests
 
 
 NOTHING = Payload()
@@ -56,7 +59,7 @@ def dump_payload(kind: str, said: Payload) -> str:
         _NAMED.get(kind, "name"): said.name,
         _TEXT.get(kind, "why"): said.text,
         "outcome": said.outcome,
-        "from": [*said.taken],
+        _RUNS.get(kind, "from"): [*said.runs],
     }
     return "\n".join(f"{key} = {inline(value)}" for key, value in keys.items() if value)
 
@@ -71,16 +74,16 @@ def load_payload(kind: str, commit: bytes) -> Payload:
         said = load_recorded(body)
     except ValueError:
         return NOTHING
-    name, outcome, taken = (
+    name, outcome, runs = (
         _text(said.get(_NAMED.get(kind, "name")))[:LONGEST_RECIPE],
         _text(said.get("outcome")),
-        said.get("from"),
+        said.get(_RUNS.get(kind, "from")),
     )
     return Payload(
         text=_text(said.get(_TEXT.get(kind, "why"))).strip(),
         name=name if kind in _NAMED or is_tag(name) else "",
         outcome=outcome if outcome in OUTCOMES else "",
-        taken=[_text(one)[:RUN_ID_LENGTH] for one in taken[:MOST_TAKEN]] if isinstance(taken, list) else [],
+        runs=[_text(one)[:RUN_ID_LENGTH] for one in runs[:MOST_RUNS]] if isinstance(runs, list) else [],
     )
 
 

@@ -25,37 +25,41 @@ PATIENCE_S = 10.0
 SUBJECT = 72  # characters
 
 
-def say(clone: Clone, runs: Runs, about: Row, *, kind: str, payload: Payload) -> str:
-    """Say it of a run of this branch; the commit. Raises GitexpError, and as `append` does."""
-    if not runs.with_id(about.id):
-        raise GitexpError(f"Run {about.id} is not on the branch here yet", fix="gitexp pull    then say it again")
+def say(clone: Clone, runs: Runs, about: Row | None, *, kind: str, payload: Payload) -> str:
+    """Say it of a run of this branch (None: of those of the payload); the commit. Raises GitexpError, and as `append`
+    does.
+    """
+    of = about.id if about is not None else ""
+    for one in (of, *payload.runs):
+        if one and not runs.with_id(one):
+            raise GitexpError(f"Run {one} is not on the branch here yet", fix="gitexp pull    then say it again")
     if len(payload.text) > LONGEST_TEXT:
         raise GitexpError(f"{len(payload.text):,} characters are too many: {LONGEST_TEXT:,} at most are kept")
     repo, branch = clone.repo, clone.config.branch
     require_not_checked_out(repo, branch, why="What is said moves it")
     payload = payload._replace(text=_clean(payload.text))
-    subject = f"{kind}: {one_line(payload.name or payload.text)}"
+    subject = f"{kind}: {one_line(payload.text if kind == 'decision' else payload.name or payload.text)}"
     subject = subject if len(subject) <= SUBJECT else f"{subject[: SUBJECT - 1]}…"
-    message = compose_event(kind, subject, about=about.id, body=dump_payload(kind, payload))
+    message = compose_event(kind, subject, about=of, body=dump_payload(kind, payload))
 
     def tree(tip: str) -> Written:
         return Written(line(repo, "rev-parse", f"{tip}^{{tree}}"), ())
 
     with TemporaryDirectory(prefix="gitexp-say-") as folder:
-        entry = Entry(tree, message, _after_all(runs, about, payload))
+        entry = Entry(tree, message, _after_all(runs, of, payload))
         commit = append(repo, branch, entry, tried=Path(folder) / "tried", patience_s=PATIENCE_S)
     maintain(repo)
     return commit
 
 
-def _after_all(runs: Runs, about: Row, payload: Payload) -> datetime:
+def _after_all(runs: Runs, about: str, payload: Payload) -> datetime:
     """Now, or a second after all that is known to be said of this run or tag: the later holds, and dates are seconds.
 
     What claims to be of more than a day ahead holds for nobody (see history/said.py).
     """
     now = time.time()
-    asked = "SELECT max(said) FROM events WHERE (about = ? OR (name != '' AND name = ?)) AND said <= ?"
-    [(last,)] = runs.ask(asked, (about.id, payload.name, now + 86_400))
+    asked = "SELECT max(said) FROM events WHERE said <= ? AND (about = ? AND about != '' OR name = ? AND name != '')"
+    [(last,)] = runs.ask(asked, (now + 86_400, about, payload.name))
     return datetime.fromtimestamp(max(int(now), int(last or 0) + 1), UTC)
 
 

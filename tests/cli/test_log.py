@@ -231,7 +231,7 @@ def test_json_has_every_run_with_the_keys_of_run_toml(fresh: Lab, gitexp: Gitexp
                 "author": "Ada <ada@example.org>",
                 "metrics": {"val.acc": "nan", "loss": "-inf", "n": 3},
                 "settings": {"script": "train.py", "seed": 1, "optimizer.lr": 0.01},
-                "said": {"tags": [], "notes": [], "retracted": None, "baseline": []},
+                "said": {"tags": [], "notes": [], "retracted": None, "baseline": [], "decisions": []},
                 "reproduced": 0,
             }
         ],

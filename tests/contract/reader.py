@@ -82,6 +82,7 @@ EVENTS = {
     "reinstate": (set(), {"why"}),
     "baseline": ({"recipe"}, {"why"}),
     "unbaseline": ({"recipe"}, {"why"}),
+    "decision": ({"text", "because"}, {"instead"}),
 }  # keys of the payload that must be there, and that may
 
 
@@ -142,7 +143,7 @@ def _shape(repo: Path, one: Commit, commits: dict[str, Commit]) -> Iterator[str]
 
 
 def _event(kind: str, one: Commit, runs: set[str | None]) -> Iterator[str]:
-    if one.trailers.get("Gitexp-About") not in runs:
+    if kind != "decision" and one.trailers.get("Gitexp-About") not in runs:
         yield "is about no run of the branch"
     try:
         payload = tomllib.loads("\n\n".join(one.paragraphs[1:-1]))
@@ -151,6 +152,8 @@ def _event(kind: str, one: Commit, runs: set[str | None]) -> Iterator[str]:
         return
     must, may = EVENTS[kind]
     missing = must - payload.keys()
+    if kind == "decision" and not {*payload.get("because", ())} <= runs:
+        yield "the decision rests on no run of the branch"
     yield from [f"the payload lacks {key}" for key in sorted(missing)]
     yield from [f"the payload has {key}, which {kind} does not know" for key in sorted(payload.keys() - must - may)]
 

@@ -184,7 +184,21 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "diff",
             "explain",
         ),
-        *("note", "tag", "baseline", "retract", "status", "watch", "push", "pull", "data", "import", "get"),
+        *(
+            "note",
+            "tag",
+            "baseline",
+            "decide",
+            "decisions",
+            "retract",
+            "status",
+            "watch",
+            "push",
+            "pull",
+            "data",
+            "import",
+            "get",
+        ),
     ]
     for name in listed:
         assert f"gitexp {name}" in README

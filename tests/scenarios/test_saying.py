@@ -230,6 +230,30 @@ def test_runs_are_measured_against_the_baseline_of_their_recipe(ada: Lab) -> Non
     assert breaches(ada.path) == []
 
 
+def test_a_decision_names_the_runs_that_it_rests_on_and_what_became_of_them(ada: Lab) -> None:
+    second, first = ids(ada)
+    assert ada.gitexp("decisions").stderr == 'Nothing was decided yet: gitexp decide "…" --because RUN\n'
+    words = "adopt the cosine schedule\n\nGitexp-Run: kkkkkkkkkkkkkkkk"
+    assert ada.gitexp("decide", words, "--because", f"latest,{first}").exit_code == 0
+    assert payload(ada) == {"text": words, "because": [second, first]}
+    assert trailers(ada) == "Gitexp-Event: decision"
+    [one] = ada.gitexp("decisions", "--json").json["decisions"]
+    assert (one["text"], one["because"], one["replaced_by"]) == (words, [second, first], None)
+    assert f"supports  {one['commit'][:8]}: adopt the cosine schedule" in ada.gitexp("show", first).stdout
+    assert ada.gitexp("retract", second, "--why", "a leak").exit_code == 0
+    assert f"because of {second}  retracted: a leak\n" in ada.gitexp("decisions").stdout
+    assert ada.gitexp("decide", "back to constant", "--because", first, "--instead-of", "zzzz").exit_code == 1
+    done = ada.gitexp("decide", "back to constant", "--because", first, "--instead-of", one["commit"][:7])
+    assert done.exit_code == 0, done.stderr
+    page = ada.gitexp("decisions").stdout
+    assert "replaced by " in page
+    assert page.index("back to constant") < page.index("adopt the cosine")
+    assert len(shown(ada, first)["decisions"]) == 2  # type: ignore[arg-type]
+    assert ada.gitexp("decide", "x").exit_code == 2
+    assert len(ids(ada, "--retracted")) == 2
+    assert breaches(ada.path) == []
+
+
 def test_log_notes_lists_what_was_learnt_and_what_did_not_work_first(ada: Lab) -> None:
     best, other = ids(ada)
     assert ada.gitexp("log", "--notes").stderr == "Nothing was said of these runs yet: gitexp note RUN -m TEXT\n"

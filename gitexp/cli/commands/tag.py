@@ -15,7 +15,7 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.row import Event
 from gitexp.history.said import tagged
-from gitexp.record.event import MOST_TAKEN, Payload, is_tag
+from gitexp.record.event import MOST_RUNS, Payload, is_tag
 
 
 @click.command("tag")
@@ -71,7 +71,7 @@ def _tag(here: Opened, run: str, name: str, *, move: bool, why: str) -> str:
             f"{name!r} is run {others[0]} already, tagged by {had[0].author}",
             fix=f'gitexp tag {row.id} {name} --move --why "…"',
         )
-    commit = say(here.clone, runs, row, kind="tag", payload=Payload(why, name, taken=others[:MOST_TAKEN]))
+    commit = say(here.clone, runs, row, kind="tag", payload=Payload(why, name, runs=others[:MOST_RUNS]))
     return f"tagged {row.id} {name}" + (f", which was {others[0]}" if others else "") + f" (commit {commit[:10]})"
 
 
