@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from copy import copy
 from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -169,6 +168,8 @@ class Run:
 
     def with_packages(self, other: Run, names: Collection[str]) -> Run:
         """The same, but for these packages, which are as in another run's environment."""
+        from copy import copy
+
         mine, theirs = (_packages(run) for run in (self, other))
         packages = {name: stated for name, stated in mine.items() if name not in names}
         packages |= {name: theirs[name] for name in names if name in theirs}

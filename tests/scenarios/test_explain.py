@@ -287,6 +287,12 @@ def test_mixtures_do_not_compute_with_other_packages(two_environments: tuple[Lab
     assert f"error: What computes here is not what run {a} computed with" in done.stderr
     assert "  differs   package tool 1.0 → 2.0" in done.stderr
     assert count(now) == 2
+    assert f"fix:   gitexp rerun {a}; gitexp rerun {b}; gitexp explain latest~1 latest" in done.stderr
+    for run in (a, b):
+        now.gitexp("rerun", run)
+    found = explained(now, "latest~1", "latest")
+    values = {one["words"]: [each["value"] for each in one["values"]] for one in found["cells"]}
+    assert values == {"A": [2.0], "B": [4.0], "A with B's x.lr": [4.0], "A with B's seed": [2.0]}
 
 
 def test_an_environment_is_a_factor_that_is_swapped_by_making_it_again(

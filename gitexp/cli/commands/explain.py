@@ -160,12 +160,13 @@ def _require_as_recorded(ready: Ready, explaining: Explaining, one: CellPlan) ->
     """A mixture that computes with something else besides tells nothing of what was swapped."""
     if ready.apart:
         record = explaining.whose_environment(one.cell).record
+        a, b = (run.record.id if run.record else run.commit for run in (explaining.a, explaining.b))
         raise Apart(
             f"What computes here is not what run {record.id if record else '?'} computed with",
             details=[f"  {line}" for line in ready.apart],
             why="A difference that this makes would count as one of the factors.",
-            fix="--env    trains with the recorded Python and packages\n"
-            "or do A and B once more here, and explain those:  gitexp rerun A    gitexp rerun B",
+            fix=f"gitexp rerun {a}; gitexp rerun {b}; gitexp explain latest~1 latest    does both once more, here\n"
+            "or --env    trains with the recorded Python and packages, which uv makes",
         )
 
 
