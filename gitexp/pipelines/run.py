@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Checked, Ended, read_ended
-from gitexp.capture.whose import holds
 from gitexp.clone import Clone, read_config
 from gitexp.errors import GitexpError, Refused
 from gitexp.executors import local
@@ -200,6 +199,8 @@ def _edited(checked: Checked, looking: EditWatch) -> tuple[str, ...]:
     surveyed, outputs = checked.surveyed, checked.recipe.outputs
     edited = tuple(path for path in looking.finish() if path not in surveyed.own_output)
     if checked.rerun:
+        from gitexp.capture.whose import holds
+
         edited = tuple(path for path in edited if not any(holds(one, path) for one in checked.rerun.placed))
     if not outputs:
         return edited
