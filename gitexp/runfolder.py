@@ -173,13 +173,18 @@ def remove(folder: str) -> None:
 
 def remove_old(unnamed: str) -> None:
     """Remove what was a run's folder, and what git knows of a working tree that lay in it (see git/owntree.py)."""
-    parent, run_id = os.path.split(unnamed)
+    parent, name = os.path.split(unnamed)
+    _forget_tree(parent, name.removeprefix(OLD))
+    _remove_tree(unnamed)
+
+
+def _forget_tree(parent: str, run_id: str) -> None:
+    """Remove git's entry of a run's own working tree, if it had one."""
     entries = os.path.join(os.path.dirname(os.path.dirname(parent)), "worktrees")
-    entry = os.path.join(entries, run_id.removeprefix(OLD))
+    entry = os.path.join(entries, run_id)
     if os.path.isdir(entry):
         _remove_tree(entry)
         _remove_empty(entries, None)  # as git does after the last one
-    _remove_tree(unnamed)
 
 
 def _remove_tree(folder: str) -> None:
@@ -273,6 +278,7 @@ def put_aside(folder: str) -> str:
     while os.path.lexists(aside):
         aside += "+"
     os.rename(folder, aside)
+    _forget_tree(parent, run_id)
     return aside
 
 

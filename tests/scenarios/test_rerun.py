@@ -475,6 +475,19 @@ def test_killed_while_it_is_recorded_it_is_recorded_once(long: Lab, when: str) -
 
 
 @pytest.mark.long
+def test_torn_by_a_power_cut_it_is_put_aside_without_an_entry_in_git(long: Lab) -> None:
+    going = held(long)
+    going.kill()
+    for pid in going.pids:
+        os.kill(pid, signal.SIGKILL)
+    until_all_is_over(long, going)
+    [submitted] = (long.path / ".git" / "gitexp" / "runs").glob("*/submit.json")
+    submitted.write_text("")
+    assert "cannot be recorded" in long.gitexp("status").stderr
+    assert left_behind(long) == []
+
+
+@pytest.mark.long
 def test_ctrl_c_is_recorded_and_leaves_nothing(long: Lab) -> None:
     going = held(long)
     going.process.send_signal(signal.SIGINT)
