@@ -28,7 +28,7 @@ from gitexp.pipelines.rerundata import look_for, require_all
 from gitexp.record.environment import environment_class
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten
-from gitexp.stats.attribution import Attribution, Cell, attribute, cells_of
+from gitexp.stats.attribution import Attribution, Cell, attribute, cells_of, words_of
 from gitexp.stats.pairing import Measured
 from gitexp.text.schema import escaped
 
@@ -238,18 +238,6 @@ class Explaining:
 def alike_of(run: Run) -> str:
     """As its row has it."""
     return alike_key(run.recipe_values, code=run.code, data=run.data, kind=sound_record(run).kind)
-
-
-def words_of(cell: Cell, names: Sequence[str]) -> str:
-    """`A`, `A with B's code`, `B with A's code and seed`."""
-    from gitexp.stats.attribution import listed
-
-    others = [name for i, name in enumerate(names) if i not in cell]
-    if not cell or not others:
-        return "B" if cell else "A"
-    if 2 * len(cell) > len(names):
-        return f"B with A's {listed(others)}"
-    return f"A with B's {listed([names[i] for i in sorted(cell)])}"
 
 
 def other_environment(wanted: Run, run: Run) -> str:

@@ -75,7 +75,7 @@ def cells_of(count: int) -> tuple[Cell, ...]:
 def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]], *, level: float = LEVEL) -> Attribution:
     """`runs`: of each cell; none of one that failed. Raises GitexpError (scipy)."""
     notes: list[str] = []
-    sides = {cell: side_of(runs.get(cell, ()), _named(cell, names), notes) for cell in cells_of(len(names))}
+    sides = {cell: side_of(runs.get(cell, ()), words_of(cell, names), notes) for cell in cells_of(len(names))}
     values = {cell: side.values for cell, side in sides.items()}
     seeds = {cell: side.seeds for cell, side in sides.items()}
     noise, blocked, why = _noise(values, seeds)
@@ -118,14 +118,14 @@ def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]], *, 
     return _judged(found, effect)
 
 
-def _named(cell: Cell, names: Sequence[str]) -> str:
-    if not cell:
-        return "A"
-    if len(cell) == len(names):
-        return "B"
-    if len(cell) == 1:
-        return f"A with B's {names[min(cell)]}"
-    return f"B with A's {' and '.join(name for i, name in enumerate(names) if i not in cell)}"
+def words_of(cell: Cell, names: Sequence[str]) -> str:
+    """`A`, `A with B's code`, `B with A's code and seed`: by that of which it has more."""
+    others = [name for i, name in enumerate(names) if i not in cell]
+    if not cell or not others:
+        return "B" if cell else "A"
+    if 2 * len(cell) > len(names):
+        return f"B with A's {listed(others)}"
+    return f"A with B's {listed([names[i] for i in sorted(cell)])}"
 
 
 def _sum(*contrasts: Contrast) -> Contrast:
