@@ -201,9 +201,9 @@ class _Found:
         if not numbers and not self.different.total:
             return "inconclusive", "what could be compared is the same, but not all of it could be, and no metric"
         if not numbers:
-            return "different", f"{_listed(self.names)} differ, and there are no metrics"
+            return "different", f"not the same bytes: {_listed(self.names)}; and there are no metrics"
         if not self.different.values + self.different.summary and self.complete:
-            return "metrics", f"every logged value is the same; {_listed(self.names)} differ"
+            return "metrics", f"every logged value is the same; not the same bytes: {_listed(self.names)}"
         if self.beyond:
             return self._by_tests()
         if not self.different.total:

@@ -47,7 +47,7 @@ def test_other_files_with_the_same_numbers_are_metrics(judged: Judge) -> None:
         {"files": {"artifacts.xxh128": MODEL}}, {"files": {"artifacts.xxh128": MODEL.replace("1" * 32, "2" * 32)}}
     )
     assert (found.grade, found.names) == ("metrics", ("artifact model.pt",))
-    assert found.reason == "every logged value is the same; artifact model.pt differ"
+    assert found.reason == "every logged value is the same; not the same bytes: artifact model.pt"
 
 
 def test_other_values_by_example_are_no_longer_bitwise(judged: Judge) -> None:
