@@ -26,6 +26,7 @@ from gitexp.pipelines.surroundings import (
     looked_at,
     recorded_variables,
     told,
+    whole_of,
     within,
 )
 from gitexp.record.requirements import is_package, load_requirements, requirements
@@ -73,7 +74,7 @@ def aimed(asked: Asked, *, beside: Path, lock: int) -> Surroundings:
     around = Surroundings(asked.argv, env, tuple(lines), environment=environment)
     if not around.is_to_be_made:
         return entered(around, asked, beside=beside, lock=lock)
-    here = machine(env={**os.environ, **_set(env)}, cwd=asked.cwd, variables=asked.variables)
+    here = machine(env=whole_of(asked, env), cwd=asked.cwd, variables=asked.variables)
     needs = tuple(lacking(run, here))
     lines += [line for line in differences(run, here, packages=False) if line.split()[0] == "differs"]
     lines += [told("warning", need.words) for need in needs if not need.must]
@@ -92,10 +93,6 @@ def entered(around: Surroundings, asked: Asked, *, beside: Path, lock: int) -> S
     argv = (_program_in(folder, asked.argv[0], env), *asked.argv[1:])
     found, lines = looked_at(asked._replace(argv=argv), env)
     return Surroundings(argv, env, tuple(dict.fromkeys([*around.lines, *lines])), found[0], found[1])
-
-
-def _set(env: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if value is not None}
 
 
 def _variables(asked: Asked, environment: Environment, paths: Sequence[str]) -> dict[str, str | None]:

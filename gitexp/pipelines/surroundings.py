@@ -91,12 +91,16 @@ def lacks(needs: Sequence[Need], run: Run, *, command: str) -> Refused | None:
     )
 
 
+def whole_of(asked: Asked, env: Mapping[str, str | None]) -> dict[str, str]:
+    """The whole environment of the program, but for what says which run it is."""
+    return {name: value for name, value in {**os.environ, **env, **asked.env}.items() if value is not None}
+
+
 def looked_at(
     asked: Asked, env: Mapping[str, str | None]
 ) -> tuple[tuple[tuple[Need, ...], tuple[str, ...]], list[str]]:
     """What is lacking, which modules come from elsewhere; and lines: of them, and of what differs."""
-    whole = {name: value for name, value in {**os.environ, **env, **asked.env}.items() if value is not None}
-    root = asked.tree.root
+    whole, root = whole_of(asked, env), asked.tree.root
     begun = start_of(asked.argv, cwd=asked.cwd, root=root)
     found = from_argv(list(asked.argv), whole, str(asked.cwd))
     on_path = [asked.cwd / entry for entry in whole.get("PYTHONPATH", "").split(os.pathsep) if entry]

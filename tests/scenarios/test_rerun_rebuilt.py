@@ -123,6 +123,7 @@ def test_a_dry_run_says_what_would_be_installed_and_installs_nothing(developed: 
     lab, first = developed
     done = lab.gitexp("rerun", "--env", "--dry-run", first)
     assert (done.exit_code, "1 package would be installed by uv in " in done.stdout) == (0, True), done.stderr
+    assert "differs" not in done.stdout
     assert environments(lab) == []
     assert len(lab.runs()) == 1
 
