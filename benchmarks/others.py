@@ -92,7 +92,7 @@ def _mlflow(python: str, folder: Path, env: dict[str, str], gitexp: str, lab: Pa
     theirs = timed(python, "-c", _ASK_MLFLOW, cwd=folder, env=env)
     ours = timed(gitexp, "log", "-n", "20", "--where", "sweep.setting1 == 0.1", "--sort", "acc", cwd=lab, env=env)
     return pair(
-        f"log -n 20 --where --sort, {size:,} runs", "MLflow search_runs, sqlite", None, ours, theirs, rounds=ROUNDS
+        f"log -n 20 --where --sort, {size:,} runs", "MLflow search_runs, import too", None, ours, theirs, rounds=ROUNDS
     )
 
 

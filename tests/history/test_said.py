@@ -13,7 +13,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.choosing import choose
-from gitexp.history.said import said_of, tagged
+from gitexp.history.said import baseline_of, said_of, tagged
 from gitexp.history.select import History
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
@@ -123,6 +123,17 @@ def test_conditions_know_tags_notes_outcomes_and_retractions(runs: Lab, repo: Re
     assert [row.id for row in choose(history(repo, reader), ["retracted and val.acc > 0.1"])] == [C]
     with pytest.raises(GitexpError, match="expected a comparison of 'tag', such as == or ~"):
         fits(repo, reader, 'tag < "x"')
+
+
+def test_reruns_and_smoke_runs_are_not_measured_against_the_baseline(
+    runs: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    say(runs, "baseline", A, 'recipe = "digits"')
+    write_run(runs, "m" * 16, kind="rerun", reproduces=B, finished="2026-11-23T01:00:00Z")
+    write_run(runs, "n" * 16, kind="smoke", finished="2026-11-23T02:00:00Z")
+    there = history(repo, reader).runs
+    measures = {row.id: baseline_of(there, row) for row in there.all()}
+    assert [one for one, measure in measures.items() if measure is not None] == [C, B]
 
 
 def test_notes_come_the_newest_first_and_of_whichever_kind_of_commit(
