@@ -19,6 +19,7 @@ from gitexp.stats.pairing import Measured, side_of
 from gitexp.stats.several import holm
 from gitexp.stats.summary import Summary, summary
 
+NAMED = 2  # factors of which a sentence without a claim tells the difference
 EXACT = 5  # replicates beyond the first of each cell, all equal, from which on there is no noise
 
 Cell = frozenset[int]  # which factors are B's, by number
@@ -223,6 +224,11 @@ def sentence(found: Attribution, metric: str, *, share: bool) -> str:
     those = [names[i] for i in found.causes]
     if found.how == "none":
         text = f"no claim: {found.why}"
+        shown = [one for one in found.factors if one.alone.estimate] if found.total.estimate else []
+        shown.sort(key=lambda one: -abs(one.alone.estimate or 0.0))
+        if shown:
+            most = listed([f"{one.name} by {told(one.alone)}" for one in shown[:NAMED]])
+            text += f"; in these runs {metric} is changed by {total}, and alone on A {most}"
     elif found.how == "noise":
         text = f"within noise: {metric} differs by {total}"
         alone = _significant([one.alone for one in found.factors], (1 - found.level) / 2)
