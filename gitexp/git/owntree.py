@@ -49,7 +49,7 @@ def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index:
     plain = _options({**_PLAIN, **filters})
 
     def git(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
-        finish(start(cwd, *plain, *args, env=env, keep=lock))
+        _through(start(cwd, *plain, *args, env=env, keep=lock))
 
     git(repo.root, "worktree", "add", "-q", "--detach", "--no-checkout", str(folder), head)
     own = repo._replace(root=folder, git_dir=repo.common_dir / "worktrees" / folder.name)
@@ -78,14 +78,24 @@ def finish_tree(tree: OwnTree, *, lock: int) -> list[str]:
         for path in paths:
             (tree.repo.root / os.fsdecode(path)).unlink(missing_ok=True)
         try:
-            finish(start(tree.repo.root, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
+            _through(start(tree.repo.root, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
         except GitFailed as error:
             said.append(f"warning: files that pass through the filter {name} are as git has them: {error.details[-1:]}")
             off = _options({f"filter.{name}.{key}": value for key, value in _UNFILTERED.items()})
-            finish(start(tree.repo.root, *off, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
+            _through(start(tree.repo.root, *off, *again, env=env, stdin=subprocess.PIPE, keep=lock), listed)
         if env:
             _refresh(tree.repo.root)
     return said
+
+
+def _through(process: subprocess.Popen[bytes], feed: bytes | None = None) -> None:
+    """Wait for git. If we are stopped meanwhile it is, too: else it would write to what is being removed."""
+    try:
+        finish(process, feed)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _refresh(root: Path) -> None:
