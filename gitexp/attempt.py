@@ -55,7 +55,7 @@ class Rerun(NamedTuple):
     code_tree: str
     env: Mapping[str, str]  # in which git sees that tree as it was laid out
     placed: tuple[str, ...]  # paths in it where data was put: no edits of the code
-    reproduces: Mapping[str, Any]  # id, attempt and commit of what it is compared with; empty: with nothing
+    original: Mapping[str, Any]  # id, attempt and commit of what it repeats, or of which it has the most
     strange_imports: tuple[str, ...] = ()  # sentences on modules of the code that will come from elsewhere
     mixture: Mapping[str, Any] = {}  # as run.toml has it
     variables: Mapping[str, str | None] = {}  # that its program gets besides; None: is not to be there
@@ -120,7 +120,7 @@ class Submission(NamedTuple):
     parameters: Mapping[str, str] = {}  # the program's parameter files as they were: name → text
     outputs: Mapping[str, Written] = {}  # those of [run] outputs that were there already
     notes: tuple[str, ...] = ()  # sentences for the record, known before the run
-    reproduces: Mapping[str, Any] = {}  # of a rerun: id, attempt and commit of the run that it is compared with
+    original: Mapping[str, Any] = {}  # of a rerun: id, attempt and commit of the run that it is compared with
     strange_imports: tuple[str, ...] = ()
     mixture: Mapping[str, Any] = {}  # of a rerun that has not all of one run: as run.toml has it
     metrics_named: tuple[str, ...] = ()  # by the recipe itself

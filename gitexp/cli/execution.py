@@ -85,7 +85,7 @@ def print_run(text: str) -> None:
 
 def _exit_code(done: Done) -> int:
     run, verdict = done.recorded.record, done.recorded.verdict
-    if verdict and run.status != "interrupted":  # a failure may be what was to be reproduced
+    if verdict and not run.mixture and run.status != "interrupted":  # a failure may be what was to be reproduced
         return 0 if verdict.passes else EXIT_NOT_REPRODUCED
     if run.status == "completed":
         return EXIT_DEFECTS if run.defects else 0

@@ -113,12 +113,12 @@ def tell(done: Done) -> None:
 
 
 def _tell_verdict(done: Done) -> None:
-    """What came of comparing it with the run that it reproduces; a mixture reproduces none."""
+    """What came of comparing it with the run that it reproduces, or of which, as a mixture, it has the most."""
     if done.recorded.verdict is None:
         return
     from gitexp.cli.verdictwords import verdict_lines
 
-    for line in verdict_lines(done.recorded.verdict):
+    for line in verdict_lines(done.recorded.verdict, mixture=done.recorded.record.mixture is not None):
         click.echo(line, err=True)
 
 

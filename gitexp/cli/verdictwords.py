@@ -24,12 +24,17 @@ COUNTED = {
 }
 
 
-def verdict_lines(verdict: Verdict) -> list[str]:
-    """One line with the grade; then the first divergence, and the inputs that differ, if there are any."""
+def verdict_lines(verdict: Verdict, *, mixture: bool) -> list[str]:
+    """One line with the grade; then the first divergence, and the inputs that differ, if there are any.
+
+    `mixture`: it is of a run that reproduces none, and is only held against the one of which it has the most.
+    """
     grade = coloured(verdict.grade, style_of(verdict.grade))
     attempt = f"/{verdict.attempt}" if verdict.attempt > 1 else ""
     how = "reproduces" if verdict.passes else "does not reproduce"
-    if verdict.grade == "inconclusive":
+    if mixture:
+        how, grade = "held against", verdict.grade
+    elif verdict.grade == "inconclusive":
         how = "says nothing of"
     lines = [f"{how} {verdict.run}{attempt}: {grade}, {compared_in_words(verdict.compared)} compared"]
     if verdict.reason:

@@ -37,12 +37,12 @@ def judge(
     *,
     strange_imports: Sequence[str] = (),
     whole: Whole = lambda run: None,
-    replicates: Callable[[Run, Run], Replicates] = lambda original, rerun: Replicates([original], [rerun]),
+    replicates: Callable[[Run, Run], Replicates] | None = lambda original, rerun: Replicates([original], [rerun]),
 ) -> Verdict:
     """`strange_imports`: sentences on modules of the code that came from elsewhere. `whole`: all that a run logged.
 
-    `whole` is asked where a record holds a sample of it; `replicates`, where a value is beyond its tolerance. Raises
-    GitexpError where the original has no record.
+    `whole` is asked where a record holds a sample of it; `replicates`, where a value is beyond its tolerance (None: not
+    to be tested, as of a mixture). Raises GitexpError where the original has no record.
     """
     record = original.record
     if record is None:
@@ -56,7 +56,7 @@ def judge(
     found.artifacts(original, rerun)
     found.damage(original, rerun)
     found.inputs(Inputs(original, rerun))
-    if found.beyond and found.same_ending and record.status == "completed" and not strange_imports:
+    if replicates and found.beyond and found.same_ending and record.status == "completed" and not strange_imports:
         found.test(partial(replicates, original, rerun))
     return found.verdict(strange_imports)
 
@@ -266,7 +266,8 @@ def _differing(inputs: Inputs) -> Iterator[InputDifference]:
     if a.code != b.code:
         yield InputDifference("code", "", a.code, b.code)
     for change in inputs.recipe:
-        if change.key != COMMAND or not inputs.arguments:
+        told = inputs.arguments if change.key == COMMAND else change.key == "seed" and not inputs.same_seed
+        if not told:  # by its arguments, or as the seed
             yield InputDifference("recipe", change.key, _shown(change.a), _shown(change.b))
     for argument in inputs.arguments:
         yield InputDifference("argument", argument.name, _shown(argument.a), _shown(argument.b))

@@ -153,16 +153,15 @@ class Run:
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """What this rerun says of the run that it repeats. None: it is no rerun, or says nothing that counts."""
-        if self.record is None or not self.record.reproduces:
+        """What this rerun says of the run that it repeats, or is a mixture of. None: nothing that counts."""
+        about = self.record and (self.record.reproduces or (self.record.mixture.of if self.record.mixture else None))
+        if not about:
             return None
         from gitexp.record.verdict import load_verdict
 
         found = self._parsed(VERDICT, load_verdict)
-        if found is not None and found.run != self.record.reproduces:
-            self.problems.append(
-                f"{VERDICT} is about {found.run}, run.toml says that it repeats {self.record.reproduces}"
-            )
+        if found is not None and found.run != about:
+            self.problems.append(f"{VERDICT} is about {found.run}, run.toml says that it is of {about}")
             return None
         return found
 

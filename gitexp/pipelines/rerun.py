@@ -216,7 +216,6 @@ class Ready:
             self._around = entered(self._around, self._asked, beside=made.folder, lock=made.lock)
             said += tuple(line for line in self._around.lines if line not in before)
         argv = (self._around.argv[0], *argv_of(recipe, datasets, root=root)[1:])
-        compared = {"id": record.id, "attempt": record.attempt, "commit": spec.original.commit}
         rerun = Rerun(
             id=made.id,
             folder=made.folder,
@@ -226,7 +225,7 @@ class Ready:
             code_tree=spec.code,
             env=self._tree.env,
             placed=placed,
-            reproduces={} if spec.mixture else compared,
+            original={"id": record.id, "attempt": record.attempt, "commit": spec.original.commit},
             mixture=as_plain(spec.mixture) if spec.mixture else {},
             variables=self._around.env,
             strange_imports=self._around.strange,

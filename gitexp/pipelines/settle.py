@@ -96,7 +96,7 @@ def settle(
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
     trained = learn(ended.folder)
     judge = None
-    if submission.reproduces:
+    if submission.original:
         collected, judge = _judged(repo, submission, collected)
     recorded = record(
         repo, ended, collected, data=data, trained=trained, watch=watch, patience_s=patience_s, judge=judge
@@ -112,12 +112,11 @@ def _judged(
     """How a rerun is judged; where it cannot be, that is among its problems."""
     from gitexp.stages.judge import verdict_on, why_no_verdict
 
-    reproduces, strange = submission.reproduces, submission.strange_imports
-    why = why_no_verdict(repo, reproduces)
+    why = why_no_verdict(repo, submission.original)
     if why:
         return collected._replace(problems=(*collected.problems, why)), None
     store = place_of(repo).store
-    return collected, partial(verdict_on, repo, reproduces=reproduces, strange_imports=strange, store=store)
+    return collected, partial(verdict_on, repo, submission=submission, store=store)
 
 
 def _finished(ended: Ended) -> float | None:

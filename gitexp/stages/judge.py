@@ -1,11 +1,15 @@
-"""Hold the record of a rerun, before it is a commit, against the run that was done once more: its verdict."""
+"""Hold the record of a rerun, before it is a commit, against the run that was done once more: its verdict.
+
+A mixture is held against the run of which it has the most: what was swapped, and where the two part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from gitexp.attempt import Submission
 from gitexp.clone import configured
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
@@ -18,11 +22,11 @@ from gitexp.history.replicates import Replicates, replicates_of
 from gitexp.record.verdict import Verdict
 
 
-def why_no_verdict(repo: Repo, reproduces: Mapping[str, Any]) -> str | None:
-    """A sentence where the run that is reproduced cannot be read. None: it can be."""
+def why_no_verdict(repo: Repo, original: Mapping[str, Any]) -> str | None:
+    """A sentence where the run that it is compared with cannot be read. None: it can be."""
     with ObjectReader(repo) as reader:
         try:
-            run = read_run(reader, str(reproduces.get("commit", "")))
+            run = read_run(reader, str(original.get("commit", "")))
         except GitexpError as error:
             why = error.what
         else:
@@ -30,19 +34,17 @@ def why_no_verdict(repo: Repo, reproduces: Mapping[str, Any]) -> str | None:
     return f"there is no verdict, because the run that was done once more cannot be read: {why}" if why else None
 
 
-def verdict_on(
-    repo: Repo, tree: str, *, reproduces: Mapping[str, Any], strange_imports: Sequence[str], store: ObjectStore
-) -> Verdict:
-    """What the record in this tree says of the run that it reproduces. Raises GitexpError."""
+def verdict_on(repo: Repo, tree: str, *, submission: Submission, store: ObjectStore) -> Verdict:
+    """What the record in this tree says of the run that it repeats, or of which it has the most. Raises GitexpError."""
     with ObjectReader(repo) as reader:
-        original, rerun = read_run(reader, str(reproduces["commit"])), read_run(reader, tree)
+        original, rerun = read_run(reader, str(submission.original["commit"])), read_run(reader, tree)
         return judge(
             reader,
             original,
             rerun,
-            strange_imports=strange_imports,
+            strange_imports=submission.strange_imports,
             whole=whole_from(store),
-            replicates=partial(_replicates, repo, reader),
+            replicates=None if submission.mixture else partial(_replicates, repo, reader),
         )
 
 

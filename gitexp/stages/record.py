@@ -136,7 +136,9 @@ def record(
         text = redact_toml(dump_verdict(verdict).encode(), secrets=secrets)
         files |= _lay_out(folder, {VERDICT: text})
         written = despite_gc(write)
-    words = compose_message(run, results.summary, goals=results.goals, grade=verdict.grade if verdict else "")
+    words = compose_message(
+        run, results.summary, goals=results.goals, grade=verdict.grade if verdict and run.reproduces else ""
+    )
     message = redact(words.encode(), secrets=secrets).decode()
     entry = Entry(lambda tip: written, message, run.finished, write)
     commit = append(repo, branch, entry, tried=folder / runfolder.TRIED, patience_s=patience_s, look=look)
@@ -334,7 +336,7 @@ def describe_run(
     code, after = submission.code, ended.after
     defects = [*results.problems, *lost, *ended.torn]
     defects += (outcome or {}).get("problems", ())
-    defects += submission.strange_imports if submission.mixture else ()  # of which no verdict tells
+    defects += submission.strange_imports if submission.mixture else ()  # whose verdict counts for nothing
     if after is None and submission.data:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:
@@ -365,7 +367,7 @@ def describe_run(
         host=host,
         message=printable(redact_text(submission.message)) or None if submission.message else None,
         job=submission.job,
-        reproduces=submission.reproduces.get("id"),
+        reproduces=None if submission.mixture else submission.original.get("id"),
         mixture=load_mixture(submission.mixture) if submission.mixture else None,
         defects=tuple(defects),
         notes=(*submission.notes, *results.notes, *doubts(ended.environment)),

@@ -96,7 +96,7 @@ def submit(
         seen=seen,
         parameters=parameters,
         notes=notes,
-        reproduces=rerun.reproduces if rerun else {},
+        original=rerun.original if rerun else {},
         strange_imports=rerun.strange_imports if rerun else (),
         mixture=rerun.mixture if rerun else {},
         metric_patterns=tuple(str(cwd / pattern) for pattern in files if not pattern.startswith(OWN)),

@@ -72,7 +72,32 @@ def test_the_code_of_another_run_meets_everything_else_of_this_one(lab: Lab, two
     assert (found["kind"], found.get("reproduces"), found["mixture"]) == ("rerun", None, {"of": a, "code": b})
     assert found["message"] == f"{a[:8]} with code of {b[:8]}"
     assert lab.git("rev-parse", "experiments:code") == lab.git("rev-parse", "experiments~1:code")
-    assert "verdict.toml" not in lab.git("ls-tree", "--name-only", "experiments")
+
+
+@pytest.mark.parametrize(
+    ("swap", "input_", "metric", "values"),
+    [
+        (["--code-of"], {"kind": "code", "name": ""}, "code", (0, 10)),
+        (["--data-of"], {"kind": "data", "name": "rows"}, "rows", (3.0, 6.0)),
+        (["-s", "optimizer.lr=0.9"], {"kind": "recipe", "name": "optimizer.lr"}, "lr", (0.5, 0.9)),
+        (["--seed", "5"], {"kind": "seed", "name": ""}, "seed", (1, 5)),
+    ],
+)
+def test_a_mixture_is_held_against_its_original_and_counts_for_nothing(
+    lab: Lab, two: tuple[str, str], swap: list[str], input_: dict[str, str], metric: str, values: tuple[float, float]
+) -> None:
+    a, b = two
+    done = lab.gitexp("rerun", a, *swap, *([b] if swap[-1].endswith("-of") else []))
+    assert (done.exit_code, f"held against {a}: different" in done.stderr) == (0, True), done.stderr
+    verdict = tomllib.loads(lab.show("experiments:verdict.toml"))
+    assert (verdict["run"], verdict["inputs_count"]) == (a, 1)
+    [found] = verdict["inputs"]
+    assert {"kind": found["kind"], "name": found.get("name", "")} == input_
+    parted = verdict["divergence"]
+    assert (parted["metric"], parted["original"], parted["rerun"]) == (metric, *values)
+    assert "Gitexp-Verdict" not in lab.git("log", "-1", "--format=%B", "experiments")
+    assert "reproduced" not in lab.gitexp("show", a).stdout
+    assert "different" in lab.gitexp("show", "latest").stdout
 
 
 def test_the_recipe_the_data_and_the_seed_come_one_by_one_or_together(lab: Lab, two: tuple[str, str]) -> None:
