@@ -54,6 +54,12 @@ def choose(
     return [row for row in named.values() if row.commit in fits]
 
 
+def repeats(rows: Sequence[Row]) -> set[str]:
+    """The commits of reruns whose original is among these runs: they say it once more, and are no replicates of it."""
+    ids = {row.id for row in rows}
+    return {row.commit for row in rows if row.reproduces in ids and row.reproduces != row.id}
+
+
 def chosen_by(
     runs: Runs, *, where: str = "", smoke: bool = False, retracted: bool = False, attempts: bool = False
 ) -> Condition:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
+from gitexp.history.choosing import repeats
 from gitexp.history.read import read_run
 from gitexp.record.metrics import goal_of
 from gitexp.report.material import Reported
@@ -32,7 +33,10 @@ def claims(
     reader: ObjectReader, runs: Sequence[Reported], *, goals: Mapping[str, str], out: Collection[str]
 ) -> list[Claim]:
     """For each metric with a goal of which two groups have numbers. `out`: ids of retracted runs."""
-    counting = [at for at, one in enumerate(runs) if _counts(one) and one.row.id not in out]
+    again = repeats([one.row for one in runs])
+    counting = [
+        at for at, one in enumerate(runs) if _counts(one) and one.row.id not in out and one.row.commit not in again
+    ]
     names = dict.fromkeys(name for at in counting for name in runs[at].row.metrics if "[" not in name)
     stated = [name for name in names if goal_of(name, goals)]
     first = {name: place for place, name in enumerate(goals)}

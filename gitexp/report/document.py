@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from gitexp.curves.series import RunHistory
 from gitexp.curves.shaping import thin
+from gitexp.history.choosing import repeats
 from gitexp.history.row import Event
 from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.record.metrics import foremost, goal_of
@@ -76,7 +77,7 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
     kept = [key for key in settings if key in wanted]
     digests = dict.fromkeys(name for one in runs for name in one.digests)
     said = [asked.said.get(row.id, NOTHING_SAID) for row in rows]
-    here = {row.id for row in rows}
+    here, again = {row.id for row in rows}, repeats(rows)
     events = [e for e in asked.events if e.kind in _SHOWN and (e.about in here or not asked.named)]
     groups: dict[str, list[int]] = {}
     for at, one in enumerate(runs):
@@ -106,6 +107,7 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
             "clean": [row.clean for row in rows],
             "defects": [row.defects for row in rows],
             "problem": [row.problem is not None for row in rows],
+            "repeats": [row.commit in again for row in rows],
             **{name: say.coded([getattr(row, name) or None for row in rows])
                for name in ("author", "status", "recipe", "kind", "message", "held_out")},
             "tag": say.coded([", ".join(one.tags) or None for one in said]),

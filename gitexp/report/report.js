@@ -135,7 +135,7 @@ const goals = new Map(doc.goals);
 const kind = coded(R.kind);
 const marks = (at) => [kind(at) === "run" ? "" : kind(at), R.clean[at] ? "" : "dirty", R.defects[at] ? counted(R.defects[at], "defect") : "",
   R.problem[at] ? "cannot be read" : "", out(at) === null ? "" : "retracted"].filter(Boolean);
-const counts = (at) => kStatus.get(at) === "completed" && kind(at) !== "smoke" && !R.problem[at] && out(at) === null;
+const counts = (at) => kStatus.get(at) === "completed" && kind(at) !== "smoke" && !R.problem[at] && !R.repeats[at] && out(at) === null;
 const primary = metrics.find((one) => one.name === doc.primary) || metrics[0];
 const cell = (one, at) => { const value = one.get(at); return value === null ? NONE : one.show(value); };
 const better = (goal, a, b) => (goal === "max" ? a > b : a < b);
@@ -451,7 +451,7 @@ function curves() {
     el("button", { type: "button", onclick: () => { from += LINES; redraw(); } }, `Next ${LINES}`)];
   const draw = (width, words) => {
     if (!names.length) return nothing("No run has logged a curve.");
-    const lines = doc.curves[chosen].lines.filter((curve) => curve[BY[by]] !== null && (mode !== 0 || out(curve.run) === null));
+    const lines = doc.curves[chosen].lines.filter((curve) => curve[BY[by]] !== null && (mode !== 0 || (out(curve.run) === null && !R.repeats[curve.run])));
     const lineOf = (curve) => smoothed(sortedBy(points(curve, BY[by])), weight);
     if (!lines.length) return nothing(`No run has ${names[chosen]} by ${NAMES[by]}.`);
     const place = new Map((primary ? ranked(metrics.find((m) => m.name === names[chosen]) || primary) : []).map((g, n) => [g.group, n]));
@@ -545,7 +545,7 @@ function scatter() {
     const root = frame(width, height, x, y, kx.name, ky.name, left, `${ky.name} against ${kx.name}: ${counted(these.length, "run")}`);
     for (const at of these) root.append(svg("circle", { class: "dot " + (counts(at) ? "accent" : "hollow"), cx: x.of(kx.get(at)), cy: y.of(ky.get(at)), r: these.length > 300 ? 3 : 4.5 }, named(`${idOf(at)}: ${kx.name} ${cell(kx, at)}, ${ky.name} ${cell(ky, at)}, ${cell(kStatus, at)}`)));
     const lost = count - these.length;
-    return { picture: [root, el("p", { class: "about" }, `${counted(these.length, "run")}${lost ? `; ${lost} without a number for both` : ""}. Hollow: did not complete, a smoke run, or retracted.`)],
+    return { picture: [root, el("p", { class: "about" }, `${counted(these.length, "run")}${lost ? `; ${lost} without a number for both` : ""}. Hollow: did not complete, a smoke run, retracted, or a rerun of a run that is here.`)],
       table: () => plainTable(`${ky.name} against ${kx.name}`, ["run", kx.name, ky.name, "status"], these.map((at) => [idOf(at), kx === kWhen ? cell(kx, at) : kx.get(at), ky === kWhen ? cell(ky, at) : ky.get(at), cell(kStatus, at)])) };
   };
   figure("scatter", "Any two keys", "", { controls, draw });

@@ -138,3 +138,23 @@ def test_csv_has_every_setting(sweep: Lab, gitexp: Gitexp) -> None:
     head, first = gitexp("log", "--csv", "-n", "1").stdout.splitlines()
     assert head.split(",")[-9:-4] == ["lr", "setting:seed", "optimizer.name", "optimizer.lr", "model.width"]
     assert first.split(",")[-6:-4] == ["0.1", "64"]
+
+
+def test_a_rerun_of_a_run_that_is_there_is_no_replicate_of_it(sweep: Lab, gitexp: Gitexp) -> None:
+    recipe = {"recipe.toml": RECIPE.format(seed=2, lr=0.1)}
+    again = write_run(
+        sweep, "zzzzoooowwwwxxxx", finished="2026-11-21T10:00:00Z", metrics={"val.acc": 0.99}, seed=2, files=recipe,
+        kind="rerun", reproduces=IDS[3],
+    )  # fmt: skip
+    done = gitexp("log", "--group", "--json")
+    assert [sorted(group["runs"]) for group in done.json["groups"]] == [IDS[2:], IDS[:2]]
+    assert done.stderr == "1 rerun of runs that are there: left out, as no replicates\n"
+    alone = gitexp("log", "--group", "--json", IDS[2], "zzzzoooowwwwxxxx").json["groups"]
+    assert [len(group["runs"]) for group in alone] == [2]  # its original is not among them
+    found = gitexp("diff", "optimizer.lr == 0.01", "optimizer.lr == 0.1", "--json").json
+    assert "1 rerun of B's own runs: left out, as no replicates" in found["unfair"]
+    assert [run["id"] for run in found["groups"]["b"]] == [IDS[3], IDS[2]]
+    assert "left out, as no replicates" in gitexp("plot", "val.acc", "--group").stderr
+    assert gitexp("report", "-o", "page.html").exit_code == 0 and again
+    text = (sweep.path / "page.html").read_text()
+    assert '"repeats":[true,false,false,false,false]' in text
