@@ -23,7 +23,7 @@ _PLAIN = {
     "submodule.recurse": "false",
     "worktree.useRelativePaths": "false",
 }
-_UNFILTERED = {"smudge": "", "process": "", "required": "false"}
+_UNFILTERED = {"smudge": "", "clean": "", "process": "", "required": "false"}
 _NOBODY = {f"GIT_{who}_{what}": "gitexp" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _NEVER = {f"GIT_{who}_DATE": "1970-01-01T00:00:00Z" for who in ("AUTHOR", "COMMITTER")}
 
@@ -59,7 +59,7 @@ def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index:
         index.rename(own.git_dir / "index")
         return OwnTree(own, head, {})
     git(folder, "read-tree", head)  # so that what had been changed when it ran is changed here
-    _refresh(folder)
+    _refresh(folder, *plain)
     return OwnTree(own, head, env)
 
 
@@ -98,8 +98,8 @@ def _through(process: subprocess.Popen[bytes], feed: bytes | None = None) -> Non
         raise
 
 
-def _refresh(root: Path) -> None:
-    start(root, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as some do
+def _refresh(root: Path, *options: str) -> None:
+    start(root, *options, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as some do
 
 
 def _filters(repo: Repo) -> list[str]:

@@ -23,10 +23,10 @@ from gitexp.pipelines.surroundings import (
     Asked,
     Surroundings,
     differences,
+    harmless,
     looked_at,
     recorded_variables,
     told,
-    whole_of,
     within,
 )
 from gitexp.record.requirements import is_package, load_requirements, requirements
@@ -74,7 +74,8 @@ def aimed(asked: Asked, *, beside: Path, lock: int) -> Surroundings:
     around = Surroundings(asked.argv, env, tuple(lines), environment=environment)
     if not around.is_to_be_made:
         return entered(around, asked, beside=beside, lock=lock)
-    here = machine(env=whole_of(asked, env), cwd=asked.cwd, variables=asked.variables)
+    start, told_it = harmless(asked, env)
+    here = machine(env=start, cwd=asked.cwd, variables=asked.variables, withheld=told_it)
     needs = tuple(lacking(run, here))
     lines += [line for line in differences(run, here, packages=False) if line.split()[0] == "differs"]
     lines += [told("warning", need.words) for need in needs if not need.must]

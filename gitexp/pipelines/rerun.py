@@ -156,7 +156,7 @@ class Ready:
             home=clone.repo,
             own=all(
                 recorded_here(clone.repo, clone.config.branch, run.commit)
-                for run in (spec.environment, spec.environment.packages_of)
+                for run in (*spec.runs, spec.environment.packages_of)
                 if run is not None
             ),
             env=recipe.env,

@@ -23,8 +23,8 @@ from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, start_of
 from gitexp.stages.rebuild import Environment
 from gitexp.stages.suffice import Need, lacking
 from gitexp.text.schema import escaped
-from gitexp.worker.interpreter import from_argv
-from gitexp.worker.probe import FLAGS, LOCALE, THREADS
+from gitexp.worker.interpreter import Found, from_argv
+from gitexp.worker.probe import FLAGS, LOCALE, THREADS, looks_secret
 
 MOST_NAMED = 12  # facts of a group that differ, of which each has a line
 BUILDS = ("cuda", "hip")  # what torch was built for: no hardware, though it stands there
@@ -96,6 +96,44 @@ def whole_of(asked: Asked, env: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in {**os.environ, **env, **asked.env}.items() if value is not None}
 
 
+def harmless(asked: Asked, env: Mapping[str, str | None]) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment to ask an interpreter in, before anybody has said yes; and what is told to it instead.
+
+    By the recipe's variables (LD_PRELOAD), and by a folder of the code in PYTHONPATH, it would execute what lies there.
+    """
+    whole, names = whole_of(asked, env), " ".join(USUAL.values()).split()
+    plain = {n: v for n, v in asked.env.items() if n in names and re.fullmatch(_PLAIN, v)}
+    start = {**whole_of(asked._replace(env={}), env), **plain}
+    if "PYTHONPATH" in start:
+        entries = start["PYTHONPATH"].split(os.pathsep)
+        start["PYTHONPATH"] = os.pathsep.join(e for e in entries if e and not _is_in(asked.cwd / e, asked.tree.root))
+    told = (n for n in ("PYTHONPATH", *names, *asked.variables) if n in whole and whole[n] != start.get(n))
+    return start, {n: "" if looks_secret(n) else whole[n] for n in told}
+
+
+def _is_to_be_asked(found: Found, asked: Asked, start: Mapping[str, str]) -> bool:
+    """Whether nobody but the user can have made this interpreter what it is.
+
+    One in the code, or in the user's clone of it, is its author's, unless PATH or an own record leads to it.
+    """
+    path, root = found.path, asked.tree.root
+    first = from_argv(list(asked.argv), dict(start), str(asked.cwd))
+    if first is None or first.path != path or _is_in(Path(path), root):
+        return False
+    if found.is_r and any(os.path.lexists(asked.cwd / name) for name in (".Rprofile", ".Renviron")):
+        return False  # R reads them before anything else
+    chosen = path == shutil.which(os.path.basename(path), path=start.get("PATH"))  # noqa: PTH119
+    if chosen or (asked.own and path == asked.argv[0]):
+        return True
+    moving = {"..", "proc"} & {*path.split("/")}  # another file, seen from another folder
+    return not moving and not any(_is_in(Path(path), place) for place in (asked.home.root, asked.home.common_dir))
+
+
+def _is_in(path: Path, root: Path) -> bool:
+    """Whether it lies there, or leads there."""
+    return within(str(path), root) or Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
 def looked_at(
     asked: Asked, env: Mapping[str, str | None]
 ) -> tuple[tuple[tuple[Need, ...], tuple[str, ...]], list[str]]:
@@ -105,7 +143,8 @@ def looked_at(
     found = from_argv(list(asked.argv), whole, str(asked.cwd))
     on_path = [asked.cwd / entry for entry in whole.get("PYTHONPATH", "").split(os.pathsep) if entry]
     text = "\n".join([*asked.argv, asked.named])
-    own = found is not None and within(found.path, root)
+    start, told_it = harmless(asked, env)
+    own = found is not None and not _is_to_be_asked(found, asked, start)
     python = found is not None and not found.is_r and not own
     modules = (
         modules_of(asked.tree, asked.code, tree=root, begun=begun, cwd=asked.cwd, on_path=on_path, named=text)
@@ -114,9 +153,9 @@ def looked_at(
     )
     how = Sought(tuple(modules), begun.first, begun.options)
     present = (
-        Present(None, machine(env=whole, cwd=asked.cwd, variables=asked.variables))
-        if own  # part of the code, which does nothing yet
-        else ask(asked.argv, env=whole, cwd=asked.cwd, variables=asked.variables, sought=how)
+        Present(None, machine(env=start, cwd=asked.cwd, variables=asked.variables, withheld=told_it))
+        if own  # it does nothing yet
+        else ask(asked.argv, env=start, cwd=asked.cwd, variables=asked.variables, withheld=told_it, sought=how)
     )
     there = in_code(present.environment, root=str(root), cwd=os.path.relpath(asked.cwd, root))
     others = elsewhere(present.modules, modules, tree=root, ours=Path(gitexp.__file__).parent)
@@ -138,7 +177,7 @@ def _program_here(asked: Asked) -> tuple[tuple[str, ...], list[str]]:
     if os.sep not in name:
         return asked.argv, []
     if not os.path.isabs(name):  # noqa: PTH117 -- of another machine
-        if os.access(asked.cwd / name, os.X_OK):
+        if within(str(asked.cwd / name), asked.tree.root) and os.access(asked.cwd / name, os.X_OK):
             return asked.argv, []
         beside = (
             asked.home.root / os.path.relpath(asked.cwd, asked.tree.root) / name

@@ -1,7 +1,7 @@
 """Ask the interpreter that a command would compute with what it is, before anything starts.
 
 It is asked as the worker does while the program runs (worker/probing.py), by itself and bounded. Nothing of the
-program is imported or read by it.
+program is imported or read by it: variables by which its author could have it do so are told to it alone (`withheld`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,29 +45,34 @@ def ask(
     env: Mapping[str, str],
     cwd: Path,
     variables: Sequence[str] = (),
+    withheld: Mapping[str, str] = {},
     sought: Sought | None = None,
 ) -> Present:
     """What the command's interpreter says, with this whole environment; where there is none, the machine alone.
 
-    `variables`: those to be told beside the usual ones.
+    `variables`: those to be told beside the usual ones. `withheld`: those that the program has besides, or otherwise.
     """
     found = from_argv(list(argv), dict(env), str(cwd))
-    told = {"variables": list(variables)}
+    told = {"variables": list(variables), "env": dict(withheld)}
+    alone = partial(machine, env=env, cwd=cwd, variables=variables, withheld=withheld)
     if found is None:
-        return Present(None, machine(env=env, cwd=cwd, variables=variables))
+        return Present(None, alone())
     answer = _of_r(found, env, cwd) if found.is_r else _of_python(found, env, cwd, told, sought or Sought())
     if answer is None:
-        return Present(None, machine(env=env, cwd=cwd, variables=variables))
+        return Present(None, alone())
     if found.is_r:
-        answer = {**machine(env=env, cwd=cwd, variables=variables), **answer}
+        answer = {**alone(), **answer}
     modules = answer.pop("modules", None)
     kept = {n: p for n, p in modules.items() if isinstance(p, list)} if isinstance(modules, dict) else {}
     return Present(found.path, {"probed": found.path, **answer}, kept)
 
 
-def machine(*, env: Mapping[str, str], cwd: Path, variables: Sequence[str] = ()) -> Mapping[str, Any]:
+def machine(
+    *, env: Mapping[str, str], cwd: Path, variables: Sequence[str] = (), withheld: Mapping[str, str] = {}
+) -> Mapping[str, Any]:
     """What can be said of this machine and these variables, as environment.toml has it."""
-    return _answer([*MACHINE], env, cwd, {"variables": list(variables), "interpreter": False}) or {}
+    told = {"variables": list(variables), "env": dict(withheld), "interpreter": False}
+    return _answer([*MACHINE], env, cwd, told) or {}
 
 
 def _of_python(

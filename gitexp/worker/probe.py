@@ -3,8 +3,9 @@
 Runs in the program's own Python, beside it and with its environment, so this one file imports nothing of gitexp and
 keeps to Python 3.6; `PYTHON -c SOURCE JSON` works anywhere. JSON is {"variables": [names to record besides the usual
 ones], "interpreter": false where only the machine is asked for, "modules": [names that are looked for, with the folder
-"first" before all others]}. A fact that cannot be found out is "unknown", a list or table that does not apply is left
-out; no package is imported, no value of the environment is shown that is not on a list below.
+"first" before all others], "env": {variables of the program that this process was not started with}}. A fact that
+cannot be found out is "unknown", a list or table that does not apply is left out; no package is imported, no value of
+the environment is shown that is not on a list below.
 """
 
 import sys
@@ -18,6 +19,8 @@ SEARCHED = [entry for entry in sys.path if entry]
 
 import os  # noqa: E402
 from time import monotonic  # noqa: E402
+
+STATED = dict(os.environ)  # as the program has it
 
 if ALONE:
     STANDARD = os.path.dirname(os.__file__)
@@ -47,6 +50,10 @@ SECRET_WORDS = ("TOKEN", "SECRET", "PASSW", "CREDENTIAL", "APIKEY", "_KEY", "PRI
 def main(argument: str) -> None:
     options = loads(argument)
     result = {}  # type: dict[str, Any]
+    withheld = options.get("env", {})
+    STATED.update(withheld)
+    if "PYTHONPATH" in withheld:
+        SEARCHED[:0] = [os.path.abspath(entry) for entry in withheld["PYTHONPATH"].split(os.pathsep)]
     if options.get("interpreter", True):
         result.update({"interpreter": fact(interpreter, otherwise={}), "packages": fact(packages)})
         result.update(fact(torch_build, otherwise={}))
@@ -56,10 +63,10 @@ def main(argument: str) -> None:
     result.update({"gpus": fact(gpus), "container": fact(container)})
     if os.path.isdir("/proc/driver/nvidia"):
         result["driver"] = fact(driver)
-    asked = [n for n in options.get("variables", []) if isinstance(n, str) and n in os.environ]
+    asked = [n for n in options.get("variables", []) if isinstance(n, str) and n in STATED]
     for group, names in (("threads", THREADS), ("flags", FLAGS), ("locale", LOCALE)):
-        result[group] = {name: os.environ[name] for name in names.split() if name in os.environ}
-    result["variables"] = {n: "[redacted]" if looks_secret(n) else os.environ[n] for n in asked}
+        result[group] = {name: STATED[name] for name in names.split() if name in STATED}
+    result["variables"] = {n: "[redacted]" if looks_secret(n) else STATED[n] for n in asked}
     if options.get("modules"):  # last: the user's folders are on the path from here on
         sys.path[:] = ([options["first"]] if options.get("first") else []) + SEARCHED
         result["modules"] = {name: fact(places_of, name) for name in options["modules"]}
@@ -188,7 +195,7 @@ def interpreter() -> "dict[str, Any]":
     folder = os.environ.get("GITEXP_FOLDER")
     ours = os.environ.get("GITEXP_PATH", "").split(os.pathsep)  # put there for this run alone, as this is
     ours += ["", os.path.join(folder, "lib") if folder else ""]
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry not in ours]
+    entries = [entry for entry in STATED.get("PYTHONPATH", "").split(os.pathsep) if entry not in ours]
     if entries:
         found["pythonpath"] = entries
     return found

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, make_lab, world
 from wheels import install, venv, wheel, within
 
 TRAIN = """\
@@ -225,6 +225,47 @@ def test_an_interpreter_that_is_part_of_the_code_is_not_started_to_be_asked(flat
     first = ran(flat, "bin/python", "-c", "")
     said = flat.gitexp("rerun", first).stderr
     assert "interpreter and packages: which would compute is known once it runs" in said
+
+
+FAKE = f'#!/bin/sh\ntouch "$HOME/ran"\nexec {sys.executable} "$@"\n'
+SITE = "import os, pathlib\npathlib.Path(os.environ['HOME'], 'ran').touch()\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "recipe_env", "shell"),
+    [
+        (["python3", "train.py"], {}, {"PYTHONPATH": ".:"}),
+        (["python3", "train.py"], {"PYTHONPATH": "."}, {}),
+        (["python3", "train.py"], {"PATH": "../../../../../tools:/usr/bin:/bin"}, {}),
+        (["../../../../../tools/python3", "train.py"], {}, {}),
+        (["./started", "train.py"], {}, {}),
+    ],
+    ids=["shell's PYTHONPATH", "recipe's PYTHONPATH", "recipe's PATH", "a path out of it", "a first line"],
+)
+def test_nothing_of_a_strangers_is_executed_before_a_yes(
+    hub: Lab, tmp_path: Path, argv: list[str], recipe_env: dict[str, str], shell: dict[str, str]
+) -> None:
+    ada = make_lab(tmp_path / "ada/1/2/3/4/5", world(tmp_path / "home-ada"))
+    names = ("tools/python3", "../../../../tools/python3", "../../../../../tools/python3")
+    for name in names:  # in the code, and where Ada's command finds it
+        ada.write(name, FAKE).chmod(0o755)
+    ada.write("started", "#!../../../../../tools/python3\n").chmod(0o755)
+    ada.write("train.py", "print('trained')\n")
+    ada.write("sitecustomize.py", SITE)
+    words = ", ".join(f'{name} = "{value}"' for name, value in recipe_env.items())
+    ada.write("recipes/r.toml", f"[run]\ncommand = {argv}\nenv = {{ {words} }}\n".replace("'", '"'))
+    ada.commit("a program")
+    ada.git("remote", "add", "origin", str(hub.path))
+    ada.git("push", "-q", "origin", "main")
+    done = ada.gitexp("run", "r", "--no-verify")
+    assert done.exit_code == 0, done.stderr
+    ada.git("push", "-q", "--no-verify", "origin", "experiments")
+    bea = Lab(tmp_path / "bea", {**world(tmp_path / "home-bea"), **shell})
+    Lab(tmp_path, bea.env).git("clone", "-q", "-b", "main", str(hub.path), str(bea.path))
+    (bea.path / "sitecustomize.py").unlink()  # gitexp itself would start with it
+    done = bea.gitexp("rerun", "latest", "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert not Path(bea.env["HOME"], "ran").exists(), done.stdout
 
 
 def test_what_is_not_here_is_refused_before_anything_starts_and_anyway_tries(flat: Lab) -> None:
