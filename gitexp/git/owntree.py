@@ -99,7 +99,9 @@ def _through(process: subprocess.Popen[bytes], feed: bytes | None = None) -> Non
 
 
 def _refresh(root: Path, *options: str) -> None:
-    start(root, *options, "update-index", "-q", "--refresh").communicate()  # it answers 1 where files differ, as some do
+    start(
+        root, *options, "update-index", "-q", "--refresh"
+    ).communicate()  # it answers 1 where files differ, as some do
 
 
 def _filters(repo: Repo) -> list[str]:

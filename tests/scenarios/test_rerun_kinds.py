@@ -160,7 +160,7 @@ def test_submodules_are_said_to_be_absent(lab: Lab, tmp_path: Path) -> None:
 
 def test_files_pass_through_the_filters_of_whoever_reruns_only_once_it_goes_on(lab: Lab, tmp_path: Path) -> None:
     lab.git("config", "filter.up.smudge", f"touch {tmp_path}/ran; tr a-z A-Z")
-    lab.git("config", "filter.up.clean", "tr A-Z a-z")
+    lab.git("config", "filter.up.clean", f"case $PWD in *gitexp/runs*) touch {tmp_path}/ran;; esac; tr A-Z a-z")
     lab.write(".gitattributes", "*.up filter=up\n")
     lab.write("a.up", "WORDS\n")
     lab.write("train.sh", f"cp a.up $GITEXP_OUTPUT; git status --short >&2; {LOG}")
@@ -172,6 +172,11 @@ def test_files_pass_through_the_filters_of_whoever_reruns_only_once_it_goes_on(l
     done = lab.gitexp("rerun", first)
     assert (done.exit_code, grade(lab)) == (0, "bitwise"), done.stderr
     assert "a.up" not in lab.show("experiments:output.log")
+    lab.write("more.txt", "of a run from a dirty tree\n")
+    ran(lab, "--no-verify", "--", "sh", "train.sh")
+    (tmp_path / "ran").unlink(missing_ok=True)
+    assert lab.gitexp("rerun", "latest", "--dry-run").exit_code == 0
+    assert not (tmp_path / "ran").exists()
 
 
 def test_restricted_data_needs_the_key(lab: Lab, hub: Lab, tmp_path: Path) -> None:
