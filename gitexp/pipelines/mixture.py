@@ -120,7 +120,7 @@ def swapped(of: Run, swaps: Swaps, *, reader: ObjectReader, clone: Clone) -> Spe
             a, b = (sound_record(one).id for one in (of, run))
             raise Refused(f"{a} and {b} have the same {what}: nothing would be swapped", fix=f"gitexp diff {a} {b}")
         taken += [(factor, run) for factor in found]
-    return mixture(
+    spec = mixture(
         of,
         taken,
         overrides=swaps.overrides,
@@ -129,6 +129,11 @@ def swapped(of: Run, swaps: Swaps, *, reader: ObjectReader, clone: Clone) -> Spe
         reader=reader,
         clone=clone,
     )
+    if not taken and spec.recipe.values == of.recipe:
+        typed = [*swaps.overrides, *([] if swaps.seed is None else [f"seed {swaps.seed}"])]
+        own = sound_record(of).id
+        raise Refused(f"{own} has {', '.join(typed)} as it is: nothing would be swapped", fix=f"gitexp rerun {own}")
+    return spec
 
 
 def seeded(values: Mapping[str, Any], seed: int) -> dict[str, Any]:

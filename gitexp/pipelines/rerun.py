@@ -170,6 +170,7 @@ class Ready:
         if not anyway:
             obstacles.append(lacks(self._around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway"))
         lines = [
+            *([f"  mixture   {escaped(str(spec.mixture))}"] if spec.mixture else []),
             *program_lines(self._around.argv, self._cwd, root, recipe),
             *code_lines(_code(spec), tree.repo, tree.head),
             *data_lines(self._sources),

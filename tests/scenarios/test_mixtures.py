@@ -135,12 +135,22 @@ def test_another_seed_alone_is_a_replicate(lab: Lab, two: tuple[str, str]) -> No
     assert sorted(len(group["runs"]) for group in groups) == [1, 2]
 
 
+def test_what_would_be_swapped_is_said_before_it_runs(lab: Lab, two: tuple[str, str]) -> None:
+    a, b = two
+    plan = lab.gitexp("rerun", a, "--code-of", b, "--seed", "5", "--dry-run").stdout
+    assert f"  mixture   {a[:8]} with code of {b[:8]}; seed 5\n" in plan
+
+
 def test_what_is_the_same_is_not_swapped(lab: Lab, two: tuple[str, str]) -> None:
     a, _ = two
     rerun(lab, a, "--seed", "5")
     done = lab.gitexp("rerun", a, "--code-of", "latest")
     assert done.exit_code == 3
     assert "have the same code: nothing would be swapped" in done.stderr
+    for typed in (["-s", "optimizer.lr=0.5"], ["--seed", "1"]):
+        same = lab.gitexp("rerun", a, *typed)
+        assert same.exit_code == 3
+        assert "as it is: nothing would be swapped" in same.stderr
     typo = lab.gitexp("rerun", a, "-s", "optimizer.rl=1")
     assert typo.exit_code == 3
     assert "no such key" in typo.stderr
