@@ -77,3 +77,10 @@ def test_of_a_long_history_the_row_of_the_whole_is_found_where_the_store_has_it(
 def test_show_has_a_curve_beside_each_metric(trained: Lab) -> None:
     assert "▁█▅" in trained.gitexp("show").stdout
     assert "▁█▅" not in trained.gitexp("show", PYTHONIOENCODING="ascii").stdout
+
+
+def test_of_an_imported_run_no_tree_is_recorded(lab: Lab) -> None:
+    lab.write("t.csv", "lr,acc\n0.1,0.9\n")
+    lab.commit("a table")
+    assert lab.gitexp("import", "t.csv").exit_code == 0
+    assert "no commit, tree not recorded\n" in lab.gitexp("trace", "latest", "acc").stdout

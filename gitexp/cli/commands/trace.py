@@ -54,7 +54,7 @@ def _page(origin: Origin, name: str, commit: str, *, on: Screen) -> str:
     facts += [("seen", safe(line[:VALUE_LIMIT]), "") for line in origin.seen[:LISTED]]
     known = Oid(origin.code["commit"] or "").digits[:10] or "no commit"
     dirty = "" if origin.code["clean"] is not False else ", dirty"
-    facts.append(("code", safe(f"{known}{dirty}, tree {(origin.code['tree'] or 'not recorded')[:10]}"), ""))
+    facts.append(("code", safe(f"{known}{dirty}, tree {(origin.code['tree'] or '')[:10] or 'not recorded'}"), ""))
     facts += [
         ("data", safe(f"{key}  {digest or 'no digest'}"), "") for key, digest in list(origin.data.items())[:LISTED]
     ]
