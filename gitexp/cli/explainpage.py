@@ -12,7 +12,7 @@ from gitexp.history.factors import Factor
 from gitexp.history.read import Run
 from gitexp.history.select import SHOWN
 from gitexp.pipelines.explain import CellPlan, Explanation
-from gitexp.stats.attribution import Attribution, Effect, sentence
+from gitexp.stats.attribution import Attribution, Effect, once, sentence
 from gitexp.stats.finding import amount
 
 SHOWN_IDS = 4
@@ -29,7 +29,7 @@ def plan_lines(found: Explanation) -> list[str]:
     lines += beyond(len(lacking), LISTED)
     cost = "" if found.seconds is None else f", about {duration(found.seconds)} by what A and B took"
     lines.append(f"  {counted(found.lacking, 'training')}{cost}; {_exist(found)}")
-    if not found.lacking or all(len(one.runs) + len(one.seeds) < 2 for one in found.cells):
+    if not _has_noise(found):
         lines.append("  one run of each shows no noise, so that no cause will be named; --repeat 2 runs more seeds")
     return lines
 
@@ -42,12 +42,12 @@ def _exist(found: Explanation) -> str:
 def plan_page(found: Explanation, *, on: Screen) -> str:
     """What there is and what is lacking, cell by cell."""
     text = _head(found, on=on) + heading("plan", "", on=on) + _cells(found, on=on)
-    text += "\n".join(plan_lines(found)[-2 if not _has_noise(found) else -1 :]) + "\n"
+    text += "\n".join(plan_lines(found)[-1 if _has_noise(found) else -2 :]) + "\n"
     return text + cautions(found.remarks, on=on)
 
 
 def _has_noise(found: Explanation) -> bool:
-    return any(len(one.runs) + len(one.seeds) > 1 for one in found.cells)
+    return any(len(once(one.result(found.metric))) + len(one.seeds) > 1 for one in found.cells)
 
 
 def answer_page(found: Explanation, answer: Attribution, *, on: Screen) -> str:
@@ -56,7 +56,8 @@ def answer_page(found: Explanation, answer: Attribution, *, on: Screen) -> str:
     text = _head(found, on=on) + wrap(safe(said), on=on, style="bold")
     notes = [*found.remarks, *(f"{one.words}: {one.problem}" for one in found.cells if one.problem), *answer.notes]
     if answer.noise is None:
-        notes.append("--repeat 2 trains two more seeds of each, which show the noise")
+        more = max(2, *(len(once(one.result(found.metric))) for one in found.cells))
+        notes.append(f"--repeat {more} trains more seeds of each, up to {more + 1}, which show the noise")
     text += cautions([*dict.fromkeys(notes)], on=on)
     names = [Column("", least=12), Column("A", least=8), Column(""), Column("B", least=8)]
     columns = [*names, Column("alone on A", right=True), Column("taken from B", right=True)]

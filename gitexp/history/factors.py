@@ -103,11 +103,12 @@ def _is_told(path: str, *runs: Run) -> bool:
 
 def _require_known(side: str, run: Run) -> None:
     record = run.record
-    if record is None or run.code is None or run.recipe is None:
-        raise GitexpError(f"What went into {side} is not recorded", details=[f"  {one}" for one in run.problems])
-    if record.imported:
+    side = f"{side} ({record.id})" if record else side
+    if record and record.imported:
         tool = escaped(record.imported.tool)
         raise GitexpError(f"{side} was imported from {tool}, which does not say what went into it")
+    if record is None or run.code is None or run.recipe is None:
+        raise GitexpError(f"What went into {side} is not recorded", details=[f"  {one}" for one in run.problems])
     if kind_of(run) == "smoke":
         raise GitexpError(f"{side} is a smoke run: its metrics are of a few rows")
 

@@ -117,6 +117,11 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
     }
 
 
+def retractions(said: Mapping[str, Said]) -> list[str]:
+    """A sentence for each run that is retracted."""
+    return [f"{one[:8]} is retracted: {those.reason}" for one, those in said.items() if those.retracted]
+
+
 def decisions(runs: Runs, ids: Iterable[str] | None = None) -> list[Event]:
     """All decisions, or those that rest on these runs, the newest first."""
     columns = ", ".join(f'"{name}"' for name in Event._fields)

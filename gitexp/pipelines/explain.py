@@ -284,6 +284,9 @@ def _changed_files(repo: Repo, a: Run, b: Run) -> list[str] | None:
 def _metric(a: Run, b: Run, asked: str | None, clone: Clone) -> str:
     """What is to be explained: what is asked for, else the first goal, else the only metric there is."""
     both = [name for name in a.metrics if name in b.metrics]
+    if not both:
+        logged = [(side, ", ".join([*run.metrics][:12]) or "none was logged") for side, run in (("A", a), ("B", b))]
+        raise GitexpError("A and B have no metric in common", details=[f"  {side}  {names}" for side, names in logged])
     if asked is not None:
         if asked not in both:
             raise no_metric("Not each of A and B", asked, both)

@@ -171,6 +171,17 @@ def test_replicates_that_exist_are_the_noise_of_all(simple: Lab) -> None:
     assert found["sentence"].startswith("optimizer.lr moved val.acc by -")
 
 
+def test_reruns_of_one_seed_are_no_replicates(simple: Lab) -> None:
+    a, b = one_key(simple), one_key(simple, "optimizer.lr=0.7")
+    for one in (a, "latest", a, b, b, "latest"):
+        assert simple.gitexp("rerun", one).exit_code == 0
+    found = simple.gitexp("explain", a, b)
+    assert "no claim: one run of each shows no noise" in found.stdout
+    assert "one run of each shows no noise" in simple.gitexp("explain", a, b, "--dry-run").stdout
+    assert simple.gitexp("retract", b, "--why", "the wrong data").exit_code == 0
+    assert f"! {b[:8]} is retracted: the wrong data\n" in simple.gitexp("explain", a, b).stdout
+
+
 def test_the_seed_is_a_factor_until_there_are_replicates(simple: Lab) -> None:
     a, b = one_key(simple), ran(simple, "r", "--seed", "2", "-s", "optimizer.lr=0.7")
     alone = simple.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]
@@ -246,6 +257,11 @@ def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
     assert "have nothing to swap" in done.stderr
     failed = simple.gitexp("run", "--json", "r", "-s", 'run.command=["false"]').json["run"]["id"]
     assert "B did not complete" in simple.gitexp("explain", a, failed).stderr
+    other = simple.gitexp("run", "--json", "r", "-s", 'run.command=["true"]').json["run"]["id"]
+    for metric in ([], ["--metric", "loss"]):
+        apart = simple.gitexp("explain", a, other, *metric)
+        assert "A and B have no metric in common\n  A  " in apart.stderr
+        assert "  B  none was logged\n" in apart.stderr
     unknown = simple.gitexp("explain", a, one_key(simple, "optimizer.lr=0.7"), "--metric", "val.ac")
     assert unknown.exit_code == 1
     assert "val.acc" in unknown.stderr

@@ -105,6 +105,15 @@ def test_few_replicates_that_are_equal_show_no_noise() -> None:
     assert attribute(("code",), runs).why == "so few replicates, each equal to its like, show no noise"
 
 
+def test_one_seed_done_over_and_over_shows_no_noise() -> None:
+    runs = {one: [Measured(1, float(len(one)))] * 6 for one in cells_of(1)}
+    found = attribute(("code",), runs)
+    assert (found.how, found.why) == ("none", "one run of each shows no noise")
+    assert found.notes[0] == "6 runs of A have one seed and one value: they count as one"
+    unseeded = {one: [Measured(None, float(len(one)))] * 6 for one in cells_of(1)}
+    assert attribute(("code",), unseeded).causes == (0,)
+
+
 def test_seeds_that_all_cells_have_are_taken_out_of_the_noise() -> None:
     shift = (0.0, 0.5, -0.7)  # far more than any factor does
     runs = {

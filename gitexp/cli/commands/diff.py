@@ -15,8 +15,8 @@ from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
-from gitexp.history.said import Said, baseline_of, said_of
-from gitexp.history.select import SHOWN, History, no_metric
+from gitexp.history.said import baseline_of, retractions, said_of
+from gitexp.history.select import History, no_metric
 
 EXIT_DIFFERENT = 1
 MOST_BESIDE = 50  # runs
@@ -75,7 +75,7 @@ def command(
             return EXIT_DIFFERENT if exit_code and a.code != b.code else 0
         said = said_of(here.history.at(choice.remote).runs, (old.id, new.id))
         found = compare(here.repo, here.reader, a, b=b, goals=here.config.goal)
-        found = found._replace(unfair=(*_retracted(said), *found.unfair))
+        found = found._replace(unfair=(*retractions(said), *found.unfair))
         if as_json:
             from gitexp.cli.shapes import diff_document, run_shape
 
@@ -119,7 +119,7 @@ def _groups(
         for side, out in zip("AB", again, strict=False)
         if out
     ]
-    found = found._replace(unfair=(*_retracted(said), *left, *found.unfair))
+    found = found._replace(unfair=(*retractions(said), *left, *found.unfair))
     for name in {*only}.difference(one.name for one in found.metrics):
         raise no_metric("None of the runs", name, dict.fromkeys(key for run in (*old, *new) for key in run.metrics))
     if as_json:
@@ -142,7 +142,7 @@ def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
         raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")
     found = compare_many([read_run(here.reader, row.commit) for row in rows], goals=here.config.goal)
     said = said_of(here.history.at(choice.remote).runs, [row.id for row in rows])
-    found = found._replace(unfair=(*_retracted(said), *found.unfair))
+    found = found._replace(unfair=(*retractions(said), *found.unfair))
     if as_json:
         from gitexp.cli.shapes import many_document
 
@@ -152,10 +152,6 @@ def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
 
         show(lambda on: many_page(rows, found, on=on), repo=here.repo)
     return 0
-
-
-def _retracted(said: Mapping[str, Said]) -> list[str]:
-    return [f"{one[:SHOWN]} is retracted: {those.reason}" for one, those in said.items() if those.retracted]
 
 
 def _means_several(word: str) -> bool:

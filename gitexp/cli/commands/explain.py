@@ -65,6 +65,7 @@ def command(
     from gitexp.cli.opened import opened_here
     from gitexp.cli.termination import exit_when_told
     from gitexp.history.read import read_run
+    from gitexp.history.said import retractions, said_of
     from gitexp.pipelines.explain import Explaining
 
     exit_when_told()
@@ -72,6 +73,8 @@ def command(
         sides = [read_run(here.reader, here.history.select(word).commit) for word in (a, b)]
         explaining = Explaining(*sides, history=here.history, reader=here.reader, clone=here.clone)
         found = explaining.plan(metric, repeat=repeat, by_package=by_package)
+        said = said_of(here.history.runs, [run.record.id for run in sides if run.record])
+        found = found._replace(remarks=(*retractions(said), *found.remarks))
         if found.lacking and not dry_run:
             with before_anything_runs():
                 found.require_comparable(rebuild=rebuild)
