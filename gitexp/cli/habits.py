@@ -18,6 +18,7 @@ _OTHERS = {
     "create": "new", "sync": "push",
 }  # fmt: skip
 _ABOVE = ("exp", "exps", "experiment", "experiments", "runs")  # `dvc exp show`
+OTHERS = frozenset((*_ABOVE, *_OTHERS))
 # What nobody is advised to run: these remove or overwrite files, and so does `>`.
 _REMOVERS = frozenset((
     ">", "rm", "rmdir", "unlink", "shred", "mv", "cp", "dd", "truncate", "tee", "ln", "install", "rsync", "sed", "find",

@@ -38,10 +38,11 @@ class CommandTable(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.table, n=1)
-            if not near and ctx.parent is None:
-                from gitexp.cli.habits import no_such_command
+            if ctx.parent is None:
+                from gitexp.cli.habits import OTHERS, no_such_command
 
-                meant = no_such_command(args, self.table)
+                # `exp` is another tool's word, however near `explain` is.
+                meant = no_such_command(args, self.table) if not near or args[0] in OTHERS else None
                 if meant is not None:
                     raise meant
             hint = f" Did you mean '{near[0]}'?" if near else f" See '{ctx.command_path} --help'."

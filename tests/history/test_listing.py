@@ -14,7 +14,7 @@ from records import commit_files, write_run
 from gitexp.git.branch import find_tips, tip_to_read
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
-from gitexp.history.cache import forget_cache
+from gitexp.history.cache import Rows, forget_cache
 from gitexp.history.listing import New, Runs, count_new
 
 A, B, C = "kkkkllllmmmmnnnn", "kkkkoooowwwwxxxx", "zzzzoooowwwwxxxx"
@@ -70,7 +70,7 @@ LATER = "2026-11-21T10:00:00Z"
 def test_events_are_in_the_index_and_no_runs(
     fresh: Lab, repo: Repo, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitexp.history.cache.Rows.worn", True)
+    monkeypatch.setattr(Rows, "worn", True)
     write_run(fresh, A)
     commit_files(fresh, {"README.md": "x"}, message=NOTE)
     assert [(event.kind, event.about) for event in runs_of(repo, reader).events()] == SAID[:1]

@@ -44,6 +44,7 @@ def with_recipe(lab: Lab, text: str = RECIPE) -> None:
         (["exp", "run", "r"], "gitexp run r"),
         (["exp", "show"], "gitexp log"),
         (["ls"], "gitexp log"),
+        (["train", "r"], "gitexp run r"),
         (["run", "r", "optim.lr=0.5"], "gitexp run r -s optim.lr=0.5"),
         (["run", "r", "--lr", "0.5"], "gitexp run r -s optim.lr=0.5"),
         (["run", "--lr", "0.5", "r"], "gitexp run r -s optim.lr=0.5"),
