@@ -245,6 +245,8 @@ def test_a_decision_names_the_runs_that_it_rests_on_and_what_became_of_them(ada:
     assert ada.gitexp("decide", "back to constant", "--because", first, "--instead-of", "zzzz").exit_code == 1
     done = ada.gitexp("decide", "back to constant", "--because", first, "--instead-of", one["commit"][:7])
     assert done.exit_code == 0, done.stderr
+    leaky = ada.gitexp("decide", "y", "--because", second)
+    assert (leaky.exit_code, leaky.stderr.splitlines()[0]) == (0, f"warning: {second[:8]} is retracted: a leak")
     page = ada.gitexp("decisions").stdout
     assert "replaced by " in page
     assert page.index("back to constant") < page.index("adopt the cosine")

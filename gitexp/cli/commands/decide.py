@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from gitexp.cli.opened import opened_here
+from gitexp.cli.opened import opened_here, warn
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.row import Event
-from gitexp.history.said import decisions
+from gitexp.history.said import decisions, retractions, said_of
 from gitexp.record.event import MOST_RUNS, Payload
 
 SHORTEST = 4  # letters of a decision's commit
@@ -40,6 +40,8 @@ def command(text: str, runs: tuple[str, ...], instead: str | None) -> int:
         rests = [*dict.fromkeys(history.select(word).id for word in words)]
         if not 0 < len(rests) <= MOST_RUNS:
             raise UsageError(f"A decision rests on 1 to {MOST_RUNS} runs", fix='gitexp decide "…" --because RUN')
+        for one in retractions(said_of(history.runs, rests)):
+            warn(GitexpError(one))
         before = _named(decisions(history.runs), instead).commit if instead is not None else ""
         commit = say(here.clone, history.runs, None, kind="decision", payload=Payload(text, before, runs=rests))
     click.echo(f"decided (commit {commit[:10]}), because of {', '.join(rests)}", err=True)
