@@ -33,7 +33,7 @@ from gitexp.record.identity import Code, as_plain
 from gitexp.record.runrecord import Mixture, RunRecord
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.recipe import Recipe, program_argv
-from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch
+from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch, seed_that_nothing_takes
 from gitexp.stages.resolve import resolve_recorded
 from gitexp.stages.submit import Submitted, make_folder
 from gitexp.text.bounded import LARGEST
@@ -169,8 +169,10 @@ class Ready:
         obstacles = [require_all(self._sources, clone)]
         if not anyway:
             obstacles.append(lacks(self._around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway"))
+        mixed, unused = spec.mixture, seed_that_nothing_takes(recipe, self._around.argv, cwd=self._cwd)
         lines = [
-            *([f"  mixture   {escaped(str(spec.mixture))}"] if spec.mixture else []),
+            *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
+            *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, recipe),
             *code_lines(_code(spec), tree.repo, tree.head),
             *data_lines(self._sources),

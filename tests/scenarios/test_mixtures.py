@@ -166,6 +166,13 @@ def test_a_command_takes_a_seed_where_it_has_it(lab: Lab) -> None:
     assert json.dumps(record(lab)["argv"]).endswith('"--seed", "4"]')
 
 
+def test_a_seed_that_no_command_takes_is_said(lab: Lab) -> None:
+    lab.write("train.py", "print(1)\n")
+    lab.commit("a program")
+    ran(lab, "--", "python", "train.py")
+    assert "nothing in the command takes the seed 4" in lab.gitexp("rerun", "latest", "--seed", "4", "--dry-run").stdout
+
+
 def test_a_link_in_the_code_leads_no_data_out_of_it(lab: Lab, two: tuple[str, str], tmp_path: Path) -> None:
     a, b = two
     outside = tmp_path / "outside"

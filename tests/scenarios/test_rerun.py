@@ -104,6 +104,15 @@ def test_a_rerun_that_comes_out_otherwise_says_so_and_exits_with_1(ready: Lab) -
     assert rerun(ready, first).exit_code == 0
 
 
+def test_a_rerun_of_a_rerun_or_of_a_retracted_run_is_done_with_a_word(ready: Lab) -> None:
+    first = ran(ready, "r")
+    assert "warning" not in rerun(ready, first).stderr
+    assert ready.gitexp("retract", "latest", "--why", "a leak").exit_code == 0
+    again = ready.gitexp("rerun", "latest", "--dry-run")
+    assert " is retracted: a leak\n" in again.stderr
+    assert f"is a rerun itself: a rerun of it does not count for {first}\nfix:   gitexp rerun {first}\n" in again.stderr
+
+
 def test_a_failed_run_is_reproduced_when_it_fails_in_the_same_way(ready: Lab) -> None:
     ready.write("train.py", TRAIN + "raise ValueError(os.environ.get('WORD', 'no rows'))\n")
     ready.commit("a program that fails")

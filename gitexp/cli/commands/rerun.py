@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 
 from gitexp.cli.execution import carry_out, watch
 from gitexp.cli.table import completing
-from gitexp.errors import before_anything_runs
+from gitexp.errors import GitexpError, before_anything_runs
+
+if TYPE_CHECKING:
+    from gitexp.cli.opened import Opened
+    from gitexp.history.row import Row
 
 
 @click.command("rerun")
@@ -73,6 +79,7 @@ def command(
     with opened_here() as here, ExitStack() as until_over:
         with before_anything_runs():
             row = here.history.select(run)
+            _mention(here, row)
             if any(others.values()) or overrides or seed is not None:
                 from gitexp.history.read import read_run
                 from gitexp.pipelines.mixture import Swaps, swapped
@@ -92,3 +99,15 @@ def command(
             allow(ready.plan, yes=yes)
             checked = ready.checked(watch=watch)
         return carry_out(checked, message, as_json=as_json)
+
+
+def _mention(here: Opened, row: Row) -> None:
+    """What somebody who reruns this run may not know of it."""
+    from gitexp.cli.opened import warn
+    from gitexp.history.said import retractions, said_of
+
+    for words in retractions(said_of(here.history.runs, [row.id])):
+        warn(GitexpError(words))
+    if row.reproduces:
+        what = f"{row.id} is a rerun itself: a rerun of it does not count for {row.reproduces}"
+        warn(GitexpError(what, fix=f"gitexp rerun {shlex.quote(row.reproduces)}"))
