@@ -88,6 +88,7 @@ class _Found:
         """How the two ended; of a failure the last line of the traceback too."""
         self.ending = Ending(*(_ended(reader, run) for run in (original, rerun)))
         self.same_ending = _like(self.ending.original) == _like(self.ending.rerun)
+        self.failed = original.record is not None and original.record.status == "failed"  # by itself
 
     def histories(self, steps: Steps) -> None:
         """history.csv, value by value."""
@@ -192,11 +193,10 @@ class _Found:
             return "failed", f"code came from outside of what was recorded: {strange_imports[0]}"
         if not self.same_ending:
             return "failed", f"the original ended as {self.ending.original}, the rerun as {self.ending.rerun}"
-        failed = self.ending.original != "completed"
-        if not self.counts.total and not failed:
+        if not self.counts.total and not self.failed:
             return "inconclusive", "there was nothing to compare: no metric, no digest of weights, no artifact"
         if not self.different.total and self.complete:
-            return "bitwise", "all that was compared is the same" + (", and the failure too" if failed else "")
+            return "bitwise", "all that was compared is the same" + (", and the failure too" if self.failed else "")
         numbers = self.counts.values + self.counts.summary
         if not numbers and not self.different.total:
             return "inconclusive", "what could be compared is the same, but not all of it could be, and no metric"
@@ -204,12 +204,12 @@ class _Found:
             return "different", f"not the same bytes: {_listed(self.names)}; and there are no metrics"
         if not self.different.values + self.different.summary and self.complete:
             return "metrics", f"every logged value is the same; not the same bytes: {_listed(self.names)}"
+        if endless := [name for name in self.steps.parted if name not in self.compared]:
+            return "different", f"histories differ of metrics without a final value: {_listed(endless)}"
         if self.beyond:
             return self._by_tests()
         if not self.different.total:
             return "tolerance", "all that could be compared is the same; not all of it could be"
-        if not self.counts.summary:
-            return "different", "the histories differ, and there are no final values to be within a tolerance"
         return "tolerance", "every final value is within its tolerance"
 
     def _by_tests(self) -> tuple[str, str]:

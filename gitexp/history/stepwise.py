@@ -31,7 +31,8 @@ class Steps(NamedTuple):
     different: int = 0
     rows: Rows | None = None  # None: neither logged anything
     divergence: Divergence | None = None
-    left_out: tuple[str, ...] = ()  # metrics that do not count
+    parted: tuple[str, ...] = ()  # metrics of which a value differs
+    left_out: tuple[str, ...] = ()  # that do not count
     missing: tuple[str, ...] = ()  # sentences: what could not be compared
     complete: bool = True  # whether every row of both was
 
@@ -105,6 +106,7 @@ class _Pairing:
             different=sum(metric.different for metric in clear.values()),
             rows=Rows(logged[0], logged[1], looked_at) if any(logged) else None,
             divergence=_first(clear, numbered=not self.sampled),
+            parted=tuple(name for name, metric in clear.items() if metric.different),
             left_out=self.left_out,
             missing=tuple(missing),
             complete=not damaged and not self.sampled,

@@ -150,6 +150,20 @@ def test_a_failure_is_reproduced_by_failing_in_the_same_way(judged: Judge, line:
     assert found.ending.original == "failed (exit code 1): ValueError: no rows in /home/ada/rows.csv"
 
 
+@pytest.mark.parametrize("status", ["interrupted", "timed-out", "crashed"])
+def test_two_that_were_stopped_from_outside_have_nothing_in_common(judged: Judge, status: str) -> None:
+    stopped: dict[str, Any] = {"status": status, "signal": "SIGINT", "metrics": {}}
+    found = judged(stopped, stopped)
+    assert (found.grade, found.passes) == ("inconclusive", False)
+
+
+def test_a_metric_that_parts_and_has_no_final_value_is_within_no_tolerance(judged: Judge) -> None:
+    first, other = ({"files": {"history.csv": f"step,time_s,loss\n0,0,{value}\n"}} for value in (1, 100))
+    found = judged(first, other)
+    assert (found.grade, found.compared.summary) == ("different", 1)
+    assert found.reason == "histories differ of metrics without a final value: loss"
+
+
 def test_one_that_did_not_end_as_the_original_did_has_failed(judged: Judge) -> None:
     found = judged({}, {"status": "failed", "exit_code": 1})
     assert (found.grade, found.reason) == (
