@@ -69,7 +69,7 @@ def test_show_names_a_verdict_that_contradicts_its_record(fresh: Lab, gitexp: Gi
     write_run(fresh, B, kind="rerun", reproduces=A, files={"verdict.toml": verdict})
     shown = gitexp("show", B)
     assert shown.exit_code == 0
-    assert f"verdict.toml is about {C}, run.toml says that it repeats {A}" in shown.stdout
+    assert f"verdict.toml is about {C}, run.toml says that it is of {A}" in shown.stdout
 
 
 def test_log_counts_reproductions(fresh: Lab, gitexp: Gitexp) -> None:
