@@ -223,6 +223,7 @@ def test_runs_are_measured_against_the_baseline_of_their_recipe(ada: Lab) -> Non
     assert "did you mean" in ada.gitexp("baseline", second, "--for", "trane").stderr
     assert ada.gitexp("retract", second, "--why", "a leak").exit_code == 0
     assert ada.gitexp("diff", "--json").json["a"]["id"] != second
+    assert "  retracted: a leak\n" in ada.gitexp("baseline").stdout
     assert ada.gitexp("retract", second, "--undo").exit_code == 0
     assert ada.gitexp("baseline", "--none", "--for", "train").exit_code == 0
     assert ada.gitexp("baseline").stderr == "There are no baselines\n"

@@ -14,7 +14,7 @@ from gitexp.cli.shapes import event_shape
 from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.row import Event
-from gitexp.history.said import tagged
+from gitexp.history.said import said_of, tagged
 from gitexp.record.event import MOST_RUNS, Payload, is_tag
 
 
@@ -94,6 +94,8 @@ def print_names(here: Opened, names: Sequence[Event], *, of: str, as_json: bool)
     if not tags:
         click.echo(f"There are no {of}", err=True)
         return
+    said = said_of(here.history.runs, [one.about for one in tags])
+    out = {run: f"retracted: {those.reason}" for run, those in said.items() if those.retracted}
     columns = [
         Column("tag" if of == "tags" else "recipe"),
         Column("run"),
@@ -109,7 +111,7 @@ def print_names(here: Opened, names: Sequence[Event], *, of: str, as_json: bool)
                 Cell(safe(one.about), "yellow"),
                 Cell(stamp(one.said) if on.width is None else ago(one.said, now=time.time()), "dim"),
                 Cell(safe(one.author)),
-                Cell(safe(one.text) or "-", "dim"),
+                Cell(safe(out.get(one.about) or one.text) or "-", "red" if one.about in out else "dim"),
             ]
             for one in tags
         ]
