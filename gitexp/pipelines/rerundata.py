@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
-from gitexp.datasets.build import build_manifest
+from gitexp.datasets.build import Built, build_manifest
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused, and_more, beyond, counted
 from gitexp.git.objectreader import ObjectReader
@@ -29,6 +29,7 @@ from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
+    from gitexp.datasets.statcache import StatCache
     from gitexp.spec.config import RemoteSettings
 
 SHOWN = 20
@@ -86,7 +87,7 @@ def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, 
     if entries is not None and is_in_code(reader, need, entries):
         return source._replace(origin="part of the code", known=True)
     lies = place.lies_at(source.place)
-    built = build_manifest(lies, cache=place.cache) if lies is not None else None
+    built = _built(lies, cache=place.cache) if lies is not None else None
     if built is not None and place.same(need.digest, built.digest):
         outside = source.place is not None and source.place.startswith("/")
         return source._replace(origin=f"from {escaped(str(lies))}", here=outside, known=True)
@@ -219,11 +220,16 @@ def _is_lone(entries: Sequence[Entry], path: str) -> bool:
 
 
 def _is_there(source: Source, path: Path, place: Place) -> bool:
+    built, wanted = _built(path), source.record.digest
+    return built is not None and wanted is not None and place.same(wanted, built.digest)
+
+
+def _built(path: Path, *, cache: StatCache | None = None) -> Built | None:
+    """What lies there. None: what no dataset can be (a socket, a file that may not be read)."""
     try:
-        found = build_manifest(path).digest
+        return build_manifest(path, cache=cache)
     except GitexpError:
-        return False
-    return source.record.digest is not None and place.same(source.record.digest, found)
+        return None
 
 
 def _require_inside(path: Path, root: Path) -> None:

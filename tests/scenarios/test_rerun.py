@@ -333,6 +333,20 @@ def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(re
     assert "nowhere to be had" in rerun(ready, first).stderr
 
 
+def test_what_cannot_be_read_where_the_data_lay_is_another_version_of_it(ready: Lab, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.write_text("1\n2\n")
+    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
+    command = f'command = ["python", "train.py", "{{data.rows}}"]\n[data]\nrows = "{away}"\n'
+    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
+    ready.commit("data elsewhere")
+    first = ran(ready, "r")
+    away.unlink()
+    os.mkfifo(away)
+    done = rerun(ready, first, "--dry-run")
+    assert "1 object of the data is nowhere to be had" in done.stderr
+
+
 def test_data_that_the_code_holds_is_taken_from_there(ready: Lab) -> None:
     ready.write(".gitignore", "")
     ready.commit("data in git")
