@@ -189,7 +189,10 @@ def _read(commit: RunCommit, tree: Mapping[str, str], shared: _Shared) -> Indexe
         metrics_text=dump_values(_first(metrics, recipe or {})),
         data_text=dump_values({name: one.digest for name, one in data.items() if one.digest is not None}),
     )
-    settings = dict(_told({**_arguments(recipe or {}), **noted, **_program(recipe or {})}))
+    given = _arguments(recipe or {})  # an argument is what the program got, whatever a key of its name says
+    settings = dict(
+        _told({**given, **noted, **_program(recipe or {}), **{k: given[k] for k in given if k not in noted}})
+    )
     return Indexed(row, settings, environment, tree.get("environment.toml") if environment else None)
 
 

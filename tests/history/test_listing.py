@@ -286,6 +286,15 @@ def test_a_rerun_is_compared_with_its_original_and_is_nobodys_previous_run(
     assert [one and one.id for one in before] == [B, A, A, A, None]
 
 
+def test_an_argument_is_what_the_program_got_whatever_a_key_of_its_name_says(
+    fresh: Lab, repo: Repo, reader: ObjectReader
+) -> None:
+    recipe = 'lr = 3\nwidth = 4\n[run]\ncommand = ["python", "train.py", "--lr", "0.1"]\n'
+    write_run(fresh, A, files={"recipe.toml": recipe})
+    [row] = runs_of(repo, reader).all()
+    assert {key: row.settings[key] for key in ("lr", "width")} == {"lr": 0.1, "width": 4}
+
+
 def test_the_local_branch_is_read_first_then_the_configured_remote_then_origin(fresh: Lab, repo: Repo) -> None:
     commit = write_run(fresh, A)
     for remote in ("lab-b", "origin"):
