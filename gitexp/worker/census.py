@@ -105,7 +105,7 @@ class Census:
                 except OSError:
                     continue  # it ended meanwhile
                 process = self._met(pid, times, above)
-                if process is None or (pid == root != self._program and process is not self._processes[pid]):
+                if process is None or (pid == root != self._program and process.start != self._processes[pid].start):
                     continue  # it ended meanwhile, and another may have its number
                 alive[pid] = process
                 self._spend(process, times.own)
