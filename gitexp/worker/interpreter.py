@@ -7,12 +7,14 @@ virtual environment.
 from __future__ import annotations
 
 import os
+import time
 
 from gitexp.regularfile import open_regular
 
 # Of R's options those that decide which of the user's own files it reads before anything else.
 _STARTUP = ("--vanilla", "--no-environ", "--no-site-file", "--no-init-file")
 
+_BECOMING_S = 0.002  # longer than an execve takes to lay out what a program is given
 _EXEC = b"'''exec' "  # after #!/bin/sh: how pip and uv write what a first line cannot say
 
 
@@ -57,6 +59,14 @@ def from_argv(argv: list[str], env: dict[str, str], cwd: str) -> Found | None:
     return Found(resolved, "shebang", env, cwd, argv) if resolved else None
 
 
+def _given(pid: int) -> tuple[list[str], dict[str, str]]:
+    """The arguments and the environment of a process."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        argv = os.fsdecode(file.read()).split("\0")
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return argv, dict(os.fsdecode(e).split("=", 1) for e in file.read().split(b"\0") if b"=" in e)
+
+
 def from_process(pid: int, exe: str, *, above: Found | None) -> Found | None:
     """The Python or R that a process is. Its path is `exe` where nothing says by which name it was called.
 
@@ -66,14 +76,14 @@ def from_process(pid: int, exe: str, *, above: Found | None) -> Found | None:
         return None
     try:
         cwd = os.readlink(f"/proc/{pid}/cwd")
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            env = dict(os.fsdecode(e).split("=", 1) for e in file.read().split(b"\0") if b"=" in e)
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            argv = os.fsdecode(file.read()).split("\0")
+        argv, env = _given(pid)
+        if not env:  # it has none, or is just becoming this program: the kernel fills in first the one, then the other
+            time.sleep(_BECOMING_S)
+            argv, env = _given(pid)
     except OSError:
         return None  # it ended meanwhile, or is another user's
     if not env and not any(argv):
-        return None  # it is just becoming this program: the kernel has neither yet
+        return None
     if looks_like_r(exe):
         rscript = os.path.join(env.get("R_HOME", ""), "bin", "Rscript")
         return Found(rscript, "process", env, cwd, argv) if os.path.isfile(rscript) else None
