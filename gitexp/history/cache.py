@@ -33,7 +33,7 @@ except ImportError as missing:  # a Python that was built without it
         fix="install gitexp with another Python, of which    python -c 'import sqlite3'    says nothing",
     ) from missing
 
-VERSION = 13
+VERSION = 14
 APPLICATION = 0x67697465  # "gite"
 AN_HOUR_S = 3600.0  # nobody writes a file for so long
 LOOSE = 800  # reading a run anew takes as long as writing so many; 10,000 are written anew at the fourth, see `worn`

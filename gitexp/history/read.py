@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
@@ -154,16 +154,11 @@ class Run:
     @cached_property
     def verdict(self) -> Verdict | None:
         """What this rerun says of the run that it repeats, or is a mixture of. None: nothing that counts."""
-        about = self.record and (self.record.reproduces or (self.record.mixture.of if self.record.mixture else None))
-        if not about:
+        if self.record is None or VERDICT not in self.tree:
             return None
-        from gitexp.record.verdict import load_verdict
+        from gitexp.record.verdict import load_verdict_of
 
-        found = self._parsed(VERDICT, load_verdict)
-        if found is not None and found.run != about:
-            self.problems.append(f"{VERDICT} is about {found.run}, run.toml says that it is of {about}")
-            return None
-        return found
+        return self._parsed(VERDICT, partial(load_verdict_of, self.record))
 
     def with_packages(self, other: Run, names: Collection[str]) -> Run:
         """The same, but for these packages, which are as in another run's environment."""

@@ -1,7 +1,7 @@
 """How often runs were reproduced, and by which reruns: what the verdicts of records say that count.
 
-A verdict counts that can be read, is of the run that its own record names, and names that run's commit. Reruns that
-were retracted say nothing any more, nor do earlier attempts of one that went on.
+A verdict counts that can be read, that its own run.toml does not contradict, and that names the original's commit.
+Reruns that were retracted say nothing any more, nor do earlier attempts of one that went on.
 """
 
 from __future__ import annotations

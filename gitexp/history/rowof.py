@@ -231,13 +231,12 @@ def _environment(text: str) -> tuple[Mapping[str, Any], str]:
 
 def _verdict(run: RunRecord, tree: Mapping[str, str], shared: _Shared) -> Verdict | None:
     """What a rerun says of the run that it repeats. None where there is nothing, or nothing that counts."""
-    if VERDICT not in tree or not run.reproduces or run.kind != "rerun":
+    if VERDICT not in tree or not run.reproduces:
         return None
-    from gitexp.record.verdict import load_verdict
+    from gitexp.record.verdict import load_verdict_of
 
     with suppress(GitexpError):
-        found = load_verdict(shared.text(tree, VERDICT))
-        return found if found.run == run.reproduces != run.id and Oid(found.commit).right else None
+        return load_verdict_of(run, shared.text(tree, VERDICT))
     return None
 
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from gitexp.record.digests import Oid
 from gitexp.record.identity import GRADES as GRADES
 from gitexp.record.identity import PASSES as PASSES
 from gitexp.record.identity import VERDICT as VERDICT
 from gitexp.record.identity import RunId, as_plain
-from gitexp.record.runrecord import take
+from gitexp.record.message import ending
+from gitexp.record.runrecord import RunRecord, take
 from gitexp.text.bounded import Unreadable, load_tables
 
 MOST = 100  # entries of each list
@@ -141,6 +143,32 @@ def load_verdict(text: str, *, where: str = VERDICT) -> Verdict:
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{where} breaks the record format: {error}") from error
     return _bounded(verdict)
+
+
+def load_verdict_of(run: RunRecord, text: str) -> Verdict:
+    """That of a rerun, or of a mixture. Raises Unreadable, too, where it says what its own run.toml contradicts."""
+    verdict = load_verdict(text)
+    if why := _contradiction(run, verdict):
+        raise Unreadable(f"{VERDICT} {why}")
+    return verdict
+
+
+def _contradiction(run: RunRecord, verdict: Verdict) -> str | None:
+    """Why it counts for nothing."""
+    about = run.reproduces or (run.mixture.of if run.mixture else None)
+    if run.kind != "rerun" or about is None:
+        return "counts for nothing: by its run.toml the run is no rerun"
+    if verdict.run != about:
+        return f"is about {verdict.run}, run.toml says that it is of {about}"
+    if about == run.id or not Oid(verdict.commit).right:
+        return "counts for nothing: it names no commit of another run"
+    words, ended = ending(run), verdict.ending or Ending("completed", "completed")
+    alike = ended.rerun == words if words == "completed" else ended.rerun.startswith(words)
+    if not alike and (verdict.ending or verdict.passes):
+        return f"counts for nothing: it says that the rerun ended as {ended.rerun[:80]}, run.toml {words}"
+    if verdict.passes and verdict.compared.total <= 0 and not ended.original.startswith("failed"):
+        return f"counts for nothing: nothing was compared, and it says {verdict.grade}"
+    return None
 
 
 def _bounded(verdict: Verdict) -> Verdict:

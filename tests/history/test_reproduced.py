@@ -16,17 +16,31 @@ from gitexp.history.choosing import choose
 from gitexp.history.reproduced import Reproduced, reproduced, reruns_of
 from gitexp.history.select import History
 from gitexp.record.identity import RunId
-from gitexp.record.verdict import Verdict, dump_verdict
+from gitexp.record.verdict import Counts, Ending, Verdict, dump_verdict
 
 Read = Callable[[], History]
 A, B, C, D = "kkkkllllmmmmnnnn", "llllmmmmnnnnoooo", "mmmmnnnnoooopppp", "zzzzoooowwwwxxxx"
 
+COMPARED = Counts(6, 1)
+
 
 def put_rerun(
-    lab: Lab, run_id: str, of: str, *, about: str = A, grade: str = "bitwise", text: str | None = None, **keys: Any
+    lab: Lab,
+    run_id: str,
+    of: str,
+    *,
+    about: str = A,
+    grade: str = "bitwise",
+    text: str | None = None,
+    ended: tuple[str, str] | None = None,
+    compared: Counts = COMPARED,
+    **keys: Any,
 ) -> str:
     """A rerun of A, whose record is the commit `of`."""
-    verdict = dump_verdict(Verdict(RunId(about), 1, f"sha1:{of}", "bitwise")).replace("bitwise", grade)
+    made = Verdict(
+        RunId(about), 1, f"sha1:{of}", "bitwise", ending=Ending(*ended) if ended else None, compared=compared
+    )
+    verdict = dump_verdict(made).replace("bitwise", grade)
     files = {"verdict.toml": verdict if text is None else text, "environment.toml": ENVIRONMENT}
     return write_run(lab, run_id, files=files, **{"kind": "rerun", "reproduces": A, "author": "Bob <b@x>", **keys})
 
@@ -75,9 +89,22 @@ def test_passing_verdicts_are_counted_and_others_are_tries(fresh: Lab, read: Rea
         {"text": f'run = "{A}"\nattempt = 1\ncommit = "sha1:{"0" * 40}"\ngrade = "bitwise"\n'},
         {"text": f'run = "{A}"\nattempt = 1\ncommit = "latest"\ngrade = "bitwise"\n'},
         {"kind": "run"},
+        {"compared": Counts()},
+        {"compared": Counts(), "ended": ("completed", "completed")},
+        {"compared": Counts(), "status": "failed", "exit_code": 1},
+        {"compared": Counts(), "status": "failed", "exit_code": 1, "ended": ("completed", "completed")},
+        {"compared": Counts(), "status": "failed", "exit_code": 1, "ended": ("failed (exit code 2)",) * 2},
+        {"status": "failed", "exit_code": 1},
+        {"ended": ("failed (exit code 1): ValueError: x",) * 2},
+        {"ended": ("completed", "completed but for the end")},
     ],
-    ids=["of another", "names another", "no grade", "no TOML", "too deep", "other commit", "no commit", "no rerun"],
-)
+    ids=[
+        "of another", "names another", "no grade", "no TOML", "too deep", "other commit", "no commit", "no rerun",
+        "nothing compared", "nothing compared, and it ended", "nothing compared, of a failure without an ending",
+        "a failure that ended", "a failure that ended otherwise", "a pass of a failure without an ending",
+        "an end that failed", "half an end",
+    ],
+)  # fmt: skip
 def test_a_verdict_that_contradicts_its_record_or_cannot_be_read_counts_for_nothing(
     fresh: Lab, read: Read, lie: dict[str, Any]
 ) -> None:
@@ -87,6 +114,13 @@ def test_a_verdict_that_contradicts_its_record_or_cannot_be_read_counts_for_noth
     row = history.select(A)
     assert (reproduced(history.runs, [row]), reruns_of(history.runs, row)) == ({}, [])
     assert ids(history, "reproduced >= 1") == []
+
+
+def test_of_a_failure_that_failed_alike_nothing_need_have_been_compared(fresh: Lab, read: Read) -> None:
+    original = write_run(fresh, A, status="failed", exit_code=1)
+    ended = ("failed (exit code 1): ValueError: no rows",) * 2
+    put_rerun(fresh, B, original, status="failed", exit_code=1, ended=ended, compared=Counts())
+    assert ids(read(), "reproduced >= 1") == [A]
 
 
 def test_a_run_does_not_reproduce_itself(fresh: Lab, read: Read) -> None:

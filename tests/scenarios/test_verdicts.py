@@ -11,7 +11,7 @@ from gitexp import notebook
 from gitexp.record.identity import RunId
 from gitexp.record.verdict import Counts, Divergence, Ending, InputDifference, Verdict, dump_verdict
 
-A, B, C = "kkkkllllmmmmnnnn", "llllmmmmnnnnoooo", "mmmmnnnnoooopppp"
+A, B, C, D = "kkkkllllmmmmnnnn", "llllmmmmnnnnoooo", "mmmmnnnnoooopppp", "nnnnooooppppqqqq"
 
 
 def put(lab: Lab) -> None:
@@ -70,6 +70,21 @@ def test_show_names_a_verdict_that_contradicts_its_record(fresh: Lab, gitexp: Gi
     shown = gitexp("show", B)
     assert shown.exit_code == 0
     assert f"verdict.toml is about {C}, run.toml says that it is of {A}" in shown.stdout
+
+
+def test_a_verdict_that_was_written_by_hand_is_no_reproduction_and_show_says_why(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A)
+    by_hand = f'run = "{A}"\nattempt = 1\ncommit = "sha1:{commit}"\ngrade = "bitwise"\n'
+    for run_id, kind, status in ((B, "rerun", "completed"), (C, "rerun", "failed"), (D, "run", "completed")):
+        write_run(fresh, run_id, kind=kind, status=status, reproduces=A, files={"verdict.toml": by_hand})
+    assert "reproduced" not in gitexp("show", A).stdout
+    for run_id, why in (
+        (B, "nothing was compared, and it says bitwise"),
+        (C, "it says that the rerun ended as completed, run.toml failed"),
+        (D, "by its run.toml the run is no rerun"),
+    ):
+        assert f"verdict.toml counts for nothing: {why}\n" in gitexp("show", run_id).stdout
+        assert gitexp("show", run_id, "--json").json["run"]["verdict"] is None
 
 
 def test_log_counts_reproductions(fresh: Lab, gitexp: Gitexp) -> None:
