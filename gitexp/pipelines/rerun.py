@@ -111,7 +111,10 @@ def recorded_recipe(run: Run, *, reader: ObjectReader, clone: Clone) -> Recipe:
 
 
 def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
-    """This clone, configured as the code of a run says, but for its remotes and its branch, which are today's."""
+    """This clone, configured as the code of a run says, but for what is the user's to say.
+
+    That are its remotes, its branch, and which further variables of the user's shell are recorded.
+    """
 
     def read(name: str) -> str | None:
         if posixpath.normpath(name).startswith(("/", "..")):
@@ -120,7 +123,8 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
         return None if text is None else text.decode("utf-8", "replace")
 
     config = read_config(clone.repo, read=read)
-    return Clone(clone.repo, config._replace(remotes=clone.config.remotes, branch=clone.config.branch))
+    policy, own = config.policy._replace(variables=clone.config.policy.variables), clone.config
+    return Clone(clone.repo, config._replace(remotes=own.remotes, branch=own.branch, policy=policy))
 
 
 class Ready:

@@ -103,6 +103,9 @@ def environment_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[
     counts = [_package_count(environment) for environment in (a, b)]
     if UNKNOWN in counts:  # then a line for each package of the other side would say nothing
         groups["packages"] = _pairs({"(all)": counts[0]}, {"(all)": counts[1]})
+    for name in {*table_of(a, "variables"), *table_of(b, "variables")} & {*groups["flags"]}:
+        old, new = groups["flags"][name]  # which are asked for beside the usual ones, each place says itself
+        groups["flags"][name] = UNKNOWN if old is None else old, UNKNOWN if new is None else new
     return {name: pairs for name, pairs in groups.items() if pairs}
 
 

@@ -233,6 +233,21 @@ def test_what_is_not_known_here_runs_only_after_a_yes(ready: Lab, bob: Lab) -> N
     assert "says nothing of" in done.stderr
 
 
+def test_which_further_variables_are_recorded_is_for_whoever_reruns_to_say(ready: Lab, bob: Lab) -> None:
+    ready.write("gitexp.toml", '[policy]\nvariables = ["LAB_SITE", "HOME_PAGE"]\n')
+    ready.commit("curious")
+    ready.env["LAB_SITE"] = "b"
+    first = pushed(ready, "--", "sh", "-c", "echo 1")
+    assert bob.gitexp("pull").exit_code == 0
+    bob.write("gitexp.toml", '[policy]\nvariables = ["BOBS"]\n')
+    asked = Lab(bob.path, {**bob.env, "LAB_SITE": "b", "HOME_PAGE": "x", "BOBS": "y"})
+    assert "differs   variable LAB_SITE b → unknown" in asked.gitexp("rerun", first, "--dry-run").stdout
+    rerun(asked, first, "--yes")
+    assert tomllib.loads(bob.show("experiments:environment.toml"))["variables"] == {"BOBS": "y"}
+    inputs = tomllib.loads(bob.show("experiments:verdict.toml"))["inputs"]
+    assert ("LAB_SITE", "b", "unknown") in [(one["name"], one.get("original"), one.get("rerun")) for one in inputs]
+
+
 def test_a_recipe_that_a_record_changes_by_more_than_numbers_is_asked_for(ready: Lab, bob: Lab) -> None:
     ready.write("recipes/r.toml", RECIPE + '[model]\nname = "a"\nlr = 0.5\n')
     ready.write(".gitignore", "")
