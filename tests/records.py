@@ -82,7 +82,8 @@ def run_toml(run_id: str, *, finished: str, recipe: str, status: str, **keys: An
     clean = keys.pop("clean", True)
     code = {"clean": clean, **keys.pop("code_keys", {})}
     mixture = keys.pop("mixture", {})
-    lines = [f"{key} = {json.dumps(value)}" for key, value in {"seed": 1, **values, **keys}.items()]
+    values = {"seed": 1, **values, **keys}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
     lines += [f"mixture.{key} = {json.dumps(value)}" for key, value in mixture.items()]
     lines += [f"started = {finished}", f"finished = {finished}", "[code]"]
     return "\n".join([*lines, *(f"{key} = {json.dumps(value)}" for key, value in code.items())]) + "\n"

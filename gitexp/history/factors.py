@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gitexp.clone import FILE
 from gitexp.errors import GitexpError, and_more
-from gitexp.history.inputs import COMMAND, Inputs, KeyChange, kind_of
+from gitexp.history.inputs import COMMAND, Inputs, KeyChange, kind_of, seed_in
 from gitexp.history.read import Run
 from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange, is_seed, swapped
 from gitexp.text.schema import KeyPath, dotted, escaped, leaves, split_key
@@ -82,7 +82,7 @@ def factors(inputs: Inputs, *, changed: Sequence[str] | None = None, by_package:
     for group in inputs.environment or {}:
         if group not in REBUILT:
             untold.append(f"the {group} differs, and cannot be swapped: gitexp diff says in what")
-    seeds = [seed_of(run) for run in (a, b)]
+    seeds = [seed_in(run) for run in (a, b)]
     of_seed = tuple(split_key(change.key) or (change.key,) for change in inputs.recipe if is_seed(change.key))
     options = tuple(one.name for one in inputs.arguments if is_seed(one.name))
     if of_seed or options or seeds[0] != seeds[1]:
@@ -111,13 +111,6 @@ def _require_known(side: str, run: Run) -> None:
         raise GitexpError(f"What went into {side} is not recorded", details=[f"  {one}" for one in run.problems])
     if kind_of(run) == "smoke":
         raise GitexpError(f"{side} is a smoke run: its metrics are of a few rows")
-
-
-def seed_of(run: Run) -> int | None:
-    """The seed of the record, or of the command line."""
-    from gitexp.history.groupcompare import seed_in
-
-    return seed_in(run)
 
 
 def _of_datasets(

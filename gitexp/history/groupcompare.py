@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from gitexp.errors import and_more
 from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order, of_run
 from gitexp.history.examples import ByExample, Results, Rows
-from gitexp.history.inputs import COMMAND, Inputs, is_command, rows_key, seed_of
+from gitexp.history.inputs import COMMAND, Inputs, is_command, rows_key, seed_in
 from gitexp.history.read import Run
-from gitexp.record.arguments import argument_changes, arguments, is_seed
+from gitexp.record.arguments import argument_changes, is_seed
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.record.metrics import goal_of
 from gitexp.stats.difference import Noise
@@ -141,16 +141,6 @@ def _of_baseline(baseline: Sequence[Run], fewest: int) -> Iterator[str]:
     yield from _no_replicates("the noise", baseline, settings_of(baseline))
     if len({seed_in(run) for run in baseline}) < 2:
         yield "the runs of the noise have one seed, or none that is recorded: they show no other seeds"
-
-
-def seed_in(run: Run) -> int | None:
-    """The seed that a record names, or else the command line's --seed."""
-    seed = seed_of(run)
-    command = run.recipe_values.get(COMMAND) if seed is None else None
-    if command is None or not is_command(command):
-        return seed
-    given = [option.values[0] for option in arguments(command).options if is_seed(option.name) and option.values]
-    return int(given[0]) if len(given) == 1 and given[0].isdecimal() and len(given[0]) < 19 else None
 
 
 def settings_of(runs: Sequence[Run]) -> list[Setting]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitexp.record.arguments import ArgumentChange, argument_changes, is_seed, without_seed
+from gitexp.record.arguments import ArgumentChange, argument_changes, arguments, is_seed, without_seed
 from gitexp.record.digests import Digest
 
 if TYPE_CHECKING:
@@ -275,6 +275,16 @@ def _digests(record: DatasetRecord) -> dict[str, Any]:
 def seed_of(run: Run) -> int | None:
     """Of its record. None: it has none, or cannot be read."""
     return run.record.seed if run.record else None
+
+
+def seed_in(run: Run) -> int | None:
+    """The seed that a record names, or else the command line's --seed."""
+    seed = seed_of(run)
+    command = run.recipe_values.get(COMMAND) if seed is None else None
+    if command is None or not is_command(command):
+        return seed
+    given = [option.values[0] for option in arguments(command).options if is_seed(option.name) and option.values]
+    return int(given[0]) if len(given) == 1 and given[0].isdecimal() and len(given[0]) < 19 else None
 
 
 def kind_of(run: Run) -> str:

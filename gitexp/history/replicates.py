@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.history.cache import Condition
-from gitexp.history.inputs import Inputs, seed_of
+from gitexp.history.inputs import Inputs, seed_in
 from gitexp.history.read import Run, read_run
 from gitexp.history.said import NOT_RETRACTED
 from gitexp.record.tolerance import Rules
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitexp.stats.pairing import Measured
 
 MOST = 50  # runs of a side that are looked at, the newest
-_PARTS = ("run.toml", "metrics.toml", "environment.toml")
+_PARTS = ("run.toml", "recipe.toml", "metrics.toml", "environment.toml")
 
 
 class Replicates(NamedTuple):
@@ -67,7 +67,7 @@ def tests_of(replicates: Replicates, names: Sequence[str], rules: Rules) -> tupl
     from gitexp.stats.summary import summary
 
     missing: list[str] = []
-    seeds = [{seed_of(run) for run in side} for side in replicates]
+    seeds = [{seed_in(run) for run in side} for side in replicates]
     if min(map(len, replicates)) < FEWEST or _unlike(seeds[0], seeds[1]):
         return [], _too_few(replicates, seeds)
     found = []
@@ -90,7 +90,7 @@ def tests_of(replicates: Replicates, names: Sequence[str], rules: Rules) -> tupl
 def _measured(side: Sequence[Run], name: str) -> list[Measured]:
     from gitexp.stats.pairing import Measured
 
-    return [Measured(seed_of(run), run.metrics.get(name, float("nan"))) for run in side]
+    return [Measured(seed_in(run), run.metrics.get(name, float("nan"))) for run in side]
 
 
 def _unlike(a: set[int | None], b: set[int | None]) -> bool:

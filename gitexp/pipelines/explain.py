@@ -17,8 +17,8 @@ from gitexp.git.repo import Repo
 from gitexp.history.cache import Condition
 from gitexp.history.codechange import CodeComparison
 from gitexp.history.compare import OTHER_ROWS, between_runs, goals_in_order
-from gitexp.history.factors import ENVIRONMENT, REBUILT, SEED, Factor, factors, mixed_environment, seed_of
-from gitexp.history.inputs import Inputs, alike_key
+from gitexp.history.factors import ENVIRONMENT, REBUILT, SEED, Factor, factors, mixed_environment
+from gitexp.history.inputs import Inputs, alike_key, seed_in
 from gitexp.history.read import Run, read_run
 from gitexp.history.said import NOT_RETRACTED
 from gitexp.history.select import History, no_metric
@@ -50,7 +50,7 @@ class CellPlan(NamedTuple):
     def result(self, metric: str) -> list[Measured]:
         """What its runs came to."""
         return [
-            Measured(seed_of(run), run.metrics.get(metric, float("nan")))
+            Measured(seed_in(run), run.metrics.get(metric, float("nan")))
             for run in self.runs
             if run.record and run.record.status == "completed"
         ]
@@ -143,7 +143,7 @@ class Explaining:
     def spec(self, cell: Cell, *, seed: int | None) -> Spec:
         """The run of a cell. `seed` None: that of the run which it is made of. Raises Refused."""
         of, swaps = self._made_of(cell)
-        seed = None if seed == seed_of(of) else seed
+        seed = None if seed == seed_in(of) else seed
         if not swaps and seed is None:
             return spec_of(of.commit, reader=self._reader, clone=self._clone)  # a rerun as any
         return mixture(of, swaps, seed=seed, reader=self._reader, clone=self._clone)
@@ -186,10 +186,10 @@ class Explaining:
                 found.append(one._replace(alike=alike, runs=(*([own] if own else []), *runs)))
             except Refused as error:
                 found.append(one._replace(problem=in_a_line(error)))
-        wanted = _seeds([seed_of(self.a), seed_of(self.b)], found, repeat)
+        wanted = _seeds([seed_in(self.a), seed_in(self.b)], found, repeat)
         planned = []
         for one in found:
-            known = [seed_of(run) for run in one.runs]
+            known = [seed_in(run) for run in one.runs]
             seeds: tuple[int | None, ...] = ()
             if one.problem or (not repeat and one.cell in (frozenset(), whole)):
                 pass
@@ -215,13 +215,13 @@ class Explaining:
         if not alike:
             return
         at = next((i for i, factor in enumerate(self.factors) if factor.kind == SEED), None)
-        seed = seed_of(self.b if at in cell else self.a)
+        seed = seed_in(self.b if at in cell else self.a)
         wanted = Condition("r.alike = ? AND r.status = 'completed'", (alike,)) & NOT_RETRACTED
         for row in reversed(self._history.runs.rows(wanted, limit=MOST_ALIKE)):
             if own is not None and own.record is not None and row.id == own.record.id:
                 continue
             run = read_run(self._reader, row.commit)
-            if not (only_seed and seed_of(run) != seed) and not other_environment(self.whose_environment(cell), run):
+            if not (only_seed and seed_in(run) != seed) and not other_environment(self.whose_environment(cell), run):
                 yield run
 
     def unlike(self, one: CellPlan, run: Run) -> str:
@@ -263,7 +263,7 @@ def _seeds(own: Sequence[int | None], found: Sequence[CellPlan], repeat: int) ->
     """A's and B's, then those that most cells have, then new ones: one more than is repeated."""
     seeds: dict[int | None, int] = {seed: len(found) + 1 for seed in own}
     for one in found:
-        for seed in {seed_of(run) for run in one.runs}:
+        for seed in {seed_in(run) for run in one.runs}:
             if seed is not None:
                 seeds[seed] = seeds.get(seed, 0) + 1
     if None in seeds:

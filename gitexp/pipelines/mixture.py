@@ -21,9 +21,8 @@ from gitexp.history.factors import (
     factors,
     mixed_environment,
     mixed_recipe,
-    seed_of,
 )
-from gitexp.history.inputs import Inputs
+from gitexp.history.inputs import Inputs, seed_in
 from gitexp.history.read import Run
 from gitexp.pipelines.rerun import Spec, code_clone, sound_record
 from gitexp.record.arguments import with_seed
@@ -52,7 +51,7 @@ def mixture(
     for other in dict.fromkeys(run for _, run in taken):
         theirs = [factor for factor, run in taken if run is other]
         values = mixed_recipe(values, dict(other.recipe or {}), theirs)
-    seeds = [seed_of(run) for factor, run in taken if factor.kind == SEED]
+    seeds = [seed_in(run) for factor, run in taken if factor.kind == SEED]
     wanted = seed if seed is not None else next((one for one in seeds if one is not None), None)
     values = values if wanted is None else seeded(values, wanted)
     coded = next((run for factor, run in taken if factor.kind == CODE), of)

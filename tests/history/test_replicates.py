@@ -29,15 +29,18 @@ Judged = Callable[..., Verdict]
 
 
 @pytest.fixture
-def judged(fresh: Lab, repo: Repo, reader: ObjectReader) -> Judged:
+def judged(fresh: Lab, repo: Repo, reader: ObjectReader, request: pytest.FixtureRequest) -> Judged:
     """The last rerun against the first original; each side a list of values, by seed, and what else its runs have."""
 
     def put(run_id: str, seed: int, value: float, **keys: Any) -> str:
-        files = {"environment.toml": ENVIRONMENT, "recipe.toml": TOLERANT, **keys.pop("files", {})}
+        typed = TOLERANT.replace('"train.py"', f'"train.py", "--seed", "{seed}"').removeprefix("seed = 1\n")
+        recipe = TOLERANT if seeds_are_keys else typed
+        files = {"environment.toml": ENVIRONMENT, "recipe.toml": recipe, **keys.pop("files", {})}
         metrics = {"val.acc": value, **({"loss": losses.pop(0)} if losses else {})}
-        return write_run(fresh, run_id, seed=seed, metrics=metrics, files=files, **keys)
+        return write_run(fresh, run_id, seed=seed if seeds_are_keys else None, metrics=metrics, files=files, **keys)
 
     losses: list[float] = []
+    seeds_are_keys = getattr(request, "param", "keys") == "keys"
 
     def of(
         originals: list[float],
@@ -94,6 +97,7 @@ def test_two_runs_of_a_side_are_too_few_and_that_is_said(judged: Judged) -> None
     assert "there are 2 and 2, of 2 and 2 seeds" in found.missing[-1]
 
 
+@pytest.mark.parametrize("judged", ["keys", "typed"], indirect=True)
 def test_reruns_of_one_seed_say_nothing_of_others(judged: Judged) -> None:
     found = judged([0.90, 0.91, 0.89], FAR, seeds=[1, 1, 1])
     assert (found.grade, found.tests) == ("different", ())
