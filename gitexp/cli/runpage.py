@@ -68,7 +68,7 @@ def run_page(
     place: Place,
     printed: str | None = None,
     said: Said = NOTHING_SAID,
-    against: str = "the run before it of this recipe",
+    against: str = "",
     reruns: Sequence[Row] = (),
     curves: Callable[[], Mapping[str, str]] = dict,
     on: Screen,

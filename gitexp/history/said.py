@@ -152,6 +152,14 @@ def baseline_of(runs: Runs, row: Row) -> Row | None:
     return None
 
 
+def measured_against(runs: Runs, row: Row) -> tuple[Row | None, str]:
+    """The run that this one's figures stand beside, None where it is not here; and what it is to this one."""
+    if (found := baseline_of(runs, row)) is not None:
+        return found, "the baseline of this recipe"
+    what = "its original" if row.reproduces else "the run that it is a mixture of" if row.mixes else ""
+    return runs.previous_of(row), what or "the run before it of this recipe"
+
+
 def _standing(runs: Runs, source: str, name: str | None) -> list[Event]:
     wanted, values = ("value = ?", (name,)) if name is not None else ("1", ())
     columns = ", ".join(f'e."{column}"' for column in Event._fields)

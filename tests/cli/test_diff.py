@@ -178,6 +178,12 @@ def test_the_first_run_of_a_recipe_has_nothing_to_be_compared_with(fresh: Lab, g
     assert "is the first run of its recipe" in result.stderr
 
 
+def test_a_rerun_without_its_original_has_nothing_to_be_compared_with(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A)
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", kind="rerun", reproduces="zzzzzzzzzzzzzzzz")
+    assert "is measured against its original, which is not here" in gitexp("diff").stderr
+
+
 def test_a_run_is_not_put_beside_itself(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A)
     result = gitexp("diff", A, A, A)

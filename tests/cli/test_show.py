@@ -61,6 +61,20 @@ def test_the_latest_run_is_shown_with_all_that_is_known(fresh: Lab, gitexp: Gite
         assert expected in lines
 
 
+@pytest.mark.parametrize(
+    ("keys", "against"),
+    [
+        ({"kind": "rerun", "reproduces": A}, "its original"),
+        ({"kind": "smoke", "reproduces": A}, "its original"),  # of a smoke run
+        ({"kind": "rerun", "mixture": {"of": A}}, "the run that it is a mixture of"),
+    ],
+)
+def test_a_rerun_stands_beside_its_original(fresh: Lab, gitexp: Gitexp, keys: dict[str, Any], against: str) -> None:
+    write_run(fresh, A, kind="smoke" if keys["kind"] == "smoke" else "run")
+    write_run(fresh, B, finished="2026-11-20T11:00:00Z", **keys)
+    assert f"against kkkkllll, {against}\n" in gitexp("show", B).stdout
+
+
 def test_no_line_of_a_page_is_blanks_alone(fresh: Lab, gitexp: Gitexp) -> None:
     write_run(fresh, A, files={"data.toml": '[digits]\npath = "d.csv"\ndigest = "xxh128:00"\nfiles = 1\n'})
     assert [line for line in gitexp("show").stdout.splitlines() if line != line.rstrip()] == []

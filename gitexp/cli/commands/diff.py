@@ -15,7 +15,7 @@ from gitexp.git.repo import output
 from gitexp.history.compare import compare
 from gitexp.history.read import Run, read_run
 from gitexp.history.row import Row
-from gitexp.history.said import baseline_of, retractions, said_of
+from gitexp.history.said import baseline_of, measured_against, retractions, said_of
 from gitexp.history.select import History, no_metric
 
 EXIT_DIFFERENT = 1
@@ -46,9 +46,9 @@ def command(
     """Compare runs A and B: code, arguments, recipe, data, environment, metrics, artifacts, duration and memory.
 
     Without B, A (the latest run, where none is named) is compared with the baseline of its recipe (`gitexp baseline`).
-    Where there is none, A is compared with the latest run, and that with the run before it of the same recipe. Three
-    runs or more stand beside each other: what is common once, what differs as columns. `gitexp show --help` says how to
-    name a run.
+    Where there is none, A is compared with the latest run, and that with the run before it of the same recipe (a rerun
+    with its original). Three runs or more stand beside each other: what is common once, what differs as columns.
+    `gitexp show --help` says how to name a run.
 
     A side may be several runs: `k1,k2,k3`, `A..B`, `@RECIPE`, or a condition such as `optimizer.lr == 0.01`. Two such
     sides are groups: the difference of each metric, its interval, and what so many runs can show (needs scipy:
@@ -168,17 +168,17 @@ def _sides(history: History, runs: tuple[str, ...]) -> tuple[Row, Row]:
         return history.select(runs[0]), history.select(runs[1])
     new = history.select("latest")
     old = history.select(runs[0]) if runs else new
-    baseline = baseline_of(history.runs, old)
-    if baseline is not None:
-        return baseline, old
-    if old.commit != new.commit:
+    if old.commit != new.commit and baseline_of(history.runs, old) is None:
         return old, new
-    before = history.runs.previous_of(new)
+    before, what = measured_against(history.runs, old)
     if before is None:
-        raise GitexpError(
-            f"{new.id} is the first run of its recipe: there is nothing to compare it with", fix="gitexp diff A B"
+        why = (
+            f"is measured against {what}, which is not here"
+            if old.reproduces or old.mixes
+            else "is the first run of its recipe"
         )
-    return before, new
+        raise GitexpError(f"{old.id} {why}: there is nothing to compare it with", fix="gitexp diff A B")
+    return before, old
 
 
 def _git_diff(here: Opened, a: Run, b: Run, *, patch: bool, stat: bool, on: Screen) -> str:

@@ -17,7 +17,7 @@ from gitexp.errors import GitexpError, UsageError
 from gitexp.git.repo import Repo
 from gitexp.history.read import Run, read_output, read_run
 from gitexp.history.reproduced import reruns_of
-from gitexp.history.said import NOTHING_SAID, baseline_of, said_of
+from gitexp.history.said import NOTHING_SAID, measured_against, said_of
 from gitexp.history.select import UnknownRun
 from gitexp.record.metricnames import is_clock
 
@@ -55,31 +55,29 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
                 raise
             return 0
         found = read_run(here.reader, row.commit)
-        said = said_of(here.history.runs, [row.id]).get(row.id, NOTHING_SAID)
-        reruns = reruns_of(here.history.runs, row)
-        if as_json:
-            from gitexp.cli.shapes import said_shape, whole_run_shape
-
-            write_json(run={**whole_run_shape(found, row, reruns=reruns), "said": said_shape(said)})
-        elif as_output:
+        if as_output:
             text = read_output(here.reader, found)
             if text is None and "output.log" in found.tree:
                 raise GitexpError(f"The output of {row.id} is too large, or damaged here", fix="gitexp pull")
             if text is None:
                 raise GitexpError(f"No output is recorded for {row.id}")
             show(lambda on: safe(text, lines="kept"), repo=here.repo)
+            return 0
+        said = said_of(here.history.runs, [row.id]).get(row.id, NOTHING_SAID)
+        reruns = reruns_of(here.history.runs, row)
+        if as_json:
+            from gitexp.cli.shapes import said_shape, whole_run_shape
+
+            write_json(run={**whole_run_shape(found, row, reruns=reruns), "said": said_shape(said)})
         else:
             from gitexp.cli.runpage import run_page
 
-            baseline = baseline_of(here.history.runs, row)
-            earlier = baseline or here.history.runs.previous_of(row)
+            earlier, against = measured_against(here.history.runs, row)
             before = read_run(here.reader, earlier.commit) if earlier else None
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
             page = partial(run_page, found, row, before, goals=here.config.goal, place=here.place, printed=printed)
-            page = partial(page, curves=partial(_curves, here, found), said=said, reruns=reruns)
-            against = "the run before it of this recipe" if row.kind != "rerun" else "its original"
-            page = partial(page, against="the baseline of this recipe" if baseline else against)
+            page = partial(page, curves=partial(_curves, here, found), said=said, reruns=reruns, against=against)
             show(lambda on: page(on=on, now=time.time()), repo=here.repo)
     return 0
 
