@@ -116,14 +116,14 @@ def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: fl
     return advance(repo, branch, follow, why=why, patience_s=patience_s, look=look).commit
 
 
-def recorded_here(repo: Repo, branch: str, commit: str) -> bool:
-    """Whether this clone made the commit, by its reflog: names and addresses in a commit are anybody's to write."""
+def recorded_here(repo: Repo, branch: str, *commits: str) -> bool:
+    """Whether this clone made the commits, by its reflog: names and addresses in a commit are anybody's to write."""
     if ref_id(repo, branch_ref(branch)) is None:
         return False  # a fresh clone has runs of remotes alone
     found = output(
         repo, "log", "--no-show-signature", "-g", f"--grep-reflog=^{RECORDED}", "--format=%H", branch_ref(branch), "--"
     )
-    return commit.encode() in found.split()
+    return {*commits} <= {*found.decode().split()}
 
 
 def is_recorded(repo: Repo, tried: Path) -> bool:

@@ -24,7 +24,7 @@ from gitexp.history.factors import (
 )
 from gitexp.history.inputs import Inputs, seed_in
 from gitexp.history.read import Run
-from gitexp.pipelines.rerun import Spec, code_clone, sound_record
+from gitexp.pipelines.rerun import Spec, code_config, sound_record
 from gitexp.record.arguments import with_seed
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.runrecord import Mixture
@@ -56,9 +56,9 @@ def mixture(
     values = values if wanted is None else seeded(values, wanted)
     coded = next((run for factor, run in taken if factor.kind == CODE), of)
     code_record = sound_record(coded)
-    config = code_clone(coded, reader=reader, clone=clone).config
+    config = code_config(coded, reader=reader, clone=clone)
     for name, run in ((factor.dataset, run) for factor, run in taken if factor.kind == DATA):
-        own = code_clone(run, reader=reader, clone=clone).config.datasets
+        own = code_config(run, reader=reader, clone=clone).datasets
         config = config._replace(datasets={**config.datasets, **_named(own, run, name)})
     recipe = resolve_recorded(
         dump_recipe(values),

@@ -41,6 +41,7 @@ from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
+    from gitexp.spec.config import Config
 
 
 SHOWN = 20
@@ -100,20 +101,19 @@ def sound_record(run: Run) -> RunRecord:
 def recorded_recipe(run: Run, *, reader: ObjectReader, clone: Clone) -> Recipe:
     """The recipe as it was recorded, with the datasets that the code's own catalogue names."""
     record = sound_record(run)
-    recipe = resolve_recorded(
+    return resolve_recorded(
         (reader.read(f"{run.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
         name=record.recipe,
         path=record.recipe_path,
         where=f"{run.commit[:7]}:recipe.toml",
-        config=code_clone(run, reader=reader, clone=clone).config,
+        config=code_config(run, reader=reader, clone=clone),
     )
-    return recipe
 
 
-def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
-    """This clone, configured as the code of a run says, but for what is the user's to say.
+def code_config(run: Run, *, reader: ObjectReader, clone: Clone) -> Config:
+    """As the code of a run says, but for what is the user's to say.
 
-    That are its remotes, its branch, and which further variables of the user's shell are recorded.
+    That are this clone's remotes, its branch, and which further variables of the user's shell are recorded.
     """
 
     def read(name: str) -> str | None:
@@ -124,7 +124,7 @@ def code_clone(run: Run, *, reader: ObjectReader, clone: Clone) -> Clone:
 
     config = read_config(clone.repo, read=read)
     policy, own = config.policy._replace(variables=clone.config.policy.variables), clone.config
-    return Clone(clone.repo, config._replace(remotes=own.remotes, branch=own.branch, policy=policy))
+    return config._replace(remotes=own.remotes, branch=own.branch, policy=policy)
 
 
 class Ready:
@@ -138,34 +138,29 @@ class Ready:
         _require_plain_environment()
         wanted = [(ref, *spec.data[name]) for name, ref in recipe.data.items() if name in spec.data]
         self._sources = look_for(wanted, reader=reader, clone=clone)
-        self._clone = code_clone(spec.coded, reader=reader, clone=clone)
-        index = made.folder / runfolder.INDEX
+        index, config = made.folder / runfolder.INDEX, code_config(spec.coded, reader=reader, clone=clone)
         try:
             tree = make_tree(clone.repo, root, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
         except GitFailed as error:
             raise _incomplete(clone, spec, record) or error from error
-        self._tree, there = tree, Clone(tree.repo, self._clone.config)
+        self._tree, self._there = tree, Clone(tree.repo, config)
         head = Head(tree.head, spec.code, _code(spec).subject or "", None)
         self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
-        look = look_at_branch(self._surveyed, self._clone.config)
-        self._said = check_branch(look, self._surveyed, self._clone.config)
+        look = look_at_branch(self._surveyed, config)
+        self._said = check_branch(look, self._surveyed, config)
         check_store(self._surveyed)
         self._cwd = _cwd(record, root)
         self._asked = Asked(
             spec.environment,
-            planned_argv(recipe, self._sources, there),
+            planned_argv(recipe, self._sources, self._there),
             cwd=self._cwd,
             tree=tree.repo,
             code=spec.code,
             home=clone.repo,
-            own=all(
-                recorded_here(clone.repo, clone.config.branch, run.commit)
-                for run in (*spec.runs, spec.environment.packages_of)
-                if run is not None
-            ),
+            own=recorded_here(clone.repo, clone.config.branch, *(run.commit for run in spec.runs)),
             env=recipe.env,
             named=recipe.text,
-            variables=self._clone.config.policy.variables,
+            variables=config.policy.variables,
         )
         self._around = aimed(self._asked, beside=made.folder, lock=made.lock) if rebuild else surroundings(self._asked)
         if not self._around.is_to_be_made:
@@ -173,27 +168,28 @@ class Ready:
         obstacles = [require_all(self._sources, clone)]
         if not anyway:
             obstacles.append(lacks(self._around.needs, spec.environment, command=f"gitexp rerun {record.id} --anyway"))
-        mixed, unused = spec.mixture, seed_that_nothing_takes(recipe, self._around.argv, cwd=self._cwd)
-        lines = [
+        self.plan = Plan(record, spec.original.author, self._lines(), self._why_ask(), (*filter(None, obstacles),))
+
+    def _lines(self) -> tuple[str, ...]:
+        spec, root = self._spec, self._tree.repo.root
+        mixed, unused = spec.mixture, seed_that_nothing_takes(spec.recipe, self._around.argv, cwd=self._cwd)
+        return (
             *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
-            *program_lines(self._around.argv, self._cwd, root, recipe),
-            *code_lines(_code(spec), tree.repo, tree.head),
+            *program_lines(self._around.argv, self._cwd, root, spec.recipe),
+            *code_lines(_code(spec), self._tree.repo, self._tree.head),
             *data_lines(self._sources),
             *self._around.lines,
-        ]
-        asks = why_ask(
-            spec.runs,
-            recipe,
-            code=spec.code,
-            commit=spec.commit,
-            there=there,
-            home=clone,
-            sources=self._sources,
         )
-        if self._around.is_to_be_made and not self._asked.own:
-            asks = asks or "Its packages are whatever that record says."
-        self.plan = Plan(record, spec.original.author, tuple(lines), asks, tuple(filter(None, obstacles)))
+
+    def _why_ask(self) -> str | None:
+        if self._asked.own:
+            return None
+        spec, home, sources = self._spec, self._home, self._sources
+        why = why_ask(
+            spec.runs, spec.recipe, code=spec.code, commit=spec.commit, there=self._there, home=home, sources=sources
+        )
+        return why or ("Its packages are whatever that record says." if self._around.is_to_be_made else None)
 
     @property
     def apart(self) -> tuple[str, ...]:
@@ -215,7 +211,7 @@ class Ready:
             name: _pinned(ref._replace(path=f"{absent / _base(ref)}") if name in elsewhere else ref, spec)
             for name, ref in recipe.data.items()
         }
-        datasets = ready_data(refs, clone=Clone(self._tree.repo, self._clone.config), watch=watch)
+        datasets = ready_data(refs, clone=self._there, watch=watch)
         for name in elsewhere:
             datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
         if self._around.is_to_be_made:
@@ -237,7 +233,7 @@ class Ready:
             variables=self._around.env,
             strange_imports=self._around.strange,
         )
-        smoke, config = record.kind == "smoke", self._clone.config
+        smoke, config = record.kind == "smoke", self._there.config
         return Checked(self._surveyed, config, recipe, datasets, argv, self._cwd, said, smoke=smoke, rerun=rerun)
 
     def _history(self, watch: Watch) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused, and_more, counted
-from gitexp.git.append import recorded_here
 from gitexp.git.repo import Repo, output, revision
 from gitexp.git.standing import branch_ref
 from gitexp.history.read import Run
@@ -105,18 +104,14 @@ def why_ask(
     home: Clone,
     sources: Sequence[Source],
 ) -> str | None:
-    """Why somebody has to say yes first; None: nobody has to.
+    """Why somebody has to say yes to what this clone has not recorded itself; None: nobody has to.
 
     `runs`: all that something is taken of. `there`: the working tree with the code.
     """
-    branch = home.config.branch
-    commits = {run.commit for run in runs}
-    if all(recorded_here(home.repo, branch, one) for one in commits):
-        return None
     record = runs[0].record
-    if len(commits) > 1 or record is None:
+    if len({run.commit for run in runs}) > 1 or record is None:
         return "It is a mixture of runs, not all of which this clone recorded."
-    if commit is None or not _is_own_code(home.repo, branch, commit, code):
+    if commit is None or not _is_own_code(home.repo, home.config.branch, commit, code):
         return "Its code is in no branch of this clone, and does whatever its author wrote."
     if record.recipe_path is None:
         return "Its command is whatever that record says."
