@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitexp.record.tolerance import allowance
 from gitexp.spec.catalogue import dataset_name, location, pinned_digest, source_url
 from gitexp.spec.config import CAPTURES, GOALS, duration, items_file, metric_name, size
 from gitexp.spec.outputs import outputs
@@ -49,6 +48,8 @@ def _globs(value: Any) -> str | None:
 
 
 def _tolerated(value: Any) -> str | None:
+    from gitexp.record.tolerance import allowance
+
     return None if allowance(value) else expected('a distance such as 0.005, or a share such as "1%"', value)
 
 
