@@ -156,8 +156,8 @@ def _present(settings: RemoteSettings, digests: Sequence[str], place: Place) -> 
 
 
 def _bytes(sizes: Iterable[int | None]) -> str:
-    known = [size for size in sizes]
-    return "" if None in known else f" ({sum(size or 0 for size in known):,} bytes)"
+    known = list(sizes)
+    return "" if None in known else f" ({sum(filter(None, known)):,} bytes)"
 
 
 def require_all(sources: Sequence[Source], clone: Clone) -> Refused | None:

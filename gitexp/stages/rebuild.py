@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from gitexp.errors import Refused
+from gitexp.errors import Refused, counted
 from gitexp.record.requirements import Requirements
 from gitexp.text.schema import escaped
 
@@ -49,7 +49,7 @@ def planned(repo: Repo, requirements: Requirements, *, implementation: str, vers
     folder = repo.common_dir / "gitexp" / FOLDER / _digest(implementation, version, requirements)
     made = Environment(folder, requirements)
     many = len(requirements.pinned) + len(requirements.sources) + sum(map(len, requirements.builds.values()))
-    what = f"Python {escaped(version)} and {many} package{'' if many == 1 else 's'}"
+    what = f"Python {escaped(version)} and {counted(many, 'package')}"
     if os.access(made.interpreter, os.X_OK):
         return made._replace(lines=(f"{what}, as they were built before in {folder}",))
     uv = shutil.which("uv")

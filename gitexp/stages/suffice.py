@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gitexp.errors import counted
 from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _gpus(run: Run, here: Mapping[str, Any]) -> Iterator[Need]:
     if not count or not isinstance(there, list):
         return
     if len(there) < count:
-        have = f"{_many(len(there))} here" if there else "none here"
+        have = f"{counted(len(there), 'GPU')} here" if there else "none here"
         fix = "run it where there is one, or let CUDA_VISIBLE_DEVICES name those that it may use"
         yield Need(f"{how}, and there is {have}", True, fix)
         return
@@ -63,17 +64,13 @@ def _gpus_used(run: Run) -> tuple[int, str]:
     training, asked = (run.environment or {}).get("training"), run.record.resources.gpus_asked if run.record else None
     device = training.get("device") if isinstance(training, Mapping) else None
     if asked:
-        return asked, f"its recipe asks for {_many(asked)}"
+        return asked, f"its recipe asks for {counted(asked, 'GPU')}"
     if isinstance(device, str) and device.partition(":")[0] not in ("cpu", ""):
         stated = training.get("world_size") if isinstance(training, Mapping) else None
         many = stated if isinstance(stated, int) and 0 < stated < MOST_PROCESSES else 1
-        return many, f"it trained on {_many(many)} ({escaped(device)[:40]})"
+        return many, f"it trained on {counted(many, 'GPU')} ({escaped(device)[:40]})"
     busy = [gpu for gpu in run.used.gpus if (gpu.busy_percent or 0) >= BUSY_PERCENT] if run.used else []
-    return len(busy), f"{_many(len(busy))} {'was' if len(busy) == 1 else 'were'} busy while it ran"
-
-
-def _many(count: int) -> str:
-    return f"{count} GPU{'' if count == 1 else 's'}"
+    return len(busy), f"{counted(len(busy), 'GPU')} {'was' if len(busy) == 1 else 'were'} busy while it ran"
 
 
 def _processors(run: Run, here: Mapping[str, Any]) -> Iterator[Need]:
