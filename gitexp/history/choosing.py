@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from gitexp.errors import GitexpError
+from gitexp.errors import GitexpError, counted
 from gitexp.history.cache import EVERY, Condition, of_commits
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
@@ -58,6 +58,13 @@ def repeats(rows: Sequence[Row]) -> set[str]:
     """The commits of reruns whose original is among these runs: they say it once more, and are no replicates of it."""
     ids = {row.id for row in rows}
     return {row.commit for row in rows if row.reproduces in ids and row.reproduces != row.id}
+
+
+def without_repeats(rows: Sequence[Row], *, of: str = "runs that are there") -> tuple[list[Row], list[str]]:
+    """The other runs, and a sentence where there are such. `of`: whose they are."""
+    again = repeats(rows)
+    said = [f"{counted(len(again), 'rerun')} of {of}: left out, as no replicates"] if again else []
+    return [row for row in rows if row.commit not in again], said
 
 
 def chosen_by(

@@ -90,7 +90,7 @@ def command(
 def _groups(
     here: Opened, choice: Choice, *, only: tuple[str, ...], noise: str | None, level: float, as_json: bool
 ) -> int:
-    from gitexp.history.choosing import repeats
+    from gitexp.history.choosing import without_repeats
     from gitexp.history.examples import ByExample
     from gitexp.history.groupcompare import compare_groups
 
@@ -103,8 +103,9 @@ def _groups(
     if both:
         raise UsageError(f"On both sides: {', '.join(both[:3])}{and_more(len(both), 3)}", fix="gitexp diff A1,A2 B1,B2")
     others = fitting_rows(here, choice._replace(words=(noise,), where="")) if noise is not None else []
-    again = [repeats(rows) for rows in (a, b, others)]
-    a, b, others = ([row for row in rows if row.commit not in repeats(rows)] for rows in (a, b, others))
+    named = (("A", a), ("B", b), ("the noise", others))
+    sides = [without_repeats(rows, of=f"{name}'s own runs") for name, rows in named]
+    a, b, others = (rows for rows, _ in sides)
     if noise is not None and len(others) < 2:
         many = f"--noise {noise!r} names {counted(len(others), 'run')}, and one run shows no noise"
         raise GitexpError(many, fix="gitexp log --group")
@@ -114,12 +115,7 @@ def _groups(
         old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
     )
     said = said_of(here.history.at(choice.remote).runs, [row.id for row in (*a, *b)])
-    left = [
-        f"{counted(len(out), 'rerun')} of {side}'s own runs: left out, as no replicates"
-        for side, out in zip("AB", again, strict=False)
-        if out
-    ]
-    found = found._replace(unfair=(*retractions(said), *left, *found.unfair))
+    found = found._replace(unfair=(*retractions(said), *(one for _, left in sides for one in left), *found.unfair))
     for name in {*only}.difference(one.name for one in found.metrics):
         raise no_metric("None of the runs", name, dict.fromkeys(key for run in (*old, *new) for key in run.metrics))
     if as_json:

@@ -13,9 +13,9 @@ from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import number, safe, screen
 from gitexp.cli.runtable import Filled, Listed, run_table
 from gitexp.cli.table import completing
-from gitexp.errors import UsageError, counted
+from gitexp.errors import UsageError
 from gitexp.history.cache import Condition, of_commits
-from gitexp.history.choosing import chosen_by, repeats
+from gitexp.history.choosing import chosen_by, without_repeats
 from gitexp.history.listing import Runs
 from gitexp.history.reproduced import Reproduced, at_least
 from gitexp.history.reproduced import reproduced as reproduced_runs
@@ -197,8 +197,8 @@ def _groups(
     from gitexp.cli.columns import as_text
     from gitexp.cli.grouptable import fitting, group_columns, group_shapes, grouped
 
-    again = repeats(chosen)
-    every, alone = grouped(here.history, [row for row in chosen if row.commit not in again], by=by, sort=sort)
+    chosen, again = without_repeats(chosen)
+    every, alone = grouped(here.history, chosen, by=by, sort=sort)
     groups = every if limit < 0 else every[:limit]
     if not every and form != "json":
         click.echo("No run fits", err=True)
@@ -214,8 +214,8 @@ def _groups(
         click.echo(f"{len(groups)} of {len(every)} groups; -n {len(every)} shows all of them", err=True)
     if alone:
         click.echo(f"{alone} of the runs are left out: what went into them is not recorded", err=True)
-    if again:
-        click.echo(f"{counted(len(again), 'rerun')} of runs that are there: left out, as no replicates", err=True)
+    for words in again:
+        click.echo(words, err=True)
 
 
 def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:

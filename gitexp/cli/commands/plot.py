@@ -18,8 +18,8 @@ from gitexp.curves.growing import Growing
 from gitexp.curves.lines import AXES, Plot, Subject, plot
 from gitexp.curves.recorded import read_histories
 from gitexp.curves.series import RunHistory
-from gitexp.errors import GitexpError, and_more, counted
-from gitexp.history.choosing import repeats
+from gitexp.errors import GitexpError, and_more
+from gitexp.history.choosing import without_repeats
 from gitexp.history.row import Row
 from gitexp.history.select import SHOWN, UnknownRun, no_metric
 from gitexp.stages.inprogress import InProgress
@@ -121,10 +121,9 @@ def _subjects(here: Opened, metric: str, choice: Choice, x: str, *, grouped: boo
     rows, going = _chosen(here, choice)
     notes = [f"{run.id[:SHOWN]} is {run.state}: as far as it is" for run in going]
     most = MOST_RUNS if grouped or x not in AXES else NEWEST if choice.everything else MOST_LINES
-    again = repeats(rows) if grouped else set[str]()
-    if again:
-        notes.append(f"{counted(len(again), 'rerun')} of runs that are there: left out, as no replicates")
-        rows = [row for row in rows if row.commit not in again]
+    if grouped:
+        rows, again = without_repeats(rows)
+        notes += again
     having = [row for row in rows if metric in row.metrics]
     if choice.everything:
         rows = having or rows
