@@ -72,6 +72,17 @@ def _refusal(path: Path, problems: Sequence[Problem]) -> Refused:
     )
 
 
+def is_as_large(path: Path, *, files: int | None, size_bytes: int | None) -> bool:
+    """Whether a file or folder has so many files and bytes; no more is looked at, and nothing is read."""
+    left, left_bytes = files or 0, size_bytes or 0
+    for folder in folders(os.fsencode(path)):
+        for batch in folder.batches():
+            left, left_bytes = left - len(batch), left_bytes - sum(sizes(stats_of(batch)))
+            if left < 0 or left_bytes < 0:
+                return False
+    return files is not None and left == left_bytes == 0
+
+
 def manifests_of(built: Built) -> dict[str, bytes]:
     """By algorithm: the one that names the dataset, and the strong one where it was asked for."""
     return {"xxh128": built.manifest} | ({} if built.sha256 is None else {"sha256": built.sha256})

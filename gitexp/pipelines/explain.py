@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused, UsageError
+from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.cache import Condition
@@ -164,7 +165,9 @@ class Explaining:
             for name, (run, one) in spec.data.items()
             if name in spec.recipe.data
         }
-        lost = require_all(look_for(wanted.values(), reader=self._reader, clone=self._clone), self._clone)
+        own = recorded_here(self._clone.repo, self._clone.config.branch, self.a.commit, self.b.commit)
+        found = look_for(wanted.values(), reader=self._reader, clone=self._clone, own=own)
+        lost = require_all(found, self._clone)
         if lost is not None:
             raise lost
 

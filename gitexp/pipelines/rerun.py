@@ -137,7 +137,8 @@ class Ready:
         self._spec, self._made, self._home, self._record, self._reader = spec, made, clone, record, reader
         _require_plain_environment()
         wanted = [(ref, *spec.data[name]) for name, ref in recipe.data.items() if name in spec.data]
-        self._sources = look_for(wanted, reader=reader, clone=clone)
+        own = recorded_here(clone.repo, clone.config.branch, *(run.commit for run in spec.runs))
+        self._sources = look_for(wanted, reader=reader, clone=clone, own=own)
         index, config = made.folder / runfolder.INDEX, code_config(spec.coded, reader=reader, clone=clone)
         try:
             tree = make_tree(clone.repo, root, tree=spec.code, commit=spec.commit, index=index, lock=made.lock)
@@ -157,7 +158,7 @@ class Ready:
             tree=tree.repo,
             code=spec.code,
             home=clone.repo,
-            own=recorded_here(clone.repo, clone.config.branch, *(run.commit for run in spec.runs)),
+            own=own,
             env=recipe.env,
             named=recipe.text,
             variables=config.policy.variables,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone
-from gitexp.datasets.build import Built, build_manifest
+from gitexp.datasets.build import Built, build_manifest, is_as_large
 from gitexp.datasets.place import Place
 from gitexp.errors import GitexpError, Refused, and_more, beyond, counted
 from gitexp.git.objectreader import ObjectReader
@@ -62,22 +62,23 @@ class Source(NamedTuple):
 
 
 def look_for(
-    data: Iterable[tuple[DatasetRef, Run, DatasetRecord]], *, reader: ObjectReader, clone: Clone
+    data: Iterable[tuple[DatasetRef, Run, DatasetRecord]], *, reader: ObjectReader, clone: Clone, own: bool
 ) -> list[Source]:
     """Where each dataset of a recipe would come from. `clone`: the user's. Raises GitexpError, also without the key.
 
-    Remotes are asked what they have, where the store lacks something; nothing is fetched.
+    Remotes are asked what they have, where the store lacks something; nothing is fetched. `own`: this clone recorded
+    all of it. Else a path outside of the repository is anybody's word, and read only where it is as large as the data.
     """
     found = []
     for ref, run, one in data:
         if one.digest is not None:
             every = what_run_has(reader, run, names=[ref.name])
             wanted = next(each for each in every if (each.kind, each.name) == ("dataset", ref.name))
-            found.append(_source(ref, wanted, run, reader=reader, clone=clone))
+            found.append(_source(ref, wanted, run, reader=reader, clone=clone, own=own))
     return found
 
 
-def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, clone: Clone) -> Source:
+def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, clone: Clone, own: bool) -> Source:
     assert wanted.need is not None
     need, place, name = wanted.need, clone.place, ref.name
     need = need._replace(record=need.record._replace(path=ref.path))  # data.toml may say any other
@@ -86,10 +87,12 @@ def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, 
     entries = list(wanted.entries) if wanted.entries is not None else _behind(need, place)
     if entries is not None and is_in_code(reader, need, entries):
         return source._replace(origin="part of the code", known=True)
-    lies = place.lies_at(source.place)
+    lies, of = place.lies_at(source.place), need.record
+    outside = source.place is not None and source.place.startswith("/")
+    if lies and outside and not own and not is_as_large(lies, files=of.files, size_bytes=of.size_bytes):
+        lies = None
     built = _built(lies, cache=place.cache) if lies is not None else None
     if built is not None and place.same(need.digest, built.digest):
-        outside = source.place is not None and source.place.startswith("/")
         return source._replace(origin=f"from {escaped(str(lies))}", here=outside, known=True)
     keyed = [(need.digest, name)] if entries is None else []
     asked = [(f"{ALGORITHM}:{e.digest}", display(e.path)) for e in entries or () if not place.store.has(e.digest)]

@@ -362,6 +362,29 @@ def test_what_cannot_be_read_where_the_data_lay_is_another_version_of_it(ready: 
     assert "1 object of the data is nowhere to be had" in done.stderr
 
 
+def test_what_lies_where_a_strangers_recipe_says_is_read_before_a_yes_only_where_it_is_as_large(
+    ready: Lab, bob: Lab, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "rows.csv").write_text("1\n2\n")
+    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
+    command = f'command = ["python", "train.py", "{{data.rows}}/rows.csv"]\n[data]\nrows = "{away}"\n'
+    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
+    ready.commit("data elsewhere")
+    first = pushed(ready, "r")
+    assert bob.gitexp("pull").exit_code == 0
+    assert f"from {away}\n" in bob.gitexp("rerun", first, "--dry-run").stdout
+    (away / "rows.csv").write_text("1\n3\n")
+    assert "1 object (4 bytes) from remote shared" in bob.gitexp("rerun", first, "--dry-run").stdout
+    with (away / "rows.csv").open("wb") as file:
+        file.truncate(1 << 42)  # nobody reads it in an hour
+    assert "1 object (4 bytes) from remote shared" in bob.gitexp("rerun", first, "--dry-run").stdout
+    (away / "rows.csv").write_text("1\n2\n")
+    (away / "more.csv").touch()
+    assert "1 object (4 bytes) from remote shared" in bob.gitexp("rerun", first, "--dry-run").stdout
+
+
 def test_data_that_the_code_holds_is_taken_from_there(ready: Lab) -> None:
     ready.write(".gitignore", "")
     ready.commit("data in git")
