@@ -195,6 +195,16 @@ class Collected(NamedTuple):
     items_csv: bytes = b""  # what the record holds of it
 
 
+class Kept(NamedTuple):
+    """What the program saved, in the object store."""
+
+    manifests: Mapping[str, bytes]  # by algorithm
+    files: int = 0
+    size_bytes: int = 0
+    problems: tuple[str, ...] = ()  # a sentence on each that could not be kept
+    sizes: Mapping[str, int] = {}  # in bytes, by digest
+
+
 def dump_submission(submission: Submission) -> bytes:
     """The bytes of submit.json."""
     document = {"format": runfolder.FORMAT, **submission._asdict(), "code": as_plain(submission.code)}

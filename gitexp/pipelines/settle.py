@@ -29,6 +29,7 @@ from gitexp.stages.items import add_items
 from gitexp.stages.layout import lay_out_data, note_stored
 from gitexp.stages.learn import learn
 from gitexp.stages.record import Recorded, record
+from gitexp.stages.save import save_artifacts
 from gitexp.text import toml
 from gitexp.worker.life import program_lives, recorder_life, worker_life
 from gitexp.worker.spawn import group_lives, signal_group
@@ -92,15 +93,14 @@ def settle(
         problems, notes = gather(ended, outputs, cwd=cwd, whose=whose)
         collected = collected._replace(problems=(*collected.problems, *problems), notes=(*collected.notes, *notes))
     digests = submission.manifests
-    cache = place_of(repo).cache if digests else None
+    place = place_of(repo)
+    cache = place.cache if digests else None
     data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
-    trained = learn(ended.folder)
-    judge = None
+    trained, judge = learn(ended.folder), None
     if submission.original:
         collected, judge = _judged(repo, submission, collected)
-    recorded = record(
-        repo, ended, collected, data=data, trained=trained, watch=watch, patience_s=patience_s, judge=judge
-    )
+    kept = save_artifacts(ended.folder, place, watch, algorithms=submission.digests)
+    recorded = record(repo, ended, collected, data=data, kept=kept, trained=trained, patience_s=patience_s, judge=judge)
     note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
     runfolder.remove(str(ended.folder))
     return recorded

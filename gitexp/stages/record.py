@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
-from gitexp.attempt import Collected, Ended
+from gitexp.attempt import Collected, Ended, Kept
 from gitexp.clone import place_of
 from gitexp.datasets.place import Place
-from gitexp.datasets.progress import Watch
 from gitexp.git.append import Entry, append
 from gitexp.git.gc import despite_gc
 from gitexp.git.objects import Laid, Written, sync_code, write_files
@@ -35,8 +33,6 @@ from gitexp.record.manifest import (
     XXH128,
     dump_manifest,
     dump_sizes,
-    line_blocks,
-    parse_blocks,
     parse_manifest,
 )
 from gitexp.record.manifest import Entry as ManifestEntry
@@ -64,8 +60,6 @@ from gitexp.worker.output import read_output
 if TYPE_CHECKING:
     from gitexp.record.verdict import Verdict
 
-SHOWS_LIFE = 1000  # after so many files
-
 
 class Recorded(NamedTuple):
     """A run that is now a commit."""
@@ -82,8 +76,8 @@ def record(
     results: Collected,
     *,
     data: Laid,
+    kept: Kept,
     trained: Learned,
-    watch: Watch,
     patience_s: float,
     judge: Callable[[str], Verdict] | None = None,
 ) -> Recorded:
@@ -94,26 +88,19 @@ def record(
     stored; the run then waits in its folder.
     """
     folder, asked = ended.folder, Asked()
-    place = place_of(repo)
-    kept = _keep_artifacts(folder, place, watch, algorithms=ended.submission.digests)
     secrets = _secrets(ended)
     results, listings = _clean_names(results, kept.manifests, secrets=secrets)
-    history = _keep_history(results, place)
+    history = _keep_history(results, place_of(repo))
     lost = [*trained.problems, *kept.problems]
     tree, objects = ended.submission.code_tree, folder / runfolder.OBJECTS
     for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
         lost.append(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
         )
-    run = describe_run(ended, results, history=history, lost=lost, recorder=asked.answer())
-    run = run._replace(
-        artifacts=_described(kept, listings.get(SHA256.name)),
-        digests=trained.digests,
-        splits=trained.splits,
-        seed=trained.seed if run.seed is None else run.seed,
+    artifacts = _described(kept, listings.get(SHA256.name))
+    run = describe_run(
+        ended, results, trained, artifacts=artifacts, history=history, lost=lost, recorder=asked.answer()
     )
-    if trained.peaks_bytes:
-        run = run._replace(peak_memory_bytes=sum(trained.peaks_bytes), peak_memory_processes=len(trained.peaks_bytes))
     texts = _texts(ended, results, run, trained, secrets=secrets)
     saved = {f"artifacts.{name}": text for name, text in listings.items()}
     saved |= {"artifacts.sizes": dump_sizes(kept.sizes)} if kept.sizes else {}
@@ -213,46 +200,7 @@ def _entries(algorithm: str, manifest: bytes) -> Sequence[ManifestEntry]:
     return parse_manifest(manifest, algorithm=SHA256 if algorithm == SHA256.name else XXH128)
 
 
-class _Kept(NamedTuple):
-    """What the program saved, in the object store."""
-
-    manifests: Mapping[str, bytes]  # by algorithm
-    files: int = 0
-    size_bytes: int = 0
-    problems: tuple[str, ...] = ()  # a sentence on each that could not be kept
-    sizes: Mapping[str, int] = {}  # in bytes, by digest
-
-
-def _keep_artifacts(folder: Path, place: Place, watch: Watch, *, algorithms: Sequence[str]) -> _Kept:
-    """Many files for one wait for the disk. Most runs save none, and load nothing that hashes."""
-    saved = folder / runfolder.SAVED
-    if not saved.is_dir():
-        return _Kept(
-            dict.fromkeys(algorithms, b""), problems=("not kept: what was saved; the program removed its folder",)
-        )
-    if not any(saved.iterdir()):
-        return _Kept(dict.fromkeys(algorithms, b""))
-    from gitexp.datasets.build import build_readable, manifests_of
-
-    with watch("hashing artifacts") as progress:
-        built, unreadable = build_readable(saved, algorithms=algorithms, progress=progress)
-    sizes: dict[str, int] = {}
-    with watch("storing artifacts") as progress, place.store.batch() as batch:
-        progress.expect(files=built.files, size_bytes=built.size_bytes)
-        for number, entry in enumerate(parse_blocks(line_blocks(built.manifest))):
-            if number % SHOWS_LIFE == 0:
-                with suppress(FileNotFoundError):  # the program may have removed it
-                    os.utime(folder / runfolder.RECORD_LOCK)  # for other machines (see worker/life.py)
-            path = saved / os.fsdecode(entry.path)
-            with suppress(FileNotFoundError):
-                sizes[entry.digest] = path.stat().st_size
-            batch.take(path, digest=entry.digest)
-            progress.advance(files=1, size_bytes=sizes.get(entry.digest, 0))
-    problems = tuple(f"not kept: {problem.what}" for problem in unreadable)
-    return _Kept(manifests_of(built), built.files, built.size_bytes, problems, sizes)
-
-
-def _described(kept: _Kept, strong: bytes | None) -> Saved:
+def _described(kept: Kept, strong: bytes | None) -> Saved:
     """`strong`: its sha256 manifest; None: not asked for."""
     if strong is None:
         return Saved(kept.files, kept.size_bytes)
@@ -326,10 +274,17 @@ def _keep_history(results: Collected, place: Place) -> History | None:
 
 
 def describe_run(
-    ended: Ended, results: Collected, *, history: History | None, lost: Sequence[str], recorder: Recorder
+    ended: Ended,
+    results: Collected,
+    trained: Learned,
+    *,
+    artifacts: Saved,
+    history: History | None,
+    lost: Sequence[str],
+    recorder: Recorder,
 ) -> RunRecord:
-    """run.toml of a run that has ended. `lost`: sentences on artifacts that could not be kept."""
-    submission, outcome = ended.submission, ended.outcome
+    """run.toml of a run that has ended. `lost`: sentences on what could not be kept."""
+    submission, outcome, peaks = ended.submission, ended.outcome, trained.peaks_bytes
     started = _moment((outcome or ended.started).get("started") or submission.submitted)
     # A file's time is the kernel's last tick, which may lie some milliseconds before the moment it was written.
     finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
@@ -358,11 +313,12 @@ def describe_run(
         signal=outcome["signal"] if outcome else None,
         stopped_by=outcome["stop"] if outcome else None,
         error=outcome["error"] if outcome else None,
-        peak_memory_bytes=outcome["peak_memory_bytes"] if outcome else None,
+        peak_memory_bytes=sum(peaks) if peaks else outcome["peak_memory_bytes"] if outcome else None,
+        peak_memory_processes=len(peaks) or None,
         argv=redact_argv(submission.argv),
         cwd=visible(submission.cwd),
         root=visible(submission.root),
-        seed=submission.seed,
+        seed=trained.seed if submission.seed is None else submission.seed,
         user=submission.user,
         host=host,
         message=printable(redact_text(submission.message)) or None if submission.message else None,
@@ -379,6 +335,9 @@ def describe_run(
         variables=submission.variables,
         resources=_resources(submission.resources, ended.environment),
         history=history,
+        artifacts=artifacts,
+        digests=trained.digests,
+        splits=trained.splits,
         items=results.items,
     )
 
