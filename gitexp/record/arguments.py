@@ -248,12 +248,26 @@ def _words(option: Option, argv: Sequence[str]) -> Sequence[str]:
 
 def with_seed(argv: Sequence[str], seed: int) -> list[str]:
     """The command line with another value for each option that is the seed."""
+    return with_value(argv, [one for one in arguments(argv).options if is_seed(one.name)], str(seed))
+
+
+def with_value(argv: Sequence[str], options: Sequence[Option], value: str) -> list[str]:
+    """The command line with another value for each of these options of it that has one."""
     made = list(argv)
-    for option in arguments(argv).options:
-        if is_seed(option.name) and option.values:
+    for option in options:
+        if option.values:
             at = option.at + (not option.joined)
-            made[at] = f"{made[at].partition('=')[0]}={seed}" if option.joined else str(seed)
+            made[at] = f"{made[at].partition('=')[0]}={value}" if option.joined else value
     return made
+
+
+def options_called(argv: Sequence[str], name: str) -> list[Option]:
+    """The options of this name: `lr` is that of --lr, -lr, lr=1 and -s lr=1."""
+    return [
+        one
+        for one in arguments(argv).options
+        if one.name.rpartition(" ")[2].lstrip("-+~").replace("-", "_") == name.replace("-", "_")
+    ]
 
 
 def ordered_changes(a: Sequence[str], b: Sequence[str]) -> list[ArgumentChange]:

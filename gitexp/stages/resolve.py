@@ -6,20 +6,23 @@ Reads recipe files, and nothing else: no environment, no data, no git.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitexp.clone import read_text
 from gitexp.errors import RecipeErrors, Refused, beyond
-from gitexp.record.arguments import LAUNCHERS
+from gitexp.record.arguments import LAUNCHERS, options_called, with_value
 from gitexp.record.written import OWN as OWN_FILES
 from gitexp.spec.config import Config
+from gitexp.spec.override import read_toml, split_override
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe, finish
 from gitexp.spec.recipe_merge import Merged, Origin
+from gitexp.spec.recipe_shape import OWN
 from gitexp.text.bounded import load_toml, misread
-from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, spell
+from gitexp.text.schema import KeyPath, dotted, escaped, expected, near, quoted, spell
 
 FOLDER = "recipes"
 FILE = "recipe.toml"
@@ -95,6 +98,8 @@ def resolve_recorded(
         raise Refused(f"{where} is not valid TOML: {error}") from error
     merged.add(table, Origin(where, text))
     for typed in overrides:
+        if path is None:
+            _require_no_argument(typed, merged.value(("run", "command")), _as_override)
         merged.override(typed)
     recipe = finish(merged, name=name, path=path, datasets=config.datasets)
     if recipe is None:
@@ -127,6 +132,8 @@ def _resolved(
 ) -> Recipe:
     """Lay the flags over the files and check the whole. `complete`: all were read, so a missing key is missing."""
     for typed in request.overrides:
+        if request.recipe is None:
+            _require_no_argument(typed, [*request.command], _behind_dashes)
         merged.override(typed, known_keys=complete)
     _said(merged, request, root=root)
     _flag(merged, ("seed",), request.seed)
@@ -135,6 +142,29 @@ def _resolved(
     if recipe is None:
         raise RecipeErrors(list(dict.fromkeys(merged.problems)))
     return recipe
+
+
+def _require_no_argument(typed: str, command: Any, say: Callable[[list[str]], str]) -> None:
+    """A key of that name would be recorded, and the program run with what its command says. `say`: how to type that."""
+    key, text = split_override(typed.lstrip("+"))
+    found = options_called(command, key) if isinstance(command, list) and text is not None else []
+    if not found or (key != "seed" and key.partition(".")[0] in OWN):
+        return
+    value = read_toml(text or "")
+    argv = with_value(command, found, value if isinstance(value, str) else text or "")
+    raise Refused(
+        f"-s {escaped(typed)}: the command has {escaped(found[0].name)} of its own, and -s changes no arguments",
+        fix=say(argv) if argv != command and "".join(argv).isprintable() else "",
+    )
+
+
+def _behind_dashes(argv: list[str]) -> str:
+    return f"behind --, in place of that -s:  {shlex.join(argv)}"
+
+
+def _as_override(argv: list[str]) -> str:
+    command = ", ".join(map(quoted, argv))
+    return f"in its place:  -s {shlex.quote(f'run.command=[{command}]')}"
 
 
 def _flag(merged: Merged, path: KeyPath, value: int | str | None) -> None:
@@ -266,8 +296,6 @@ def _is_folder(path: Path) -> bool:
 def _is_recipe(path: Path, recipe: str) -> Path:
     if path.suffix == ".toml":
         return path
-    import shlex
-
     from gitexp.executors.startable import interpreter_of
 
     started_by = interpreter_of(path)
@@ -282,8 +310,6 @@ def _inside(path: Path, *, root: Path) -> Path:
     for candidate in (path, Path(os.path.realpath(path.parent)) / path.name):
         if candidate.is_relative_to(root):
             return candidate
-    import shlex
-
     raise Refused(
         f"{escaped(str(path))} lies outside of the repository {root}",
         why="A run is recorded with the code that is in the repository; this recipe would not be among it.",

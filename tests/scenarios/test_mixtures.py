@@ -166,6 +166,26 @@ def test_a_command_takes_a_seed_where_it_has_it(lab: Lab) -> None:
     assert json.dumps(record(lab)["argv"]).endswith('"--seed", "4"]')
 
 
+@pytest.mark.parametrize("key", ["lr", "+lr"])
+def test_a_key_is_no_argument_of_a_command(lab: Lab, key: str) -> None:
+    lab.write("train.py", "")
+    lab.commit("a program")
+    refused = lab.gitexp("run", "-s", f"{key}=0.3", "--", "python", "train.py", "--lr", "0.1", "--name=a b")
+    assert refused.exit_code == 3
+    assert f"-s {key}=0.3: the command has --lr of its own, and -s changes no arguments\n" in refused.stderr
+    assert "fix:   behind --, in place of that -s:  python train.py --lr 0.3 '--name=a b'\n" in refused.stderr
+    assert "adds one" not in refused.stderr
+    assert lab.gitexp("run", "--", "python", "train.py", "--lr", "0.1", "--name=a b").exit_code == 0
+    refused = lab.gitexp("rerun", "latest", "-s", f"{key}=0.3")
+    assert refused.exit_code == 3
+    assert f"-s {key}=0.3: the command has --lr of its own, and -s changes no arguments\n" in refused.stderr
+    line = """-s 'run.command=["python", "train.py", "--lr", "0.3", "--name=a b"]'"""
+    assert f"fix:   in its place:  {line}\n" in refused.stderr
+    assert lab.gitexp("rerun", "latest", "-s", line.split("'")[1]).exit_code == 0
+    assert 'argv = [\n    "python",\n    "train.py",\n    "--lr",\n    "0.3",\n' in lab.show("experiments:run.toml")
+    assert lab.gitexp("run", "-s", "+rate=0.3", "--", "python", "train.py", "--lr", "0.1").exit_code == 0
+
+
 def test_a_seed_that_no_command_takes_is_said(lab: Lab) -> None:
     lab.write("train.py", "print(1)\n")
     lab.commit("a program")
