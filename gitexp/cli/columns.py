@@ -11,16 +11,10 @@ from gitexp.errors import GitexpError
 from gitexp.history.differing import short_names
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
-from gitexp.history.said import NOTHING_SAID, Said, said_of
+from gitexp.history.said import NOTHING_SAID, said_of
 from gitexp.history.select import SHOWN
 from gitexp.record.metricnames import is_setting
 
-SAID: dict[str, Callable[[Said], str]] = {
-    "tag": lambda said: ", ".join(said.tags),
-    "outcome": lambda said: said.outcome,
-    "note": lambda said: said.note,
-    "retracted": lambda said: said.reason or "",
-}
 Figure = Callable[[float | int | None], str]
 
 FACTS: dict[str, Callable[[Row], str]] = {
@@ -58,9 +52,9 @@ def chosen_columns(runs: Runs, rows: Sequence[Row], names: str, *, figure: Figur
         if name in FACTS:
             found += [_fact(name, rows)] if name != "run" else []
             continue
-        if name in SAID:
+        if name in NOTHING_SAID.facts:
             said = said_of(runs, [row.id for row in rows])
-            words = (SAID[name](said.get(row.id, NOTHING_SAID)) for row in rows)
+            words = (said.get(row.id, NOTHING_SAID).facts[name] for row in rows)
             found.append((Column(name), [Cell(safe(" ".join(text.split())) or "-") for text in words]))
             continue
         ends = [key for key in known if key.endswith(f".{name}")]
@@ -81,7 +75,7 @@ def chosen_columns(runs: Runs, rows: Sequence[Row], names: str, *, figure: Figur
             hint = (
                 f"; there are {', '.join(ends[:6])}"
                 if ends
-                else near(name, [*FACTS, *SAID, *known, *(key.rpartition(".")[2] for key in known)])
+                else near(name, [*FACTS, *NOTHING_SAID.facts, *known, *(key.rpartition(".")[2] for key in known)])
             )
             raise GitexpError(f"No column can be made of {name!r}: no run has it{hint}", fix="gitexp log --csv")
     return found

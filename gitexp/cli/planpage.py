@@ -13,8 +13,6 @@ from gitexp.cli.render import safe
 if TYPE_CHECKING:
     from gitexp.pipelines.rerunplan import Plan
 
-EXIT_REFUSED = 3
-
 
 def allow(plan: Plan, *, yes: bool) -> None:
     """Returns where the plan may be carried out. Raises Refused."""
@@ -55,4 +53,4 @@ def shown(plan: Plan, *, as_json: bool) -> int:
             click.echo(f"It would be asked for: {safe(plan.why_ask)}")
         for obstacle in plan.obstacles:
             print_error(obstacle)
-    return EXIT_REFUSED if plan.obstacles else 0
+    return plan.obstacles[0].exit_code if plan.obstacles else 0

@@ -13,6 +13,7 @@ from gitexp.history.compare import Comparison
 from gitexp.history.read import Run
 from gitexp.history.row import Event, Row
 from gitexp.history.said import NOTHING_SAID, Said
+from gitexp.record.event import keys_of
 from gitexp.record.identity import PASSES, as_plain
 from gitexp.record.metrics import parse_number
 
@@ -93,10 +94,8 @@ def whole_run_shape(run: Run, row: Row, *, reruns: Sequence[Row] = ()) -> dict[s
 
 def event_shape(event: Event) -> dict[str, Any]:
     """What somebody said of a run, and the commit that has it."""
-    words = "text" if event.kind in ("note", "decision") else "why"
-    name = {"baseline": "recipe", "unbaseline": "recipe", "decision": "instead"}.get(event.kind, "name")
-    runs = {"because": json.loads(event.runs)} if event.kind == "decision" else {}
-    said = {words: event.text, name: event.name, "outcome": event.outcome, **runs}
+    name, words, runs = keys_of(event.kind)
+    said = {words: event.text, name: event.name, "outcome": event.outcome, runs: json.loads(event.runs)}
     shape = {"kind": event.kind, "about": event.about, "author": event.author, "said": moment(event.said)}
     return {**shape, "commit": event.commit, **{key: value for key, value in said.items() if value}}
 
@@ -154,7 +153,7 @@ _COLUMNS = (
     "run", "attempt", "commit", "finished", "author", "status", "kind", "recipe", "seed", "duration_s", "clean",
     "message",
 )  # fmt: skip
-_SAID = ("said.tag", "said.outcome", "said.note", "said.retracted")
+_SAID = tuple(f"said.{name}" for name in NOTHING_SAID.facts)
 
 
 def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
@@ -175,8 +174,7 @@ def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
             row.duration_s, str(row.clean).lower(), row.message,
         )  # fmt: skip
         told = row.settings
-        of = said.get(row.id, NOTHING_SAID)
-        words = (", ".join(of.tags), of.outcome, of.note, of.reason or "")
+        words = said.get(row.id, NOTHING_SAID).facts.values()
         told_cells = (_in_a_cell(told.get(key)) for key in settings)
         lines.append([*facts, *map(row.metrics.get, metrics), *told_cells, *words])
     return csv_lines(lines)

@@ -140,7 +140,7 @@ class Rows:
 
     def events(self) -> list[Event]:
         """Every event, the oldest first."""
-        found = [Event._make(row) for row in self.connection.execute(f"SELECT DISTINCT {_SAID} FROM events")]
+        found = [Event._make(row) for row in self.connection.execute("SELECT DISTINCT * FROM events")]
         return sorted(found, key=lambda event: (event.said, event.commit))
 
     def lost(self) -> list[Row]:

@@ -77,6 +77,11 @@ class Said(NamedTuple):
         return " ".join(self.retracted.text.split()) or "without a reason that can be read"
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What tables have of it, column by column; empty: nothing was said."""
+        return {"tag": ", ".join(self.tags), "outcome": self.outcome, "note": self.note, "retracted": self.reason or ""}
+
+    @property
     def words(self) -> str:
         """All of it in one line: `[baseline] rejected: too good to be true`; of a retracted run, why."""
         tags = f"[{', '.join(self.tags)}] " if self.tags else ""
@@ -91,8 +96,7 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
     known = dict.fromkeys(ids)
     asked = (json.dumps([*known]),)
     about = "about IN (SELECT value FROM json_each(?))"
-    columns = ", ".join(f'"{name}"' for name in Event._fields)
-    lines = runs.ask(f"SELECT DISTINCT {columns} FROM events WHERE {about} ORDER BY {_WHEN} DESC", asked)
+    lines = runs.ask(f"SELECT DISTINCT * FROM events WHERE {about} ORDER BY {_WHEN} DESC", asked)
     decided = decisions(runs, known)
     if not lines and not decided:
         return {}
@@ -124,12 +128,11 @@ def retractions(said: Mapping[str, Said]) -> list[str]:
 
 def decisions(runs: Runs, ids: Iterable[str] | None = None) -> list[Event]:
     """All decisions, or those that rest on these runs, the newest first."""
-    columns = ", ".join(f'"{name}"' for name in Event._fields)
     wanted, values = "1", tuple[str, ...]()
     if ids is not None:
         wanted = "EXISTS (SELECT 1 FROM json_each(events.runs) AS j WHERE j.value IN (SELECT value FROM json_each(?)))"
         values = (json.dumps([*ids]),)
-    asked = f"SELECT DISTINCT {columns} FROM events WHERE kind = 'decision' AND {wanted} ORDER BY {_WHEN} DESC"
+    asked = f"SELECT DISTINCT * FROM events WHERE kind = 'decision' AND {wanted} ORDER BY {_WHEN} DESC"
     return [Event._make(line) for line in runs.ask(asked, values)]
 
 
@@ -162,6 +165,5 @@ def measured_against(runs: Runs, row: Row) -> tuple[Row | None, str]:
 
 def _standing(runs: Runs, source: str, name: str | None) -> list[Event]:
     wanted, values = ("value = ?", (name,)) if name is not None else ("1", ())
-    columns = ", ".join(f'e."{column}"' for column in Event._fields)
-    asked = f'SELECT DISTINCT {columns} FROM ({source}) AS t JOIN events AS e ON e."commit" = t."commit"'
+    asked = f'SELECT DISTINCT e.* FROM ({source}) AS t JOIN events AS e ON e."commit" = t."commit"'
     return [Event._make(line) for line in runs.ask(f"{asked} WHERE {wanted} ORDER BY t.spoken DESC", values)]

@@ -51,16 +51,17 @@ def is_tag(name: str) -> bool:
     return re.fullmatch(_NAME, name) is not None and re.fullmatch(_NO_NAME, name) is None
 
 
+def keys_of(kind: str) -> tuple[str, str, str]:
+    """The keys of a payload that stand for its name, its words and further runs."""
+    return _NAMED.get(kind, "name"), _TEXT.get(kind, "why"), _RUNS.get(kind, "from")
+
+
 def dump_payload(kind: str, said: Payload) -> str:
     """The payload as text, a line for each key that is said."""
     from gitexp.text.schema import inline
 
-    keys = {
-        _NAMED.get(kind, "name"): said.name,
-        _TEXT.get(kind, "why"): said.text,
-        "outcome": said.outcome,
-        _RUNS.get(kind, "from"): [*said.runs],
-    }
+    name, text, runs = keys_of(kind)
+    keys = {name: said.name, text: said.text, "outcome": said.outcome, runs: [*said.runs]}
     return "\n".join(f"{key} = {inline(value)}" for key, value in keys.items() if value)
 
 
@@ -74,13 +75,10 @@ def load_payload(kind: str, commit: bytes) -> Payload:
         said = load_recorded(body)
     except ValueError:
         return NOTHING
-    name, outcome, runs = (
-        _text(said.get(_NAMED.get(kind, "name")))[:LONGEST_RECIPE],
-        _text(said.get("outcome")),
-        said.get(_RUNS.get(kind, "from")),
-    )
+    name, text, runs = map(said.get, keys_of(kind))
+    name, outcome = _text(name)[:LONGEST_RECIPE], _text(said.get("outcome"))
     return Payload(
-        text=_text(said.get(_TEXT.get(kind, "why"))).strip(),
+        text=_text(text).strip(),
         name=name if kind in _NAMED or is_tag(name) else "",
         outcome=outcome if outcome in OUTCOMES else "",
         runs=[_text(one)[:RUN_ID_LENGTH] for one in runs[:MOST_RUNS]] if isinstance(runs, list) else [],
