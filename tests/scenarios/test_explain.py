@@ -210,13 +210,14 @@ def test_a_mixture_that_fails_is_a_cell_without_a_number(lab: Lab) -> None:
 
 def test_what_is_trained_before_an_interrupt_stays_and_counts_the_next_time(lab: Lab) -> None:
     a, b = two_runs(lab, "0.95 if not time.sleep(0.5) else 0")
-    process = lab.start("explain", a, b, "--yes")
+    process = lab.start("explain", a, b, "--metric", "loss", "--yes")
     while count(lab) < 4:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "counts when the same is asked again" in words
+    assert f"gitexp explain {a} {b} --metric loss\n" in words
     completed = [one for one in lab.gitexp("log", "--json").json["runs"] if one["status"] == "completed"]
     left = lab.gitexp("explain", a, b, "--dry-run", "--json").json["explanation"]["trainings"]
     assert left == 8 - (len(completed) - 2)

@@ -84,9 +84,9 @@ def command(
                 found = _trained(here, explaining, found, yes=yes, rebuild=rebuild)
             except KeyboardInterrupt as error:
                 what = "Stopped: what is trained is recorded, and counts when the same is asked again"
-                options = (
-                    ["--env"] * rebuild + ["--by-package"] * by_package + (["--repeat", str(repeat)] if repeat else [])
-                )
+                options = ["--metric", metric] if metric else []
+                options += ["--repeat", str(repeat)] if repeat else []
+                options += ["--env"] * rebuild + ["--by-package"] * by_package
                 again = shlex.join(["gitexp", "explain", a, b, *options])
                 raise Stopped(what, fix=again) from error
         _print(here, found, planned=dry_run, as_json=as_json)
