@@ -10,6 +10,7 @@ from gitexp.history.read import Run
 from gitexp.record.arguments import ORDER, PROGRAM, SCRIPT, ArgumentChange
 
 BRIEF = 16  # characters of a value that changed
+CHANGED = ("changed", "added", "removed")  # of data: named without more
 CHANGED_KEPT = 4  # changed keys that are named; further ones are counted
 
 
@@ -31,9 +32,9 @@ def changes_in_words(before: Run, run: Run, *, whole_keys: bool) -> list[str]:
         words.append("held-out rows differ: not comparable")
     different = [(name, state) for name, state in inputs.data.items() if state != "identical"]
     for name, state in different[:CHANGED_KEPT]:
-        words.append(f"data {safe(name)}" + (f" ({state})" if state in ("not comparable", "other splits") else ""))
+        words.append(f"data {safe(name)}" + (f" ({state})" if state not in CHANGED else ""))
     words += [f"{len(different) - CHANGED_KEPT} more data"] if len(different) > CHANGED_KEPT else []
-    if not inputs.same_seed and not any(change.key == "seed" for change in keys):
+    if not inputs.same_seed and not inputs.untold_seed and not any(change.key == "seed" for change in keys):
         words.append("seed")
     return words + _environment_in_words(inputs.environment, alone=not words)
 

@@ -14,7 +14,7 @@ from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo
 from gitexp.history.artifactchange import ArtifactChanges, artifact_changes
 from gitexp.history.codechange import CodeChange, CodeComparison
-from gitexp.history.inputs import Inputs, KeyChange, draws, seed_of
+from gitexp.history.inputs import NOT_RECORDED, Inputs, KeyChange, draws, seed_of
 from gitexp.history.parameterchange import ParameterChange, parameter_changes
 from gitexp.history.read import Run, manifest_parts
 from gitexp.record.arguments import ArgumentChange
@@ -41,7 +41,8 @@ class DataChange(NamedTuple):
     """A dataset. The paths are None where there is no manifest, and where the files are the same."""
 
     name: str
-    state: str  # identical, added, removed, changed, other splits, not comparable (different keys, or a key and none)
+    # identical, added, removed, changed, other splits, not comparable (different keys, or a key and none), not recorded
+    state: str
     a: str | None  # digest
     b: str | None
     added: tuple[str, ...] | None = None
@@ -255,7 +256,7 @@ def _disturbed(run: Run) -> bool:
 
 def _unfair(inputs: Inputs) -> Iterator[str]:
     yield from between_runs(inputs)
-    if not inputs.same_seed:
+    if not inputs.same_seed and not inputs.untold_seed:
         seeds = ("none" if seed is None else str(seed) for seed in map(seed_of, (inputs.a, inputs.b)))
         yield f"different seeds: {' and '.join(seeds)}"
     for side, run in (("A", inputs.a), ("B", inputs.b)):
@@ -273,7 +274,7 @@ def between_runs(inputs: Inputs) -> Iterator[str]:
         yield f"whether the held-out rows are the same is not recorded: {', '.join(inputs.untold_held_out)}"
     if a.record and b.record and a.record.recipe != b.record.recipe:
         yield f"different recipes: {a.record.recipe} and {b.record.recipe}"
-    same = ("identical", "not comparable", "other splits")
+    same = ("identical", "not comparable", "other splits", NOT_RECORDED)
     different = [name for name, state in inputs.data.items() if state not in same]
     if different:
         yield f"different data: {', '.join(different)}"

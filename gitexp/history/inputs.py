@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAIN = "train"
 COMMAND = "run.command"
+NOT_RECORDED = "not recorded"
 RULES = (
     "metrics.tolerance.",
     "metrics.not_compared",
@@ -75,16 +76,22 @@ class Inputs:
 
     @cached_property
     def data(self) -> Mapping[str, str]:
-        """The state of each dataset: identical, added, removed, changed, other splits, not comparable."""
+        """The state of each dataset: identical, added, removed, changed, other splits, not comparable, not recorded."""
         a, b = self.a, self.b
         if a.tree.get("data.toml") == b.tree.get("data.toml"):
             return dict.fromkeys(sorted(b.data), "identical")
-        return _data_states(a.data, b.data)
+        untold = {name for run in (a, b) if _is_imported(run) for name in {*a.data, *b.data} - {*run.data}}
+        return {**_data_states(a.data, b.data), **dict.fromkeys(untold, NOT_RECORDED)}
 
     @property
     def same_seed(self) -> bool:
         """Whether the seeds are one, or neither has any."""
         return seed_of(self.a) == seed_of(self.b)
+
+    @property
+    def untold_seed(self) -> bool:
+        """Whether they may be one for all that is known: an imported run has no seed if its tool did not say any."""
+        return any(_is_imported(run) and seed_of(run) is None for run in (self.a, self.b))
 
     @property
     def same_kind(self) -> bool:
@@ -262,6 +269,10 @@ def alike_key(recipe: Mapping[str, Any], *, code: str | None, data: Any, kind: s
     from hashlib import sha256
 
     return sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _is_imported(run: Run) -> bool:
+    return bool(run.record and run.record.imported)
 
 
 def _splits_of(run: Run) -> Mapping[str, SplitRows]:

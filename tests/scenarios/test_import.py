@@ -152,6 +152,21 @@ def test_nothing_of_imported_runs_is_called_identical(lab: Lab, tmp_path: Path) 
     assert "it cannot go on" in lab.gitexp("resume", one).stderr
 
 
+def test_what_an_imported_run_does_not_say_is_no_difference_to_a_real_one(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "results.tsv").write_text(RESULTS)
+    lab.gitexp("import", str(tmp_path / "results.tsv"))
+    lab.write("rows.csv", "1\n")
+    lab.commit("data")
+    lab.gitexp("run", "--data", "d=rows.csv", "--seed", "3", "--", "true")
+    real, imported = (row["id"] for row in listed(lab)[:2])
+    for pair in ((imported, real), (real, imported)):
+        done = lab.gitexp("diff", *pair)
+        assert "  d  not recorded\n" in done.stdout
+        for word in ("different data", "different seeds", "added", "removed"):
+            assert word not in done.stdout
+        assert [one["state"] for one in lab.gitexp("diff", *pair, "--json").json["data"]] == ["not recorded"]
+
+
 def test_columns_are_what_the_user_says(lab: Lab, tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("name,lr,score,odd\na,0.1,1,x\nb,0.2,nan,y\nc,0.3\n\nd,0.4,oops,z\n")
