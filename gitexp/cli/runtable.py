@@ -93,25 +93,13 @@ def run_table(
         [_metric_cell(row, name, best, out) for name in names] for row in chosen
     ]  # a row's metrics are parsed once
     metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
-    stated = {name for goal in goals.values() for name in goal}
+    stated = {safe(name) for goal in goals.values() for name in goal}
     bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, *less]
     filled = [*_with_settings(filled, settings, metrics[:1], bare=bare, on=on), *less]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
     if not (plain or width >= WIDE) or not any(row.message for row in chosen):
         message = []
-    for count, metric in enumerate(metrics if not plain else metrics[:PLAIN_METRICS]):
-        kept = [*filled, metric, *message]
-        if count >= FIRST_METRICS and whole_keys:
-            kept = [(column._replace(least=ROOM.get(column.name, column.least)), cells) for column, cells in kept]
-        if not plain and not fits(kept, on=on):
-            if count > 0 and names[count] not in stated:
-                break
-            message = []
-            shorter = _with_room(filled, metric, on=on)
-            if shorter is None:
-                break
-            filled = shorter
-        filled.append(metric)
+    filled, message = _with_metrics(filled, metrics, message, stated=stated, on=on)
     head = shared_line(shared, recipe=next(iter(recipes)) or None, on=on) if alone and not plain else ""
     if not plain and width >= WIDE and names and len(chosen) <= MOST_CURVES:
         filled = _with_curves(here, filled, chosen, (names[0], metrics[0]), message, on=on)
@@ -134,6 +122,26 @@ def _with_settings(
             break
         filled = [one for one in filled if one[0].name != gone]
     return [*filled, *taken]
+
+
+def _with_metrics(
+    filled: list[Filled], metrics: Sequence[Filled], message: list[Filled], *, stated: Collection[str], on: Screen
+) -> tuple[list[Filled], list[Filled]]:
+    """As many metrics as fit: the first and those with a goal before other columns and the message, the rest behind."""
+    for count, metric in enumerate(metrics[:PLAIN_METRICS] if on.width is None else metrics):
+        kept = [*filled, metric, *message]
+        if count >= FIRST_METRICS and (on.width or NARROW) >= NARROW:
+            kept = [(column._replace(least=ROOM.get(column.name, column.least)), cells) for column, cells in kept]
+        if not fits(kept, on=on):
+            if count > 0 and metric[0].name not in stated:
+                break
+            message = []
+            shorter = _with_room(filled, metric, on=on)
+            if shorter is None:
+                break
+            filled = shorter
+        filled = [*filled, metric]
+    return filled, message
 
 
 def _with_curves(

@@ -90,21 +90,18 @@ def command(
         runs.say_what_is_lost()
         if not runs.count() and form not in ("json", "csv"):
             raise here.history.no_runs()
-        if notes:
-            choice = choice._replace(retracted=True)
+        choice = choice._replace(smoke=smoke_too or choice.smoke, retracted=notes or choice.retracted)
         together = group or bool(by)
-        wanted = _wanted(
-            here, runs, choice, recipe=recipe, status=status, smoke=smoke_too, attempts=not together and not notes
-        )
+        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, attempts=not together and not notes)
         wanted = wanted if reproduced is None else wanted & at_least(reproduced)
+        unlimited = smoke_too or form in ("json", "csv") or summary or notes
+        limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
         if notes:
             from gitexp.cli.notespage import print_notes
 
-            print_notes(here, wanted, limit=-1 if count is None else count, as_json=form == "json")
+            print_notes(here, wanted, limit=limit, as_json=form == "json")
             return 0
         order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
-        unlimited = smoke_too or form in ("json", "csv") or summary
-        limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
         chosen = runs.rows(wanted, order=order, limit=-1 if together else limit)
         if summary:
             _summary(here, chosen, as_json=form == "json")
@@ -122,23 +119,13 @@ def command(
 
 
 def _wanted(
-    here: Opened,
-    runs: Runs,
-    choice: Choice,
-    *,
-    recipe: str | None,
-    status: str | None,
-    smoke: bool,
-    attempts: bool,
+    here: Opened, runs: Runs, choice: Choice, *, recipe: str | None, status: str | None, attempts: bool
 ) -> Condition:
     """The runs that were asked for. What a word names is there, whatever it is."""
     if choice.words:
-        rows = fitting_rows(here, choice._replace(smoke=smoke or choice.smoke), attempts=attempts)
-        wanted = of_commits(row.commit for row in rows)
+        wanted = of_commits(row.commit for row in fitting_rows(here, choice, attempts=attempts))
     else:
-        wanted = chosen_by(
-            runs, where=choice.where, smoke=smoke or choice.smoke, retracted=choice.retracted, attempts=attempts
-        )
+        wanted = chosen_by(runs, where=choice.where, smoke=choice.smoke, retracted=choice.retracted, attempts=attempts)
     wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
     return wanted if status is None else wanted & Condition("r.status = ?", (status,))
 
