@@ -131,8 +131,13 @@ def strace() -> str:
 
 @pytest.fixture
 def uv() -> str:
-    """uv, beside the Python of the tests or on PATH."""
-    return _tool("uv", package="pip install uv")
+    """uv, beside the Python of the tests or on PATH, where it runs: a shim of pyenv's may have none behind it."""
+    name = _tool("uv", package="pip install uv")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    found = shutil.which(name, path=path) or name
+    if subprocess.run([found, "--version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"{found} is a shim without a uv")
+    return name
 
 
 def _tool(name: str, *, package: str) -> str:

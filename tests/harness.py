@@ -175,6 +175,20 @@ def make_lab(path: Path, env: dict[str, str]) -> Lab:
     return lab
 
 
+def ran(lab: Lab, *args: str) -> str:
+    """Record a run by `gitexp run ARGS`; its id."""
+    done = lab.gitexp("run", "--json", *args)
+    assert done.exit_code == 0, done.stderr
+    found: str = done.json["run"]["id"]
+    return found
+
+
+def left_behind(lab: Lab) -> list[Path]:
+    """Folders of runs that are not recorded, and git's entries of working trees."""
+    git = Path(lab.git("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
+    return [*(git / "gitexp" / "runs").glob("*"), *git.glob("worktrees")]
+
+
 def wait_for(condition: Callable[[], object], said: Callable[[], str] = lambda: "waited in vain") -> None:
     """Until something is so; it always comes about soon, or the test fails with what is `said`."""
     limit = time.monotonic() + 60

@@ -40,6 +40,19 @@ def install(python: Path, *args: str, find: Path | None = None) -> None:
     subprocess.run([*pip, "install", "--no-index", "--no-deps", *found, *args], check=True)
 
 
+def develop(python: Path, lab: Lab) -> None:
+    """Install the code of a lab in development mode, by the setuptools of these tests."""
+    site = next(entry for entry in sys.path if entry.endswith("site-packages"))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
+    how = ("--no-index", "--no-deps", "--no-build-isolation", "-e", str(lab.path))
+    subprocess.run([*pip, "install", *how], check=True, env={**lab.env, "PYTHONPATH": site})
+
+
+def offline(wheels: Path) -> dict[str, str]:
+    """Variables by which uv has these wheels, and nothing else."""
+    return {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(wheels.parent / "cache")}
+
+
 def within(lab: Lab, python: Path, **variables: str) -> Lab:
     """The same person, with another environment activated."""
     return Lab(lab.path, {**lab.env, "PATH": f"{python.parent}:{lab.env['PATH']}", **variables})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Lab
+from harness import Lab, left_behind, ran, wait_for
 from records import write_run
-from wheels import install, venv, wheel, within
+from wheels import install, offline, venv, wheel, within
 
 # `acc` is what the program makes of its inputs, and a noise that all of them and the seed decide.
 TRAIN = """\
@@ -37,13 +36,6 @@ width = 3
 """
 
 
-def ran(lab: Lab, *args: str) -> str:
-    done = lab.gitexp("run", "--json", *args)
-    assert done.exit_code == 0, done.stderr
-    found: str = done.json["run"]["id"]
-    return found
-
-
 def two_runs(lab: Lab, acc: str) -> tuple[str, str]:
     """Runs that differ in code, two keys and a dataset that git tracks."""
     lab.write("train.py", TRAIN.replace("ACC", acc))
@@ -64,8 +56,7 @@ def explained(lab: Lab, *args: str) -> Any:
     done = lab.gitexp("explain", *args, "--yes", "--json")
     assert done.exit_code == 0, done.stderr
     assert lab.state() == before
-    git = Path(lab.git("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
-    assert [*(git / "gitexp" / "runs").glob("*"), *git.glob("worktrees")] == []
+    assert left_behind(lab) == []
     return done.json["explanation"]
 
 
@@ -211,8 +202,7 @@ def test_a_mixture_that_fails_is_a_cell_without_a_number(lab: Lab) -> None:
 def test_what_is_trained_before_an_interrupt_stays_and_counts_the_next_time(lab: Lab) -> None:
     a, b = two_runs(lab, "0.95 if not time.sleep(0.5) else 0")
     process = lab.start("explain", a, b, "--metric", "loss", "--yes")
-    while count(lab) < 4:
-        time.sleep(0.05)
+    wait_for(lambda: count(lab) >= 4)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -284,12 +274,7 @@ def two_environments(lab: Lab, tmp_path: Path) -> tuple[Lab, Lab]:
         wheel(tmp_path / "wheels", "idle", version, idle="")
         python = venv(tmp_path / version)
         install(python, f"tool=={version}", f"idle=={version}", find=tmp_path / "wheels")
-        offline = {
-            "UV_OFFLINE": "1",
-            "UV_FIND_LINKS": str(tmp_path / "wheels"),
-            "UV_CACHE_DIR": str(tmp_path / "cache"),
-        }
-        labs.append(within(lab, python, **offline))
+        labs.append(within(lab, python, **offline(tmp_path / "wheels")))
     lab.write("train.py", TOOL)
     lab.write(
         "recipes/r.toml", '[run]\ncommand = ["python", "train.py", "{lr}"]\n[x]\nlr = 1.0\n'.replace("{lr}", "{x.lr}")

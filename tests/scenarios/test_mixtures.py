@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, ran
 
 TRAIN = """\
 import json, os, pathlib, sys
@@ -25,13 +25,6 @@ rows = "./data/rows.csv"
 [optimizer]
 lr = 0.5
 """
-
-
-def ran(lab: Lab, *args: str) -> str:
-    done = lab.gitexp("run", "--json", *args)
-    assert done.exit_code == 0, done.stderr
-    found: str = done.json["run"]["id"]
-    return found
 
 
 def record(lab: Lab) -> dict[str, object]:

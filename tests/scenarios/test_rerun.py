@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pexpect
 import pytest
 from contract.reader import breaches
-from harness import Lab, Result, at_terminal, until_over, wait_for, world, written
+from harness import Lab, Result, at_terminal, left_behind, ran, until_over, wait_for, world, written
 
 TRAIN = """\
 import json, os, pathlib, subprocess
@@ -44,14 +44,6 @@ def ready(lab: Lab) -> Lab:
     return lab
 
 
-def ran(lab: Lab, *args: str) -> str:
-    """Record a run; its id."""
-    done = lab.gitexp("run", "--json", *args)
-    assert done.exit_code == 0, done.stderr
-    found: str = done.json["run"]["id"]
-    return found
-
-
 def rerun(lab: Lab, *args: str) -> Result:
     """Do a run once more; nothing of it is left besides its record."""
     before = lab.state()
@@ -59,11 +51,6 @@ def rerun(lab: Lab, *args: str) -> Result:
     assert lab.state() == before
     assert left_behind(lab) == []
     return done
-
-
-def left_behind(lab: Lab) -> list[Path]:
-    git = Path(lab.git("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
-    return [*(git / "gitexp" / "runs").glob("*"), *git.glob("worktrees")]
 
 
 def record(lab: Lab, rev: str = "experiments") -> dict[str, object]:
@@ -343,7 +330,6 @@ def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(re
     assert f"from {away}/rows.csv" in ready.gitexp("rerun", first, "--dry-run").stdout
     assert rerun(ready, first).exit_code == 0
     assert record(ready)["argv"] == record(ready, original)["argv"]
-    assert ready.gitexp("data", "save", "--help").exit_code == 0
     (away / "rows.csv").write_text("3\n")
     assert "nowhere to be had" in rerun(ready, first).stderr
 

@@ -9,25 +9,16 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab, world
+from harness import Lab, left_behind, make_lab, ran, world
 
 pytestmark = pytest.mark.long
 
 LOG = 'echo "{\\"loss\\": 0.5}" >> "$GITEXP_METRICS"\n'
 
 
-def ran(lab: Lab, *args: str, code: int = 0) -> str:
-    """Record a run; its id."""
-    done = lab.gitexp("run", "--json", *args)
-    assert done.exit_code == code, done.stderr
-    found: str = done.json["run"]["id"]
-    return found
-
-
 def grade(lab: Lab) -> str:
     """Of the newest run, which is a rerun."""
-    assert not list((lab.path / ".git").glob("worktrees"))
-    assert not list((lab.path / ".git" / "gitexp" / "runs").glob("*"))
+    assert left_behind(lab) == []
     found: str = tomllib.loads(lab.show("experiments:verdict.toml"))["grade"]
     return found
 
@@ -122,7 +113,7 @@ def test_code_of_which_this_clone_lacks_a_file_is_refused_and_names_it(lab: Lab)
     done = lab.gitexp("rerun", first)
     assert done.exit_code == 3
     assert "train.sh" in done.stderr and f"This clone lacks some of the code of run {first}" in done.stderr
-    assert not list((lab.path / ".git").glob("worktrees"))
+    assert left_behind(lab) == []
 
 
 def test_an_imported_run_is_refused(lab: Lab) -> None:

@@ -11,8 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab, wait_for
-from wheels import install, venv, wheel, within
+from harness import Lab, ran, wait_for
+from wheels import develop, install, offline, venv, wheel, within
 
 TRAIN = """\
 import importlib.metadata, json, os, sys
@@ -52,17 +52,11 @@ def developed(lab: Lab, wheels: Path, tmp_path: Path) -> tuple[Lab, str]:
     lab.write(".gitignore", "*.egg-info\nbuild\n")
     lab.commit("a package")
     pythons = [venv(tmp_path / "then"), venv(tmp_path / "now")]
-    site = next(entry for entry in sys.path if entry.endswith("site-packages"))
     for python, version in zip(pythons, ("1.0", "2.0"), strict=True):
         install(python, f"tool=={version}", find=wheels)
-        pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--python", str(python), "install"]
-        own = [*pip, "--no-index", "--no-deps", "--no-build-isolation", "-e", str(lab.path)]
-        subprocess.run(own, check=True, env={**lab.env, "PYTHONPATH": site})
-    done = within(lab, pythons[0], OMP_NUM_THREADS="1").gitexp("run", "--json", "--", "python", "train.py")
-    assert done.exit_code == 0, done.stderr
-    found: str = done.json["run"]["id"]
-    offline = {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(tmp_path / "cache")}
-    return within(lab, pythons[1], OMP_NUM_THREADS="2", MKL_NUM_THREADS="3", **offline), found
+        develop(python, lab)
+    first = ran(within(lab, pythons[0], OMP_NUM_THREADS="1"), "--", "python", "train.py")
+    return within(lab, pythons[1], OMP_NUM_THREADS="2", MKL_NUM_THREADS="3", **offline(wheels)), first
 
 
 def environments(lab: Lab) -> list[Path]:
@@ -101,11 +95,11 @@ def test_an_environment_is_made_once_and_needs_no_uv_after_that(developed: tuple
     assert lab.gitexp("rerun", "--env", first).exit_code == 0
     [environment] = environments(lab)
     made = environment.stat().st_mtime_ns
-    (tmp_path / "nothing").mkdir()
     folders = [f for f in lab.env["PATH"].split(":") if not (Path(f) / "uv").exists()]
     links = tmp_path / "links"
     links.mkdir()
-    (links / "gitexp").symlink_to(shutil.which("gitexp", path=lab.env["PATH"]) or "")
+    for tool in ("gitexp", "git"):
+        (links / tool).symlink_to(shutil.which(tool, path=lab.env["PATH"]) or "")
     bare = Lab(lab.path, {**lab.env, "PATH": f"{links}:{':'.join(folders)}"})
     done = bare.gitexp("rerun", "--env", first)
     assert done.exit_code == 0, done.stderr
@@ -203,10 +197,8 @@ def test_a_command_that_a_package_installs_is_the_recorded_environments(lab: Lab
     pythons = [venv(tmp_path / name) for name in ("then", "now")]
     for python, version in zip(pythons, ("1.0", "2.0"), strict=True):
         install(python, f"tool=={version}", find=tmp_path / "wheels")
-    done = within(lab, pythons[0]).gitexp("run", "--json", "--", "measure")
-    first = done.json["run"]["id"]
-    offline = {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(tmp_path / "wheels"), "UV_CACHE_DIR": str(tmp_path / "cache")}
-    there = within(lab, pythons[1], **offline)
+    first = ran(within(lab, pythons[0]), "--", "measure")
+    there = within(lab, pythons[1], **offline(tmp_path / "wheels"))
     assert there.gitexp("rerun", first).exit_code == 1
     done = there.gitexp("rerun", "--env", first)
     assert (done.exit_code, "env       as recorded" in done.stderr) == (0, True), done.stderr
