@@ -20,13 +20,14 @@ from gitexp.history.inputs import COMMAND, Inputs, seed_of
 from gitexp.history.read import Run, read_output
 from gitexp.history.replicates import Replicates, tests_of
 from gitexp.history.stepwise import Steps, compare_histories
-from gitexp.record.digests import Oid
+from gitexp.record.digests import Digest, Oid
 from gitexp.record.environment import UNKNOWN
 from gitexp.record.message import ending
 from gitexp.record.tolerance import Rules
-from gitexp.record.verdict import MOST, Counts, Ending, Equivalence, Final, InputDifference, Verdict
+from gitexp.record.verdict import MOST, Counts, Ending, Equivalence, Final, InputDifference, Verdict, says_why
 
 ITEMS = "items.csv"
+EMPTY = Digest.xxh128("99aa06d3014798d86001c324468d497f")  # of no bytes
 LONGEST = 200  # characters of a value that is shown
 
 
@@ -89,6 +90,7 @@ class _Found:
         self.ending = Ending(*(_ended(reader, run) for run in (original, rerun)))
         self.same_ending = _like(self.ending.original) == _like(self.ending.rerun)
         self.failed = original.record is not None and original.record.status == "failed"  # by itself
+        self.same_failure = self.failed and says_why(self.ending.original)
 
     def histories(self, steps: Steps) -> None:
         """history.csv, value by value."""
@@ -126,11 +128,12 @@ class _Found:
     def artifacts(self, original: Run, rerun: Run) -> None:
         """What the programs saved, by path and digest, and the values by example.
 
-        A path whose numbers alone differ (a date) is the same.
+        A path whose numbers alone differ (a date) is the same. That both saved an empty file says nothing.
         """
         found = artifact_changes(original, rerun)
         differing = [change for change in found.files if change.state not in ("same", "moved")]
-        self.count("artifacts", len(found.files), len(differing))
+        empty = sum(change.a == change.b == EMPTY for change in found.files)
+        self.count("artifacts", len(found.files) - empty, len(differing))
         self.names += [f"artifact {change.path}" for change in differing[:MOST]]
         items = [run.tree.get(ITEMS) for run in (original, rerun)]
         if any(items):
@@ -193,8 +196,9 @@ class _Found:
             return "failed", f"code came from outside of what was recorded: {strange_imports[0]}"
         if not self.same_ending:
             return "failed", f"the original ended as {self.ending.original}, the rerun as {self.ending.rerun}"
-        if not self.counts.total and not self.failed:
-            return "inconclusive", "there was nothing to compare: no metric, no digest of weights, no artifact"
+        if not self.counts.total and not self.same_failure:
+            nothing = "no metric, no digest of weights, no artifact" + ", no traceback" * self.failed
+            return "inconclusive", f"there was nothing to compare: {nothing}"
         if not self.different.total and self.complete:
             return "bitwise", "all that was compared is the same" + (", and the failure too" if self.failed else "")
         numbers = self.counts.values + self.counts.summary
@@ -210,7 +214,9 @@ class _Found:
             return self._by_tests()
         if not self.different.total:
             return "tolerance", "all that could be compared is the same; not all of it could be"
-        return "tolerance", "every final value is within its tolerance"
+        wide = [final.metric for final in self.finals if _is_wide(final)]
+        words = f"; it is wider than the value itself: {_listed(wide)}" if wide else ""
+        return "tolerance", f"every final value is within its tolerance{words}"
 
     def _by_tests(self) -> tuple[str, str]:
         beyond = f"beyond the tolerance: {_listed(self.beyond)}"
@@ -227,6 +233,12 @@ class _Found:
         untested = [name for name in self.beyond if name not in equivalent]
         words = f"; beyond it, and not tested, as neither a goal nor a tolerance is stated: {_listed(untested)}"
         return "equivalent", f"the means are within the tolerance: {_listed(self.to_test)}" + words * bool(untested)
+
+
+def _is_wide(final: Final) -> bool:
+    """Whether the tolerance lets anything pass that is of the size of the value, and its opposite."""
+    sizes = [abs(float(value)) for value in (final.original, final.rerun) if value is not None]
+    return final.allowed is not None and final.allowed > max(sizes, default=0.0)
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

@@ -153,6 +153,11 @@ def load_verdict_of(run: RunRecord, text: str) -> Verdict:
     return verdict
 
 
+def says_why(ending: str) -> bool:
+    """Whether the words of an ending have the last line of a traceback: that a program fails again is little."""
+    return ending.startswith("failed") and ": " in ending
+
+
 def _contradiction(run: RunRecord, verdict: Verdict) -> str | None:
     """Why it counts for nothing."""
     about = run.reproduces or (run.mixture.of if run.mixture else None)
@@ -166,7 +171,7 @@ def _contradiction(run: RunRecord, verdict: Verdict) -> str | None:
     alike = ended.rerun == words if words == "completed" else ended.rerun.startswith(words)
     if not alike and (verdict.ending or verdict.passes):
         return f"counts for nothing: it says that the rerun ended as {ended.rerun[:80]}, run.toml {words}"
-    if verdict.passes and verdict.compared.total <= 0 and not ended.original.startswith("failed"):
+    if verdict.passes and verdict.compared.total <= 0 and not says_why(ended.original):
         return f"counts for nothing: nothing was compared, and it says {verdict.grade}"
     return None
 

@@ -36,6 +36,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("equivalent", "apart"), bool),
     },
 }
+EMPTY = "99aa06d3014798d86001c324468d497f"  # printf '' | xxhsum -H2
 GRADES = ("bitwise", "metrics", "tolerance", "equivalent", "inconclusive", "different", "failed")
 
 
@@ -61,13 +62,21 @@ def check_verdict(verdict: Mapping[str, Any], rerun: Files, original: Callable[[
     if whole and about["attempt"] == 1:
         found["values"] = _pairs(_history(first), _history(rerun), left_out)
     if _artifacts(first).keys() == _artifacts(rerun).keys():  # else some may be the same under another path
-        found["artifacts"] = _pairs(_artifacts(first), _artifacts(rerun), set())
+        empty = {
+            path
+            for path, _ in _artifacts(first).items() & _artifacts(rerun).items()
+            if _artifacts(first)[path] == EMPTY
+        }
+        found["artifacts"] = _pairs(_artifacts(first), _artifacts(rerun), empty)
     for part, (compared, different) in found.items():
         stated = verdict["compared"][part], verdict["different"][part]
         yield from [] if stated == (compared, different) else [f"{part}: {stated}, not {(compared, different)}"]
     ended = all(about.get(key) == ours.get(key) for key in ("status", "exit_code", "signal"))
     same = ended and not any(different for _, different in found.values())
-    something = any(compared for compared, _ in found.values()) or about["status"] == "failed"
+    failure = about["status"] == "failed" and b"Traceback (most recent call last):\n" in first["output.log"]
+    something = any(compared for compared, _ in found.values()) or failure
+    if len(found) == 4 and not something and verdict["grade"] not in ("inconclusive", "failed"):
+        yield f"the grade is {verdict['grade']}, and nothing was compared"
     if len(found) == 4 and something and (verdict["grade"] == "bitwise") != same and verdict["grade"] != "failed":
         yield f"the grade is {verdict['grade']}"
 

@@ -150,6 +150,34 @@ def test_a_failure_is_reproduced_by_failing_in_the_same_way(judged: Judge, line:
     assert found.ending.original == "failed (exit code 1): ValueError: no rows in /home/ada/rows.csv"
 
 
+def test_that_a_program_without_a_word_fails_again_is_nothing(judged: Judge) -> None:
+    failed: dict[str, Any] = {"status": "failed", "exit_code": 1, "metrics": {}}
+    found = judged(failed, failed)
+    nothing = "there was nothing to compare: no metric, no digest of weights, no artifact, no traceback"
+    assert (found.grade, found.reason) == ("inconclusive", nothing)
+    assert judged({**failed, "metrics": {"loss": 1.0}}, {**failed, "metrics": {"loss": 1.0}}).grade == "bitwise"
+
+
+def test_an_empty_file_that_both_saved_is_nothing(judged: Judge) -> None:
+    empty = {"metrics": {}, "files": {"artifacts.xxh128": "99aa06d3014798d86001c324468d497f  done\n"}}
+    found = judged(empty, empty)
+    assert (found.grade, found.compared) == ("inconclusive", Counts())
+    full = {"metrics": {}, "files": {"artifacts.xxh128": "1" * 32 + "  done\n"}}
+    found = judged(full, empty)
+    assert (found.grade, found.different) == ("different", Counts(artifacts=1))
+
+
+def test_a_tolerance_that_is_wider_than_the_value_is_said(judged: Judge) -> None:
+    rules = '\n[metrics]\ntolerance = { "val.acc" = 1e299, loss = "150%" }\n\n[metrics.goal]'
+    files = {"recipe.toml": RECIPE.replace("\n[metrics.goal]", rules)}
+    found = judged(
+        {"files": files, "metrics": {"val.acc": 0.9, "loss": 1.0}},
+        {"files": files, "metrics": {"val.acc": -7e100, "loss": 1.1}},
+    )
+    words = "every final value is within its tolerance; it is wider than the value itself: val.acc, loss"
+    assert (found.grade, found.reason) == ("tolerance", words)
+
+
 @pytest.mark.parametrize("status", ["interrupted", "timed-out", "crashed"])
 def test_two_that_were_stopped_from_outside_have_nothing_in_common(judged: Judge, status: str) -> None:
     stopped: dict[str, Any] = {"status": status, "signal": "SIGINT", "metrics": {}}

@@ -87,6 +87,17 @@ def test_a_verdict_that_was_written_by_hand_is_no_reproduction_and_show_says_why
         assert gitexp("show", run_id, "--json").json["run"]["verdict"] is None
 
 
+def test_a_failure_of_which_nobody_knows_why_is_no_reproduction(fresh: Lab, gitexp: Gitexp) -> None:
+    commit = write_run(fresh, A, status="failed", exit_code=1)
+    for run_id, words in ((B, "failed (exit code 1)"), (C, "failed (exit code 1): KeyError: 'x'")):
+        ending = Ending(words, words)
+        text = dump_verdict(Verdict(RunId(A), 1, f"sha1:{commit}", "bitwise", ending=ending))
+        keys = {"kind": "rerun", "reproduces": A, "exit_code": 1}
+        write_run(fresh, run_id, status="failed", files={"verdict.toml": text}, **keys)
+    assert "verdict.toml counts for nothing: nothing was compared, and it says bitwise\n" in gitexp("show", B).stdout
+    assert gitexp("show", C, "--json").json["run"]["verdict"]["grade"] == "bitwise"
+
+
 def test_log_counts_reproductions(fresh: Lab, gitexp: Gitexp) -> None:
     put(fresh)
     lines = {line.split()[0]: line for line in gitexp("log").stdout.splitlines()}
