@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.git.repo import GitFailed, Repo, finish, line, output, ref_id, start
+from gitexp.regularfile import read_regular
 
 # Nobody else's programs, and nothing that the user's own checkout is set to do besides: whatever the code, it is whole.
 _PLAIN = {
@@ -63,18 +64,35 @@ def make_tree(repo: Repo, folder: Path, *, tree: str, commit: str | None, index:
     return OwnTree(own, head, env)
 
 
+def filtered(tree: OwnTree) -> dict[str, list[bytes]]:
+    """The files that pass through each filter that the user has set up, by its name."""
+    found = {}
+    for name in _filters(tree.repo):
+        listed = output(tree.repo, "ls-files", "-z", "--", f":(attr:filter={name})", env=tree.env)
+        if paths := [path for path in listed.split(b"\0") if path]:
+            found[name] = paths
+    return found
+
+
+def lfs_addresses(tree: OwnTree) -> list[str]:
+    """Where the .lfsconfig of the code, which is its author's, has git-lfs ask instead of the user's own remotes."""
+    try:
+        text = read_regular(tree.repo.root / ".lfsconfig", most=1 << 16)
+        listed = output(tree.repo, "config", "-f", "-", "--no-includes", "--list", "-z", feed=text)
+    except (OSError, GitFailed):
+        return []
+    entries = (entry.partition("\n") for entry in listed.decode(errors="replace").split("\0"))
+    return [value for key, _, value in entries if key == "lfs.url" or key.endswith(".lfsurl")]
+
+
 def finish_tree(tree: OwnTree, *, lock: int) -> list[str]:
     """Send files through the filters that the user has set up (git-lfs), as a checkout does. Warnings, where one fails.
 
     Apart from laying them out, since it starts programs and may fetch.
     """
     said, env = [], dict(tree.env)
-    for name in _filters(tree.repo):
-        listed = output(tree.repo, "ls-files", "-z", "--", f":(attr:filter={name})", env=env)
-        paths = [path for path in listed.split(b"\0") if path]
-        if not paths:
-            continue
-        again = ("checkout-index", "-q", "-f", "-u", "-z", "--stdin")
+    for name, paths in filtered(tree).items():
+        again, listed = ("checkout-index", "-q", "-f", "-u", "-z", "--stdin"), b"\0".join([*paths, b""])
         for path in paths:
             (tree.repo.root / os.fsdecode(path)).unlink(missing_ok=True)
         try:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from gitexp.git.objects import path_line
-from gitexp.git.repo import Repo, finish, object_folder, output, start
+from gitexp.git.repo import GitFailed, Repo, finish, object_folder, output, start
 from gitexp.git.untracked import entries_of, list_untracked
 from gitexp.git.worktree import Surveyed, index_without_flags
 
@@ -67,12 +67,17 @@ class EditWatch:
         self._repo, self._env, self._ignored = repo, env, ignored
         self.new: tuple[str, ...] = ()  # what git neither has nor ignores, once `finish` has returned
         self.untracked: list[str] = []  # what it does not have, a folder of such as one
+        self.unseen = ""  # why git could not tell what was edited, in its words
         self._edited = start(repo.root, *diff, env=env)
         self._others = list_untracked(repo.root, env)
 
     def finish(self) -> tuple[str, ...]:
         """The paths that were edited, removed or added, sorted; without what other runs' output goes to."""
-        edited = _paths(finish(self._edited))
+        edited: list[str] = []
+        try:
+            edited = _paths(finish(self._edited))
+        except GitFailed as error:  # of a filter, say, that the user's configuration requires and has not got
+            self.unseen = error.details[-1] if error.details else error.what
         self.untracked = entries_of(finish(self._others))
         if all(entry in self._ignored for entry in self.untracked) and not any(".gitignore" in path for path in edited):
             return tuple(sorted(edited))

@@ -178,7 +178,7 @@ class Ready:
             *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, spec.recipe),
-            *code_lines(_code(spec), self._tree.repo, self._tree.head),
+            *code_lines(_code(spec), self._tree),
             *data_lines(self._sources),
             *self._around.lines,
         )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused, and_more, counted
+from gitexp.git.owntree import OwnTree, filtered, lfs_addresses
 from gitexp.git.repo import Repo, output, revision
 from gitexp.git.standing import branch_ref
 from gitexp.history.read import Run
@@ -61,22 +62,31 @@ def program_lines(argv: Sequence[str], cwd: Path, root: Path, recipe: Recipe) ->
     return lines + ([f"  with      {escaped(shlex.join(env))}"] if env else [])
 
 
-def code_lines(code: Code, tree: Repo, head: str) -> list[str]:
-    """Which code, and what of it no record holds."""
+def code_lines(code: Code, tree: OwnTree) -> list[str]:
+    """Which code, and what of it no record holds. What passes through filters the code says, not its record."""
     said = escaped(code.subject or "")
     commit = code.commit.digits if code.commit and code.commit.right else None
     dirty = "" if code.clean else f", and {counted(code.changed_count or 0, 'file')} that differed from it"
     lines = [f"  code      {commit[:7] if commit else 'no commit'} {said}{dirty}"]
-    if commit != head:
-        lines.append(f"            that commit is not in this clone: HEAD is {head[:7]}, made of the recorded files")
+    if commit != tree.head:
+        lines.append(
+            f"            that commit is not in this clone: HEAD is {tree.head[:7]}, made of the recorded files"
+        )
     if code.submodules:
         named = ", ".join(escaped(path) for path in code.submodules[:SHOWN]) + and_more(len(code.submodules), SHOWN)
         lines.append(f"            without the files of submodules, which no record holds: {named}")
-    if code.lfs:
-        how = (
-            "git-lfs fetches them" if "filter.lfs.smudge" in tree.settings else "pointers, since git-lfs is not set up"
-        )
-        lines.append(f"            files of git-lfs ({', '.join(map(escaped, code.lfs[:SHOWN]))}): {how}")
+    passing = filtered(tree)
+    for name, paths in passing.items():
+        named = ", ".join(escaped(os.fsdecode(path)) for path in paths[:SHOWN]) + and_more(len(paths), SHOWN)
+        how = "git-lfs fetches them" if name == "lfs" else f"your filter {name} makes them"
+        lines.append(f"            {named}: {how}")
+    if "lfs" in passing:
+        told = lfs_addresses(tree)
+        named = ", ".join(map(escaped, told[:SHOWN])) + and_more(len(told), SHOWN)
+        lines += [f"            from where the .lfsconfig of that code says: {named}"] if told else []
+    elif code.lfs:
+        named = ", ".join(map(escaped, code.lfs[:SHOWN]))
+        lines.append(f"            files of git-lfs ({named}): pointers, since git-lfs is not set up")
     return lines
 
 

@@ -177,7 +177,8 @@ def run(
         new = frozenset(looking.new) if checked.config.policy.dirty == "refuse" else frozenset[str]()
         changed = tuple(path for path in edited if path not in new)
         left = tuple(collapsed((path for path in edited if path in new), surveyed.listing))
-        after = {"data": data, "edited": list(edited)}
+        unseen = [f"nobody could see whether files changed while it ran: {looking.unseen}"] if looking.unseen else []
+        after = {"data": [*data, *unseen], "edited": None if unseen else list(edited)}
         runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
         ended = ended._replace(after=after)
         there = entries_within(looking.untracked, repo.root, checked.cwd)

@@ -295,8 +295,9 @@ def describe_run(
     if after is None and submission.data:
         defects.append("the data was not checked after the run, because it was recorded later")
     elif after is not None:
-        code = code._replace(edited=tuple(after["edited"][:20]), edited_count=len(after["edited"]))
         defects += after["data"]
+        if (edited := after["edited"]) is not None:
+            code = code._replace(edited=tuple(edited[:20]), edited_count=len(edited))
     host = str(ended.started.get("host") or submission.host or UNKNOWN)
     return RunRecord(
         id=RunId(submission.id),

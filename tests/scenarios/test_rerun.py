@@ -108,6 +108,38 @@ def test_a_failed_run_is_reproduced_when_it_fails_in_the_same_way(ready: Lab) ->
     assert rerun(Lab(ready.path, {**ready.env, "WORD": "other"}), "latest~1").exit_code == 1
 
 
+def test_the_plan_names_the_address_that_the_code_has_git_lfs_ask_whatever_the_record_says(ready: Lab) -> None:
+    ready.git("config", "filter.lfs.smudge", "cat")
+    ready.git("config", "filter.lfs.clean", "cat")
+    ready.write(".gitattributes", "*.bin filter=lfs\n*.up filter=upper\n")
+    ready.write(
+        ".lfsconfig", '[lfs]\n\turl = http://10.0.0.1/\\t\n[remote "origin"]\n\tlfsurl = "ssh://evil.example/x\x1b"\n'
+    )
+    ready.write("a\x1b.bin", "x")
+    ready.commit("files of git-lfs")
+    first = ran(ready, "r")
+    plan = rerun(ready, first, "--dry-run").stdout
+    assert "            a\\u001B.bin: git-lfs fetches them\n" in plan
+    address = "http://10.0.0.1/\\u0009, ssh://evil.example/x\\u001B"
+    assert f"            from where the .lfsconfig of that code says: {address}\n" in plan
+
+
+def test_a_rerun_is_recorded_where_a_filter_cannot_tell_what_changed(ready: Lab) -> None:
+    ready.write("train.py", TRAIN + "os.utime('a.bin', (1, 1))\n")
+    ready.write(".gitattributes", "*.bin filter=lfs\n")
+    ready.write("a.bin", "x")
+    ready.commit("a file of git-lfs")
+    first = ran(ready, "r")
+    ready.git("config", "filter.lfs.smudge", "cat")
+    ready.git("config", "filter.lfs.required", "true")
+    done = rerun(ready, first)
+    assert done.exit_code == 0, done.stderr
+    words = "nobody could see whether files changed while it ran: fatal: a.bin: clean filter 'lfs' failed"
+    again = record(ready)
+    assert (again["kind"], again["defects"]) == ("rerun", [words])
+    assert "edited_count" not in again["code"]
+
+
 def test_a_rerun_of_what_has_gone_meanwhile_is_recorded_without_a_verdict(ready: Lab) -> None:
     ready.write("train.py", TRAIN + "os.environ.get('GONE') and subprocess.run(os.environ['GONE'], shell=True)\n")
     ready.commit("a program")
