@@ -8,7 +8,7 @@ ends with a digest of itself: one that still matches is ours to update, one that
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from gitexp.wholefile import WholeFile
 
 PRE_RUN = "gitexp-pre-run"
 GUARDS = ("pre-commit", "pre-push")  # git calls these itself
+SERVER = "pre-receive"  # and this one where it is pushed to
 MARK = b"# installed by gitexp; an edited copy is left alone. sha256 of the lines above: "
 
 
@@ -52,13 +53,27 @@ def hooks_source() -> Path:
 
 
 def install_hooks(repo: Repo) -> Installed:
-    """Write the three hooks, idempotently."""
+    """Write the three hooks of a clone, idempotently."""
+    return _install(repo, (PRE_RUN, *GUARDS), called=GUARDS)
+
+
+def install_server_hook(repo: Repo) -> Installed:
+    """Write the hook of a repository that others push to, idempotently."""
+    return _install(repo, (SERVER,), called=(SERVER,))
+
+
+def shipped(name: str) -> bytes:
+    """A hook as it is installed."""
+    return _sealed((hooks_source() / name).read_bytes())
+
+
+def _install(repo: Repo, names: Sequence[str], *, called: Sequence[str]) -> Installed:
+    """`called`: those that git calls itself."""
     folder = _own_folder(repo)
     folder.mkdir(parents=True, exist_ok=True)
-    source = hooks_source()
     written, handed_over, edited = [], [], []
-    for name in (PRE_RUN, *GUARDS):
-        content = _sealed((source / name).read_bytes())
+    for name in names:
+        content = shipped(name)
         path = _our_place(folder, name)
         there = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
         if MARK in there:
@@ -73,7 +88,7 @@ def install_hooks(repo: Repo) -> Installed:
             os.fchmod(file.fileno(), 0o755)
             file.write(content)
         written.append(name)
-    missing = _missing_calls(repo, folder)
+    missing = _missing_calls(repo, folder, called)
     return Installed(folder, tuple(written), tuple(handed_over), tuple(edited), missing)
 
 
@@ -178,7 +193,7 @@ def _keep_beside(path: Path, name: str) -> str:
     return beside.name
 
 
-def _missing_calls(repo: Repo, ours: Path) -> dict[Path, str]:
+def _missing_calls(repo: Repo, ours: Path, called: Sequence[str]) -> dict[Path, str]:
     """For each guard that git will not call, the user's own hook and the line that it needs."""
     active = _configured_folder(repo) or repo.common_dir / "hooks"
     if active.resolve() == ours.resolve():
@@ -186,7 +201,7 @@ def _missing_calls(repo: Repo, ours: Path) -> dict[Path, str]:
     # husky generates the folder that git calls, and runs from there what people write in its parent.
     theirs = active.parent if active.parent.name == ".husky" and active.name == "_" else active
     inner = ours.relative_to(repo.common_dir).as_posix()
-    lines = {theirs / name: f'"$(git rev-parse --git-common-dir)/{inner}/{name}" "$@"' for name in GUARDS}
+    lines = {theirs / name: f'"$(git rev-parse --git-common-dir)/{inner}/{name}" "$@"' for name in called}
     return {path: line for path, line in lines.items() if not _mentions(path, line.encode())}
 
 

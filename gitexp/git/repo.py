@@ -171,6 +171,18 @@ def find_repo(cwd: Path) -> Repo:
     return Finding(cwd).finish()
 
 
+def find_bare(cwd: Path) -> Repo:
+    """The bare repository at `cwd`, its own folder as its root. Raises GitexpError where there is none."""
+    asked = start(cwd, "rev-parse", "--is-bare-repository", "--absolute-git-dir", env=ENGLISH)
+    out, err = asked.communicate()
+    bare, _, folder = os.fsdecode(out).removesuffix("\n").partition("\n")
+    if asked.returncode != 0 or bare != "true":
+        why = "It is for what several clones push to: `git init --bare`, or `git clone --bare`, makes one."
+        raise NoRepository(f"{cwd} is no bare repository", details=said(err)[:8], why=why)
+    found = Repo(Path(folder), Path(folder), Path(folder))
+    return found._replace(settings=_followed(parse_config(output(found, "config", "-z", "--list"))))
+
+
 def _found(process: subprocess.Popen[bytes], cwd: Path) -> Repo:
     out, err = process.communicate()
     found = os.fsdecode(out).split("\n")[:-1]

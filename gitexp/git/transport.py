@@ -28,6 +28,14 @@ NEVER_FORCED = {"GITEXP_NEVER_FORCED": "1"}
 # What is fetched comes as a pack, however little it is: a `git gc` that already runs leaves new packs alone.
 IN_A_PACK = ("-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1")
 
+# Of what a server says, what stands before its words; and the words in which GitHub (GH006, GH013), GitLab, Gitea,
+# Forgejo and Bitbucket say that a branch is protected.
+_SAYS = re.compile(r"^remote:\s+(?:(?:error|fatal|gitlab|gitea|forgejo):\s+)?(?=.*\w)", re.IGNORECASE)
+_PROTECTED = re.compile(
+    r"GH0\d\d|protected (branch|ref)|rule violations|not allowed to (force )?push|permission denied to update branch",
+    re.IGNORECASE,
+)
+
 # What a remote says when two pushes met there; everything else it says is final.
 _KEPT_BACK = (b"error: ", b"fatal: ", b"hint: ", b"remote: error: ", b"remote: fatal: ")
 _LOST_THERE = ("lock", "failed to update ref", "incorrect old value", "already exists", "fetch first", "stale info")
@@ -207,7 +215,28 @@ def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: S
         return Taken(ref_id(repo, said.partition("..")[0]) if ".." in said else None)  # from git's `old..new`
     if refused and all(said.startswith("[rejected]") or any(w in said for w in _LOST_THERE) for said in refused):
         return Lost((*words, *refused))
-    raise TransportFailed(f"Cannot push {branch} to {remote.shown}", details=(*words, *refused))
+    what = f"Cannot push {branch} to {remote.shown}"
+    if not any(said.startswith("[remote rejected]") for said in refused):
+        raise TransportFailed(what, details=(*words, *refused))
+    raise _declined(what, [*words, *refused], branch=branch)
+
+
+def _declined(what: str, words: Sequence[str], *, branch: str) -> TransportFailed:
+    """The error for what a server would not have: its own reason first."""
+    said = [text for text in words if _SAYS.match(text)]
+    protected = next((text for text in (*said, *words) if _PROTECTED.search(text)), None)
+    errors = [text for text in said if text.startswith("remote: error: ")]
+    first = protected or next(iter([*errors, *said]), words[-1])
+    why = _SAYS.sub("", first).strip()
+    rest = [text for text in words if text not in errors[:1]]
+    if protected is None:
+        return TransportFailed(f"{what}: {why}", details=rest if len(said) > 1 or not errors else ())
+    return TransportFailed(
+        f"{what}: it is protected there ({why.rstrip('.:')})",
+        details=[text for text in said if text != first],
+        why="Your runs are safe on the local branch.",
+        fix=f"in the settings there allow pushes to {branch} without a pull request; by force none is needed",
+    )
 
 
 def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:
@@ -257,7 +286,9 @@ def _talk(
                         continue
                     if show is None or piece.startswith(_KEPT_BACK):
                         kept.append(piece)
-                    else:
-                        show(piece)
+                        continue
+                    show(piece)
+                    if piece.startswith(b"remote: ") and not piece.rstrip().endswith((b"done.", b"%)")):  # no progress
+                        kept.append(piece)
     words = b"".join(kept).decode(errors="replace").splitlines()
     return process.returncode, out.decode(errors="replace"), tuple(text.rstrip() for text in words if text.strip())

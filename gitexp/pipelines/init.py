@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,13 @@ from typing import NamedTuple
 from gitexp.clone import FILE, read_config
 from gitexp.errors import GitexpError, before_anything_runs
 from gitexp.git.branch import in_the_way_there, require_startable, take_up
-from gitexp.git.hooks import Installed, install_hooks
-from gitexp.git.repo import Repo, output
+from gitexp.git.hooks import Installed, install_hooks, install_server_hook
+from gitexp.git.repo import BranchUnusable, Repo, find_bare, output
 from gitexp.git.standing import ANOTHER, Look, branch_ref
 from gitexp.git.untracked import collapsed
 from gitexp.git.worktree import Survey
 from gitexp.history.cache import left_behind
+from gitexp.spec.config import BRANCH
 from gitexp.spec.outputs import covers, entry_of
 from gitexp.spec.template import CONFIG_TEMPLATE
 from gitexp.text.schema import inline
@@ -57,6 +59,21 @@ def init(cwd: Path) -> Initialised:
         words = f"{other} is there, so its remote cannot have a branch {config.branch}"
         warnings.append(GitexpError(words, fix=ANOTHER))
     return Initialised(repo, config.branch, tip, origin, wrote_config, hooks, warnings)
+
+
+def init_server(path: Path) -> tuple[Installed, str]:
+    """Guard the branch in a bare repository that others push to. Returns what became of the hook, and the branch.
+
+    Raises GitexpError, and nothing was written, where that branch is somebody's own.
+    """
+    repo = find_bare(path)
+    branch = repo.settings.get("gitexp.branch", BRANCH)
+    try:
+        Look(repo, branch_ref(branch)).tip()
+    except BranchUnusable as error:
+        fix = f"git -C {shlex.quote(str(path))} config gitexp.branch ANOTHER-NAME    then type it again"
+        raise BranchUnusable(error.what, why=error.why, details=error.details, fix=fix) from error
+    return install_server_hook(repo), branch
 
 
 def keep_outputs(repo: Repo, *, since: float, until: float, cwd: str) -> tuple[str, ...]:

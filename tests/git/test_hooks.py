@@ -155,7 +155,7 @@ def test_a_hooks_folder_that_is_a_link_into_the_working_tree_is_not_written_thro
 
 
 def test_the_shipped_hooks_are_plain_sh() -> None:
-    for name in ("gitexp-pre-run", "pre-commit", "pre-push"):
+    for name in ("gitexp-pre-run", "pre-commit", "pre-push", "pre-receive"):
         assert (hooks_source() / name).read_text().startswith("#!/bin/sh\n")
         subprocess.run(["sh", "-n", str(hooks_source() / name)], check=True)
 

@@ -251,6 +251,39 @@ def test_a_hook_of_the_remote_that_says_no_is_final_and_is_quoted(shared: Lab, h
     assert refs(hub) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "error: GH006: Protected branch update failed for refs/heads/experiments.\n\n"
+            "- Changes must be made through a pull request.",
+            "GH006: Protected branch update failed for refs/heads/experiments",
+        ),
+        (
+            "\n========\n\nERROR: You are not allowed to push code to protected branches on this project.\n\n========",
+            "You are not allowed to push code to protected branches on this project",
+        ),
+        (
+            "GitLab: You are not allowed to force push code to a protected branch on this project.",
+            "You are not allowed to force push code to a protected branch on this project",
+        ),
+        (
+            "Gitea: Not allowed to push to protected branch experiments",
+            "Not allowed to push to protected branch experiments",
+        ),
+    ],
+)
+def test_that_a_forge_protects_the_branch_is_said_in_one_line(shared: Lab, hub: Lab, said: str, reason: str) -> None:
+    hook = hub.write("hooks/pre-receive", f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(TransportFailed) as caught:
+        push_commit(repo(shared), ORIGIN, tip(shared), branch="experiments", show=lambda _: None)
+    assert caught.value.what == f"Cannot push experiments to origin: it is protected there ({reason})"
+    assert caught.value.fix == (
+        "in the settings there allow pushes to experiments without a pull request; by force none is needed"
+    )
+
+
 def test_the_users_own_pre_push_hook_can_stop_a_push_however_much_it_prints(shared: Lab, hub: Lab) -> None:
     hook = shared.write(".git/hooks/pre-push", "#!/bin/sh\nseq 1 40000\necho 'tests fail' >&2\nexit 1\n")
     hook.chmod(0o755)

@@ -8,17 +8,26 @@ import click
 
 from gitexp.cli.opened import warn
 from gitexp.cli.render import safe
-from gitexp.pipelines.init import init
+from gitexp.pipelines.init import init, init_server
 
 
 @click.command("init")
 @click.option("--outputs", is_flag=True, help="Name in gitexp.toml what the latest run left lying, as outputs to keep.")
-def command(outputs: bool) -> int:
+@click.option(
+    "--server",
+    metavar="PATH",
+    help="Install the hook that guards the branch in this bare repository, and do nothing else; -: print the hook.",
+)
+def command(outputs: bool, server: str | None) -> int:
     """Set up gitexp in this repository. Doing it again changes nothing.
 
     Writes a commented gitexp.toml, installs the git hooks beside those that are there, and starts the branch that runs
     are recorded on, or takes up the one that a remote has.
+
+    A server needs no gitexp: --server installs a pre-receive hook of plain sh where others push to.
     """
+    if server is not None:
+        return _guard_server(server)
     if outputs:
         return _keep_outputs()
     done = init(Path.cwd())
@@ -32,6 +41,19 @@ def command(outputs: bool) -> int:
     if done.wrote_config:
         click.echo('next       git add gitexp.toml && git commit -m "Set up gitexp"', err=True)
     click.echo("then       gitexp run -- COMMAND    or    gitexp run RECIPE", err=True)
+    return 0
+
+
+def _guard_server(path: str) -> int:
+    from gitexp.git.hooks import SERVER, shipped
+
+    if path == "-":
+        click.echo(shipped(SERVER), nl=False)
+        return 0
+    hooks, branch = init_server(Path(path))
+    for text in hooks.lines:
+        click.echo(safe(text))
+    click.echo(f"guarded    {safe(branch)}: it takes whole runs, events and merges, and only grows")
     return 0
 
 
