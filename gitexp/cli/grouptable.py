@@ -39,8 +39,16 @@ class Group(NamedTuple):
         return [settings_of(row).get("seed") for row in self.rows]
 
     def of(self, metric: str) -> Summary:
-        """Of the runs that completed and have it."""
-        return summary(row.metrics[metric] for row in self.completed if metric in row.metrics)
+        """Of the runs that completed and have it: those of one seed count as one in the mean, and in the sd."""
+        runs = [row for row in self.completed if metric in row.metrics]
+        found = summary(row.metrics[metric] for row in runs)
+        by_seed: dict[str, list[float]] = {}
+        for row in runs:
+            by_seed.setdefault(str(settings_of(row).get("seed")), []).append(row.metrics[metric])
+        if str(None) in by_seed or len(by_seed) == len(runs):
+            return found
+        once = summary(mean for those in by_seed.values() if (mean := summary(those).mean) is not None)
+        return found._replace(mean=once.mean, sd=once.sd)
 
 
 def grouped(history: History, rows: Sequence[Row], *, by: Sequence[str], sort: str | None) -> tuple[list[Group], int]:

@@ -46,7 +46,8 @@ def shown(plan: Plan, *, as_json: bool) -> int:
             }
         )
     else:
-        click.echo(f"{safe(plan.run.recipe)} {plan.run.id} would run; nothing ran")
+        could = "cannot run as things are" if plan.obstacles else "would run"
+        click.echo(f"{safe(plan.run.recipe)} {plan.run.id} {could}; nothing ran")
         for line in plan.lines:
             click.echo(safe(line))
         if plan.why_ask:

@@ -19,7 +19,10 @@ from gitexp.history.cache import Condition
 from gitexp.history.reproduced import REPRODUCED
 from gitexp.history.rowof import MOST_METRICS as MOST_KEYS
 from gitexp.history.said import RETRACTED, SAID
+from gitexp.record.event import OUTCOMES
+from gitexp.record.identity import GRADES
 from gitexp.record.metricnames import is_setting
+from gitexp.record.runrecord import STATUSES
 
 # Names of facts, and what they are in SQL; of times, seconds since 1970 in UTC.
 FACTS = {
@@ -33,6 +36,13 @@ FACTS = {
 _TRUTHS = {"clean", "retracted"}  # which are conditions by themselves
 _SHORT = {"id", "commit", "code", "replicates", "reproduces"}  # of which the beginning is enough
 _TIMES = {"finished"}
+# What a fact can be: another word is a mistake, not a run that there is not.
+_WORDS = {
+    "status": (*STATUSES, "unreadable"),
+    "kind": ("run", "smoke", "rerun", "imported"),
+    "verdict": GRADES,
+    "outcome": OUTCOMES,
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 DEEPEST = 50  # parentheses in each other
 LONGEST = 4000  # characters of a condition
@@ -179,7 +189,7 @@ class _Parser:
             subject = self._named(token)
             found = Condition(f"{subject.sql} IS NOT NULL", subject.values)
         elif function.text == "event":
-            text = self._string(token)
+            text = self._string(token)  # of another version of gitexp it may be any
             found = Condition("EXISTS (SELECT 1 FROM events AS e WHERE e.about = r.id AND e.kind = ?)", (text,))
         else:
             then = self._moment(token)
@@ -228,7 +238,7 @@ class _Parser:
             kind = f"typeof({subject.sql}) IN ('integer', 'real')"
             # What is a text, such as NaN, is unlike any number, and neither less nor more.
             return Condition(f"({kind} AND {subject.sql} {sign} ?)", (*twice, number))
-        text = self._string(token)
+        text = self._word(subject.name, token) if sign in ("==", "!=") else self._string(token)
         if sign in ("~", "!~"):
             pattern = text if any(sign in text for sign in "*?[") else f"*{text}*"
             test = f"folded({subject.sql}) {'NOT ' if sign == '!~' else ''}GLOB ?"
@@ -242,6 +252,15 @@ class _Parser:
             return Condition(same if sign == "==" else f"NOT {same}", bound)
         folded = " COLLATE NOCASE" if subject.name == "author" else ""
         return Condition(f"(typeof({subject.sql}) = 'text' AND {subject.sql} {sign} ?{folded})", (*twice, text))
+
+    def _word(self, fact: str, token: _Token) -> str:
+        text, known = self._string(token), _WORDS.get(fact, ())
+        if known and text not in known:
+            from gitexp.text.schema import near
+
+            hint = near(text, known) or f"; there are {', '.join(known)}"
+            raise self._wrong(token, f"no {fact} is {text!r}{hint}")
+        return text
 
     def _string(self, token: _Token) -> str:
         if token.kind == "string":

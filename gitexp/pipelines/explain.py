@@ -128,6 +128,8 @@ class Explaining:
         if not swapped:
             a, b = (sound_record(run).id for run in (self.a, self.b))
             what = "differ in the seed alone: they are replicates" if found.factors else "have nothing to swap"
+            if a == b:
+                raise GitexpError(f"A and B are one run, {a}", fix=f"gitexp log    lists others to hold {a} against")
             raise GitexpError(
                 f"{a} and {b} {what}", details=[f"  {one}" for one in remarks], fix=f"gitexp diff {a} {b}"
             )

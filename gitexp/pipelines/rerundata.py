@@ -117,6 +117,9 @@ def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, 
         known = all(unversioned(url) in ours for url in urls)
         origins.append(f"{counted(len(lacking), 'object')} from {escaped(urls[0])}, if that still has this version")
         return source._replace(origin=", ".join(origins), strange=None if known else urls[0])
+    if lacking:
+        every = len({one.digest for one in entries or ()}) or 1
+        origins = [*(origins or ["from here"]), "some nowhere"] if len(lacking) < every else ["nowhere to be had"]
     return source._replace(origin=", ".join(origins) or "from here", lost=tuple(lacking.items()))
 
 
@@ -187,7 +190,9 @@ def require_all(sources: Sequence[Source], clone: Clone) -> Refused | None:
         f"{counted(len(lost), 'object')} of the data {verb} nowhere to be had; nothing ran",
         details=details,
         why=f"Looked in the code, at the recorded place, in the object store{' and ' if asked else ''}{searched}.",
-        fix="ask who recorded it for:  gitexp data push" if asked else "",
+        fix="ask who recorded it for:  gitexp data push"
+        if asked
+        else "put the files where they lay, or name a remote that has them under [remotes.NAME] in gitexp.toml",
     )
 
 

@@ -96,9 +96,7 @@ def data_lines(sources: Sequence[Source]) -> list[str]:
     for source in sources:
         of = source.record
         size = "" if of.files is None else f" ({counted(of.files, 'file')}, {of.size_bytes or 0:,} bytes)"
-        lines.append(
-            f"  data      {source.name}{size}: {source.origin}" + (", and some nowhere" if source.lost else "")
-        )
+        lines.append(f"  data      {source.name}{size}: {source.origin}")
         if source.place and source.place.startswith("/") and not source.here:
             lines.append(f"            it lay at {escaped(source.place)}, outside of the code, and is not there")
     return lines

@@ -95,6 +95,10 @@ def test_the_runs_that_fit(history: History, where: str, found: list[str]) -> No
         ('since("soon")', 'column 7: expected a time such as "2w" (ago), "3d", or "2026-11-30"'),
         ("(" * 60 + "val.acc > 1", "column 51: too many parentheses"),
         ("r.no == 1", "column 1: no run has 'r.no'"),
+        ('status == "complete"', "column 11: no status is 'complete'; did you mean completed?"),
+        ('kind in ("run", "reruns")', "column 17: no kind is 'reruns'; did you mean rerun?"),
+        ('verdict != "exact"', "column 12: no verdict is 'exact'; there are bitwise, metrics,"),
+        ('outcome == "keep"', "column 12: no outcome is 'keep'; did you mean kept?"),
     ],
 )
 def test_what_is_wrong_is_pointed_at(history: History, where: str, said: str) -> None:

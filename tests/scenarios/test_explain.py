@@ -246,6 +246,7 @@ def test_runs_that_are_alike_have_nothing_to_explain(simple: Lab) -> None:
     done = simple.gitexp("explain", a, b)
     assert done.exit_code == 1
     assert "have nothing to swap" in done.stderr
+    assert f"A and B are one run, {a}" in simple.gitexp("explain", a, a[:8]).stderr
     failed = simple.gitexp("run", "--json", "r", "-s", 'run.command=["false"]').json["run"]["id"]
     assert "B did not complete" in simple.gitexp("explain", a, failed).stderr
     other = simple.gitexp("run", "--json", "r", "-s", 'run.command=["true"]').json["run"]["id"]

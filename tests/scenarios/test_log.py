@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
-from harness import Lab, at_terminal, make_lab
+from harness import Lab, at_terminal, make_lab, ran
 from records import write_run
 
 RECIPE = """\
@@ -176,3 +177,26 @@ def test_words_that_name_several_runs_leave_out_what_the_options_do_not_ask_for(
     write_run(trained, "kkkkllllmmmmnnnn", recipe="net", kind="smoke")
     assert len(columns(trained, "@net")) == 4
     assert len(columns(trained, "@net", "--smoke")) == len(columns(trained, "@net", "--all")) == 5
+
+
+NOISY = """\
+import json, os, sys
+open(os.environ["GITEXP_METRICS"], "w").write(json.dumps({"acc": float(os.environ["ACC"])}))
+"""
+
+
+def test_runs_of_one_seed_count_as_one_in_the_mean_and_spread_of_a_group(lab: Lab) -> None:
+    lab.write("train.py", NOISY)
+    lab.commit("a program that does not repeat itself")
+
+    def group() -> Any:
+        [found] = lab.gitexp("log", "--group", "--json").json["groups"]
+        return found["metrics"]["acc"]
+
+    for acc in ("0.1", "0.3"):
+        ran(Lab(lab.path, {**lab.env, "ACC": acc}), "--seed", "1", "--", "python", "train.py")
+    assert (group()["n"], group()["sd"]) == (2, None)
+    assert "0.2 ± ?" in lab.gitexp("log", "--group").stdout
+    ran(Lab(lab.path, {**lab.env, "ACC": "0.4"}), "--seed", "2", "--", "python", "train.py")
+    assert (group()["n"], group()["least"], group()["most"]) == (3, 0.1, 0.4)
+    assert (group()["mean"], group()["sd"]) == pytest.approx((0.3, 0.141421), abs=1e-5)  # of 0.2 and 0.4

@@ -231,6 +231,8 @@ def test_data_that_nobody_has_is_named_before_anything_starts(ready: Lab, bob: L
         assert "recorded by Ada <ada@example.org>" in done.stderr
         assert "in the object store and remote shared" in done.stderr
         assert "  rows.csv\n" in done.stderr and digest.startswith("xxh128:")
+        told = f"r {first} cannot run as things are; nothing ran\n" in done.stdout
+        assert (told, "1 file, 4 bytes): nowhere to be had" in done.stdout) == (bool(words), bool(words)), done.stdout
     assert len(bob.runs()) == 1
 
 

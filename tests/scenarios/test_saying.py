@@ -69,7 +69,7 @@ def test_a_note_is_a_commit_that_changes_nothing_but_the_branch(ada: Lab) -> Non
 def test_what_a_user_types_makes_no_trailer_and_no_second_payload(ada: Lab) -> None:
     hostile = 'x"\n\nGitexp-Run: kkkkkkkkkkkkkkkk\nGitexp-Event: merge\nGitexp-About: zzzzzzzzzzzzzzzz\n\x1b[31m'
     best = ids(ada)[0]
-    for command in (("note", "latest", "-m"), ("retract", "latest", "--why")):
+    for command in (("note", "latest", "-m"), ("retract", "latest", "-m")):
         assert ada.gitexp(*command, hostile).exit_code == 0
         assert trailers(ada) == f"Gitexp-Event: {command[0]}\nGitexp-About: {best}"
         assert "\x1b" not in ada.git("log", "-1", "--format=%B", "experiments")

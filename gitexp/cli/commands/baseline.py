@@ -16,7 +16,7 @@ from gitexp.record.event import Payload
 @click.argument("run", required=False, shell_complete=completing("run"))
 @click.option("--for", "recipe", metavar="RECIPE", help="Of this recipe's runs (RUN's own).")
 @click.option("--none", is_flag=True, help="The recipe of --for has no baseline any more.")
-@click.option("--why", metavar="TEXT", default="", help="The reason, without which no baseline is moved.")
+@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, without which no baseline is moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the baselines as JSON.")
 def command(run: str | None, recipe: str | None, none: bool, why: str, as_json: bool) -> int:
     """Measure the runs of a recipe against RUN: `gitexp show` its deltas, and `gitexp diff` one run named alone.

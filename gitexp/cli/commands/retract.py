@@ -13,7 +13,7 @@ from gitexp.record.event import Payload
 
 @click.command("retract")
 @click.argument("run", shell_complete=completing("run"))
-@click.option("--why", metavar="TEXT", default="", help="The reason, which is shown wherever the run is.")
+@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, which is shown wherever the run is.")
 @click.option("--undo", is_flag=True, help="Let a retracted run count again.")
 def command(run: str, why: str, undo: bool) -> int:
     """Say that RUN does not count: its data leaked, its code had a bug.

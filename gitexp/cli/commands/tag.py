@@ -23,7 +23,7 @@ from gitexp.record.event import MOST_RUNS, Payload, is_tag
 @click.argument("name", required=False)
 @click.option("--move", is_flag=True, help="Take the name from the run that has it.")
 @click.option("--delete", "-d", is_flag=True, help="Take the name from RUN.")
-@click.option("--why", metavar="TEXT", default="", help="The reason, without which no name is moved.")
+@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, without which no name is moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags as JSON.")
 def command(run: str | None, name: str | None, move: bool, delete: bool, why: str, as_json: bool) -> int:
     """Give RUN a name, by which it can be called wherever a run is: `gitexp diff baseline latest`.
