@@ -114,6 +114,7 @@ class Submission(NamedTuple):
     root: str = ""
     submitted: float = 0.0  # seconds since 1970
     history_limit: int = HISTORY_LIMIT_BYTES
+    sign: bool = False  # gitexp.toml asked for it
     metric_files: Mapping[str, Written] = {}  # those that were there already
     metric_patterns: tuple[str, ...] = ()  # what this run may write to and others too, absolute
     seen: Mapping[str, Written] | None = None  # files of known kinds that were there already; None: nobody looks

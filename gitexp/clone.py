@@ -40,7 +40,8 @@ def open_clone(cwd: Path | None = None) -> Clone:
 
 def configured(repo: Repo) -> Clone:
     """A repository with its configuration. Raises GitexpError, Refused for one that cannot be."""
-    return Clone(repo, read_config(repo))
+    config = read_config(repo)
+    return Clone(repo.signing() if config.policy.sign else repo, config)
 
 
 def place_of(repo: Repo) -> Place:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from harness import Gitexp, Lab, Result, have, make_lab, world
@@ -127,6 +128,22 @@ def strace() -> str:
     if done.returncode != 0:
         pytest.skip("strace may not trace here")
     return name
+
+
+@pytest.fixture
+def ssh_keygen() -> str:
+    """The real ssh-keygen."""
+    return _tool("ssh-keygen", package="Debian's package openssh-client")
+
+
+@pytest.fixture
+def keyring() -> Iterator[Path]:
+    """An empty keyring for the real gpg, whose agent ends with the test. Its sockets need a short path."""
+    _tool("gpg", package="Debian's package gnupg")
+    with TemporaryDirectory(prefix="gpg-") as folder:
+        yield Path(folder)
+        env = {**os.environ, "GNUPGHOME": folder}
+        subprocess.run(["gpgconf", "--kill", "all"], env=env, check=False, capture_output=True)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gitexp.git.branch import take_up
 from gitexp.git.gc import Keeper, despite_gc
-from gitexp.git.objects import Written, move_ref, sync_objects, sync_ref, write_commit
+from gitexp.git.objects import Written, always_same, move_ref, sync_objects, sync_ref, write_commit
 from gitexp.git.repo import BranchHeld, GitFailed, Repo, is_ancestor, output, ref_id
 from gitexp.git.standing import SUSPECT_S, Look, branch_ref, move_failed, require_no_stale_lock
 from gitexp.regularfile import read_regular
@@ -95,7 +95,7 @@ def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: fl
                 return Next(done, done, objects, entry.rewrite)
         # Both dates are said, or a GIT_COMMITTER_DATE in the environment would stand for when it was recorded.
         dated = partial(write_commit, authored=entry.authored.astimezone(), committed=datetime.now().astimezone())
-        write = partial(dated, repo, tree=tree, parents=[tip], message=entry.message)
+        write = always_same(repo, partial(dated, repo, tree=tree, parents=[tip], message=entry.message))
 
         def again() -> str:
             entry.rewrite()

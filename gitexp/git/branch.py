@@ -48,7 +48,8 @@ def write_root(repo: Repo) -> str:
 
     blob = line(repo, "hash-object", "-w", "--no-filters", "--stdin", feed=ROOT_README.encode())
     tree = line(repo, "mktree", feed=f"100644 blob {blob}\tREADME.md\n".encode())
-    root = write_commit(repo, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
+    anybody = repo._replace(settings={})  # who signs, or not, has no part in it
+    root = write_commit(anybody, tree=tree, parents=[], message=ROOT_MESSAGE, identity=ROOT_IDENTITY)
     sync_objects(repo, (blob, tree, root))
     return root
 

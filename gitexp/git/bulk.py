@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from gitexp.git.append import RECORDED, Next, advance
 from gitexp.git.branch import take_up
-from gitexp.git.repo import Repo, finish, line, start
+from gitexp.git.repo import Repo, finish, line, output, start
+from gitexp.git.rewriting import rewrite
 
 _REF = "refs/gitexp/bulk"  # of the stream alone: it ends with no such ref
 
@@ -35,7 +36,12 @@ def append_all(repo: Repo, branch: str, commits: Sequence[Whole], *, why: str, p
         def write() -> str:
             return _written(repo, commits, tip)
 
-        return Next(tip, write(), (), write, tip)
+        last = write()
+        if not repo.signs:
+            return Next(tip, last, (), write, tip)
+        made = output(repo, "rev-list", "--reverse", last, f"^{tip}", "--").decode().split()
+        signed = rewrite(repo, made, onto={})  # git fast-import signs nothing
+        return Next(tip, signed.ids[last], (), lambda: (write(), signed.store(repo)), tip)
 
     advance(repo, branch, follow, why=f"{RECORDED}{why}", patience_s=patience_s)
 

@@ -9,7 +9,7 @@ import itertools
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from gitexp.durable import sync_all
 from gitexp.git.repo import GitFailed, Repo, finish, line, object_folder, output, start
 
 FRESH_S = 120.0  # after half a minute Linux writes by itself what is in memory
+_COMMIT = ("-c", "i18n.commitEncoding=UTF-8", "commit-tree")
 _HEX = tuple(f"{number:02x}" for number in range(256))
 
 
@@ -122,15 +123,42 @@ def write_commit(
     committed: datetime | None = None,
     identity: Mapping[str, str] | None = None,
 ) -> str:
-    """Store a commit and return its id. `authored` and `committed` are its dates, each in its own time zone."""
+    """Store a commit and return its id. `authored` and `committed` are its dates, each in its own time zone.
+
+    Signed, where that is asked for; raises SigningFailed where that cannot be.
+    """
     env = dict(identity or {})
     for name, moment in (("GIT_AUTHOR_DATE", authored), ("GIT_COMMITTER_DATE", committed)):
         if moment is not None:
             env[name] = f"{int(moment.timestamp())} {moment.strftime('%z')[:5]}"
-    args = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree]
+    args = [tree]
     for parent in parents:
         args += ["-p", parent]
-    return line(repo, *args, "-F", "-", feed=message.encode("utf-8", "backslashreplace"), env=env)
+    return store_commit(repo, args, message.encode("utf-8", "backslashreplace"), env=env)
+
+
+def store_commit(repo: Repo, args: Sequence[str], message: bytes, *, env: Mapping[str, str]) -> str:
+    """Store a commit as write_commit does. `args`: its tree, and `-p` before each parent."""
+    if repo.signs:
+        from gitexp.git.signing import sign
+
+        return sign(repo, (*_COMMIT, *args, "-F", "-"), feed=message, env=env)
+    return line(repo, *_COMMIT, *args, "-F", "-", feed=message, env=env)
+
+
+def always_same(repo: Repo, write: Callable[[], str]) -> Callable[[], str]:
+    """`write`, which stores a commit; called again, it stores the same one: of a signature there is no second."""
+    kept: list[bytes] = []
+
+    def store() -> str:
+        if kept:
+            return line(repo, "hash-object", "-t", "commit", "-w", "--stdin", feed=kept[0])
+        commit = write()
+        if repo.signs:
+            kept.append(output(repo, "cat-file", "commit", commit))
+        return commit
+
+    return store
 
 
 def sync_code(repo: Repo, commit: str) -> None:

@@ -22,6 +22,7 @@ MANY = "gitexp.trusted"  # the only name of ours with several values (spec/trust
 
 GIT_NEEDED = "install git 2.36 or later"
 PULL = "gitexp pull    # brings back what a remote has"
+_SIGN = "commit.gpgsign"
 _LOST = re.compile(
     rb"not a tree obj|bad (object|tree)|missing (blob|tree)|(not|unable to) read (tree|\w{40})|loose obj"
 )
@@ -59,6 +60,15 @@ class Repo(NamedTuple):
     common_dir: Path  # shared by all linked working trees
     settings: Mapping[str, str] = MappingProxyType({})  # git's whole configuration, as seen from here
 
+    @property
+    def signs(self) -> bool:
+        """Whether commits of ours are to be signed."""
+        return self.settings.get(_SIGN, "").lower() not in ("", "false", "no", "off", "0")
+
+    def signing(self) -> Repo:
+        """The same, where gitexp.toml asks for signatures too."""
+        return self._replace(settings={**self.settings, _SIGN: "true"})
+
 
 def object_folder(repo: Repo) -> Path:
     """Where git stores the repository's objects."""
@@ -76,8 +86,12 @@ def start(
     env: Mapping[str, str] | None = None,
     stdin: int = subprocess.DEVNULL,
     keep: int | None = None,
+    alone: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a git command in `cwd`; stdout and stderr are piped. `keep`: a descriptor that it is to hold open."""
+    """Start a git command in `cwd`; stdout and stderr are piped.
+
+    `keep`: a descriptor that it is to hold open. `alone`: in a session of its own, where no terminal can be asked.
+    """
     try:
         return subprocess.Popen(
             ["git", *args],
@@ -87,6 +101,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=() if keep is None else (keep,),
+            start_new_session=alone,
         )
     except OSError as error:
         if not cwd.is_dir():

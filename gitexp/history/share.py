@@ -19,7 +19,7 @@ from gitexp.git.append import Next, advance
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
-from gitexp.git.objects import is_whole, move_ref, sync_objects, write_commit
+from gitexp.git.objects import always_same, is_whole, move_ref, sync_objects, write_commit
 from gitexp.git.repo import BranchDamaged, BranchHeld, Repo, is_ancestor, line, revision
 from gitexp.git.standing import ANOTHER, Look, branch_ref, require_grown
 from gitexp.git.transport import (
@@ -217,7 +217,7 @@ def _merge(repo: Repo, theirs: str, mine: str) -> Callable[[], str]:
     """What stores the commit in which two tips meet, and returns its id: written again, it is the same."""
     new = count_new(repo, include=mine, exclude=theirs)
     now = datetime.now().astimezone()
-    return partial(
+    write = partial(
         write_commit,
         repo,
         tree=line(repo, "rev-parse", f"{theirs}^{{tree}}"),
@@ -226,3 +226,4 @@ def _merge(repo: Repo, theirs: str, mine: str) -> Callable[[], str]:
         authored=now,
         committed=now,
     )
+    return always_same(repo, write)

@@ -27,7 +27,7 @@ from gitexp.git.repo import line, revision
 from gitexp.record.digests import Oid
 from gitexp.record.history import HistoryWriter
 from gitexp.record.identity import Code, Recorder
-from gitexp.record.message import compose_message, one_line
+from gitexp.record.message import compose_message, one_line, printable
 from gitexp.record.metrics import MetricRules, dump_metrics
 from gitexp.record.readme import RECORD_README
 from gitexp.record.runrecord import History, Imported, RunRecord, dump_run
@@ -183,7 +183,7 @@ def _run(one: Foreign, results: Collected, commit: str | None, *, store: str, re
         seed=seed if type(seed) is int and abs(seed) < 2**63 else None,
         user=one.user,
         host=one.host,
-        message=redact_text(note) if note else None,
+        message=printable(redact_text(note)) or None if note else None,
         defects=results.problems[:MOST_DEFECTS],
         notes=results.notes[:MOST_DEFECTS],
         summary=results.judged,

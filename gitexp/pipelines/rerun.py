@@ -113,7 +113,7 @@ def recorded_recipe(run: Run, *, reader: ObjectReader, clone: Clone) -> Recipe:
 def code_config(run: Run, *, reader: ObjectReader, clone: Clone) -> Config:
     """As the code of a run says, but for what is the user's to say.
 
-    That are this clone's remotes, its branch, and which further variables of the user's shell are recorded.
+    That are this clone's remotes, its branch, which further variables of the user's shell are recorded, and signing.
     """
 
     def read(name: str) -> str | None:
@@ -123,7 +123,8 @@ def code_config(run: Run, *, reader: ObjectReader, clone: Clone) -> Config:
         return None if text is None else text.decode("utf-8", "replace")
 
     config = read_config(clone.repo, read=read)
-    policy, own = config.policy._replace(variables=clone.config.policy.variables), clone.config
+    own = clone.config
+    policy = config.policy._replace(variables=own.policy.variables, sign=own.policy.sign)
     return config._replace(remotes=own.remotes, branch=own.branch, policy=policy)
 
 

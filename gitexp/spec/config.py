@@ -84,6 +84,7 @@ class Policy(NamedTuple):
     variables: tuple[str, ...] = ()  # environment variables that are recorded besides the usual ones
     digests: tuple[str, ...] = ("xxh128",)  # and "sha256", where manifests must stand against forgery
     restricted_manifests: str = "hide"  # or "record"
+    sign: bool = False  # commits of ours, as commit.gpgsign asks too
     imports: tuple[str, ...] = IMPORTS  # modules that components may come from, with all that is below them
 
 
@@ -248,6 +249,7 @@ _SHAPE: Shape = {
         "variables": _variables,
         "digests": _digests,
         "restricted_manifests": one_of("hide", "record"),
+        "sign": yes_or_no,
         "imports": _imports,
     },
     "metrics": {"goal": GOALS, "items": items_file},

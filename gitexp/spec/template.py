@@ -13,6 +13,7 @@ CONFIG_TEMPLATE = """\
 # variables = []                # names of further environment variables to record; never secrets
 # digests = ["xxh128"]          # ["xxh128", "sha256"]: manifests that stand against forgery too
 # restricted_manifests = "hide" # "record": restricted data's manifests into the record like all others
+# sign = false                  # true: sign runs and all that is said of them; else git's commit.gpgsign decides
 # imports = ["torch", "gitexp.training"]  # modules that a recipe's components may come from, besides this repository's
 
 [metrics]

@@ -128,7 +128,14 @@ def record(
     )
     message = redact(words.encode(), secrets=secrets).decode()
     entry = Entry(lambda tip: written, message, run.finished, write)
-    commit = append(repo, branch, entry, tried=folder / runfolder.TRIED, patience_s=patience_s, look=look)
+    commit = append(
+        repo.signing() if ended.submission.sign else repo,
+        branch,
+        entry,
+        tried=folder / runfolder.TRIED,
+        patience_s=patience_s,
+        look=look,
+    )
     return Recorded(commit=commit, record=run, metrics=results.summary, verdict=verdict)
 
 

@@ -137,6 +137,7 @@ def _submission(run_id: RunId, checked: Checked, *, message: str | None, data_to
         root=str(root),
         submitted=time.time(),
         history_limit=config.policy.history_limit_bytes,
+        sign=config.policy.sign,
         metrics_named=recipe.metrics.named,
         resources=recipe.values.get("resources", {}),
         manifests={name: dataset_digest(manifest) for name, manifest in manifests.items()},

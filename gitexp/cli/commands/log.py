@@ -10,7 +10,7 @@ import click
 from gitexp.cli.choice import Choice, choosing_options, fitting_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
-from gitexp.cli.render import number, safe, screen
+from gitexp.cli.render import Cell, Column, number, safe, screen
 from gitexp.cli.runtable import Filled, Listed, run_table
 from gitexp.cli.table import completing
 from gitexp.errors import UsageError
@@ -45,6 +45,7 @@ FORMATS = ("json", "csv", "markdown", "latex")
 )
 @click.option("--by", multiple=True, metavar="KEY", help="Group by this setting, or fact; may be repeated.")
 @click.option("--notes", is_flag=True, help="What was said of the runs, what did not work first; retracted ones too.")
+@click.option("--signatures", "signed", is_flag=True, help="Whether each run's commit is signed, and by whom.")
 @click.option("--summary", is_flag=True, help="Runs, failure rate and compute time by recipe.")
 @click.option("--json", "form", flag_value="json", help="Print the runs as JSON, all of them unless -n is given.")
 @click.option("--csv", "form", flag_value="csv", help="As CSV, all of them unless -n is given.")
@@ -62,6 +63,7 @@ def command(
     group: bool,
     by: tuple[str, ...],
     notes: bool,
+    signed: bool,
     summary: bool,
     form: str | None,
 ) -> int:
@@ -82,6 +84,9 @@ def command(
         raise UsageError("--group and --by are not combined with --summary or --columns")
     if notes and (group or by or summary or columns or sort or form not in (None, "json")):
         raise UsageError("--notes is a list of its own", fix="gitexp log --notes --json    as JSON")
+    if signed and (group or by or summary or notes):
+        raise UsageError("--signatures is not combined with --group, --by, --summary or --notes")
+    columns = columns or ("finished,author,recipe,status" if signed else None)
     with opened_here() as here:
         here, choice = here._replace(history=here.history.at(choice.remote)), choice._replace(remote=None)
         runs = here.history.runs
@@ -108,13 +113,13 @@ def command(
         elif together:
             _groups(here, chosen, by=by, sort=sort, form=form, limit=limit)
         elif form == "json":
-            _write_json(here, chosen)
+            _write_json(here, chosen, signed=signed)
         elif form == "csv" and columns is None:
             from gitexp.cli.shapes import csv_table
 
             write(csv_table(chosen, said_of(runs, [row.id for row in chosen])))
         else:
-            _show(here, runs, choice, wanted, chosen, sort=sort, columns=columns, form=form)
+            _show(here, runs, choice, wanted, chosen, sort=sort, columns=columns, form=form, signed=signed)
     return 0
 
 
@@ -147,6 +152,7 @@ def _show(
     sort: str | None,
     columns: str | None,
     form: str | None,
+    signed: bool,
 ) -> None:
     if not chosen:
         names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
@@ -160,6 +166,8 @@ def _show(
         found = usual_columns(chosen)
         if columns is not None:
             found = chosen_columns(runs, chosen, columns, figure=exact if form == "csv" else number)
+        if signed:
+            found.append(_signatures(here, chosen))
         _write_table(here, found, form=form)
     else:
         listed = Listed(runs, wanted)
@@ -167,6 +175,15 @@ def _show(
     every = runs.count(wanted)
     if every > len(chosen):
         click.echo(f"{len(chosen)} of {every} runs; -n {every} shows all of them", err=True)
+
+
+def _signatures(here: Opened, chosen: Sequence[Row]) -> Filled:
+    from gitexp.git.signatures import signatures
+
+    told = signatures(here.repo, [row.commit for row in chosen])
+    styles = {"good": "green", "bad": "red", "unknown": "yellow"}
+    cells = [Cell(safe(told[row.commit].words), styles.get(told[row.commit].state, "")) for row in chosen]
+    return Column("signature"), cells
 
 
 def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -> None:
@@ -214,7 +231,7 @@ def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:
         write(summary_table(rows, on=screen(here.repo.settings), now=time.time()))
 
 
-def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
+def _write_json(here: Opened, chosen: Sequence[Row], *, signed: bool) -> None:
     from gitexp.cli.shapes import run_shape, said_shape, unreadable_shape
     from gitexp.history.read import OUTCOME, read_run
 
@@ -231,4 +248,9 @@ def _write_json(here: Opened, chosen: Sequence[Row]) -> None:
         else unreadable_shape(row)
         for row in chosen
     ]
+    if signed:
+        from gitexp.git.signatures import signatures
+
+        told = signatures(here.repo, [row.commit for row in chosen])
+        shapes = [{**shape, "signature": told[row.commit]} for row, shape in zip(chosen, shapes, strict=True)]
     write_json(runs=shapes)
