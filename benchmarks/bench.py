@@ -28,6 +28,7 @@ from remotes import remote_rows
 from report import report_line
 from rerunning import rerun_rows
 from training import start_line, training_rows
+from verifying import verify_row
 from world import Bench, grow, on_a_terminal, quiet
 
 PYTHON = sys.executable
@@ -150,6 +151,7 @@ def main() -> int:
             "remote": lambda: remote_rows(bench),
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),
+            "verify": lambda: verify_row(bench.root / "sound", GITEXP, PYTHON),
         }
         lines = {
             "push": lambda: push_line(bench),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from xxhash import xxh3_128_hexdigest
 
 
 class Bench:
@@ -116,14 +119,16 @@ def grow(
 
     run_toml, message = git("show", "experiments:run.toml"), git("log", "-1", "--format=%B", "experiments")
     [run_id] = [line.split()[1] for line in message.splitlines() if line.startswith("Gitexp-Run:")]
-    [finished] = [line for line in run_toml.splitlines() if line.startswith("finished =")]
+    times = [line for line in run_toml.splitlines() if line.startswith(("started =", "finished ="))]
     began = int(time.time()) - runs * 60
     feed = subprocess.Popen(["git", "fast-import", "--quiet"], cwd=lab, env=env, stdin=subprocess.PIPE)
     assert feed.stdin is not None
     for number in range(runs):
         new_id = "".join("klmnopqrstuvwxyz"[((first + number) * 2654435761 >> at) & 15] for at in range(0, 64, 4))
         moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(began + number * 60))
-        toml = run_toml.replace(run_id, new_id).replace(finished, f"finished = {moment}")
+        toml = run_toml.replace(run_id, new_id)
+        for line in times:
+            toml = toml.replace(line, f"{line.split()[0]} = {moment}")
         text = message.replace(run_id, new_id).encode()
         feed.stdin.write(b"commit refs/heads/experiments\n")
         feed.stdin.write(f"committer Bench <bench@example.org> {began + number * 60} +0000\n".encode())
@@ -131,6 +136,9 @@ def grow(
         if number == 0:
             feed.stdin.write(b"from refs/heads/experiments^0\n")
         own = files(first + number)
+        if "history.csv" in own:
+            digest = xxh3_128_hexdigest(own["history.csv"].encode())
+            toml = re.sub(r'(\[history\][^\[]*digest = "xxh128:)\w+', rf"\g<1>{digest}", toml)
         for name, content in {**own, "run.toml": own.get("run.toml", "") + toml}.items():
             data = content.encode()
             feed.stdin.write(b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data))

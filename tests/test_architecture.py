@@ -19,7 +19,7 @@ FLOORS = [
     {"cli"},
     {"pipelines", "notebook"},
     {"report"},
-    {"stages", "curves"},
+    {"stages", "curves", "verify"},
     {"attempt", "history", "executors", "worker", "training", "elsewhere"},
     {"clone", "tables", "capture"},
     {"git", "datasets", "runfolder"},

@@ -23,25 +23,30 @@ def compose_message(
     record: RunRecord, metrics: Mapping[str, float | int], *, goals: Iterable[str], grade: str = ""
 ) -> str:
     """The whole message. Metrics with a goal come first in the subject. `grade`: of a rerun's verdict."""
-    trailers = [f"{RUN_TRAILER}: {record.id}"]
-    if record.attempt > 1:
-        trailers.append(f"Gitexp-Attempt: {record.attempt}")
-    trailers += [f"Gitexp-Status: {record.status}", f"{RECIPE_TRAILER}: {one_line(record.recipe)}"]
-    if record.kind != "run":
-        trailers.append(f"{KIND_TRAILER}: {one_line(record.kind)}")
-    if record.job is not None:
-        trailers.append(f"{JOB_TRAILER}: {one_line(record.job)}")
-    if record.seed is not None:
-        trailers.append(f"Gitexp-Seed: {record.seed}")
-    if record.code.commit:
-        trailers.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
-    if record.reproduces:
-        trailers.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
-    if grade:
-        trailers.append(f"{VERDICT_TRAILER}: {grade}")
     words = record.message or ""
     body = f"{words}\n\n" if words else ""
-    return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers) + "\n"
+    return f"{subject(record, metrics, goals=goals)}\n\n{body}" + "\n".join(trailers(record, grade)) + "\n"
+
+
+def trailers(record: RunRecord, grade: str = "") -> list[str]:
+    """The last paragraph, line by line, which repeats run.toml."""
+    lines = [f"{RUN_TRAILER}: {record.id}"]
+    if record.attempt > 1:
+        lines.append(f"Gitexp-Attempt: {record.attempt}")
+    lines += [f"Gitexp-Status: {record.status}", f"{RECIPE_TRAILER}: {one_line(record.recipe)}"]
+    if record.kind != "run":
+        lines.append(f"{KIND_TRAILER}: {one_line(record.kind)}")
+    if record.job is not None:
+        lines.append(f"{JOB_TRAILER}: {one_line(record.job)}")
+    if record.seed is not None:
+        lines.append(f"Gitexp-Seed: {record.seed}")
+    if record.code.commit:
+        lines.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
+    if record.reproduces:
+        lines.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
+    if grade:
+        lines.append(f"{VERDICT_TRAILER}: {grade}")
+    return lines
 
 
 def compose_event(kind: str, subject: str, *, about: str = "", body: str = "") -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -195,7 +195,11 @@ def dump_run(record: RunRecord) -> str:
 
 def load_run(text: str, *, where: str = "run.toml") -> RunRecord:
     """Parse run.toml. Raises NewerFormat or Unreadable, naming `where`."""
-    table = load_tables(text, where=where)
+    return record_of(load_tables(text, where=where), where=where)
+
+
+def record_of(table: Mapping[str, Any], *, where: str = "run.toml") -> RunRecord:
+    """The same of a table that was parsed."""
     version = table.get("format")
     if type(version) is int and version > FORMAT:
         raise NewerFormat(
@@ -267,6 +271,13 @@ def sound_splits(stated: Any) -> dict[str, SplitRows]:
     return found
 
 
+@cache
+def _types(kind: Any) -> list[tuple[str, str]]:
+    """Its fields, each with the name of its type."""
+    named = {field: str(getattr(stated, "__forward_arg__", stated)) for field, stated in kind.__annotations__.items()}
+    return [(field, name.split(" |")[0]) for field, name in named.items()]
+
+
 _CHECKS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -284,11 +295,10 @@ def take(kind: type[Any], table: Any) -> Any:
     if not isinstance(table, dict):
         raise TypeError(f"{kind.__name__.lower()} must be a table")
     values: dict[str, Any] = {}
-    for field, annotation in kind.__annotations__.items():
+    for field, name in _types(kind):  # type: ignore[arg-type]
         if field not in table:
             continue
         value: Any = table[field]
-        name = str(getattr(annotation, "__forward_arg__", annotation)).split(" |")[0]
         if name == "tuple[str, ...]":
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
                 raise TypeError(f"{field} must be an array of strings")

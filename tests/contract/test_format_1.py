@@ -28,6 +28,7 @@ def old(tmp_path: Path, env: dict[str, str]) -> Lab:
 
 def test_the_bundle_is_of_format_1_and_small(old: Lab) -> None:
     assert breaches(old.path) == []
+    assert old.gitexp("verify", "--all").stdout == ""
     assert BUNDLE.stat().st_size < 200_000
 
 

@@ -28,8 +28,9 @@ with open(os.environ["GITEXP_METRICS"], "a") as log:
 
 
 def judged(lab: Lab) -> list[str]:
-    """What the branch breaks of the format."""
-    return breaches(lab.path, store=lab.path / ".git" / "gitexp" / "objects")
+    """What the branch breaks of the format, by the reader of the page, and by gitexp itself."""
+    broken = breaches(lab.path, store=lab.path / ".git" / "gitexp" / "objects")
+    return broken + lab.gitexp("verify", "--all", "--data").stdout.splitlines()
 
 
 def run_toml(lab: Lab) -> dict[str, Any]:

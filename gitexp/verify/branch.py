@@ -1,0 +1,216 @@
+"""A branch of runs to its problems: every commit, or those that were asked for, each record held against the format."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from gitexp.errors import GitexpError
+from gitexp.git.branch import Tip
+from gitexp.git.damage import Checkup
+from gitexp.git.repo import Repo
+from gitexp.history.historyfile import Whole
+from gitexp.history.read import read_run
+from gitexp.record.identity import VERDICT
+from gitexp.record.runrecord import RunRecord
+from gitexp.text.bounded import LARGEST
+from gitexp.verify import growth
+from gitexp.verify.commits import Commit, listed, shape
+from gitexp.verify.events import KINDS, said
+from gitexp.verify.manifests import Bytes
+from gitexp.verify.objects import BLOB, COMMIT, TREE, Absent, Objects
+from gitexp.verify.records import Looked, Looking, look_at
+from gitexp.verify.verdicts import samples, verdict_problems
+
+AT_ONCE = 200  # commits whose objects are read together
+MOST = 20  # problems of one commit that are told
+NO_ORIGINAL = "verdict on a run that is not here, which was not computed again"
+NO_WHOLE = "verdict on histories of which git has samples, which was not computed again"
+OTHER_EVENT = "event of a kind that this gitexp does not know"
+CUT_OFF = "commit below which nothing was fetched: the clone is shallow"
+
+
+class Problem(NamedTuple):
+    """What is wrong with a commit. `run`: the id of the run that it is; empty: it is none."""
+
+    commit: str
+    run: str
+    what: str
+
+
+class Verified(NamedTuple):
+    """What was looked at, what is wrong, and how often what could not be looked at."""
+
+    commits: int
+    runs: int
+    events: int
+    problems: list[Problem]
+    unseen: Mapping[str, int]
+    bytes_checked: int = 0  # objects of the store
+    bytes_absent: int = 0
+
+
+def verify(
+    repo: Repo,
+    tips: Sequence[Tip],
+    *,
+    only: Collection[str] | None = None,
+    held: Bytes | None = None,
+    whole: Whole | None = None,
+) -> Verified:
+    """Hold the commits of these branches, or `only` some of them, against the format.
+
+    `held` and `whole` read the bytes that this clone has outside of git; None: they are not looked at.
+    """
+    checkup = Checkup(repo, *(tip.commit for tip in tips)) if only is None and not _is_partial(repo) else None
+    commits, words = listed(repo, tips, only or ())
+    with Objects(repo) as objects:
+        looking = _Branch(commits, _ends(repo), Looking(objects, is_partial=_is_partial(repo), held=held), whole)
+        wanted = [one for one in commits.values() if only is None or one.id in only]
+        for at in range(0, len(wanted), AT_ONCE):
+            looking.look(wanted[at : at + AT_ONCE])
+        if only is None:
+            looking.look_across(growth.set_back(repo, tips, commits))
+    lost = [*words, *(checkup.finish() if checkup else ())]
+    problems = [Problem(tips[0].commit, "", what) for what in lost]
+    for one in wanted:
+        told = looking.problems.get(one.id, [])
+        more = [f"and {len(told) - MOST:,} more problems"] if len(told) > MOST else []
+        problems += [Problem(one.id, one.run, what) for what in (*told[:MOST], *more)]
+    problems += [
+        Problem(oid, "", what) for oid, told in looking.problems.items() if oid not in commits for what in told
+    ]
+    return Verified(
+        commits=len(wanted),
+        runs=sum(bool(one.run) for one in wanted),
+        events=sum(bool(one.event) and not one.run for one in wanted),
+        problems=problems,
+        unseen=looking.at.unseen,
+        bytes_checked=held.checked if held else 0,
+        bytes_absent=held.absent if held else 0,
+    )
+
+
+def _ends(repo: Repo) -> frozenset[str]:
+    try:
+        return frozenset((repo.common_dir / "shallow").read_text().split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _is_partial(repo: Repo) -> bool:
+    return any(key.endswith((".promisor", "extensions.partialclone")) for key in repo.settings)
+
+
+class _Branch:
+    """The walk through the commits: what each is by itself, and what is remembered of it for the others."""
+
+    def __init__(self, commits: Mapping[str, Commit], ends: frozenset[str], at: Looking, whole: Whole | None) -> None:
+        self.at = at
+        self.problems: dict[str, list[str]] = {}
+        self._commits, self._ends, self._whole = commits, ends, whole
+        self._runs = {one.run for one in commits.values() if one.run}
+        self._kept: list[growth.Kept] = []
+
+    def look(self, some: Sequence[Commit]) -> None:
+        """Hold these against the format."""
+        self._fetch(some)
+        for one in some:
+            found = [*shape(one, self._commits, self._ends)]
+            if one.id in self._ends:
+                self.at.unseen[CUT_OFF] += 1
+            if one.run:
+                found += self._run(one)
+            elif one.event in KINDS:
+                found += self.at.told("its commit", partial(self._event, one), named=True)
+            elif one.event:
+                self.at.unseen[OTHER_EVENT] += 1
+            if found:
+                self.problems[one.id] = found
+
+    def look_across(self, moved: Iterator[tuple[str, str]]) -> None:
+        """Hold them against each other, and the branch against where it was."""
+        kept = self._kept
+        for found in (
+            moved,
+            growth.same_keys(kept),
+            growth.attempts(kept, cut_off=bool(self._ends)),
+            growth.other_texts(kept),
+        ):
+            for commit, what in found:
+                self.problems.setdefault(commit, []).append(what)
+
+    def _fetch(self, some: Sequence[Commit]) -> None:
+        """What these records hold, code/ aside: many objects at once, folder by folder."""
+        objects = self.at.objects
+        objects.forget()
+        wanted = {one.id: COMMIT for one in some} | {one.tree: TREE for one in some if one.run}
+        folders = [one.tree for one in some if one.run]
+        for depth in range(3):  # the record, data/, a manifest in parts
+            objects.fetch(wanted)
+            wanted, below = {}, list[str]()
+            for folder in folders:
+                try:
+                    inner = objects.tree(folder)
+                except Absent:
+                    continue
+                for mode, name, oid in inner:
+                    if mode == "40000" and not (depth == 0 and name == "code") and depth < 2:
+                        below.append(oid)
+                    elif mode == "100644" and depth < 2:
+                        wanted[oid] = BLOB
+            folders = [*dict.fromkeys(below)]
+            wanted |= dict.fromkeys(folders, TREE)
+        objects.fetch(wanted)
+
+    def _run(self, one: Commit) -> list[str]:
+        looked = look_at(one, self.at)
+        if looked.run is None or looked.tree is None:
+            return looked.problems
+        self._kept.append(_kept(one, looked.run, looked))
+        return [*looked.problems, *self._verdict(one, looked)]
+
+    def _verdict(self, one: Commit, looked: Looked) -> list[str]:
+        if looked.tree is None or VERDICT not in looked.tree.files:
+            return []
+        reader = self.at.objects.reader
+        try:
+            rerun = read_run(reader, one.id)
+        except GitexpError as error:
+            return [error.what]
+        commit = rerun.verdict.commit.rpartition(":")[2] if rerun.verdict else ""
+        here = next(reader.find_many([f"{commit}^{{commit}}"], limit=0)) if commit else None
+        if commit and here is None:
+            self.at.unseen[NO_ORIGINAL] += 1
+        elif here and self._whole is None and samples(rerun, *([read_run(reader, commit)] if here else [])):
+            self.at.unseen[NO_WHOLE] += 1
+            here = None
+        return self.at.told(VERDICT, lambda: verdict_problems(reader, rerun, commit if here else None, self._whole))
+
+    def _event(self, one: Commit) -> Iterator[str]:
+        raw = self.at.objects.read(one.id, COMMIT, limit=LARGEST)
+        found = said(one, raw.partition(b"\n\n")[2].decode("utf-8", "replace"), len(raw))
+        yield from found.problems
+        lacking = [run for run in found.runs if run and run not in self._runs]
+        if lacking and not self._ends:
+            yield f"is about {lacking[0][:40]!r}, and no such run is on the branch"
+        replaced = self._commits.get(found.instead)
+        if found.instead and not self._ends and (replaced is None or replaced.event != "decision"):
+            yield f"replaces {found.instead[:40]!r}, and no such decision is on the branch"
+
+
+def _kept(one: Commit, run: RunRecord, looked: Looked) -> growth.Kept:
+    assert looked.tree is not None
+    files, wrote = looked.tree.files, run.gitexp
+    sound = wrote is not None and wrote.commit is not None and not wrote.changed
+    return growth.Kept(
+        commit=one.id,
+        id=run.id,
+        attempt=run.attempt,
+        code=looked.tree.code,
+        recipe=files.get("recipe.toml", ""),
+        data=looked.data,
+        texts=(files.get("README.md", ""), files.get("FORMAT.md", "")),
+        recorder=(wrote.version if wrote else "", str(wrote.commit) if wrote and sound else ""),
+    )

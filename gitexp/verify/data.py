@@ -1,0 +1,133 @@
+"""data.toml, the manifests and what was saved, held against sections 6 and 7, and against the bytes that are here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gitexp.errors import GitexpError
+from gitexp.record.datarecord import DatasetRecord, load_data
+from gitexp.record.digests import Digest
+from gitexp.record.manifest import PART_LINES, Entry, dump_sizes, load_sizes
+from gitexp.record.runrecord import Saved
+from gitexp.spec.catalogue import dataset_name
+from gitexp.text.schema import spell
+from gitexp.verify.manifests import Bytes, Manifest, read_manifest
+from gitexp.verify.objects import Absent, Objects
+
+Parts = Sequence[tuple[str, str]] | str  # a manifest: the id of its file, or names and ids of its folder
+KINDS = ("data", "model", "binary")
+HIDDEN = ("counts", "split", "files", "size_bytes", "version", "fetched_bytes")  # of restricted data: never there
+MOST_SIZES = 1 << 20
+
+
+def data_problems(text: str, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None) -> Iterator[str]:
+    """`manifests`: those of the folder data/, by file name. `held`: the bytes that are here; None: not to be read."""
+    try:
+        records = load_data(text)
+    except GitexpError as error:
+        yield error.what
+        return
+    known = {f"{name}.{ending}" for name in records for ending in ("xxh128", "sha256")}
+    yield from (f"data/{spell(name)[1:-1]} is of no dataset" for name in manifests if name not in known)
+    for name, one in records.items():
+        yield from (f"{spell(name)[1:-1]}: {what}" for what in _dataset(one, manifests, objects, held))
+
+
+def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None) -> Iterator[str]:
+    if why := dataset_name(one.name):
+        yield why
+    if one.kind not in KINDS:
+        yield f"kind is {spell(one.kind)}, none of {', '.join(KINDS)}"
+    digests = (one.digest, one.sha256, one.contract, *one.lineage.get("parents", {}).values())
+    for stated in digests:
+        if stated not in (None, "unknown") and not Digest(stated).right:
+            yield f"{spell(stated)} is no digest"
+    yield from _drawn(one)
+    parts = manifests.get(f"{one.name}.xxh128")
+    if one.digest is None:
+        yield "has no digest"
+        return
+    if one.digest.keyed:
+        if parts is not None or f"{one.name}.sha256" in manifests:
+            yield "is restricted, and its manifest is in the record all the same"
+        yield from (f"is restricted, and says its {key} all the same" for key in HIDDEN if getattr(one, key))
+        return
+    if parts is None:
+        yield "has no manifest"
+        return
+    sizes = list[int | None]()
+    found = read_manifest(objects, parts, each=lambda entry: sizes.append(held.size_of(entry.digest)) if held else None)
+    yield from _manifest(found, f"data/{one.name}.xxh128", parts)
+    if found.xxh128 and one.digest.algorithm == "xxh128" and found.xxh128 != one.digest.digits:
+        yield f"its digest is {one.digest}, that of its manifest xxh128:{found.xxh128}"
+    if found.xxh128 and one.files != found.files:
+        yield f"has {one.files} files by data.toml, {found.files:,} by its manifest"
+    here = [size for size in sizes if size is not None]
+    if here and len(here) == found.files and one.size_bytes is not None and sum(here) != one.size_bytes:
+        yield f"has {one.size_bytes:,} bytes by data.toml, {sum(here):,} in the object store"
+    strong = manifests.get(f"{one.name}.sha256")
+    if (strong is None) != (one.sha256 is None):
+        yield f"data/{one.name}.sha256 and sha256 in data.toml go together"
+    elif strong is not None:
+        again = read_manifest(objects, strong, strong=True)
+        yield from _manifest(again, f"data/{one.name}.sha256", strong)
+        if again.sha256 and f"sha256:{again.sha256}" != one.sha256:
+            yield f"sha256 is {one.sha256}, that of its manifest sha256:{again.sha256}"
+        if again.paths and found.paths and again.paths != found.paths:
+            yield "its two manifests are of other files"
+
+
+def _drawn(one: DatasetRecord) -> Iterator[str]:
+    """Section 6, drawing: no row is in two splits."""
+    rows, drawn = one.counts.get("rows"), [split.get("rows", 0) for split in one.split.values()]
+    if rows is not None and sum(drawn) > rows:
+        yield f"its splits have {sum(drawn):,} rows of {rows:,}"
+
+
+def _manifest(found: Manifest, where: str, parts: Parts) -> Iterator[str]:
+    if found.absent is not None:
+        raise Absent(f"{where} is {found.absent.what}", missing=found.absent.missing)
+    yield from (f"{where}: {what}" for what in found.problems)
+    if isinstance(parts, str) and found.files > PART_LINES:
+        yield f"{where} has {found.files:,} lines: more than {PART_LINES:,} are in parts"
+
+
+def artifact_problems(
+    artifacts: str, sizes: str | None, strong: str | None, saved: Saved | None, objects: Objects, held: Bytes | None
+) -> Iterator[str]:
+    """What a run saved, by the ids of its manifest, of artifacts.sizes and of artifacts.sha256."""
+    known = load_sizes(objects.blocks([sizes]), most=MOST_SIZES) if sizes else {}
+    digests, total, wrong = set[str](), 0, list[str]()
+
+    def each(entry: Entry) -> None:
+        nonlocal total
+        digests.add(entry.digest)
+        total += known.get(entry.digest, 0)
+        size = held.size_of(entry.digest) if held else None
+        if size is not None and known and size != known.get(entry.digest):
+            wrong.append(entry.digest)
+
+    found = read_manifest(objects, artifacts, each=each)
+    if found.absent is not None:
+        raise Absent(f"artifacts.xxh128 is {found.absent.what}", missing=found.absent.missing)
+    yield from (f"artifacts.xxh128: {what}" for what in found.problems)
+    if found.problems:
+        return
+    if sizes and len(digests) <= MOST_SIZES:
+        written = b"".join(objects.blocks([sizes]))
+        if digests != known.keys() or dump_sizes(known) != written:
+            yield "artifacts.sizes has not each digest of artifacts.xxh128 once, in order, with its bytes"
+    yield from (f"artifacts.sizes: xxh128:{digest} has other bytes in the object store" for digest in wrong[:3])
+    if saved is not None and saved.files != found.files:
+        yield f"run.toml says that {saved.files:,} files were saved, artifacts.xxh128 has {found.files:,}"
+    if saved is not None and sizes and saved.size_bytes != total:
+        yield f"run.toml says that {saved.size_bytes:,} bytes were saved, artifacts.sizes {total:,}"
+    if saved is not None and (saved.sha256 is None) != (strong is None):
+        yield "artifacts.sha256 and [artifacts] sha256 go together"
+    elif strong is not None and saved is not None:
+        again = read_manifest(objects, strong, strong=True)
+        yield from _manifest(again, "artifacts.sha256", [])
+        if again.sha256 and f"sha256:{again.sha256}" != saved.sha256:
+            yield f"[artifacts] sha256 is {saved.sha256}, that of artifacts.sha256 sha256:{again.sha256}"
+        if again.paths and again.paths != found.paths:
+            yield "artifacts.sha256 is of other files than artifacts.xxh128"

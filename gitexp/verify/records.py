@@ -1,0 +1,349 @@
+"""One run's record held against the format, file by file. What many records share is looked at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from gitexp.errors import GitexpError
+from gitexp.record.identity import VERDICT
+from gitexp.record.metrics import MetricRules, metric_rules
+from gitexp.record.runrecord import NewerFormat, RunRecord, record_of
+from gitexp.text.bounded import LARGEST, load_tables
+from gitexp.text.schema import spell
+from gitexp.verify import files as check
+from gitexp.verify.commits import Commit
+from gitexp.verify.data import Parts, artifact_problems, data_problems
+from gitexp.verify.manifests import Bytes
+from gitexp.verify.metrics import NOTHING, history_problems, read_table
+from gitexp.verify.objects import COMMIT, Absent, Objects
+from gitexp.verify.runs import message_problems, run_problems
+
+T = TypeVar("T")
+
+IMPORTED = ("README.md", "FORMAT.md", "run.toml", "recipe.toml", "metrics.toml", "history.csv")
+ALWAYS = (*IMPORTED, "data.toml", "environment.toml", "requirements.txt", "artifacts.xxh128", "output.log")
+MORE = ("settings.toml", "components.toml", "artifacts.sizes", "artifacts.sha256", "items.csv", "usage.csv", VERDICT)
+FOLDERS = ("code", "data", "environment")
+FILE, FOLDER = "100644", "40000"
+NEWER = "record of a newer format, of which nothing was looked at"
+NOT_HERE = "file of a record that this clone does not have"
+NO_CODE = "run whose code commit is not here, to hold code/ against it"
+SAMPLES = "history of which git has a sample, without its whole"
+NO_RECIPE = "run whose recipe file is not in its code/"
+UNKNOWN_FILES = "file that this gitexp does not know"
+SHARED = 4096  # answers that are kept
+
+
+class Tree(NamedTuple):
+    """What a record holds: modes and names as they stand there, ids of its files by name, its manifests, and code/."""
+
+    entries: list[tuple[str, str, str]]
+    files: Mapping[str, str]
+    manifests: Mapping[str, Parts]
+    code: str | None
+
+
+class Looking:
+    """What the checks of one record need beside it, and what could not be looked at, by what it is."""
+
+    def __init__(self, objects: Objects, *, is_partial: bool, held: Bytes | None) -> None:
+        self.objects, self.held = objects, held
+        self.unseen = Counter[str]()
+        self._partial = is_partial
+        self._made: dict[tuple[str, ...], Any] = {}
+
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """What is made of some objects, for all records that have them."""
+        if key not in self._made:
+            if len(self._made) > SHARED:
+                self._made.clear()
+            self._made[key] = make()
+        return self._made[key]  # type: ignore[no-any-return]
+
+    def text(self, oid: str, *, limit: int = LARGEST) -> str:
+        """A file as text. Raises Absent."""
+        try:
+            return self.objects.read(oid, limit=limit).decode()
+        except UnicodeDecodeError as error:
+            raise Absent("not UTF-8") from error
+
+    def told(self, name: str, problems: Callable[[], Iterator[str]], *, named: bool = False) -> list[str]:
+        """The problems of a file, which they may name themselves, or that it cannot be had."""
+        try:
+            return [
+                what if named else f"{name} {what}" if what[:4] == "has " else f"{name}: {what}" for what in problems()
+            ]
+        except Absent as error:
+            if error.missing and self._partial:
+                self.unseen[NOT_HERE] += 1
+                return []
+            return [f"{name} is {error.what}"]
+        except GitexpError as error:
+            return [error.what if error.what.startswith(name) else f"{name}: {error.what}"]
+
+    def shared(self, name: str, problems: Callable[[], Iterator[str]], *oids: str) -> list[str]:
+        """The same, once for all records that have these objects."""
+        return self.once((name, *oids), lambda: self.told(name, problems))
+
+    def table(self, name: str, oid: str) -> Mapping[str, Any]:
+        """A .toml file. Raises Absent and Unreadable."""
+        return self.once(("table", name, oid), lambda: load_tables(self.text(oid), where=name))
+
+
+def listing(one: Commit, at: Looking) -> Tree:
+    """What lies in the record. Raises Absent."""
+    files, manifests, code = dict[str, str](), dict[str, Parts](), None
+    top = at.objects.tree(one.tree)
+    for mode, name, oid in top:
+        if name == "code":
+            code = oid
+        elif mode == FOLDER and name in ("data", "environment"):
+            for inner, part, part_oid in at.objects.tree(oid):
+                if name == "environment":
+                    files[f"{name}/{part}"] = part_oid
+                elif inner == FOLDER:
+                    parts = at.objects.tree(part_oid)
+                    manifests[part] = [(number, one_part) for _, number, one_part in parts]
+                else:
+                    manifests[part] = part_oid
+        else:
+            files[name] = oid
+    return Tree(top, files, manifests, code)
+
+
+class Looked(NamedTuple):
+    """What came of a record. `run` and `tree` None: they cannot be read."""
+
+    problems: list[str]
+    run: RunRecord | None = None
+    tree: Tree | None = None
+    data: tuple[str, ...] = ()  # digests
+
+
+def look_at(one: Commit, at: Looking) -> Looked:
+    """Everything that is wrong with a run's commit, by itself."""
+    try:
+        tree = listing(one, at)
+        table = load_tables(at.text(_required(tree, "run.toml")), where="run.toml")
+        run = record_of(table)
+    except NewerFormat:
+        at.unseen[NEWER] += 1
+        return Looked([])
+    except Absent as error:
+        return Looked(at.told("its record", _raising(error)))
+    except GitexpError as error:
+        return Looked([error.what])
+    problems = at.told("its tree", lambda: _placed(tree, run, at))
+    problems += at.told("run.toml", lambda: _of_table(table, run_problems(run, table, one)))
+    if run.id != one.run:
+        problems.append(f"run.toml is of run {run.id}, the message of {spell(one.run)}")
+    data = [
+        table.get("digest") for table in (_readable(at, "data.toml", tree) or {}).values() if isinstance(table, dict)
+    ]
+    return Looked([*problems, *_of_files(one, run, tree, at)], run, tree, tuple(map(str, data)))
+
+
+def _raising(error: Absent) -> Callable[[], Iterator[str]]:
+    def fail() -> Iterator[str]:
+        raise error
+
+    return fail
+
+
+def _required(tree: Tree, name: str) -> str:
+    if name not in tree.files:
+        raise Absent(f"no record: it has no {name}")
+    return tree.files[name]
+
+
+def _of_table(table: Mapping[str, Any], problems: Iterator[str]) -> Iterator[str]:
+    yield from check.toml_problems(table)
+    yield from problems
+
+
+def _placed(tree: Tree, run: RunRecord, at: Looking) -> Iterator[str]:
+    """Section 3: which files there are, as what."""
+    found = dict[str, str]()
+    for mode, name, _ in tree.entries:
+        if name in found:
+            yield f"has {spell(name)} twice"
+        found[name] = mode
+        wanted = FOLDER if name in FOLDERS else FILE if name in (*ALWAYS, *MORE) else mode
+        if mode != wanted:
+            yield f"has {spell(name)} as {mode}, not {wanted}"
+        if name not in (*ALWAYS, *MORE, *FOLDERS):
+            at.unseen[UNKNOWN_FILES] += 1
+    imported = run.imported is not None
+    lacking = [name for name in (IMPORTED if imported else (*ALWAYS, "code")) if name not in found]
+    if lacking:
+        yield f"has no {', '.join(lacking)}"
+    beyond = [
+        name for name in (*ALWAYS, *MORE) if imported and name in found and name not in (*IMPORTED, "settings.toml")
+    ]
+    yield from [f"is of an imported run, and has {', '.join(beyond)}"] if beyond else []
+
+
+def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[str]:
+    """Sections 5 to 11."""
+    has, objects = tree.files, at.objects
+    for name in sorted(name for name in has if name.endswith(".toml") and name not in ("run.toml", VERDICT)):
+        yield from at.shared(name, partial(_table_problems, at, name, has[name]), has[name])
+    stated = _readable(at, "metrics.toml", tree) or {}
+    grade = ""
+    if VERDICT in has and run.reproduces:
+        grade = str((_readable(at, VERDICT, tree) or {}).get("grade", ""))
+    yield from at.told(
+        "its message",
+        lambda: message_problems(_message(objects.read(one.id, COMMIT, limit=LARGEST)), run, stated, grade=grade),
+    )
+    yield from _code(run, tree.code, at)
+    if tree.code is not None:
+        yield from at.shared("code/", partial(_tree_problems, at, tree.code), tree.code)
+        path = tuple((run.recipe_path or "").split("/"))
+        if path[0] and not at.once((tree.code, *path), partial(_holds, at, tree.code, path)):
+            at.unseen[NO_RECIPE] += 1
+    if "data.toml" in has:
+        held = [
+            oid
+            for parts in tree.manifests.values()
+            for oid in ([parts] if isinstance(parts, str) else dict(parts).values())
+        ]
+        yield from at.shared(
+            "data.toml",
+            lambda: data_problems(at.text(has["data.toml"]), tree.manifests, objects, at.held),
+            has["data.toml"],
+            *tree.manifests,
+            *held,
+        )
+    if "requirements.txt" in has:
+        environment = _readable(at, "environment.toml", tree)
+        yield from at.shared(
+            "requirements.txt",
+            lambda: check.requirements_problems(at.text(has["requirements.txt"]), environment),
+            has["requirements.txt"],
+            has.get("environment.toml", ""),
+        )
+    if "artifacts.xxh128" in has:
+        ids = has["artifacts.xxh128"], has.get("artifacts.sizes"), has.get("artifacts.sha256")
+        yield from at.told("artifacts", lambda: artifact_problems(*ids, run.artifacts, objects, at.held), named=True)
+    if "output.log" in has:
+        yield from at.told("output.log", lambda: check.output_problems(objects.read(has["output.log"])))
+    if "usage.csv" in has:
+        yield from at.told("usage.csv", lambda: check.usage_problems(objects.read(has["usage.csv"])))
+    yield from _items(run, has, at)
+    yield from _history(run, tree, stated, at)
+    yield from at.held.told() if at.held else ()
+
+
+def _table_problems(at: Looking, name: str, oid: str) -> Iterator[str]:
+    table = at.table(name, oid)
+    yield from check.toml_problems(table)
+    yield from _RULES[name](table) if name in _RULES else ()
+
+
+_RULES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    "recipe.toml": check.recipe_problems,
+    "environment.toml": check.environment_problems,
+    "metrics.toml": check.metrics_problems,
+}
+
+
+def _message(raw: bytes) -> str:
+    return raw.partition(b"\n\n")[2].decode("utf-8", "replace")
+
+
+def _readable(at: Looking, name: str, tree: Tree) -> Mapping[str, Any] | None:
+    """A table; None where it cannot be read, which its own check says."""
+    try:
+        return at.table(name, tree.files[name]) if name in tree.files else None
+    except GitexpError:
+        return None
+
+
+def _code(run: RunRecord, code: str | None, at: Looking) -> Iterator[str]:
+    """Section 4, [code]: `clean` says whether code/ is the commit's tree."""
+    if run.code.commit is None:
+        return
+    digits = run.code.commit.digits
+    known = (
+        at.once(("code", digits), lambda: at.objects.reader.find(f"{digits}^{{tree}}", limit=0))
+        if run.code.commit.right
+        else None
+    )
+    if known is None:
+        at.unseen[NO_CODE] += 1
+    elif run.code.clean and known[0] != code:
+        yield f"code/ is said to be the tree of {digits[:12]}, and is another"
+    elif not run.code.clean and known[0] == code and not run.code.changed_count:
+        yield "code/ is said to differ from its commit, and does not"
+
+
+def _tree_problems(at: Looking, code: str) -> Iterator[str]:
+    """Section 3: code/ is a tree. That all below it is here, git is asked of all at once."""
+    at.objects.tree(code)
+    yield from ()
+
+
+def _holds(at: Looking, tree: str, path: Sequence[str]) -> bool:
+    """Whether a tree has a file of this path; a link on the way there is somewhere else."""
+    try:
+        found = next((oid for _, name, oid in at.objects.tree(tree) if name == path[0]), None)
+        return found is not None and (len(path) == 1 or _holds(at, found, path[1:]))
+    except Absent:
+        return False
+
+
+def _items(run: RunRecord, has: Mapping[str, str], at: Looking) -> Iterator[str]:
+    """Section 8, values by example: in the tree, or the artifact that [items] names."""
+    inside = run.items is not None and run.items.digest is None
+    if inside != ("items.csv" in has):
+        yield "items.csv and [items] of run.toml do not go together"
+    elif inside and run.items is not None:
+        examples = run.items.examples
+        limit = 16 << 20
+        yield from at.told(
+            "items.csv", lambda: check.items_problems(at.objects.read(has["items.csv"], limit=limit), examples)
+        )
+
+
+def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking) -> Iterator[str]:
+    if "history.csv" not in tree.files or "metrics.toml" not in tree.files:
+        return
+    oid = tree.files["history.csv"]
+
+    def problems() -> Iterator[str]:
+        if run.history is None:
+            if at.objects.read(oid) != NOTHING or stated:
+                yield "there are rows or values, and run.toml says of none that it was logged"
+            return
+        yield from _digest(run, oid, at)
+        table = read_table(lambda: at.objects.blocks([oid]), attempt=run.attempt)
+        yield from history_problems(run, table, lambda: at.objects.blocks([oid]), stated=stated, rules=_rules(tree, at))
+
+    yield from at.told("history.csv", problems, named=True)
+
+
+def _digest(run: RunRecord, oid: str, at: Looking) -> Iterator[str]:
+    from xxhash import xxh3_128
+
+    assert run.history is not None
+    if run.history.kept < run.history.rows:
+        if at.held is None or at.held.size_of(run.history.digest) is None:
+            at.unseen[SAMPLES] += 1
+        return
+    state = xxh3_128()
+    for block in at.objects.blocks([oid]):
+        state.update(block)
+    if f"xxh128:{state.hexdigest()}" != run.history.digest:
+        yield "history.csv is not what [history] digest says"
+
+
+def _rules(tree: Tree, at: Looking) -> MetricRules | None:
+    """What the recipe says of metrics; None where it is not right."""
+    recipe = _readable(at, "recipe.toml", tree)
+    if recipe is None or at.shared("rules", lambda: check.recipe_problems(recipe), tree.files["recipe.toml"]):
+        return None
+    return metric_rules(recipe)

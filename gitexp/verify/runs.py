@@ -1,0 +1,139 @@
+"""run.toml and the commit message, held against sections 2 and 4 of the format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from math import isclose
+from typing import Any
+
+from gitexp.record.digests import Digest
+from gitexp.record.message import one_line, printable, trailers
+from gitexp.record.metrics import parse_number
+from gitexp.record.runrecord import STATUSES, RunRecord
+from gitexp.text.schema import spell
+from gitexp.verify.commits import Commit
+
+KINDS = ("run", "smoke", "rerun", "imported")
+REQUIRED = ("format", "id", "attempt", "kind", "status", "started", "finished", "argv", "cwd", "recipe", "code")
+NAMED = 20  # paths of [code] at most
+A_DAY_S = 86_400
+_SIGNAL = r"SIG[A-Z0-9+-]{1,20}"
+_PASSWORD = r"://[^/@]*:[^/@]*@"
+_TRAILER = re.compile(r"Gitexp-(?:Run|Attempt|Status|Recipe|Kind|Job|Seed|Code|Reproduces|Verdict): ")
+_COUNTS = re.compile(r".*_(?:s|bytes|count)|rows|kept|files|examples|row|processes|attempt")
+
+
+def run_problems(run: RunRecord, table: Mapping[str, Any], one: Commit) -> Iterator[str]:
+    """Section 4: keys that are always there, an ending that can be, times, counts and paths that fit."""
+    imported = run.kind == "imported"
+    lacking = [key for key in REQUIRED if key not in table and not (imported and key == "argv")]
+    if lacking or "clean" not in table.get("code", {}):
+        yield f"lacks {', '.join(lacking) or '[code] clean'}"
+        return
+    if run.kind not in KINDS or run.status not in STATUSES:
+        yield f"kind is {spell(run.kind)}, status {spell(run.status)}"
+        return
+    if imported != (run.imported is not None):
+        yield "kind = imported and [imported] go together"
+    yield from _ending(run) if not imported else ()
+    yield from _times(run, one)
+    yield from _counts(table)
+    if run.format != 1 or run.attempt < 1:
+        yield f"format is {run.format}, attempt {run.attempt}"
+    for key, path in (("cwd", run.cwd), ("recipe_path", run.recipe_path or ".")):
+        if path.startswith("/") or ".." in path.split("/"):
+            yield f"{key} leads out of code/: {spell(path)}"
+    if run.message is not None and run.message != printable(run.message):
+        yield "message has characters that are not printable, or white space at an end"
+    if any(not name.startswith("GITEXP_") for name in run.variables):
+        yield "[variables] has other names than GITEXP_…"
+    if run.mixture is not None and (run.reproduces or run.kind not in ("rerun", "smoke")):
+        yield "a mixture reproduces no run"
+    if run.reproduces is not None and (run.reproduces == run.id or run.kind not in ("rerun", "smoke")):
+        yield f"reproduces {spell(run.reproduces)}, and is of kind {run.kind}"
+    if re.search(_PASSWORD, run.code.remote or ""):
+        yield "[code] remote has a password"
+    stated = table.get("digests", {})
+    if len(run.digests) != len(stated) or not all(Digest(one).right for one in run.digests.values()):
+        yield "[digests] has what is no digest"
+    if len(run.splits) != len(table.get("splits", {})) or len(run.seen) != len(table.get("seen", [])):
+        yield "[splits] or [[seen]] has what is none"
+    for commit in (run.code.commit, run.gitexp.commit if run.gitexp else None):
+        if commit is not None and not commit.right:
+            yield f"{spell(commit)} is no commit with its algorithm"
+
+
+def _ending(run: RunRecord) -> Iterator[str]:
+    code, by_itself = run.exit_code, run.signal is None and run.error is None
+    if run.status == "completed" and (code != 0 or not by_itself or run.stopped_by):
+        yield "completed, but not by exiting with 0"
+    if run.status == "failed" and (code == 0 or (code is None and by_itself) or run.stopped_by):
+        yield "failed, but by no exit code, signal or error of its own"
+    if run.status in ("interrupted", "timed-out") and (run.status == "timed-out") != (run.stopped_by == "timeout"):
+        yield f"{run.status}, but stopped by {spell(run.stopped_by) if run.stopped_by else 'nobody'}"
+    if run.status == "interrupted" and run.stopped_by is None:
+        yield "interrupted, but by nobody"
+    crashed = run.status == "crashed"
+    if crashed != run.finished_is_last_sign:
+        yield f"{run.status}, but finished_is_last_sign is {str(run.finished_is_last_sign).lower()}"
+    if crashed and (code is not None or run.signal or run.duration_s is not None):
+        yield "crashed, but its end was seen"
+    if code is not None and run.signal:
+        yield "has an exit code and a signal"
+    if run.signal and not re.fullmatch(_SIGNAL, run.signal):
+        yield f"signal is {spell(run.signal)}"
+
+
+def _times(run: RunRecord, one: Commit) -> Iterator[str]:
+    if run.started > run.finished:
+        yield "finished before it started"
+    finished = int(run.finished.astimezone(UTC).replace(microsecond=0).timestamp())
+    if one.authored != finished:
+        yield f"finished is not the author date of the commit: {finished - one.authored:+,} s"
+    if finished > one.committed + A_DAY_S:
+        yield "finished more than a day later than the commit was made"
+
+
+def _counts(table: Mapping[str, Any]) -> Iterator[str]:
+    for where, values in [
+        ("", table),
+        *((f"[{key}] ", value) for key, value in table.items() if isinstance(value, dict)),
+    ]:
+        for key, value in values.items():
+            if type(value) in (int, float) and not value >= 0 and _COUNTS.fullmatch(key):
+                yield f"{where}{key} is {value}"
+    code = table["code"]
+    for key in ("changed", "edited"):
+        count, named = code.get(f"{key}_count", 0), code.get(key, [])
+        if len(named) != min(count, NAMED):
+            yield f"[code] {count} are {key}, but {len(named)} are named"
+    history = table.get("history", {})
+    if history and history.get("kept", 0) > history.get("rows", 0):
+        yield "[history] keeps more rows than were logged"
+
+
+def message_problems(message: str, run: RunRecord, metrics: Mapping[str, Any], *, grade: str) -> Iterator[str]:
+    """Section 2: a subject that says of the metrics what they are, the user's message, and trailers that repeat it."""
+    head, _, last = message.rstrip("\n").rpartition("\n\n")
+    subject, _, body = head.partition("\n\n")
+    beginning = f"{one_line(run.recipe)}: "
+    if "\n" in subject or not subject.startswith(beginning):
+        yield f"the subject does not begin with {spell(beginning)}"
+    for part in subject[len(beginning) :].split(", "):
+        name, _, said = part.rpartition(" ")
+        value, known = parse_number(said[:40]), metrics.get(name)
+        if isinstance(known, int | float) and value is not None and not _near(value, known):
+            yield f"the subject says {spell(part)}, metrics.toml {known!r}"
+    if body != (run.message or ""):
+        yield "has other words than the message in run.toml"
+    told = [line for line in last.split("\n") if _TRAILER.match(line)]
+    if told != (expected := trailers(run, grade)):
+        other = next((one for one in (*told, *expected) if (one in told) != (one in expected)), "their order")
+        yield f"its trailers are not those of run.toml: {spell(other)}"
+
+
+def _near(said: float, known: float) -> bool:
+    """Four digits are said."""
+    return isclose(said, known, rel_tol=6e-4) or (said != said and known != known)

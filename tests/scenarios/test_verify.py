@@ -1,0 +1,222 @@
+"""`gitexp verify`: what is wrong with a record is named in a line, whoever wrote it; what is right is left alone."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from contract.reader import breaches
+from contract.test_reader import SCRIPT, forge
+from harness import Lab, Result
+from records import commit_files
+
+DIGITS = Path(__file__).parents[2] / "recipes" / "digits-mlp"
+RECIPE = """\
+[run]
+command = ["sh", "small.sh"]
+[data]
+readme = "README"
+[metrics]
+goal = { loss = "min" }
+"""
+
+
+@pytest.fixture
+def small(lab: Lab) -> Lab:
+    """A clone with one run of a small recipe, with a metric, a dataset and an artifact."""
+    lab.write("small.sh", SCRIPT)
+    lab.write("recipes/small.toml", RECIPE)
+    lab.commit("a recipe")
+    assert lab.gitexp("run", "small").exit_code == 0
+    return lab
+
+
+def verified(lab: Lab, *args: str) -> Result:
+    return lab.gitexp("verify", *(args or ("--all",)))
+
+
+def test_a_sound_run_has_no_problem_and_says_so(small: Lab) -> None:
+    found = verified(small, "latest")
+    assert (found.exit_code, found.stdout, found.stderr) == (0, "", "1 run, 0 events: no problem\n")
+
+
+def tampered(lab: Lab, name: str, old: str, new: str) -> Result:
+    """What is said of the branch once its latest record says something else, and nobody knows that it ever did not."""
+    forge(lab, name, old, new)
+    lab.git("reflog", "expire", "--expire=all", "refs/heads/experiments")
+    return verified(lab)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("run.toml", 'status = "completed"', 'status = "done"', 'status "done"'),
+        ("run.toml", "exit_code = 0", "exit_code = 1", "completed, but not by exiting with 0"),
+        ("run.toml", "exit_code = 0", 'exit_code = "0"', "exit_code must be int, not str"),
+        ("run.toml", "+00:00", "+01:00", "is not in UTC"),
+        ("run.toml", 'cwd = "."', 'cwd = "../.."', "cwd leads out of code/"),
+        ("run.toml", "finished = 20", "finished = 21", "finished is not the author date of the commit"),
+        ("run.toml", "clean = true", "clean = false", "code/ is said to differ from its commit, and does not"),
+        ("run.toml", "[summary]", "[summery]", "[summary] is not there, by the history it is row 1"),
+        ("history.csv", "1,", "2,", "is not what [history] digest says"),
+        ("metrics.toml", "0.5", "0.25", 'metrics.toml: "loss" is 0.25, by the history 0.5'),
+        ("metrics.toml", "loss", "lass", "have other metrics"),
+        ("artifacts.xxh128", "  ", " ", "artifacts.xxh128: it:1: not a digest"),
+        ("artifacts.xxh128", "y", "../y", "leads elsewhere"),
+        ("data.toml", "files = 1", "files = 2", "has 2 files by data.toml, 1 by its manifest"),
+        ("data.toml", "xxh128:", "xxh128:0", "is no digest"),
+        ("output.log", "\n", "\n" * 70_000, "output.log has 70,005 bytes"),
+        ("message", "Gitexp-Status: completed", "Gitexp-Status: failed", "its trailers are not those of run.toml"),
+        ("message", "author Ada", "encoding Latin-1\nauthor Ada", "must be UTF-8 without an encoding header"),
+    ],
+)
+def test_what_another_reader_of_the_page_sees_is_named_too(
+    small: Lab, name: str, old: str, new: str, words: str
+) -> None:
+    found = tampered(small, name, old, new)
+    assert found.exit_code == 1
+    assert words in found.stdout
+    assert small.git("rev-parse", "--short=12", "experiments").strip() in found.stdout
+    assert breaches(small.path) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("run.toml", "files = 1", "files = 2", "run.toml says that 2 files were saved, artifacts.xxh128 has 1"),
+        ("run.toml", "size_bytes = 2", "size_bytes = 3", "run.toml says that 3 bytes were saved, artifacts.sizes 2"),
+        ("artifacts.sizes", "  ", "   ", "artifacts.sizes has not each digest"),
+        ("recipe.toml", '"min"', '"least"', "metrics.goal.loss: expected"),
+        ("requirements.txt", "\n", "\nevil==6.6.6\n", "installs evil 6.6.6, environment.toml has none"),
+        ("message", "small: loss 0.5", "small: loss 0.4", 'the subject says "loss 0.4", metrics.toml 0.5'),
+    ],
+)
+def test_what_only_the_product_looks_at_is_named(small: Lab, name: str, old: str, new: str, words: str) -> None:
+    found = tampered(small, name, old, new)
+    assert found.exit_code == 1
+    assert words in found.stdout
+
+
+def test_a_run_that_stands_on_nothing_is_named(small: Lab) -> None:
+    parent = small.git("log", "-1", "--format=parent %P", "experiments")
+    assert (
+        "is a root, and not the one that all experiments branches share"
+        in tampered(small, "message", parent, "").stdout
+    )
+
+
+def test_a_record_that_is_not_the_latest_is_checked_by_all_and_by_name(small: Lab) -> None:
+    tampered(small, "metrics.toml", "0.5", "0.25")
+    assert small.gitexp("run", "small").exit_code == 0
+    assert verified(small, "latest").exit_code == 0
+    assert 'metrics.toml: "loss" is 0.25' in verified(small, "latest~1").stdout
+    found = verified(small, "--all", "--json")
+    assert found.exit_code == 1
+    assert [(one["run"] != "", one["what"]) for one in found.json["problems"]] == [
+        (True, 'its message: the subject says "loss 0.5", metrics.toml 0.25'),
+        (True, 'metrics.toml: "loss" is 0.25, by the history 0.5'),
+    ]
+
+
+def test_bytes_of_artifacts_and_data_are_read_again_where_asked(small: Lab) -> None:
+    digest = small.show("experiments:artifacts.xxh128")[:32]
+    path = small.path / ".git/gitexp/objects/xxh128" / digest[:2] / digest[2:]
+    assert verified(small, "--data").stderr.startswith("1 object of data and artifacts read; 1 are not here")
+    path.chmod(0o600)
+    path.write_text("z\n")
+    assert verified(small).exit_code == 0
+    found = verified(small, "--data")
+    assert found.exit_code == 1
+    assert f"the bytes of {digest} in the object store are others by now" in found.stdout
+
+
+def test_a_branch_that_was_set_back_is_named_by_the_reflog(small: Lab) -> None:
+    gone = tip(small)
+    assert small.gitexp("run", "small").exit_code == 0
+    assert verified(small).exit_code == 0
+    small.git("update-ref", "-m", "oops", "refs/heads/experiments", "experiments~2")
+    found = verified(small)
+    assert found.exit_code == 1
+    assert "is no longer in refs/heads/experiments, which was set back from it: oops" in found.stdout
+    small.git("update-ref", "refs/heads/experiments", f"{gone}")
+    assert verified(small).exit_code == 1  # the second run is still lost
+
+
+def test_an_object_that_is_missing_or_damaged_is_named(small: Lab) -> None:
+    blob = small.git("rev-parse", "experiments:metrics.toml").strip()
+    path = small.path / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o600)
+    other = small.git("hash-object", "-w", "--stdin", feed="loss = 0.25\n").strip()
+    path.write_bytes((small.path / ".git/objects" / other[:2] / other[2:]).read_bytes())
+    found = verified(small)
+    assert "metrics.toml is no blob, or damaged: its bytes are not those of its id" in found.stdout
+    path.unlink()
+    found = verified(small)
+    assert found.exit_code == 1
+    assert "metrics.toml is missing from this clone" in found.stdout
+    assert f"missing: {blob}" in found.stdout
+
+
+def test_a_file_where_a_folder_should_be_and_the_other_way_round_are_named(small: Lab) -> None:
+    run, code = (small.git("rev-parse", f"experiments:{name}").strip() for name in ("run.toml", "code"))
+    old = raw(small, "cat-file", "tree", "experiments^{tree}")
+    for there, other, words in [
+        (code, run, "code/ is no tree, or damaged: its bytes are not those of its id"),
+        (run, code, "its record is no blob, or damaged: its bytes are not those of its id"),
+    ]:
+        tree = old.replace(bytes.fromhex(there), bytes.fromhex(other))
+        oid = raw(small, "hash-object", "-t", "tree", "-w", "--stdin", feed=tree)
+        commit = small.git("cat-file", "commit", "experiments")
+        commit = commit.replace(commit[5:45], oid.decode().strip(), 1)
+        forged = small.git("hash-object", "-t", "commit", "-w", "--stdin", feed=commit).strip()
+        found = verified(small, forged)
+        assert found.exit_code == 1
+        assert words in found.stdout
+
+
+def test_what_cannot_be_looked_at_is_counted_and_is_no_problem(small: Lab, tmp_path: Path) -> None:
+    other = Lab(tmp_path / "other", small.env)
+    small.git("init", "-q", str(other.path))
+    other.git("fetch", "-q", str(small.path), "experiments:experiments")
+    found = verified(other)
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert "not looked at: 1 × run whose code commit is not here, to hold code/ against it" in found.stderr
+    shallow = Lab(tmp_path / "shallow", small.env)
+    small.git("clone", "-q", "--depth", "1", "-b", "experiments", f"file://{small.path}", str(shallow.path))
+    found = verified(shallow)
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert "not looked at: 1 × commit below which nothing was fetched: the clone is shallow" in found.stderr
+
+
+def test_two_commits_with_one_key_are_named(small: Lab) -> None:
+    commit = small.git("cat-file", "commit", "experiments").replace("committer Ada", "committer Bob")
+    commit = commit.replace(small.git("log", "-1", "--format=%P", "experiments").strip(), tip(small))
+    twin = small.git("hash-object", "-t", "commit", "-w", "--stdin", feed=commit).strip()
+    small.git("update-ref", "refs/heads/experiments", twin)
+    assert f"has the id and attempt of {twin[:12]}: one of them was not written by that run" in verified(small).stdout
+
+
+def test_an_event_about_nothing_and_one_that_changes_the_tree_are_named(small: Lab) -> None:
+    assert small.gitexp("note", "latest", "-m", "fine", "--outcome", "kept").exit_code == 0
+    assert small.gitexp("tag", "latest", "good").exit_code == 0
+    assert small.gitexp("decide", "adopt it", "--because", "good").exit_code == 0
+    assert verified(small).stderr == "1 run, 3 events: no problem\n"
+    body = 'note: x\n\noutcome = "superb"\n\nGitexp-Event: note\nGitexp-About: kkkkkkkkkkkkkkkk\n'
+    commit_files(small, {"run.toml": "x"}, message=body)
+    found = verified(small)
+    assert [line.split("  ", 1)[1] for line in found.stdout.splitlines()] == [
+        "changes the tree: what is no run has that of its first parent",
+        "its payload lacks text",
+        'its outcome is "superb", none of kept, rejected, inconclusive',
+        "is about 'kkkkkkkkkkkkkkkk', and no such run is on the branch",
+    ]
+
+
+def tip(lab: Lab) -> str:
+    return lab.git("rev-parse", "experiments").strip()
+
+
+def raw(lab: Lab, *args: str, feed: bytes = b"") -> bytes:
+    """What git prints, of what is no text."""
+    return subprocess.run(["git", *args], cwd=lab.path, env=lab.env, input=feed, capture_output=True, check=True).stdout
