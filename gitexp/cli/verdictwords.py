@@ -106,5 +106,7 @@ def divergence_in_words(found: Divergence) -> str:
 
 def input_in_words(one: InputDifference) -> str:
     """`packages numpy 2.1.0 → 2.2.0`."""
-    values = f" {one.original or 'none'} → {one.rerun or 'none'}" if one.original or one.rerun else ""
+    letters = LETTERS if one.kind == "code" else None  # those of a tree, as git abbreviates them
+    both = [value[:letters] if value else "none" for value in (one.original, one.rerun)]
+    values = f" {' → '.join(both)}" if one.original or one.rerun else ""
     return safe(" ".join(filter(None, [one.kind, one.name])) + values)

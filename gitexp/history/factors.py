@@ -103,7 +103,7 @@ def _is_told(path: str, *runs: Run) -> bool:
 
 def _require_known(side: str, run: Run) -> None:
     record = run.record
-    side = f"{side} ({record.id})" if record else side
+    side = f"Run {record.id}" if record else side
     if record and record.imported:
         tool = escaped(record.imported.tool)
         raise GitexpError(f"{side} was imported from {tool}, which does not say what went into it")

@@ -150,6 +150,7 @@ def test_nothing_of_imported_runs_is_called_identical(lab: Lab, tmp_path: Path) 
     assert "A was imported from table" in page
     assert "same inputs" not in lab.gitexp("log").stdout + page
     assert "it cannot go on" in lab.gitexp("resume", one).stderr
+    assert "was imported from table" in lab.gitexp("explain", one, "latest").stderr
 
 
 def test_what_an_imported_run_does_not_say_is_no_difference_to_a_real_one(lab: Lab, tmp_path: Path) -> None:
