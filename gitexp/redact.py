@@ -13,7 +13,7 @@ from gitexp.secretnames import SHORTEST
 TYPE_CHECKING = False  # as type checkers know it; typing itself imports re
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 UNMISTAKABLE = 12  # from this length on a value is also replaced in the middle of a word
 _EDGE = rb"(?<![A-Za-z0-9])"
@@ -22,12 +22,18 @@ _EDGE = rb"(?<![A-Za-z0-9])"
 def redact(text: bytes, *, secrets: Iterable[str]) -> bytes:
     """The text without these values, as they are or escaped as in JSON, and without anything shaped like a token."""
     text = _redact_values(text, secrets)
+    for kind, pattern in tried(text):
+        text = pattern.sub(rb"\g<1>[redacted:" + kind.encode() + b"]", text)
+    return text
+
+
+def tried(text: bytes) -> Iterator[tuple[str, re.Pattern[bytes]]]:
+    """Kinds and forms of which a text has the words that they need. Their group 1 is no part of a secret."""
     folded = text.lower()
     long = b" ".join(word for word in text.split() if len(word) >= LONG)
     for kind, needles, pattern in SHAPES:
         if any(needle in folded or needle in long for needle in needles) if needles else long:
-            text = _compiled(pattern).sub(rb"\g<1>[redacted:" + kind.encode() + b"]", text)
-    return text
+            yield kind, _compiled(pattern)
 
 
 def redact_toml(text: bytes, *, secrets: Iterable[str]) -> bytes:

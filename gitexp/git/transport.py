@@ -61,6 +61,13 @@ class Remote(NamedTuple):
         return f"refs/remotes/{self.name}/{branch}" if self.name else None
 
 
+class There(NamedTuple):
+    """What a remote is known to have: commits that are here too."""
+
+    tip: str | None  # of the experiments branch; None: it has none, or nobody knows
+    heads: tuple[str, ...] = ()  # of all its branches
+
+
 class Taken(NamedTuple):
     """The remote's branch is now what was pushed. `before` is what it was; None: it was not there."""
 
@@ -181,6 +188,21 @@ def branch_in_the_way(repo: Repo, remote: Remote, *, branch: str) -> str | None:
     refs = [text.partition("\t")[2] for text in out.split("\n")] if code == 0 else []
     other = in_the_way(branch_ref(branch), refs, any_case=False)
     return other and other.removeprefix("refs/heads/")
+
+
+def known_there(repo: Repo, remote: Remote, *, branch: str) -> There:
+    """What a configured remote had when it was last spoken to; one that is only a URL is asked."""
+    if remote.name is not None:
+        listing = output(repo, "for-each-ref", "--format=%(objectname)\t%(refname)", f"refs/remotes/{remote.name}/")
+        code, out, tracking = 0, listing.decode(errors="surrogateescape"), remote.tracking_ref(branch)
+    else:
+        code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
+        tracking = branch_ref(branch)
+    heads = dict(text.split("\t")[::-1] for text in out.splitlines() if code == 0 and "\t" in text)
+    asked = "".join(f"{commit}\n" for commit in heads.values()).encode()
+    types = output(repo, "cat-file", "--batch-check=%(objecttype)", feed=asked).split(b"\n")
+    here = {ref: commit for (ref, commit), kind in zip(heads.items(), types, strict=False) if kind == b"commit"}
+    return There(here.get(tracking or ""), tuple(dict.fromkeys(here.values())))
 
 
 def reason(words: Sequence[str]) -> str:

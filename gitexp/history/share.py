@@ -58,9 +58,21 @@ class Shared(NamedTuple):
     lacking: tuple[str, ...] = ()  # those that did not, in words
 
 
-def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = None, tries: int = TRIES) -> Shared:
-    """Push the local branch. `before` and `after` are the remote's. Raises GitexpError and its kinds."""
-    local = _local_tip(repo, branch)
+def push_runs(
+    repo: Repo,
+    remote: Remote,
+    *,
+    branch: str,
+    clear: Callable[[str], object],
+    show: Show | None = None,
+    tries: int = TRIES,
+) -> Shared:
+    """Push the local branch. `before` and `after` are the remote's. Raises GitexpError and its kinds.
+
+    Each tip is shown to `clear` before it leaves, which raises where it may not: runs are recorded meanwhile.
+    """
+    local = local_tip(repo, branch)
+    clear(local)
     theirs, offer = None, local  # the first try is without a fetch: mostly nobody else has pushed
     lost: Lost | None = None
     for attempt in range(tries):
@@ -79,7 +91,8 @@ def push_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
         if attempt:
             time.sleep(random.uniform(PAUSES_S[0], min(PAUSES_S[1], PAUSES_S[0] * 2**attempt)))
         theirs = fetch_branch(repo, remote, branch=branch, show=show)
-        local = offer = _local_tip(repo, branch)
+        local = offer = local_tip(repo, branch)
+        clear(local)
         if theirs is None:
             _require_room(repo, remote, answer, branch=branch, attempt=attempt)
             continue  # somebody holds the lock of a branch that is not there yet
@@ -169,7 +182,8 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> 
     return Shared(remote, branch, sent=New(), received=received, before=new.tip, after=new.commit)
 
 
-def _local_tip(repo: Repo, branch: str) -> str:
+def local_tip(repo: Repo, branch: str) -> str:
+    """The commit that would be pushed. Raises GitexpError where there is no branch."""
     tip = Look(repo, branch_ref(branch)).tip()
     if tip is None:
         raise GitexpError(f"There is nothing to push: this repository has no branch {branch}", fix="gitexp init")

@@ -19,14 +19,10 @@ from gitexp.datasets.remotes import open_remote
 from gitexp.datasets.remotes.transfer import Failure, send_objects
 from gitexp.errors import GitexpError, and_more, counted
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, ref_id
-from gitexp.git.standing import Look, branch_ref
-from gitexp.git.trailers import commits_with
 from gitexp.history.datause import manifest_among, manifest_at
 from gitexp.history.needed import DatasetNeed, is_in_code, needed
 from gitexp.pipelines.rundata import is_hidden
 from gitexp.record.digests import Digest
-from gitexp.record.identity import RUN_TRAILER
 from gitexp.record.manifest import dataset_digest, display, parse_manifest
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.config import Config, RemoteSettings
@@ -191,16 +187,6 @@ def choose_remote(config: Config, asked: str | None) -> RemoteSettings:
         + (near(asked, config.remotes) or (f"; there are {', '.join(config.remotes)}" if config.remotes else "")),
         fix="" if config.remotes else fix,
     )
-
-
-def new_runs(repo: Repo, *, branch: str, known: str | None) -> list[str]:
-    """The runs of the local branch that are not on `known`, a remote-tracking ref; all where that is not there."""
-    tip = Look(repo, branch_ref(branch)).tip()
-    if tip is None:
-        return []
-    seen = ref_id(repo, known) if known is not None else None
-    without = [f"^{seen}"] if seen is not None else []
-    return commits_with(repo, RUN_TRAILER, tip, *without)
 
 
 def send_runs(clone: Clone, runs: Sequence[str], *, remote: RemoteSettings, watch: Watch) -> Sent:

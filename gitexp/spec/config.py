@@ -86,6 +86,7 @@ class Policy(NamedTuple):
     restricted_manifests: str = "hide"  # or "record"
     sign: bool = False  # commits of ours, as commit.gpgsign asks too
     imports: tuple[str, ...] = IMPORTS  # modules that components may come from, with all that is below them
+    secrets: str = "refuse"  # or "warn", "off": what is done about those in what would be published
 
 
 class Config(NamedTuple):
@@ -244,6 +245,7 @@ _SHAPE: Shape = {
     "branch": _branch,
     "policy": {
         "dirty": one_of("refuse", "allow"),
+        "secrets": one_of("refuse", "warn", "off"),
         "untracked_limit": size,
         "history_limit": size,
         "variables": _variables,

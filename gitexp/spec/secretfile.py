@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from gitexp.redact import redact
 from gitexp.secretforms import PREFIXED
+from gitexp.text.secretscan import as_text
 
 READ = 1 << 20  # bytes of a file that are looked at
 
@@ -53,14 +54,7 @@ def typed_secret(text: bytes, before: Callable[[], bytes], *, secrets: Iterable[
 
 
 def _kinds(text: bytes, secrets: Iterable[str]) -> list[str]:
-    if text.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
-        text = text.decode("utf-16", "replace").encode("utf-8", "surrogateescape")
-    is_binary = b"\0" in text[:8192]
-    if is_binary:
-        import re
-
-        wide = text.replace(b"\0", b"") if not text[1:64:2].strip(b"\0") else text  # UTF-16 without a mark
-        text = b"\n".join(re.findall(rb"[ -~]{16,}", wide))
+    text, is_binary = as_text(text)
     clean = redact(text, secrets=secrets)
     if clean == text:
         return []

@@ -8,6 +8,7 @@ CONFIG_TEMPLATE = """\
 
 [policy]
 # dirty = "refuse"              # "allow": record uncommitted code as a snapshot instead of refusing the run
+# secrets = "refuse"            # to publish what looks like one; "warn", "off"; .gitexp-secrets allows what is none
 # untracked_limit = "10MB"      # how much untracked data a snapshot may take in, in all
 # history_limit = "256KiB"      # of history.csv in git; beyond, git holds a sample and the object store all of it
 # variables = []                # names of further environment variables to record; never secrets

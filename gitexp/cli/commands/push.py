@@ -16,39 +16,57 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitexp.clone import Clone
+    from gitexp.pipelines.publish import Cleared
 
 
 @click.command("push", short_help="Share the runs: push the experiments branch")
 @click.argument("remote", required=False, shell_complete=completing("remote"))
 @click.option("--no-objects", is_flag=True, help="Push the branch alone, not the bytes that its runs need.")
-def command(remote: str | None, no_objects: bool) -> int:
+@click.option(
+    "--check",
+    metavar="COMMIT",
+    help="Push nothing; only look for secrets and restricted data in what this commit of the branch would publish.",
+)
+def command(remote: str | None, no_objects: bool, check: str | None) -> int:
     """Push the experiments branch to REMOTE, a remote's name or a URL.
 
     Without REMOTE: `git config gitexp.remote`, else the branch's upstream, else origin, else the only remote.
     Runs that others have pushed meanwhile are merged in. Nothing is ever overwritten there.
 
+    What would be published is looked through for secrets and restricted data first; where there are any, nothing leaves
+    (exit code 3). The hook pre-push does the same for `git push`.
+
     Where gitexp.toml names a remote for bytes, the data and artifacts of the new runs are sent there first. What is
     not here is named and left out; where sending fails, nothing is pushed.
     """
     from gitexp.cli.opened import settled_clone
-    from gitexp.git.transport import choose_remote
-    from gitexp.history.share import push_runs
-    from gitexp.pipelines.confine import check_published
-    from gitexp.pipelines.send import new_runs
+    from gitexp.git.transport import choose_remote, known_there
+    from gitexp.history.share import local_tip, push_runs
+    from gitexp.pipelines.publish import clear
 
+    if check is not None:
+        return _check(check, remote)
     clone = settled_clone()
     repo, branch = clone.repo, clone.config.branch
     there = choose_remote(repo, remote, branch=branch, cwd=Path.cwd())
-    commits = new_runs(repo, branch=branch, known=there.tracking_ref(branch))
-    looked = check_published(clone, commits) if commits else None  # refuses to publish restricted data as code
-    for line in looked.words if looked is not None else ():
-        click.echo(safe(line), err=True)
+    known = known_there(repo, there, branch=branch)
+    cleared: dict[str, Cleared] = {}
+
+    def clear_once(tip: str) -> None:
+        if tip not in cleared:
+            cleared[tip] = clear(clone, tip, there=known)
+            for line in cleared[tip].words:
+                click.echo(safe(line), err=True)
+
+    tip = local_tip(repo, branch)
+    clear_once(tip)
+    commits = cleared[tip].runs
     if commits and clone.config.remotes and not no_objects and not _send_objects(clone, commits):
         raise GitexpError(
             "Nothing was pushed, because the bytes that the runs need could not all be sent",
             fix="gitexp push    again, or gitexp push --no-objects",
         )
-    done = push_runs(repo, there, branch=branch, show=show if sys.stderr.isatty() else None)
+    done = push_runs(repo, there, branch=branch, clear=clear_once, show=show if sys.stderr.isatty() else None)
     name = safe(there.shown)
     if done.waiting:
         click.echo(f"nothing to push; {name} has {done.waiting.words} more: gitexp pull", err=True)
@@ -58,6 +76,27 @@ def command(remote: str | None, no_objects: bool) -> int:
         taken = f" and took up {done.received.words}" if any(done.received) else ""
         moved = span(safe(branch), done.before, done.after)
         click.echo(f"pushed {done.sent.words} to {name}{taken} ({moved})", err=True)
+    return 0
+
+
+def _check(commit: str, remote: str | None) -> int:
+    """Look at what a commit would publish, and say how much that is."""
+    from gitexp.clone import open_clone
+    from gitexp.errors import UsageError, counted
+    from gitexp.git.repo import revision
+    from gitexp.git.transport import choose_remote, known_there
+    from gitexp.pipelines.publish import clear
+
+    clone = open_clone()
+    tip, branch = revision(clone.repo, commit), clone.config.branch
+    if tip is None:
+        raise UsageError(f"{commit} is no commit of this repository")
+    there = choose_remote(clone.repo, remote, branch=branch, cwd=Path.cwd())
+    cleared = clear(clone, tip, there=known_there(clone.repo, there, branch=branch))
+    for line in cleared.words:
+        click.echo(safe(line), err=True)
+    new = f"{counted(cleared.commits, 'commit')} with {counted(cleared.files, 'new file')}"
+    click.echo(f"free to go to {safe(there.shown)}: {new}")
     return 0
 
 

@@ -1,0 +1,210 @@
+"""Look for secrets in what is about to be published: files, their names, messages of runs and events.
+
+Left alone is what the other side has in the same place already, code of a commit that it has, and what the file
+`.gitexp-secrets` allows by fingerprint. The secret itself is never shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitexp.clone import Clone, read_text
+from gitexp.errors import Refused, beyond, counted
+from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import output
+from gitexp.pipelines.published import NewFile, Publication
+from gitexp.record.identity import RUN_ID_LENGTH, RUN_TRAILER
+from gitexp.record.manifest import display
+from gitexp.redact import redact
+from gitexp.regularfile import read_regular
+from gitexp.secretforms import SHAPES
+from gitexp.text.secretscan import DIGITS, Secret, load_detectors, secrets_in
+from gitexp.wholefile import write_note
+
+if TYPE_CHECKING:
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+ALLOWED = ".gitexp-secrets"
+CODE = "code/"
+SHOWN = 20
+LARGEST = 16 << 20  # bytes of a file that is looked at: each MB takes half a second
+NOTED_S = 1.0  # a look that takes longer is not taken again
+NOTED = 200_000  # files
+CODE_TRAILER = "Gitexp-Code"
+
+WITHOUT = "Looked for were the forms that gitexp knows; pip install 'gitexp[secrets]' has detect-secrets look, too."
+
+
+class _Found(NamedTuple):
+    """A secret, and where."""
+
+    secret: Secret
+    commit: str
+    path: str | None  # in the record; None: in the message
+    in_name: bool = False
+
+
+def check_secrets(clone: Clone, new: Publication) -> list[str]:
+    """What is to be said. Raises Refused where secrets would leave, unless [policy] secrets says otherwise."""
+    policy = clone.config.policy.secrets
+    if policy == "off":
+        return []
+    scan = _Scan(clone, new)
+    found = scan.found()
+    if not found:
+        return scan.unseen
+    count = counted(len(found), "secret is", "secrets are")
+    details = [scan.words(one) for one in found[:SHOWN]] + beyond(len(found), SHOWN) + scan.unseen
+    details += [] if scan.detectors else [WITHOUT]
+    if policy == "warn":
+        return [f"{count} in what is published by this:", *details]
+    run = next((scan.runs[one.commit] for one in found if one.commit in scan.runs), "RUN")
+    raise Refused(
+        f"Nothing was published: {count} in it",
+        details=details,
+        why="Whoever gets a secret keeps it. Replace a real one where it is valid, and take its run off the branch.",
+        fix=f"gitexp drop {run}    where it is real\n{scan.allowing(found[:SHOWN])}    where it is none",
+    )
+
+
+class _Scan:
+    """One look at what would be published."""
+
+    def __init__(self, clone: Clone, new: Publication) -> None:
+        self.repo, self.new = clone.repo, new
+        self.allowed = frozenset(_allowed(clone.repo.root))
+        self.detectors: Sequence[RegexBasedDetector] = load_detectors()
+        self.unseen: list[str] = []  # what was not looked at, in words
+        self.runs: dict[str, str] = {}  # by their commits
+        self._codes = set[str]()  # commits of the code of these runs
+        self._note = clone.repo.common_dir / "gitexp" / "free-of-secrets"
+
+    def found(self) -> list[_Found]:
+        """The secrets, each at the first of its places."""
+        began = time.monotonic()
+        with ObjectReader(self.repo) as reader:
+            held = list(self._in_messages(reader))
+            free = self._noted()
+            files = [file for file in self.new.files if file.oid not in free]
+            if any(file.path.startswith(CODE) for file in files):
+                there = self._code_there()
+                files = [file for file in files if file.oid not in there]
+            in_files = list(self._in_files(reader, files))
+            held += [one for one in self._in_names() if not self._is_there(reader, one)]
+            held += [one for one, _ in in_files if not self._is_there(reader, one)]
+        if held or time.monotonic() - began > NOTED_S:
+            free |= {file.oid for file in files} - {oid for _, oid in in_files}
+            write_note(self._note, "\n".join([self._rules, *sorted(free)[:NOTED]]).encode())
+        return list(dict.fromkeys(held))
+
+    def words(self, one: _Found) -> str:
+        """Where it is, in a line for people: `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`."""
+        run = self.runs.get(one.commit)
+        return f"  {_place(one)}  {one.secret.kind}{' in its name' if one.in_name else ''}" + (
+            f"  (run {run})" if run else ""
+        )
+
+    def allowing(self, found: Iterable[_Found]) -> str:
+        """The command that allows these."""
+        lines = {one.secret.fingerprint: f"{one.secret.fingerprint}  {one.secret.kind}, {_place(one)}" for one in found}
+        texts = ("".join(c if c.isprintable() else "?" for c in text) for text in lines.values())
+        file = os.path.relpath(self.repo.root / ALLOWED)
+        return f"printf '%s\\n' {' '.join(map(shlex.quote, texts))} >>{shlex.quote(file)}"
+
+    def _in_messages(self, reader: ObjectReader) -> Iterator[_Found]:
+        """Those of runs and events, with the names of who wrote them."""
+        for commit, answer in zip(self.new.commits, reader.find_many(self.new.commits), strict=True):
+            header, _, message = ((answer and answer[1]) or b"").partition(b"\n\n")
+            for line in message.rstrip().rpartition(b"\n\n")[2].decode("utf-8", "replace").split("\n"):
+                key, _, value = line.partition(": ")
+                if key == RUN_TRAILER:
+                    self.runs[commit] = value[:RUN_ID_LENGTH]
+                elif key == CODE_TRAILER:
+                    self._codes.add(value.partition(" ")[0])
+            for text in (message, header.partition(b"\ngpgsig")[0]):
+                yield from (_Found(secret, commit, None) for secret in self._secrets(text))
+
+    def _in_names(self) -> Iterator[_Found]:
+        first = {file.path.replace("\n", " "): file for file in reversed(self.new.files)}
+        files = list(first.values())
+        for secret in self._secrets("\n".join(first).encode(errors="surrogateescape")):
+            file = files[secret.line - 1]
+            yield _Found(secret._replace(line=0), file.commit, file.path, in_name=True)
+
+    def _in_files(self, reader: ObjectReader, files: Sequence[NewFile]) -> Iterator[tuple[_Found, str]]:
+        """Those in files, with the file's object."""
+        at = {file.oid: file for file in reversed(files)}
+        for file, answer in zip(at.values(), reader.find_many(at, limit=LARGEST), strict=True):
+            if answer is None or answer[1] is None:
+                size = f"{file.size / 1e6:.1f} MB"
+                self.unseen.append(f"not looked at: {file.commit[:7]}:{display(os.fsencode(file.path))} ({size})")
+                continue
+            for secret in self._secrets(answer[1]):
+                yield _Found(secret, file.commit, file.path), file.oid
+
+    def _secrets(self, content: bytes) -> list[Secret]:
+        return [one for one in secrets_in(content, self.detectors) if one.fingerprint not in self.allowed]
+
+    def _code_there(self) -> set[str]:
+        """The objects of code that the other side has: of its branches, and of these runs' commits behind them."""
+        heads = self.new.there.heads
+        if not heads:
+            return set()
+        feed = "".join(f"{commit}\n" for commit in (*self._codes, *(f"^{head}" for head in heads))).encode()
+        lacking = output(self.repo, "rev-list", "--ignore-missing", "--stdin", feed=feed).decode().split()
+        feed = "".join(f"{commit}\n" for commit in {*heads, *self._codes} - {*lacking}).encode()
+        flags = ("--ignore-missing", "--objects", "--no-walk", "--no-object-names", "--stdin")
+        return set(output(self.repo, "rev-list", *flags, feed=feed).decode().split())
+
+    def _is_there(self, reader: ObjectReader, one: _Found) -> bool:
+        """Whether the other side has it in the same file, or, of a name, the file."""
+        path, there = one.path or "", self.new.there
+        names = [f"{there.tip}:{path}"] if there.tip is not None else []
+        if path.startswith(CODE):
+            names += [f"{head}:{path.removeprefix(CODE)}" for head in there.heads]
+        for answer in reader.find_many(names, limit=LARGEST):
+            if answer is not None and (
+                one.in_name
+                or any(one.secret.fingerprint == other.fingerprint for other in self._secrets(answer[1] or b""))
+            ):
+                return True
+        return False
+
+    @property
+    def _rules(self) -> str:
+        """What tells this look from one by other rules."""
+        from hashlib import sha256
+        from sys import modules
+
+        version = getattr(modules.get("detect_secrets"), "VERSION", None) if self.detectors else None
+        return sha256(repr((SHAPES, version, sorted(self.allowed))).encode()).hexdigest()
+
+    def _noted(self) -> set[str]:
+        """The objects in which an earlier look found nothing."""
+        try:
+            rules, *oids = read_regular(self._note).decode("ascii", "replace").split("\n")
+        except OSError:
+            return set()
+        return set(oids) if rules == self._rules else set()
+
+
+def _place(one: _Found) -> str:
+    if one.path is None:
+        return f"{one.commit[:7]}, its message" + (f", line {one.secret.line}" if one.secret.line > 1 else "")
+    path = redact(os.fsencode(one.path), secrets=())
+    return f"{one.commit[:7]}:{display(path)}" + (f":{one.secret.line}" if one.secret.line else "")
+
+
+def _allowed(root: Path) -> Iterator[str]:
+    """The fingerprints that the allow-file has: the first word of each line, but for what is behind a #."""
+    for number, line in enumerate((read_text(root, ALLOWED) or "").splitlines(), 1):
+        word = line.partition("#")[0].split()[:1]
+        if word and (len(word[0]) != DIGITS or word[0].strip("0123456789abcdef")):
+            # What it has instead may be the secret.
+            raise Refused(f"{ALLOWED}:{number}: expected a fingerprint of {DIGITS} digits as the first word")
+        yield from word
