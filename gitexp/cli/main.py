@@ -36,6 +36,7 @@ COMMANDS = {
     "decide": "Note a decision, and the runs that it rests on",
     "decisions": "List the decisions, and what they rest on",
     "retract": "Say that a run does not count, and why",
+    "drop": "Take a run that nobody else has off the branch",
     "verify": "Check records against the format, without trusting who wrote them",
     "status": "Say what is running or waiting to be recorded",
     "watch": "Watch the runs in progress, their metrics growing",

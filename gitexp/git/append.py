@@ -24,6 +24,7 @@ from gitexp.regularfile import read_regular
 from gitexp.wholefile import write_whole
 
 RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
+WROTE, MERGED = "gitexp wrote: ", "gitexp merge: "  # the same of a move over several commits, and to a merge of ours
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
 
@@ -35,6 +36,7 @@ class Next(NamedTuple):
     objects: Sequence[str] = ()  # what was written for it
     rewrite: Callable[[], object] = lambda: None  # stores it again, where a gc took it away
     since: str | None = None  # a commit with all that need not be stored again; None: its parents
+    why: str = ""  # for the reflog, where it is another than usual
 
 
 def advance(
@@ -58,7 +60,7 @@ def advance(
         if new.commit == new.tip and not new.objects:
             return new
         keeper = Keeper(repo)
-        words = None if new.commit == new.tip else move_ref(repo, ref, new=new.commit, old=new.tip, why=why)
+        words = None if new.commit == new.tip else move_ref(repo, ref, new=new.commit, old=new.tip, why=new.why or why)
         if words is None:
             keeper.keep(new.commit, new.objects, rewrite=new.rewrite, since=new.since)
             return new
@@ -118,12 +120,23 @@ def append(repo: Repo, branch: str, entry: Entry, *, tried: Path, patience_s: fl
 
 def recorded_here(repo: Repo, branch: str, *commits: str) -> bool:
     """Whether this clone made the commits, by its reflog: names and addresses in a commit are anybody's to write."""
-    if ref_id(repo, branch_ref(branch)) is None:
-        return False  # a fresh clone has runs of remotes alone
-    found = output(
-        repo, "log", "--no-show-signature", "-g", f"--grep-reflog=^{RECORDED}", "--format=%H", branch_ref(branch), "--"
-    )
-    return {*commits} <= {*found.decode().split()}
+    return {*commits} <= written_here(repo, branch)
+
+
+def written_here(repo: Repo, branch: str) -> set[str]:
+    """The commits that this clone made, merges among them, as far back as the reflog goes."""
+    ref = branch_ref(branch)
+    if ref_id(repo, ref) is None:
+        return set()  # a fresh clone has runs of remotes alone
+    told = output(repo, "log", "--no-show-signature", "-g", "--format=%H %gs", ref, "--").decode("utf-8", "replace")
+    moves = [text.split(" ", 1) for text in told.split("\n") if text]
+    found = set()
+    for (new, why), old in zip(moves, [*(move[0] for move in moves[1:]), ""], strict=True):
+        if why.startswith((RECORDED, MERGED)):
+            found.add(new)
+        elif why.startswith(WROTE) and old:
+            found |= {*output(repo, "rev-list", new, f"^{old}", "--").decode().split()}
+    return found
 
 
 def is_recorded(repo: Repo, tried: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gitexp.git.append import RECORDED, Next, advance
+from gitexp.git.append import WROTE, Next, advance
 from gitexp.git.branch import take_up
 from gitexp.git.repo import Repo, finish, line, output, start
 from gitexp.git.rewriting import rewrite
@@ -40,10 +40,10 @@ def append_all(repo: Repo, branch: str, commits: Sequence[Whole], *, why: str, p
         if not repo.signs:
             return Next(tip, last, (), write, tip)
         made = output(repo, "rev-list", "--reverse", last, f"^{tip}", "--").decode().split()
-        signed = rewrite(repo, made, onto={})  # git fast-import signs nothing
+        signed = rewrite(repo, made)  # git fast-import signs nothing
         return Next(tip, signed.ids[last], (), lambda: (write(), signed.store(repo)), tip)
 
-    advance(repo, branch, follow, why=f"{RECORDED}{why}", patience_s=patience_s)
+    advance(repo, branch, follow, why=f"{WROTE}{why}", patience_s=patience_s)
 
 
 def _written(repo: Repo, commits: Sequence[Whole], tip: str) -> str:

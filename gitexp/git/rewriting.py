@@ -6,7 +6,7 @@ No ref moves.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitexp.git.objectreader import ObjectReader
@@ -28,22 +28,42 @@ class Rewritten(NamedTuple):
             line(repo, "hash-object", "-t", "commit", "-w", "--stdin", feed=content)
 
 
-def rewrite(repo: Repo, commits: Sequence[str], *, onto: Mapping[str, str]) -> Rewritten:
-    """Write commits, each after its parents, with the parents that `onto` says instead of theirs. Raises GitFailed."""
-    ids = dict(onto)
+def rewrite(repo: Repo, commits: Sequence[str], *, without: Collection[str] = ()) -> Rewritten:
+    """Write commits, each of which comes after its parents, once more: on the new ones of its parents, if they have.
+
+    Of those of `without` the first parent stands for them. What had the tree of its first parent has it again.
+    Raises GitFailed and SigningFailed.
+    """
+    ids: dict[str, str] = {}
     with ObjectReader(repo) as reader:
-        for commit in commits:
+
+        def read(commit: str) -> tuple[str, bytes, bytes]:
             header, _, message = (reader.read(commit) or b"").partition(b"\n\n")
-            tree, parents = header[5:].split(b"\n")[0].decode(), re.findall(rb"^parent (\w+)$", header, re.MULTILINE)
+            return header[5:].partition(b"\n")[0].decode(), header, message
+
+        for commit in commits:
+            tree, header, message = read(commit)
+            old = [parent.decode() for parent in re.findall(rb"^parent (\w+)$", header, re.MULTILINE)]
+            new = [ids.get(parent, parent) for parent in old]
+            if commit in without:
+                ids[commit] = new[0]
+                continue
+            if old != new and read(old[0])[0] == tree:
+                tree = read(new[0])[0]
             args = [tree]
-            for parent in parents:
-                args += ["-p", ids.get(parent.decode(), parent.decode())]
-            env: dict[str, str] = {}
-            for role, name, address, date in _PERSON.findall(header):
-                who = f"GIT_{role.decode().upper()}"
-                told = ((f"{who}_NAME", name), (f"{who}_EMAIL", address), (f"{who}_DATE", b"@" + date))
-                env |= {key: value.decode("utf-8", "surrogateescape") for key, value in told}
-            ids[commit] = store_commit(repo, args, message, env=env)
-        written = [ids[commit] for commit in commits]
+            for parent in dict.fromkeys(new):
+                args += ["-p", parent]
+            ids[commit] = store_commit(repo, args, message, env=_people(header))
+        written = [ids[commit] for commit in commits if commit not in without]
         sync_objects(repo, written)
         return Rewritten(ids, [reader.read(one) or b"" for one in written])
+
+
+def _people(header: bytes) -> dict[str, str]:
+    """Author, committer and their dates, as git takes them from its environment."""
+    env: dict[str, str] = {}
+    for role, name, address, date in _PERSON.findall(header):
+        who = f"GIT_{role.decode().upper()}"
+        told = ((f"{who}_NAME", name), (f"{who}_EMAIL", address), (f"{who}_DATE", b"@" + date))
+        env |= {key: value.decode("utf-8", "surrogateescape") for key, value in told}
+    return env

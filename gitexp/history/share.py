@@ -15,7 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.append import Next, advance
+from gitexp.git.append import MERGED, Next, advance
 from gitexp.git.branch import require_not_checked_out
 from gitexp.git.damage import Checkup, damaged, restore_ref
 from gitexp.git.gc import Keeper, gc_runs, pack_new
@@ -169,7 +169,8 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> 
         if tip is None or is_ancestor(repo, tip, theirs):
             return Next(tip, theirs, rewrite=there, since=tip)
         write = _merge(repo, theirs, tip)
-        return Next(tip, _stored(repo, write), rewrite=lambda: (there(), write()))
+        why = f"{MERGED}pull {remote.shown}"
+        return Next(tip, _stored(repo, write), rewrite=lambda: (there(), write()), why=why)
 
     try:
         new = advance(repo, branch, follow, why=f"gitexp pull {remote.shown}", patience_s=PATIENCE_S)
@@ -212,7 +213,7 @@ def _follow(repo: Repo, *, branch: str, old: str, new: str) -> None:
     if new == old:
         return
     keeper = Keeper(repo)
-    if move_ref(repo, branch_ref(branch), new=new, old=old, why="gitexp push: merge") is None:
+    if move_ref(repo, branch_ref(branch), new=new, old=old, why=f"{MERGED}push") is None:
         keeper.keep(new, (), rewrite=lambda: None)
     else:
         keeper.close()

@@ -191,6 +191,7 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "decide",
             "decisions",
             "retract",
+            "drop",
             "verify",
             "status",
             "watch",

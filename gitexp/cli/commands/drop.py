@@ -1,0 +1,41 @@
+"""`gitexp drop`: a run that nobody else has yet, taken off the branch."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from gitexp.cli.opened import opened_here
+from gitexp.cli.render import safe
+from gitexp.cli.table import completing
+from gitexp.errors import counted
+from gitexp.git.standing import branch_ref
+
+
+@click.command("drop")
+@click.argument("run", shell_complete=completing("run"))
+def command(run: str) -> int:
+    """Take RUN, with all its attempts and what was said of it, off the experiments branch of this clone.
+
+    Only as long as no remote has it, and it came about here: what is shared is retracted instead (`gitexp retract`).
+    What was recorded after it is written once more as it was, with other commit ids. Its commits stay in the reflog
+    until git removes them: what is printed brings the run back, or erases it now, which a secret in it asks for. Then
+    change that secret all the same.
+    """
+    from gitexp.stages.drop import drop
+
+    with opened_here() as here:
+        row = here.history.select(run)
+        done = drop(here.clone, here.history.runs.with_id(row.id) or [row])
+    ref = shlex.quote(branch_ref(here.config.branch))
+    also = f" and {counted(done.events, 'event')}" if done.events else ""
+    again = f"; {counted(done.rewritten, 'commit')} after it have new ids" if done.rewritten else ""
+    click.echo(safe(f"dropped {row.id}{also}{again}"), err=True)
+    for name in done.elsewhere:
+        click.echo(safe(f"warning: {name} has it all the same"), err=True)
+    click.echo(f"back       git update-ref {ref} {done.before} {done.after}", err=True)
+    click.echo(
+        f"for good   git reflog expire --expire-unreachable=now {ref} && git gc --prune=now && gitexp data gc", err=True
+    )
+    return 0

@@ -1,0 +1,167 @@
+"""`gitexp drop`: a run that nobody else has leaves the branch, and what came after it stays as it was said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from contract.reader import breaches
+from harness import Lab
+from signers import signs_by_ssh, trusts
+
+LOGS = 'echo "{\\"acc\\": $1}" >> "$GITEXP_METRICS"'
+WORDS = "%an <%ae> %ad %cn <%ce> %cd%n%B"
+
+
+@pytest.fixture
+def ada(lab: Lab, hub: Lab) -> Lab:
+    """A clone of the hub with two runs that the hub does not have, and a note between them."""
+    lab.write("train.sh", LOGS + "\n")
+    lab.commit("a program")
+    lab.git("remote", "add", "origin", str(hub.path))
+    lab.git("push", "-q", "origin", "main")
+    run(lab, "0.5")
+    assert lab.gitexp("note", "latest", "-m", "to be dropped").exit_code == 0
+    run(lab, "0.9")
+    return lab
+
+
+def run(lab: Lab, acc: str) -> str:
+    done = lab.gitexp("run", "--", "sh", "train.sh", acc)
+    assert done.exit_code == 0, done.stderr
+    return ids(lab)[0]
+
+
+def ids(lab: Lab) -> list[str]:
+    return [run["id"] for run in lab.gitexp("log", "--json").json["runs"]]
+
+
+def tip(lab: Lab) -> str:
+    return lab.git("rev-parse", "experiments").strip()
+
+
+def test_what_came_after_a_dropped_run_has_the_same_words_dates_and_files(ada: Lab) -> None:
+    newest, oldest = ids(ada)
+    assert ada.gitexp("note", newest, "-m", "stays").exit_code == 0
+    kept = [ada.git("log", "-1", f"--format={WORDS}", f"experiments{back}") for back in ("~1", "")]
+    tree, before, state = ada.git("rev-parse", "experiments~1^{tree}"), tip(ada), ada.state()
+    result = ada.gitexp("drop", "latest~1")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.startswith(f"dropped {oldest} and 1 event; 2 commits after it have new ids\n")
+    assert f"back       git update-ref refs/heads/experiments {before} {tip(ada)}\n" in result.stderr
+    assert ada.state() == state
+    assert [ada.git("log", "-1", f"--format={WORDS}", f"experiments{back}") for back in ("~1", "")] == kept
+    assert ada.git("rev-parse", "experiments~1^{tree}") == ada.git("rev-parse", "experiments^{tree}") == tree
+    assert ada.git("rev-list", "--count", "experiments").strip() == "3"
+    assert ids(ada) == [newest]
+    assert breaches(ada.path) == []
+
+
+def test_nothing_of_a_dropped_run_is_left_in_what_is_pushed(ada: Lab, hub: Lab) -> None:
+    secret = run(ada, "0.1234")
+    assert ada.gitexp("note", "latest~1", "-m", "said while it was the newest").exit_code == 0
+    assert ada.gitexp("drop", secret).exit_code == 0
+    assert ada.gitexp("push").exit_code == 0
+    assert "0.1234" not in hub.git("log", "-p", "experiments")
+    assert secret not in hub.git("log", "--format=%B", "experiments")
+    assert len(ids(ada)) == 2
+
+
+def test_the_newest_run_leaves_the_branch_where_it_was_and_comes_back_by_the_line_that_is_printed(ada: Lab) -> None:
+    before, earlier = tip(ada), ada.git("rev-parse", "experiments~1").strip()
+    result = ada.gitexp("drop", "latest")
+    assert tip(ada) == earlier
+    [line] = [text for text in result.stderr.splitlines() if text.startswith("back ")]
+    assert ada.command("sh", "-c", line.removeprefix("back ")).exit_code == 0
+    assert tip(ada) == before
+    assert len(ids(ada)) == 2
+
+
+def test_it_can_be_erased_by_the_line_that_is_printed(ada: Lab) -> None:
+    before = tip(ada)
+    result = ada.gitexp("drop", "latest")
+    [line] = [text for text in result.stderr.splitlines() if text.startswith("for good ")]
+    assert ada.command("sh", "-c", line.removeprefix("for good ")).exit_code == 0
+    assert ada.command("git", "cat-file", "-e", before).exit_code != 0
+
+
+def test_what_a_remote_has_is_not_dropped(ada: Lab) -> None:
+    assert ada.gitexp("push").exit_code == 0
+    mine = run(ada, "0.7")
+    before, shared = tip(ada), ids(ada)[1]
+    result = ada.gitexp("drop", shared)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: Run {shared} is on origin/experiments\n"
+        "It stays in the history: others may have it, or build on it.\n"
+        f'fix:   gitexp retract {shared} --why "…"    # it counts no more\n'
+    )
+    assert tip(ada) == before
+    assert ada.gitexp("drop", mine).exit_code == 0
+
+
+def test_a_run_that_a_later_record_names_is_not_dropped(ada: Lab) -> None:
+    newest, oldest = ids(ada)
+    assert ada.gitexp("decide", "adopt it", "--because", oldest).exit_code == 0
+    before = tip(ada)
+    result = ada.gitexp("drop", oldest)
+    assert result.exit_code == 1
+    assert (
+        f"Run {oldest} cannot be dropped: What came after it (decision: adopt it, commit {before[:10]}) names it"
+        in (result.stderr)
+    )
+    assert tip(ada) == before
+    assert ada.gitexp("drop", newest).exit_code == 0
+
+
+def test_a_rerun_keeps_its_original_and_what_lies_between(ada: Lab) -> None:
+    newest, oldest = ids(ada)
+    assert ada.gitexp("rerun", newest).exit_code == 0
+    for one in (oldest, newest):
+        result = ada.gitexp("drop", one)
+        assert result.exit_code == 1
+        assert " names it, or what would have to be written anew" in result.stderr
+    assert ada.gitexp("drop", "latest").exit_code == 0
+    assert ada.gitexp("drop", oldest).exit_code == 0
+    assert ids(ada) == [newest]
+
+
+def test_runs_of_another_clone_are_not_written_anew(ada: Lab, hub: Lab) -> None:
+    path = hub.path.parent / "bob"
+    hub.git("clone", "-q", str(hub.path), str(path))
+    bob = Lab(path, hub.env)
+    assert bob.gitexp("init").exit_code == 0
+    bob.git("fetch", "-q", str(ada.path), "experiments")
+    bob.git("update-ref", "refs/heads/experiments", "FETCH_HEAD")
+    result = bob.gitexp("drop", "latest")
+    assert result.exit_code == 1
+    assert " did not come about in this clone" in result.stderr
+
+
+def test_a_merge_that_was_made_here_is_made_again(ada: Lab, hub: Lab) -> None:
+    path = hub.path.parent / "bob"
+    hub.git("clone", "-q", str(hub.path), str(path))
+    bob = Lab(path, hub.env)
+    assert bob.gitexp("init").exit_code == 0
+    theirs = run(bob, "0.6")
+    assert bob.gitexp("push").exit_code == 0
+    assert ada.gitexp("pull").exit_code == 0
+    newest, oldest = (one for one in ids(ada) if one != theirs)
+    assert ada.gitexp("drop", oldest).exit_code == 0
+    assert {*ids(ada)} == {newest, theirs}
+    assert ada.gitexp("drop", newest).exit_code == 0
+    assert ids(ada) == [theirs]
+    assert ada.gitexp("push").exit_code == 0
+    assert breaches(hub.path) == []
+
+
+def test_imported_runs_can_be_dropped_and_what_was_signed_is_signed_again(
+    ada: Lab, tmp_path: Path, ssh_keygen: str
+) -> None:
+    trusts(ada, signs_by_ssh(ada))
+    (tmp_path / "results.tsv").write_text("val_bpb\tdescription\n1.5\tone\n1.4\ttwo\n1.3\tthree\n")
+    assert ada.gitexp("import", str(tmp_path / "results.tsv")).exit_code == 0
+    told = ada.gitexp("log", "--json", "--where", "val_bpb == 1.4").json["runs"]
+    assert ada.gitexp("drop", told[0]["id"]).exit_code == 0
+    assert ada.git("log", "-2", "--format=%G?", "experiments").split() == ["G", "G"]
+    assert len(ids(ada)) == 4
