@@ -23,6 +23,7 @@ from data import manifest_rows
 from explaining import explain_line
 from findings import findings_rows
 from importing import import_row
+from publishing import publishing_rows
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
 from report import report_line
@@ -149,6 +150,7 @@ def main() -> int:
             "import": lambda: import_row(bench, GITEXP),
             "rerun": lambda: rerun_rows(bench, GITEXP, PYTHON),
             "remote": lambda: remote_rows(bench),
+            "secrets": lambda: publishing_rows(bench, GITEXP, PYTHON),
             "log": lambda: log_row(bench),
             "training": lambda: training_rows(bench, GITEXP),
             "verify": lambda: verify_row(bench.root / "sound", GITEXP, PYTHON),

@@ -42,6 +42,8 @@ COMMANDS = {
     "watch": "Watch the runs in progress, their metrics growing",
     "push": "Share the runs: push the experiments branch",
     "pull": "Receive the runs of others",
+    "bundle": "Write the runs to a file, for a lab without a network",
+    "unbundle": "Take up the runs of such a file",
     "data": "Datasets by name and by content: pin, save, push, pull, check",
     "import": "Take over runs that other tools kept: MLflow, W&B, TensorBoard, tables",
     "get": "Bring back what a run read or wrote",

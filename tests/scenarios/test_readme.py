@@ -197,6 +197,8 @@ def test_every_command_is_in_the_readme_and_explains_itself(lab: Lab) -> None:
             "watch",
             "push",
             "pull",
+            "bundle",
+            "unbundle",
             "data",
             "import",
             "get",
