@@ -24,7 +24,8 @@ from gitexp.regularfile import read_regular
 from gitexp.wholefile import write_whole
 
 RECORDED = "gitexp record: "  # in the reflog: what came by fetching, or from a remote's branch, never begins so
-WROTE, MERGED = "gitexp wrote: ", "gitexp merge: "  # the same of a move over several commits, and to a merge of ours
+MERGED = "gitexp merge: "  # the same of a merge of ours
+IMPORTED, DROPPED = "gitexp import: ", "gitexp drop: "  # of moves over several commits of ours
 KEPT = 8  # ids in the file: what became of older ones was seen long ago
 
 
@@ -134,7 +135,7 @@ def written_here(repo: Repo, branch: str) -> set[str]:
     for (new, why), old in zip(moves, [*(move[0] for move in moves[1:]), ""], strict=True):
         if why.startswith((RECORDED, MERGED)):
             found.add(new)
-        elif why.startswith(WROTE) and old:
+        elif why.startswith((IMPORTED, DROPPED)) and old:
             found |= {*output(repo, "rev-list", new, f"^{old}", "--").decode().split()}
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gitexp.git.append import WROTE, Next, advance
+from gitexp.git.append import IMPORTED, Next, advance
 from gitexp.git.branch import take_up
 from gitexp.git.repo import Repo, finish, line, output, start
 from gitexp.git.rewriting import rewrite
@@ -43,7 +43,7 @@ def append_all(repo: Repo, branch: str, commits: Sequence[Whole], *, why: str, p
         signed = rewrite(repo, made)  # git fast-import signs nothing
         return Next(tip, signed.ids[last], (), lambda: (write(), signed.store(repo)), tip)
 
-    advance(repo, branch, follow, why=f"{WROTE}{why}", patience_s=patience_s)
+    advance(repo, branch, follow, why=f"{IMPORTED}{why}", patience_s=patience_s)
 
 
 def _written(repo: Repo, commits: Sequence[Whole], tip: str) -> str:

@@ -148,9 +148,15 @@ def baselines(runs: Runs, recipe: str | None = None) -> list[Event]:
 
 def baseline_of(runs: Runs, row: Row) -> Row | None:
     """The run that this one is measured against; None: there is none, it is that, a rerun or retracted."""
-    for event in baselines(runs, row.recipe) if row.kind not in ("smoke", "rerun") else ():
+    found = baseline_for(runs, row.recipe) if row.kind not in ("smoke", "rerun") else None
+    return found if found is not None and found.id != row.id else None
+
+
+def baseline_for(runs: Runs, recipe: str) -> Row | None:
+    """The run that those of a recipe are measured against; None: there is none, or it was retracted."""
+    for event in baselines(runs, recipe):
         found = runs.rows(Condition("r.id = ? AND r.problem IS NULL", (event.about,)) & NOT_RETRACTED)
-        if found and event.about != row.id:
+        if found:
             return max(found, key=lambda one: one.attempt)
     return None
 

@@ -1,4 +1,6 @@
-"""Test a recipe: has each of its components a test → do the tests pass → does a short run give the recorded metrics."""
+"""Test a recipe: has each of its components a test → do the tests pass → does a short run give the recorded metrics,
+and how far is it from the baseline.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +35,7 @@ from gitexp.stages.train import importable, training_argv, why_not_begun
 from gitexp.text.schema import escaped
 
 LAST_LINES = 15
+SHOWN_METRICS = 5
 REPORT = "pytest.xml"
 NO_TESTS_COLLECTED = 5  # pytest's exit code
 Tell = Callable[[Case], None]
@@ -152,7 +156,7 @@ def _golden(
         remedy = f"remove [golden] from its {EXPECTED}, and test the program in {TESTS}/"
         yield Case("golden", "golden run", False, f"{words}; {remedy}")
         return
-    began = time.monotonic()
+    began, shown = time.monotonic(), "".join(f" -s {override}" for override in golden.overrides)
     scratch = folder / "golden"
     scratch.mkdir()
     try:
@@ -163,7 +167,6 @@ def _golden(
     if failure:
         yield Case("golden", "golden run", False, failure, took)
         return
-    shown = "".join(f" -s {override}" for override in golden.overrides)
     for name, bound in golden.metrics.items():
         found = summary.get(name)
         held = bound.holds(found)
@@ -171,6 +174,34 @@ def _golden(
         wanted = f"expected {bound.value!r}, give or take {bound.tolerance:g}"
         yield Case("golden", f"{name}{shown}", held, "" if held else f"{words}; {wanted}", took)
         took = 0.0  # one run, counted once
+    yield from _against_baseline(clone, recipe, summary, shown)
+
+
+def _against_baseline(clone: Clone, recipe: Recipe, summary: Mapping[str, float | int], shown: str) -> Iterator[Case]:
+    """How far the short run is from what runs of the recipe are measured against, where there is that: no verdict."""
+    from gitexp.git.objectreader import ObjectReader
+    from gitexp.history.said import baseline_for
+    from gitexp.history.select import History
+    from gitexp.record.message import short
+    from gitexp.record.metrics import foremost
+
+    with ObjectReader(clone.repo) as reader:
+        row = baseline_for(History(clone, reader=reader).runs, recipe.name)
+    if row is None:
+        return
+    words = []
+    for name in foremost([name for name in summary if name in row.metrics], recipe.metrics.goal)[:SHOWN_METRICS]:
+        here, there = summary[name], row.metrics[name]
+        change = f" ({here - there:+.3g})" if isfinite(here - there) else ""
+        words.append(f"{name} {short(here)} against {short(there)}{change}")
+    told = ", ".join(words) or "none of its metrics was logged"
+    seeds = "" if row.seed == recipe.seed else f", of seed {row.seed}"
+    yield Case(
+        "baseline",
+        f"against the baseline {row.id[:8]}",
+        None,
+        f"{told}; one short run{shown} against one run{seeds}: a difference, no verdict",
+    )
 
 
 def _short_run(request: Request, clone: Clone, folder: Path, watch: Watch) -> tuple[str, Mapping[str, float | int]]:

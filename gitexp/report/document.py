@@ -32,7 +32,7 @@ MOST_METRICS, MOST_CURVES, MOST_SETTINGS = 120, 24, 400
 DIGITS, TIME_DIGITS = 4, 3  # of a range: more than a picture can show
 MOST_TEXT = 400  # characters of one value
 MOST_WORDS = 2000  # of a note
-_SHOWN = ("verdict", "note", "retract", "reinstate")  # kinds of events
+_SHOWN = ("verdict", "note", "retract", "reinstate", "decision", "baseline", "unbaseline")  # kinds of events
 
 
 class Made(NamedTuple):
@@ -78,7 +78,10 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
     digests = dict.fromkeys(name for one in runs for name in one.digests)
     said = [asked.said.get(row.id, NOTHING_SAID) for row in rows]
     here, again = {row.id for row in rows}, repeats(rows)
-    events = [e for e in asked.events if e.kind in _SHOWN and (e.about in here or not asked.named)]
+    events = [
+        e for e in asked.events if e.kind in _SHOWN and (not asked.named or here & {e.about, *json.loads(e.runs)})
+    ]
+    replaced = {e.name: e.commit for e in asked.events if e.kind == "decision"}
     groups: dict[str, list[int]] = {}
     for at, one in enumerate(runs):
         groups.setdefault(one.alike, []).append(at)
@@ -112,6 +115,7 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
                for name in ("author", "status", "recipe", "kind", "message", "held_out")},
             "tag": say.coded([", ".join(one.tags) or None for one in said]),
             "note": say.coded([one.noted or None for one in said]),
+            "baseline": say.coded([", ".join(one.baseline) or None for one in said]),
             "retracted": say.coded([one.reason for one in said]),
         },
         "groups": list(groups.values()),
@@ -124,10 +128,22 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
         "usage": [{"run": at, **_usage(one)} for at, one in enumerate(runs) if one.used is not None],
         "events": [
             [safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12],
-             safe(" ".join(f"{e.outcome and f'{e.outcome}: '}{e.text}".split())[:MOST_WORDS])]
+             safe(_words(e, replaced.get(e.commit, "")))]
             for e in events
         ],
     }  # fmt: skip
+
+
+def _words(event: Event, replaced: str) -> str:
+    """What an event says, in one line. `replaced`: of a decision, the commit of the one that stands for it."""
+    before = event.outcome if event.kind in ("note", "verdict") else event.name if "baseline" in event.kind else ""
+    words = [f"{before and f'{before}: '}{event.text}"]
+    if event.kind == "decision":
+        words += [
+            f"(because of {', '.join(json.loads(event.runs))})",
+            f"replaced by {replaced[:12]}" if replaced else "",
+        ]
+    return " ".join(" ".join(words).split())[:MOST_WORDS].removesuffix(":")
 
 
 def _is_setting(key: str) -> bool:

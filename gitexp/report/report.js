@@ -122,7 +122,7 @@ const kSeed = key("seed", "fact", (at) => R.seed[at], (v) => String(v));
 const kTime = key("duration", "fact", (at) => number(R.duration_s[at]), duration);
 key("message", "fact", coded(R.message), (v) => v);
 const out = coded(R.retracted);   // why a run does not count; null: it does
-const remarks = ["tag", "note", "retracted"].filter((name) => R[name].values.length).map((name) => key(name, "fact", coded(R[name]), (v) => v));
+const remarks = ["tag", "note", "baseline", "retracted"].filter((name) => R[name].values.length).map((name) => key(name, "fact", coded(R[name]), (v) => v));
 for (const one of doc.settings) key(one.name, "setting", coded(one), (v) => (typeof v === "number" ? short(v, 6) : v));
 for (const one of doc.metrics) key(one.name, "metric", (at) => number(one.values[at]));
 for (const one of doc.facts) key(one.name, "digest", coded(one), (v) => v);
@@ -280,7 +280,7 @@ function head() {
     doc.watch && el("strong", null, "Live: the page loads itself anew while runs go on."))));
   if (count) {
     app.append(el("nav", { "aria-label": "Sections" }, [["best", "Best"], ["runs", "Runs"], ["curves", "Curves"], ["scatter", "Scatter"], ["parallel", "Parallel"],
-      ["sofar", "Best so far"], ["two", "Two runs"], ["recipes", "Recipes"], ["usage", "Resources"], ["said", "Reruns and notes"]].map(([id, text]) => el("a", { href: "#" + id }, text))));
+      ["sofar", "Best so far"], ["two", "Two runs"], ["recipes", "Recipes"], ["usage", "Resources"], ["said", "Reruns and words"]].map(([id, text]) => el("a", { href: "#" + id }, text))));
   }
 }
 function best() {
@@ -645,9 +645,9 @@ function usage() {
   app.append(part("usage", "Use of resources", rows.length ? wide("Use of resources", plainTable(`${counted(rows.length, "run")} of ${count} with a record of it`, ["run", "group", "cores, mean", "cores, most", "memory, most", "GPU busy %", "GPU memory, most", "read", "written"], rows)) : el("p", { class: "empty" }, "None recorded.")));
 }
 function said() {
-  const parts = [["Verdicts of reruns", ["verdict"]], ["Notes", ["note"]], ["Retractions", ["retract", "reinstate"]]].map(([title, kinds]) => [title, doc.events.filter(([kind]) => kinds.includes(kind))]);
-  app.append(part("said", "Reruns, notes and retractions", parts.map(([title, list]) => [el("h3", null, title),
-    list.length ? el("ul", { class: "said" }, list.slice().reverse().map(([kind, about, author, s, commit, words]) => el("li", null, `${kind} ${about.slice(0, 8)}, by ${author}, ${when(s)} UTC: git show ${commit}`, words && el("p", { class: "words" }, words)))) : el("p", { class: "empty" }, "None recorded.")])));
+  const parts = [["Verdicts of reruns", ["verdict"]], ["Notes", ["note"]], ["Decisions", ["decision"]], ["Baselines", ["baseline", "unbaseline"]], ["Retractions", ["retract", "reinstate"]]].map(([title, kinds]) => [title, doc.events.filter(([kind]) => kinds.includes(kind))]);
+  app.append(part("said", "Reruns, and what was said", parts.map(([title, list]) => [el("h3", null, title),
+    list.length ? el("ul", { class: "said" }, list.slice().reverse().map(([kind, about, author, s, commit, words]) => el("li", null, `${kind}${about && " "}${about.slice(0, 8)}, by ${author}, ${when(s)} UTC: git show ${commit}`, words && el("p", { class: "words" }, words)))) : el("p", { class: "empty" }, "None recorded.")])));
 }
 function foot() {
   app.append(el("footer", null, el("p", null, "“–” means not recorded. Times are UTC. Nothing on this page was loaded from elsewhere, and it loads nothing. Colours after Okabe and Ito (2008), told apart also by dashes. Made by ", el("code", null, doc.made.command), ".")));

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
-from gitexp.git.append import WROTE, Next, advance, written_here
+from gitexp.git.append import DROPPED, Next, advance, written_here
 from gitexp.git.branch import maintain, require_not_checked_out
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, output
@@ -74,7 +74,7 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
         assert tip is not None
         return Next(tip, new.ids[tip], (), lambda: new.store(repo), known[order[0]].parents[0])
 
-    moved = advance(repo, branch, follow, why=f"{WROTE}all but {run}", patience_s=PATIENCE_S)
+    moved = advance(repo, branch, follow, why=f"{DROPPED}{run}", patience_s=PATIENCE_S)
     forget_cache(repo, branch_ref(branch))  # it has what the run said
     maintain(repo)
     assert moved.tip is not None

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from gitexp.git.append import DROPPED
 from gitexp.git.branch import Tip
 from gitexp.git.damage import reflog
 from gitexp.git.repo import Repo, start
 
 MOST_MOVES = 200  # of a reflog that are asked about, where it was set back
-DROPPED = "gitexp drop"  # what came of our own command: it takes away what nobody has
 
 
 class Kept(NamedTuple):

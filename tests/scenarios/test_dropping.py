@@ -48,13 +48,19 @@ def test_what_came_after_a_dropped_run_has_the_same_words_dates_and_files(ada: L
     result = ada.gitexp("drop", "latest~1")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.startswith(f"dropped {oldest} and 1 event; 2 commits after it have new ids\n")
-    assert f"back       git update-ref refs/heads/experiments {before} {tip(ada)}\n" in result.stderr
+    back = f"git update-ref -m 'gitexp drop: taken back' refs/heads/experiments {before} {tip(ada)}"
+    assert f"back       {back}\n" in result.stderr
     assert ada.state() == state
     assert [ada.git("log", "-1", f"--format={WORDS}", f"experiments{back}") for back in ("~1", "")] == kept
     assert ada.git("rev-parse", "experiments~1^{tree}") == ada.git("rev-parse", "experiments^{tree}") == tree
     assert ada.git("rev-list", "--count", "experiments").strip() == "3"
     assert ids(ada) == [newest]
     assert breaches(ada.path) == []
+    verified = ada.gitexp("verify", "--all")
+    assert verified.exit_code == 0, verified.stdout
+    assert ada.command("sh", "-c", back).exit_code == 0
+    assert ada.gitexp("verify", "--all").exit_code == 0
+    assert ada.gitexp("drop", "latest").exit_code == 0  # what was taken back came about here all the same
 
 
 def test_nothing_of_a_dropped_run_is_left_in_what_is_pushed(ada: Lab, hub: Lab) -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from harness import Lab, lives, written
+from records import write_run
 
 pytestmark = pytest.mark.long
 
@@ -93,6 +94,27 @@ def test_a_recipe_whose_tests_and_golden_run_pass_is_said_to_pass(tiny: Lab) -> 
     assert [case.get("name") for case in report[3]] == ["test_the_net_gives_two_scores"]
     assert tiny.runs() == []
     assert tiny.state() == before
+
+
+@pytest.mark.torch
+def test_the_short_run_is_measured_against_the_baseline_and_that_is_no_verdict(tiny: Lab) -> None:
+    tiny.write("recipes/tiny/tests/test_parts.py", LIGHT_TEST)
+    tiny.write("recipes/tiny/expected.toml", GOLDEN.format(loss=0.6931472))
+    tiny.commit()
+    assert tiny.gitexp("init").exit_code == 0
+    write_run(tiny, "k" * 16, recipe="tiny", metrics={"val.loss": 0.25, "mine": 1.0}, seed=7)
+    assert tiny.gitexp("baseline", "k" * 16).exit_code == 0
+    result = tiny.gitexp("test", "tiny", "--junit", "../report.xml")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines()[-2:] == [
+        "measured   against the baseline kkkkkkkk: val.loss 0.6931 against 0.25 (+0.443); one short run"
+        " -s train.epochs=1 -s optimizer.lr=0.0 against one run, of seed 7: a difference, no verdict",
+        "passed",
+    ]
+    report = ElementTree.parse(tiny.path.parent / "report.xml").getroot()
+    assert "tiny.baseline" in [suite.get("name") for suite in report]
+    assert tiny.gitexp("retract", "k" * 16, "--why", "a leak").exit_code == 0
+    assert "measured" not in tiny.gitexp("test", "tiny").stderr
 
 
 @pytest.mark.torch

@@ -63,7 +63,7 @@ def test_the_first_view_says_which_is_best_and_whether_it_is_noise(lab: Lab, bro
     assert "The next, lr 0.2, has 0.820 ± 0.020 (n = 3); the means are 0.09 apart" in page
     for part in ("Best, and is it noise?", "Runs", "Curves", "Any two keys", "Parallel coordinates", "Best so far"):
         assert f">{part}</h2>" in page
-    assert page.count('<p class="empty">None recorded.</p>') == 4  # resources, verdicts, notes, retractions
+    assert page.count('<p class="empty">None recorded.</p>') == 6  # resources, and what was said in five ways
     assert 'title="not recorded" aria-label="not recorded"' in page  # the failed run has no accuracy
 
 
@@ -223,7 +223,7 @@ def test_what_was_said_of_runs_is_named_with_its_commit(lab: Lab, browse: Browse
     lab.gitexp("report", "-o", "page.html")
     page = browse(lab.path / "page.html")
     assert f"<li>retract kkkkkkkk, by Bob &amp; Co, 2026-11-20 10:00 UTC: git show {commit[:12]}</li>" in page
-    assert page.count('<p class="empty">None recorded.</p>') == 3  # resources, verdicts, notes
+    assert page.count('<p class="empty">None recorded.</p>') == 5  # resources, and what was said in four other ways
 
 
 def test_notes_have_their_words_and_retracted_runs_are_struck_out_and_best_no_more(lab: Lab, browse: Browse) -> None:
@@ -235,6 +235,8 @@ def test_notes_have_their_words_and_retracted_runs_are_struck_out_and_best_no_mo
         ("retract", best, "--why", "test images <b>in</b> the training set"),
         ("note", other, "-m", hostile, "--outcome", "rejected"),
         ("tag", other, "baseline"),
+        ("baseline", other),
+        ("decide", "adopt <b>lr</b> 0.1", "--because", f"{other},{best}"),
     ):
         assert lab.gitexp(*command).exit_code == 0
     assert lab.gitexp("report", "--retracted", "-o", "page.html").exit_code == 0
@@ -249,7 +251,9 @@ def test_notes_have_their_words_and_retracted_runs_are_struck_out_and_best_no_mo
     assert other[:8] in so_far
     assert '<p class="words">test images &lt;b&gt;in&lt;/b&gt; the training set</p>' in page
     assert '<p class="words">rejected: &lt;/script&gt;&lt;img src=x onerror=document.title=PWNED&gt;' in page
-    assert "baseline" in page
+    words = f"adopt &lt;b&gt;lr&lt;/b&gt; 0.1 (because of {other}, {best})"
+    assert re.search(rf'<li>decision, by Ada, [^<]*<p class="words">{re.escape(words)}</p>', page)
+    assert re.search(rf'<li>baseline {other[:8]}, by Ada, [^<]*<p class="words">digits</p>', page)
     assert "<img" not in page
     assert "\x1b" not in page
     lab.gitexp("report", best, "-o", "page.html")  # named, and what was said of others is not its business

@@ -10,6 +10,7 @@ from gitexp.cli.opened import opened_here
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
 from gitexp.errors import counted
+from gitexp.git.append import DROPPED
 from gitexp.git.standing import branch_ref
 
 
@@ -34,7 +35,7 @@ def command(run: str) -> int:
     click.echo(safe(f"dropped {row.id}{also}{again}"), err=True)
     for name in done.elsewhere:
         click.echo(safe(f"warning: {name} has it all the same"), err=True)
-    click.echo(f"back       git update-ref {ref} {done.before} {done.after}", err=True)
+    click.echo(f"back       git update-ref -m '{DROPPED}taken back' {ref} {done.before} {done.after}", err=True)
     click.echo(
         f"for good   git reflog expire --expire-unreachable=now {ref} && git gc --prune=now && gitexp data gc", err=True
     )

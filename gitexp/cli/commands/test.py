@@ -24,6 +24,7 @@ def command(recipe: str, junit: Path | None) -> int:
     First, each component that the recipe takes from this repository must have a test: one in recipes/NAME/tests, or in
     tests/ beside the component's file, that names it. Then these tests run, by pytest, in the interpreter that trains.
     Last, the golden run: the recipe with the overrides of [golden] in its expected.toml must give the metrics there.
+    Where the recipe has a baseline (`gitexp baseline`), how far that run is from it is said, and fails nothing.
 
     \b
     gitexp test digits-mlp
@@ -68,5 +69,7 @@ def _tell(case: Case) -> None:
     from gitexp.cli.render import coloured, safe
 
     label, colour = {True: ("ok", "green"), False: ("failed", "red"), None: ("left out", "yellow")}[case.passed]
+    if case.part == "baseline":
+        label, colour = "measured", ""
     words = f": {safe(case.words, lines='kept')}" if case.words else ""
-    click.echo(f"{coloured(label.ljust(11), colour)}{safe(case.name)}{words}", err=True)
+    click.echo(f"{coloured(label.ljust(11), colour or None)}{safe(case.name)}{words}", err=True)
