@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, zip_longest
 
 from gitexp.errors import GitexpError
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.digests import Digest
-from gitexp.record.manifest import PART_LINES, Entry, dump_sizes, load_sizes
+from gitexp.record.manifest import PART_LINES, Entry
 from gitexp.record.runrecord import Saved
 from gitexp.spec.catalogue import dataset_name
 from gitexp.text.schema import spell
@@ -17,7 +19,6 @@ from gitexp.verify.objects import Absent, Objects
 Parts = Sequence[tuple[str, str]] | str  # a manifest: the id of its file, or names and ids of its folder
 KINDS = ("data", "model", "binary")
 HIDDEN = ("counts", "split", "files", "size_bytes", "version", "fetched_bytes")  # of restricted data: never there
-MOST_SIZES = 1 << 20
 
 
 def data_problems(text: str, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None) -> Iterator[str]:
@@ -55,16 +56,22 @@ def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], objects: Object
     if parts is None:
         yield "has no manifest"
         return
-    sizes = list[int | None]()
-    found = read_manifest(objects, parts, each=lambda entry: sizes.append(held.size_of(entry.digest)) if held else None)
+    here, total = 0, 0
+
+    def each(entry: Entry) -> None:
+        nonlocal here, total
+        size = held.size_of(entry.digest) if held else None
+        if size is not None:
+            here, total = here + 1, total + size
+
+    found = read_manifest(objects, parts, each=each)
     yield from _manifest(found, f"data/{one.name}.xxh128", parts)
     if found.xxh128 and one.digest.algorithm == "xxh128" and found.xxh128 != one.digest.digits:
         yield f"its digest is {one.digest}, that of its manifest xxh128:{found.xxh128}"
     if found.xxh128 and one.files != found.files:
         yield f"has {one.files} files by data.toml, {found.files:,} by its manifest"
-    here = [size for size in sizes if size is not None]
-    if here and len(here) == found.files and one.size_bytes is not None and sum(here) != one.size_bytes:
-        yield f"has {one.size_bytes:,} bytes by data.toml, {sum(here):,} in the object store"
+    if here and here == found.files and one.size_bytes is not None and total != one.size_bytes:
+        yield f"has {one.size_bytes:,} bytes by data.toml, {total:,} in the object store"
     strong = manifests.get(f"{one.name}.sha256")
     if (strong is None) != (one.sha256 is None):
         yield f"data/{one.name}.sha256 and sha256 in data.toml go together"
@@ -96,28 +103,26 @@ def artifact_problems(
     artifacts: str, sizes: str | None, strong: str | None, saved: Saved | None, objects: Objects, held: Bytes | None
 ) -> Iterator[str]:
     """What a run saved, by the ids of its manifest, of artifacts.sizes and of artifacts.sha256."""
-    known = load_sizes(objects.blocks([sizes]), most=MOST_SIZES) if sizes else {}
-    digests, total, wrong = set[str](), 0, list[str]()
-
-    def each(entry: Entry) -> None:
-        nonlocal total
-        digests.add(entry.digest)
-        total += known.get(entry.digest, 0)
-        size = held.size_of(entry.digest) if held else None
-        if size is not None and known and size != known.get(entry.digest):
-            wrong.append(entry.digest)
-
-    found = read_manifest(objects, artifacts, each=each)
-    if found.absent is not None:
-        raise Absent(f"artifacts.xxh128 is {found.absent.what}", missing=found.absent.missing)
-    yield from (f"artifacts.xxh128: {what}" for what in found.problems)
+    digests = list[bytes]()
+    found = read_manifest(objects, artifacts, each=lambda entry: digests.append(bytes.fromhex(entry.digest)))
+    yield from _manifest(found, "artifacts.xxh128", [])
     if found.problems:
         return
-    if sizes and len(digests) <= MOST_SIZES:
-        written = b"".join(objects.blocks([sizes]))
-        if digests != known.keys() or dump_sizes(known) != written:
+    digests.sort()
+    total = 0
+    lines = (line for block in objects.blocks([sizes] if sizes else ()) for line in block.split(b"\n")[:-1])
+    for line, group in zip_longest(lines, groupby(digests)):
+        digest, count = (group[0].hex(), len([*group[1]])) if group else ("", 0)
+        here = held.size_of(digest) if held and digest else None
+        if not sizes:
+            continue
+        stated = re.fullmatch(rb"([0-9a-f]{32})  ([0-9]{1,19})", line or b"")
+        if stated is None or stated[1].decode() != digest:
             yield "artifacts.sizes has not each digest of artifacts.xxh128 once, in order, with its bytes"
-    yield from (f"artifacts.sizes: xxh128:{digest} has other bytes in the object store" for digest in wrong[:3])
+            return
+        total += int(stated[2]) * count
+        if here is not None and here != int(stated[2]):
+            yield f"artifacts.sizes: xxh128:{digest} has {int(stated[2]):,} bytes, {here:,} in the object store"
     if saved is not None and saved.files != found.files:
         yield f"run.toml says that {saved.files:,} files were saved, artifacts.xxh128 has {found.files:,}"
     if saved is not None and sizes and saved.size_bytes != total:

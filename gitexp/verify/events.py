@@ -53,14 +53,16 @@ def said(one: Commit, message: str, size: int) -> Said:
     if one.event == MERGE:
         return Said(["is a merge with a payload"] if "=" in body else [], [])
     try:
-        payload = load_recorded(body)
+        written = load_recorded(body)
     except ValueError as error:
         return Said([*problems, f"its payload is no TOML: {error}"], about)
-    problems += [f"its payload lacks {key}" for key in known.must if key not in payload]
+    problems += [f"its payload lacks {key}" for key in known.must if key not in written]
+    payload = dict[str, Any]()
     for key in (*known.must, *known.may):
-        if key in payload and (wrong := (texts if key in _LISTS else text)(payload[key])):
+        if key in written and (wrong := (texts if key in _LISTS else text)(written[key])):
             problems.append(f"its payload's {key}: {wrong}")
-            del payload[key]
+        elif key in written:
+            payload[key] = written[key]
     problems += _values(payload)
     return Said(problems, [*about, *payload.get("because", ()), *payload.get("from", ())], payload.get("instead", ""))
 

@@ -79,29 +79,36 @@ class Bytes:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._known: dict[str, int | None] = {}
-        self.checked = self.absent = 0
+        self._known: dict[str, int | None] = {}  # of what is here; None: damaged
+        self._absent: set[int] = set()  # hashes: a record may name a million
         self._damaged: list[str] = []  # that nobody was told of yet
+
+    @property
+    def checked(self) -> int:
+        """How many objects were read."""
+        return len(self._known)
+
+    @property
+    def absent(self) -> int:
+        """How many are not here."""
+        return len(self._absent)
 
     def size_of(self, digest: str) -> int | None:
         """How many bytes it has; None: it is not here, or is not what it should be."""
-        if digest not in self._known:
-            self._known[digest] = self._looked_at(digest)
-        return self._known[digest]
-
-    def _looked_at(self, digest: str) -> int | None:
+        if digest in self._known:
+            return self._known[digest]
         try:
             size = self._store.size_bytes(digest)
-            if size is not None:
-                self.checked += 1
-                if self._store.is_whole(digest):
-                    return size
-                self._damaged.append(digest)
-                return None
+            whole = size is not None and self._store.is_whole(digest)
         except (GitexpError, OSError):  # no digest that a store knows, which its own check says
-            pass
-        self.absent += 1
-        return None
+            size, whole = None, False
+        if size is None:
+            self._absent.add(hash(digest))
+            return None
+        if not whole:
+            self._damaged.append(digest)
+        self._known[digest] = size if whole else None
+        return self._known[digest]
 
     def told(self) -> Iterator[str]:
         """What is damaged here and was not said yet."""

@@ -30,6 +30,7 @@ class Table(NamedTuple):
     rows: int
     tallies: dict[str, Tally]
     problems: list[str]
+    cells: list[list[str]] | None  # all of them, where they came in one piece
 
 
 def read_table(blocks: Blocks, *, attempt: int) -> Table:
@@ -43,7 +44,9 @@ def read_table(blocks: Blocks, *, attempt: int) -> Table:
         problems.append("two of its columns have one name")
     problems += [f"{spell(name)}: {why}" for name in names if (why := metric_name_problem(name))]
     tallies, begins, rows, last = {name: Tally() for name in names}, dict[str, int](), 0, 0
+    cells, pieces = list[list[str]](), 0
     for cells in parts:
+        pieces += 1
         columns = list(zip(*cells, strict=True))
         for at, (name, column) in enumerate(zip(header, columns, strict=True)):
             pattern = _INTEGERS if name in ("step", "attempt") and at < first else _NUMBERS
@@ -67,7 +70,7 @@ def read_table(blocks: Blocks, *, attempt: int) -> Table:
         problems.append(f"nothing was logged of {spell(names[ordered.index(-1)])}")
     elif ordered != sorted(ordered):
         problems.append("its columns are not in the order in which they were first logged")
-    return Table(names, rows, tallies, list(dict.fromkeys(problems)))
+    return Table(names, rows, tallies, list(dict.fromkeys(problems)), cells if pieces == 1 else None)
 
 
 def _parts(blocks: Blocks) -> tuple[list[str], Iterator[list[list[str]]]]:
@@ -151,7 +154,7 @@ def _summary(
     found = judged_by(table.tallies, rules)
     cells = dict[str, str]()
     if found is not None:
-        row = _row(blocks, found.best.row)
+        row = table.cells[found.best.row] if table.cells else _row(blocks, found.best.row)
         cells = dict(zip(table.names, row[-len(table.names) :], strict=True))
         step = int(row[0]) if row[0] else None
         expected = Judged(found.metric, found.way, found.best.row + 1 if whole or said is None else said.row, step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from gitexp.errors import GitexpError
@@ -35,6 +36,8 @@ SAMPLES = "history of which git has a sample, without its whole"
 NO_RECIPE = "run whose recipe file is not in its code/"
 UNKNOWN_FILES = "file that this gitexp does not know"
 SHARED = 4096  # answers that are kept
+HEAVIEST = 8 << 20  # characters of the texts that they were made of
+MOST = 100  # problems of a file
 
 
 class Tree(NamedTuple):
@@ -54,12 +57,14 @@ class Looking:
         self.unseen = Counter[str]()
         self._partial = is_partial
         self._made: dict[tuple[str, ...], Any] = {}
+        self._weight = 0  # of the texts that some of these were made of
 
     def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         """What is made of some objects, for all records that have them."""
         if key not in self._made:
-            if len(self._made) > SHARED:
+            if len(self._made) > SHARED or self._weight > HEAVIEST:
                 self._made.clear()
+                self._weight = 0
             self._made[key] = make()
         return self._made[key]  # type: ignore[no-any-return]
 
@@ -74,7 +79,8 @@ class Looking:
         """The problems of a file, which they may name themselves, or that it cannot be had."""
         try:
             return [
-                what if named else f"{name} {what}" if what[:4] == "has " else f"{name}: {what}" for what in problems()
+                what if named else f"{name} {what}" if what[:4] == "has " else f"{name}: {what}"
+                for what in islice(problems(), MOST)
             ]
         except Absent as error:
             if error.missing and self._partial:
@@ -90,7 +96,13 @@ class Looking:
 
     def table(self, name: str, oid: str) -> Mapping[str, Any]:
         """A .toml file. Raises Absent and Unreadable."""
-        return self.once(("table", name, oid), lambda: load_tables(self.text(oid), where=name))
+
+        def load() -> Mapping[str, Any]:
+            text = self.text(oid)
+            self._weight += len(text)
+            return load_tables(text, where=name)
+
+        return self.once(("table", name, oid), load)
 
 
 def listing(one: Commit, at: Looking) -> Tree:
@@ -228,7 +240,9 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
         )
     if "artifacts.xxh128" in has:
         ids = has["artifacts.xxh128"], has.get("artifacts.sizes"), has.get("artifacts.sha256")
-        yield from at.told("artifacts", lambda: artifact_problems(*ids, run.artifacts, objects, at.held), named=True)
+        looked = partial(artifact_problems, *ids, run.artifacts, objects, at.held)
+        key = ("artifacts", *map(str, ids), str(run.artifacts))
+        yield from at.once(key, lambda: at.told("artifacts.xxh128", looked, named=True))
     if "output.log" in has:
         yield from at.told("output.log", lambda: check.output_problems(objects.read(has["output.log"])))
     if "usage.csv" in has:

@@ -9,7 +9,8 @@ import pytest
 from contract.reader import breaches
 from contract.test_reader import SCRIPT, forge
 from harness import Lab, Result
-from records import commit_files
+from records import commit_files, write_run
+from scenarios.test_hostile_records import within_bounds
 
 DIGITS = Path(__file__).parents[2] / "recipes" / "digits-mlp"
 RECIPE = """\
@@ -211,6 +212,26 @@ def test_an_event_about_nothing_and_one_that_changes_the_tree_are_named(small: L
         'its outcome is "superb", none of kept, rejected, inconclusive',
         "is about 'kkkkkkkkkkkkkkkk', and no such run is on the branch",
     ]
+
+
+KINDS = ("note", "tag", "untag", "retract", "reinstate", "baseline", "unbaseline", "decision", "merge", "later")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_of_any_kind_with_a_payload_of_any_type_is_a_line_and_no_crash(small: Lab, kind: str) -> None:
+    body = "because = [1, {a = 1}]\ntext = 3\ninstead = [2]\nfrom = {}\nname = 1979-05-27\nwhy = nan\nrecipe = true"
+    commit_files(small, {"run.toml": "x"}, message=f"x\n\n{body}\n\nGitexp-Event: {kind}\nGitexp-About: x\n")
+    found = verified(small)
+    assert found.exit_code == 1
+    assert "Traceback" not in found.stderr
+
+
+def test_a_manifest_of_very_many_artifacts_costs_little_memory(small: Lab) -> None:
+    digests = [f"{number:032x}" for number in range(300_000)]
+    manifest = "".join(f"{digest}  a/{digest}\n" for digest in digests)
+    sizes = "".join(f"{digest}  5\n" for digest in digests)
+    write_run(small, "kkkkllllmmmmnnnn", files={"artifacts.xxh128": manifest, "artifacts.sizes": sizes})
+    assert "its tree has no README.md" in within_bounds(small, "verify", "kkkk")
 
 
 def tip(lab: Lab) -> str:
