@@ -21,6 +21,7 @@ class Rewritten(NamedTuple):
 
     ids: Mapping[str, str]
     contents: Sequence[bytes]
+    unsigned: int = 0  # of them, whose signature had to go, because nothing is signed any more
 
     def store(self, repo: Repo) -> None:
         """Write them again, as they are."""
@@ -35,6 +36,7 @@ def rewrite(repo: Repo, commits: Sequence[str], *, without: Collection[str] = ()
     Raises GitFailed and SigningFailed.
     """
     ids: dict[str, str] = {}
+    unsigned = 0
     with ObjectReader(repo) as reader:
 
         def read(commit: str) -> tuple[str, bytes, bytes]:
@@ -54,9 +56,10 @@ def rewrite(repo: Repo, commits: Sequence[str], *, without: Collection[str] = ()
             for parent in dict.fromkeys(new):
                 args += ["-p", parent]
             ids[commit] = store_commit(repo, args, message, env=_people(header))
+            unsigned += b"\ngpgsig" in header and not repo.signs
         written = [ids[commit] for commit in commits if commit not in without]
         sync_objects(repo, written)
-        return Rewritten(ids, [reader.read(one) or b"" for one in written])
+        return Rewritten(ids, [reader.read(one) or b"" for one in written], unsigned)
 
 
 def _people(header: bytes) -> dict[str, str]:

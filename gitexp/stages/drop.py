@@ -43,6 +43,7 @@ class Dropped(NamedTuple):
     after: str
     events: int
     rewritten: int
+    unsigned: int  # of these, that were signed
     elsewhere: Sequence[str]  # refs that have the run all the same
 
 
@@ -50,11 +51,12 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
     """Take a run off the branch, all its attempts. Raises GitexpError, and as `advance` does."""
     repo, branch, run = clone.repo, clone.config.branch, attempts[0].id
     require_not_checked_out(repo, branch, why="Dropping a run moves it")
-    events = rewritten = 0
+    events = rewritten = unsigned = 0
+    oldest = min(attempts, key=lambda one: one.attempt)
 
     def follow(tip: str | None) -> Next:
-        nonlocal events, rewritten
-        known = _unshared(repo, tip) if tip else {}
+        nonlocal events, rewritten, unsigned
+        known = _unshared(repo, tip, since=oldest.commit) if tip else {}
         for attempt in attempts:
             if attempt.commit not in known:
                 raise _shared(repo, attempt, branch=branch)
@@ -71,6 +73,7 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
         _require_unnamed(repo, [*behind.values()], gone, run=run)
         events, rewritten = sum(not known[oid].run for oid in gone), len(behind)
         new = rewrite(repo, order, without=gone)
+        unsigned = new.unsigned
         assert tip is not None
         return Next(tip, new.ids[tip], (), lambda: new.store(repo), known[order[0]].parents[0])
 
@@ -79,15 +82,19 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
     maintain(repo)
     assert moved.tip is not None
     refs = output(repo, "for-each-ref", "--format=%(refname)", f"--contains={attempts[0].commit}")
-    return Dropped(moved.tip, moved.commit, events, rewritten, refs.decode(errors="replace").split())
+    return Dropped(moved.tip, moved.commit, events, rewritten, unsigned, refs.decode(errors="replace").split())
 
 
-def _unshared(repo: Repo, tip: str) -> dict[str, _Commit]:
-    """The commits of the branch that no remote has, as last heard of them, each after its parents."""
+def _unshared(repo: Repo, tip: str, *, since: str) -> dict[str, _Commit]:
+    """The commits of the branch that no remote has, as last heard of them, `since` and later; after their parents."""
     told = (f"%x1f{value_of(key)}" for key in (RUN_TRAILER, ABOUT_TRAILER))
     asked = ("--no-show-signature", "--reverse", "--topo-order", f"--format=%H%x1f%P{''.join(told)}%x1f%s")
     found = {}
-    for text in output(repo, "log", *asked, tip, "--not", "--remotes", "--").decode("utf-8", "replace").split("\n"):
+    for text in (
+        output(repo, "log", *asked, tip, "--not", f"{since}^@", "--remotes", "--")
+        .decode("utf-8", "replace")
+        .split("\n")
+    ):
         if text:
             oid, parents, run, about, subject = text.split("\x1f", 4)
             found[oid] = _Commit(oid, parents.split(), run, about, subject)

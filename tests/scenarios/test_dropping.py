@@ -170,4 +170,9 @@ def test_imported_runs_can_be_dropped_and_what_was_signed_is_signed_again(
     told = ada.gitexp("log", "--json", "--where", "val_bpb == 1.4").json["runs"]
     assert ada.gitexp("drop", told[0]["id"]).exit_code == 0
     assert ada.git("log", "-2", "--format=%G?", "experiments").split() == ["G", "G"]
-    assert len(ids(ada)) == 4
+    ada.git("config", "commit.gpgsign", "false")
+    other = ada.gitexp("drop", ada.gitexp("log", "--json", "--where", "val_bpb == 1.5").json["runs"][0]["id"])
+    assert "warning: 1 commit of them lost a signature: nothing is signed now\n" in other.stderr
+    ada.git("branch", "backup", "experiments")
+    assert "warning: refs/heads/backup has it all the same\n" in ada.gitexp("drop", "latest").stderr
+    assert len(ids(ada)) == 2

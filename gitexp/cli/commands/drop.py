@@ -33,6 +33,10 @@ def command(run: str) -> int:
     also = f" and {counted(done.events, 'event')}" if done.events else ""
     again = f"; {counted(done.rewritten, 'commit')} after it have new ids" if done.rewritten else ""
     click.echo(safe(f"dropped {row.id}{also}{again}"), err=True)
+    if done.unsigned:
+        click.echo(
+            f"warning: {counted(done.unsigned, 'commit')} of them lost a signature: nothing is signed now", err=True
+        )
     for name in done.elsewhere:
         click.echo(safe(f"warning: {name} has it all the same"), err=True)
     click.echo(f"back       git update-ref -m '{DROPPED}taken back' {ref} {done.before} {done.after}", err=True)
