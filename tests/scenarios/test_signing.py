@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, at_terminal, exit_code, until_over
+from harness import Lab, at_terminal, exit_code, until_over, wait_for
 from signers import signs_by_gpg, signs_by_ssh, trusts
 
 LOGS = ("run", "--", "sh", "-c", 'echo "{\\"acc\\": 0.9}" >> "$GITEXP_METRICS"')
@@ -226,3 +228,45 @@ def test_log_shows_whose_the_signatures_are(lab: Lab, ssh_keygen: str) -> None:
     assert sheet[0] == "run,acc,signature"
     assert sheet[2].endswith(",0.9,missing")
     assert lab.gitexp("log", "--signatures", "--group").exit_code == 2
+
+
+def test_a_locked_agent_loses_no_run(lab: Lab, ssh_keygen: str, tmp_path: Path) -> None:
+    key = signs_by_ssh(lab)
+    trusts(lab, key)
+    with TemporaryDirectory(prefix="agent-") as folder:  # its socket needs a short path
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", f"{folder}/s"], env=lab.env, stdout=subprocess.DEVNULL)
+        try:
+            wait_for(Path(folder, "s").exists)
+            lab.env["SSH_AUTH_SOCK"] = f"{folder}/s"
+            assert lab.command("ssh-add", str(key)).exit_code == 0
+            key.unlink()
+            lab.git("config", "user.signingKey", f"{key}.pub")
+            asked = {"SSH_ASKPASS": str(program(lab, "echo word")), "SSH_ASKPASS_REQUIRE": "force"}
+            lab.git("config", "--unset", "gpg.ssh.program")
+            assert lab.command("ssh-add", "-x", **asked).exit_code == 0
+            result = lab.gitexp(*LOGS)
+            assert "The commit could not be signed: " in result.stderr
+            assert f"fix:   ssh-add {key}\n" in result.stderr
+            assert len(waiting(lab)) == 1
+            assert lab.command("ssh-add", "-X", **asked).exit_code == 0
+            assert "recorded sh " in lab.gitexp("status").stderr
+        finally:
+            agent.terminate()
+            agent.wait()
+    assert letters(lab) == ["G", "N"]
+
+
+def test_a_locked_key_of_gpg_loses_no_run(lab: Lab, keyring: Path) -> None:
+    signs_by_gpg(lab, keyring, passphrase="of my own")
+    assert lab.command("gpgconf", "--kill", "gpg-agent").exit_code == 0  # which knows the passphrase
+    result = lab.gitexp(*LOGS)
+    assert result.exit_code == 1
+    assert "The commit could not be signed: " in result.stderr
+    assert (
+        "fix:   echo | GPG_TTY=$(tty) gpg --clearsign -u ada@example.org    # asks for the passphrase\n"
+        in result.stderr
+    )
+    preset = ("--batch", "--pinentry-mode", "loopback", "--passphrase", "of my own", "--clearsign")
+    assert lab.command("gpg", *preset, feed="x").exit_code == 0
+    assert "recorded sh " in lab.gitexp("status").stderr
+    assert letters(lab) == ["G", "N"]
