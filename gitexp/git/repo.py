@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -280,6 +280,14 @@ def revision(repo: Repo, text: str) -> str | None:
 
 def _start_revision(repo: Repo, text: str) -> subprocess.Popen[bytes]:
     return start(repo.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+
+
+def commits_among(repo: Repo, ids: Iterable[str]) -> set[str]:
+    """Those of these ids that commits of this repository have."""
+    asked = sorted({one for one in ids if len(one) in (40, 64) and not one.strip("0123456789abcdef")})
+    feed = "".join(f"{one}\n" for one in asked).encode()
+    kinds = output(repo, "cat-file", "--batch-check=%(objecttype)", feed=feed).split(b"\n")
+    return {one for one, kind in zip(asked, kinds, strict=False) if kind == b"commit"}
 
 
 def is_ancestor(repo: Repo, older: str, newer: str) -> bool:

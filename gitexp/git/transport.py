@@ -16,7 +16,18 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.objects import sync_ref
-from gitexp.git.repo import ENGLISH, Repo, git_environment, line, object_folder, output, ref_id, remote_names, start
+from gitexp.git.repo import (
+    ENGLISH,
+    Repo,
+    commits_among,
+    git_environment,
+    line,
+    object_folder,
+    output,
+    ref_id,
+    remote_names,
+    start,
+)
 from gitexp.git.standing import branch_ref, in_the_way
 from gitexp.redact import redact_url
 
@@ -199,10 +210,8 @@ def known_there(repo: Repo, remote: Remote, *, branch: str) -> There:
         code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
         tracking = branch_ref(branch)
     heads = dict(text.split("\t")[::-1] for text in out.splitlines() if code == 0 and "\t" in text)
-    asked = "".join(f"{commit}\n" for commit in heads.values()).encode()
-    types = output(repo, "cat-file", "--batch-check=%(objecttype)", feed=asked).split(b"\n")
-    here = {ref: commit for (ref, commit), kind in zip(heads.items(), types, strict=False) if kind == b"commit"}
-    return There(here.get(tracking or ""), tuple(dict.fromkeys(here.values())))
+    here, tip = commits_among(repo, heads.values()), heads.get(tracking or "")
+    return There(tip if tip in here else None, tuple(sorted(here)))
 
 
 def reason(words: Sequence[str]) -> str:

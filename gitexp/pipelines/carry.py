@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.clone import Clone
+from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError, counted
 from gitexp.git.bundle import branch_tips, lacking, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
 from gitexp.git.repo import Repo, output, ref_id
-from gitexp.git.standing import branch_ref
+from gitexp.git.standing import branch_ref, is_shallow
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import Remote, There, TransportFailed
 from gitexp.history.datause import manifest_at
@@ -36,14 +37,19 @@ class Bundled(NamedTuple):
     left_out: str  # a sentence on the bytes that git does not hold; empty: there are none
 
 
-def bundle(clone: Clone, file: Path, *, there: There) -> Bundled:
+def bundle(clone: Clone, file: Path, *, there: There, watch: Watch) -> Bundled:
     """Write what `there` lacks of the branch. Raises GitexpError, and Refused as a push does."""
     repo, branch = clone.repo, clone.config.branch
     if file.exists() or file.is_symlink():
         raise GitexpError(f"{file} exists already", fix="gitexp bundle ANOTHER-FILE")
+    if there.tip is None and is_shallow(repo):
+        raise GitexpError(
+            f"This clone has only the end of {branch}, and a file of that is of no use to a lab that has none of it",
+            fix="git fetch --unshallow    or gitexp bundle FILE --since RUN, one that is here and there",
+        )
     for _ in range(TRIES):
         tip = local_tip(repo, branch)
-        cleared = clear(clone, tip, there=there)
+        cleared = clear(clone, tip, there=there, watch=watch)
         if not cleared.commits:
             raise GitexpError("There is nothing to write: the other side has all of it")
         written = write_bundle(repo, file, branch=branch, without=[there.tip] if there.tip else [])

@@ -16,7 +16,7 @@ from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
 from gitexp.history.datause import manifest_at
-from gitexp.pipelines.published import NewFile, Publication
+from gitexp.pipelines.published import NewFile, Publication, holders
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import display
 
@@ -119,17 +119,14 @@ def _refusal(
 ) -> Refused:
     lines, concerned = [], set[str]()
     for file, why in held[:SHOWN]:
-        asked = reader.find_many(f"{commit}:{file.path}" for commit in runs)
-        having = [
-            commit for commit, found in zip(runs, asked, strict=True) if found is not None and found[0] == file.oid
-        ]
+        having = holders(reader, runs, file)
         concerned |= {*having} or {file.commit}
         more = f" and in {len(having) - 1} later" if len(having) > 1 else ""
         lines.append(f"  {file.commit[:7]}:{display(os.fsencode(file.path))}  ({why}){more}")
     lines += beyond(len(held), SHOWN)
     count = counted(len(concerned), "run holds", "runs hold")
     return Refused(
-        f"Nothing was pushed: the code of {count} restricted data",
+        f"Nothing was published: the code of {count} restricted data",
         details=[*lines, *looked.words],
         why="What is pushed is in everybody's clone. Records are never rewritten, so this branch stays here.",
         fix=f"git config gitexp.branch {branch}-2 && gitexp init    runs from now on go there, and can be pushed",

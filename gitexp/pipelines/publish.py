@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gitexp.clone import Clone
+from gitexp.datasets.progress import Watch
 from gitexp.git.transport import There
 from gitexp.pipelines.confine import check_restricted
 from gitexp.pipelines.published import publication
@@ -20,8 +21,8 @@ class Cleared(NamedTuple):
     words: list[str]
 
 
-def clear(clone: Clone, tip: str, *, there: There) -> Cleared:
+def clear(clone: Clone, tip: str, *, there: There, watch: Watch) -> Cleared:
     """What `tip` has and the other side lacks. Raises Refused where that holds restricted data or secrets."""
     new = publication(clone.repo, tip, there=there)
-    words = [*check_restricted(clone, new), *check_secrets(clone, new)] if new.commits else []
+    words = [*check_restricted(clone, new), *check_secrets(clone, new, watch=watch)] if new.commits else []
     return Cleared(new.runs, len(new.commits), len(new.files), words)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, output
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import There
@@ -44,6 +45,12 @@ def publication(repo: Repo, tip: str, *, there: There) -> Publication:
     commits = output(repo, "rev-list", tip, *without, "--").decode().split()
     runs = commits_with(repo, RUN_TRAILER, tip, *without) if commits else []
     return Publication(commits, runs, _new_files(repo, commits), there)
+
+
+def holders(reader: ObjectReader, runs: Sequence[str], file: NewFile) -> list[str]:
+    """Those of the runs in which this file lies at its place."""
+    asked = reader.find_many((f"{commit}:{file.path}" for commit in runs), limit=0)
+    return [commit for commit, found in zip(runs, asked, strict=True) if found is not None and found[0] == file.oid]
 
 
 def _new_files(repo: Repo, commits: Sequence[str]) -> list[NewFile]:

@@ -10,15 +10,16 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.clone import Clone, read_text
 from gitexp.errors import Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import output
-from gitexp.pipelines.published import NewFile, Publication
-from gitexp.record.identity import RUN_ID_LENGTH, RUN_TRAILER
+from gitexp.git.repo import commits_among, output
+from gitexp.pipelines.published import NewFile, Publication, holders
+from gitexp.record.identity import ABOUT_TRAILER, RUN_TRAILER, RunId
 from gitexp.record.manifest import display
 from gitexp.redact import redact
 from gitexp.regularfile import read_regular
@@ -28,6 +29,8 @@ from gitexp.wholefile import write_note
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
+
+    from gitexp.datasets.progress import Progress, Watch
 
 ALLOWED = ".gitexp-secrets"
 CODE = "code/"
@@ -45,30 +48,31 @@ class _Found(NamedTuple):
 
     secret: Secret
     commit: str
-    path: str | None  # in the record; None: in the message
+    file: NewFile | None  # None: it is in the message
     in_name: bool = False
 
 
-def check_secrets(clone: Clone, new: Publication) -> list[str]:
+def check_secrets(clone: Clone, new: Publication, *, watch: Watch) -> list[str]:
     """What is to be said. Raises Refused where secrets would leave, unless [policy] secrets says otherwise."""
     policy = clone.config.policy.secrets
     if policy == "off":
         return []
     scan = _Scan(clone, new)
-    found = scan.found()
+    found = scan.found(watch)
     if not found:
         return scan.unseen
     count = counted(len(found), "secret is", "secrets are")
-    details = [scan.words(one) for one in found[:SHOWN]] + beyond(len(found), SHOWN) + scan.unseen
+    lines, runs = scan.shown(found[:SHOWN])
+    details = lines + beyond(len(found), SHOWN) + scan.unseen
     details += [] if scan.detectors else [WITHOUT]
     if policy == "warn":
         return [f"{count} in what is published by this:", *details]
-    run = next((scan.runs[one.commit] for one in found if one.commit in scan.runs), "RUN")
+    drops = " && ".join(f"gitexp drop {run}" for run in runs[:SHOWN] or ["RUN"])
     raise Refused(
         f"Nothing was published: {count} in it",
         details=details,
         why="Whoever gets a secret keeps it. Replace a real one where it is valid, and take its run off the branch.",
-        fix=f"gitexp drop {run}    where it is real\n{scan.allowing(found[:SHOWN])}    where it is none",
+        fix=f"{drops}    where it is real\n{scan.allowing(found[:SHOWN])}    where it is none",
     )
 
 
@@ -80,11 +84,12 @@ class _Scan:
         self.allowed = frozenset(_allowed(clone.repo.root))
         self.detectors: Sequence[RegexBasedDetector] = load_detectors()
         self.unseen: list[str] = []  # what was not looked at, in words
-        self.runs: dict[str, str] = {}  # by their commits
+        self._runs: dict[str, str] = {}  # commit → the run that it is, or about which it says something
+        self._there: dict[str, frozenset[str] | None] = {}  # path → fingerprints of what the other side has there
         self._codes = set[str]()  # commits of the code of these runs
         self._note = clone.repo.common_dir / "gitexp" / "free-of-secrets"
 
-    def found(self) -> list[_Found]:
+    def found(self, watch: Watch) -> list[_Found]:
         """The secrets, each at the first of its places."""
         began = time.monotonic()
         with ObjectReader(self.repo) as reader:
@@ -94,7 +99,8 @@ class _Scan:
             if any(file.path.startswith(CODE) for file in files):
                 there = self._code_there()
                 files = [file for file in files if file.oid not in there]
-            in_files = list(self._in_files(reader, files))
+            with watch("looking for secrets") as progress:
+                in_files = list(self._in_files(reader, files, progress))
             held += [one for one in self._in_names() if not self._is_there(reader, one)]
             held += [one for one, _ in in_files if not self._is_there(reader, one)]
         if held or time.monotonic() - began > NOTED_S:
@@ -102,12 +108,19 @@ class _Scan:
             write_note(self._note, "\n".join([self._rules, *sorted(free)[:NOTED]]).encode())
         return list(dict.fromkeys(held))
 
-    def words(self, one: _Found) -> str:
-        """Where it is, in a line for people: `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`."""
-        run = self.runs.get(one.commit)
-        return f"  {_place(one)}  {one.secret.kind}{' in its name' if one.in_name else ''}" + (
-            f"  (run {run})" if run else ""
-        )
+    def shown(self, found: Iterable[_Found]) -> tuple[list[str], list[str]]:
+        """A line for each, `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`, and the runs that hold any."""
+        lines, runs = list[str](), dict[str, None]()
+        with ObjectReader(self.repo) as reader:
+            for one in found:
+                having = [one.commit] if one.file is None else [*holders(reader, self.new.runs, one.file), one.commit]
+                having = [run for commit in having[::-1] if (run := self._runs.get(commit)) is not None]
+                runs |= dict.fromkeys(having)
+                having = list(dict.fromkeys(having))
+                more = f" and {len(having) - 1} more" if len(having) > 1 else ""
+                kind = one.secret.kind + (" in its name" if one.in_name else "")
+                lines.append(f"  {_place(one)}  {kind}" + (f"  (run {having[0]}{more})" if having else ""))
+        return lines, list(runs)
 
     def allowing(self, found: Iterable[_Found]) -> str:
         """The command that allows these."""
@@ -119,11 +132,15 @@ class _Scan:
     def _in_messages(self, reader: ObjectReader) -> Iterator[_Found]:
         """Those of runs and events, with the names of who wrote them."""
         for commit, answer in zip(self.new.commits, reader.find_many(self.new.commits), strict=True):
-            header, _, message = ((answer and answer[1]) or b"").partition(b"\n\n")
+            if answer is None or answer[1] is None:
+                self.unseen.append(f"not looked at: the message of {commit[:7]}")
+                continue
+            header, _, message = answer[1].partition(b"\n\n")
             for line in message.rstrip().rpartition(b"\n\n")[2].decode("utf-8", "replace").split("\n"):
                 key, _, value = line.partition(": ")
-                if key == RUN_TRAILER:
-                    self.runs[commit] = value[:RUN_ID_LENGTH]
+                if key in (RUN_TRAILER, ABOUT_TRAILER):
+                    with suppress(ValueError):
+                        self._runs[commit] = RunId(value)
                 elif key == CODE_TRAILER:
                     self._codes.add(value.partition(" ")[0])
             for text in (message, header.partition(b"\ngpgsig")[0]):
@@ -134,18 +151,22 @@ class _Scan:
         files = list(first.values())
         for secret in self._secrets("\n".join(first).encode(errors="surrogateescape")):
             file = files[secret.line - 1]
-            yield _Found(secret._replace(line=0), file.commit, file.path, in_name=True)
+            yield _Found(secret._replace(line=0), file.commit, file, in_name=True)
 
-    def _in_files(self, reader: ObjectReader, files: Sequence[NewFile]) -> Iterator[tuple[_Found, str]]:
+    def _in_files(
+        self, reader: ObjectReader, files: Sequence[NewFile], progress: Progress
+    ) -> Iterator[tuple[_Found, str]]:
         """Those in files, with the file's object."""
         at = {file.oid: file for file in reversed(files)}
+        progress.expect(files=len(at), size_bytes=sum(file.size for file in at.values()))
         for file, answer in zip(at.values(), reader.find_many(at, limit=LARGEST), strict=True):
             if answer is None or answer[1] is None:
                 size = f"{file.size / 1e6:.1f} MB"
                 self.unseen.append(f"not looked at: {file.commit[:7]}:{display(os.fsencode(file.path))} ({size})")
                 continue
             for secret in self._secrets(answer[1]):
-                yield _Found(secret, file.commit, file.path), file.oid
+                yield _Found(secret, file.commit, file), file.oid
+            progress.advance(files=1, size_bytes=file.size)
 
     def _secrets(self, content: bytes) -> list[Secret]:
         return [one for one in secrets_in(content, self.detectors) if one.fingerprint not in self.allowed]
@@ -155,25 +176,26 @@ class _Scan:
         heads = self.new.there.heads
         if not heads:
             return set()
-        feed = "".join(f"{commit}\n" for commit in (*self._codes, *(f"^{head}" for head in heads))).encode()
-        lacking = output(self.repo, "rev-list", "--ignore-missing", "--stdin", feed=feed).decode().split()
-        feed = "".join(f"{commit}\n" for commit in {*heads, *self._codes} - {*lacking}).encode()
-        flags = ("--ignore-missing", "--objects", "--no-walk", "--no-object-names", "--stdin")
+        codes = commits_among(self.repo, self._codes)
+        feed = "".join(f"{commit}\n" for commit in (*codes, *(f"^{head}" for head in heads))).encode()
+        lacking = output(self.repo, "rev-list", "--stdin", feed=feed).decode().split()
+        feed = "".join(f"{commit}\n" for commit in {*heads, *codes} - {*lacking}).encode()
+        flags = ("--objects", "--no-walk", "--no-object-names", "--stdin")
         return set(output(self.repo, "rev-list", *flags, feed=feed).decode().split())
 
     def _is_there(self, reader: ObjectReader, one: _Found) -> bool:
         """Whether the other side has it in the same file, or, of a name, the file."""
-        path, there = one.path or "", self.new.there
-        names = [f"{there.tip}:{path}"] if there.tip is not None else []
-        if path.startswith(CODE):
-            names += [f"{head}:{path.removeprefix(CODE)}" for head in there.heads]
-        for answer in reader.find_many(names, limit=LARGEST):
-            if answer is not None and (
-                one.in_name
-                or any(one.secret.fingerprint == other.fingerprint for other in self._secrets(answer[1] or b""))
-            ):
-                return True
-        return False
+        path = one.file.path if one.file is not None else ""
+        if path not in self._there:
+            there = self.new.there
+            names = [f"{there.tip}:{path}"] if there.tip is not None else []
+            if path.startswith(CODE):
+                names += [f"{head}:{path.removeprefix(CODE)}" for head in there.heads]
+            contents = {found[0]: found[1] for found in reader.find_many(names, limit=LARGEST) if found is not None}
+            known = (secret.fingerprint for content in contents.values() for secret in self._secrets(content or b""))
+            self._there[path] = frozenset(known) if contents else None
+        fingerprints = self._there[path]
+        return fingerprints is not None and (one.in_name or one.secret.fingerprint in fingerprints)
 
     @property
     def _rules(self) -> str:
@@ -194,9 +216,9 @@ class _Scan:
 
 
 def _place(one: _Found) -> str:
-    if one.path is None:
+    if one.file is None:
         return f"{one.commit[:7]}, its message" + (f", line {one.secret.line}" if one.secret.line > 1 else "")
-    path = redact(os.fsencode(one.path), secrets=())
+    path = redact(os.fsencode(one.file.path), secrets=())
     return f"{one.commit[:7]}:{display(path)}" + (f":{one.secret.line}" if one.secret.line else "")
 
 

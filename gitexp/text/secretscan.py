@@ -37,9 +37,11 @@ def secrets_in(content: bytes, detectors: Sequence[RegexBasedDetector]) -> list[
     text, is_binary = as_text(content)
     found = [one for one in _own(text) if not is_binary or one[0] in PREFIXED.split()]
     if not is_binary and len(text) <= SECOND_OPINION:
-        known = [(line, value) for _, line, value in found]
+        known: dict[int, list[bytes]] = {}
+        for _, line, value in found:
+            known.setdefault(line, []).append(value)
         for kind, line, value in _detected(text, detectors):
-            if not any(line == at and (value in one or one in value) for at, one in known):
+            if not any(value in one or one in value for one in known.get(line, ())):
                 found.append((kind, line, value))
     if not found:
         return []
@@ -65,17 +67,18 @@ def as_text(content: bytes) -> tuple[bytes, bool]:
 
 def _own(text: bytes) -> Iterator[tuple[str, int, bytes]]:
     """Kind, line and value by our own forms, without what only looks like one in a file of any sort."""
-    taken: list[tuple[int, int]] = []  # what has a form is not also the value of a name
+    taken = bytearray()  # a 1 for each byte of what was found: what has a form is not also the value of a name
     for kind, pattern in tried(text):
+        line, at = 1, 0
         for match in pattern.finditer(text):
             start, end = match.end(1), match.end()
-            if match[0][start - match.start() :].startswith(b"[redacted") or any(
-                start < to and at < end for at, to in taken
-            ):
+            if text.startswith(b"[redacted", start) or taken.find(1, start, end) >= 0:
                 continue
             if not (not match[1] and _in_base64(text, match)) and not _is_code(kind, match):
-                taken.append((start, end))
-                yield kind, text.count(b"\n", 0, start) + 1, text[start:end]
+                taken = taken or bytearray(len(text))
+                taken[start:end] = b"\1" * (end - start)
+                line, at = line + text.count(b"\n", at, start), start
+                yield kind, line, text[start:end]
 
 
 def _in_base64(text: bytes, match: re.Match[bytes]) -> bool:

@@ -184,3 +184,17 @@ def test_a_lab_that_never_had_a_run_takes_up_all(lab: Lab, tmp_path: Path, env: 
     result = fresh.gitexp("unbundle", str(file))
     assert result.exit_code == 0 and f"(new branch experiments {tip(lab)[:7]})" in result.stderr
     assert fresh.runs() == lab.runs()
+
+
+def test_a_clone_of_only_the_end_writes_no_file_that_lacks_the_beginning(lab: Lab, tmp_path: Path) -> None:
+    run(lab)
+    run(lab)
+    end = Lab(tmp_path / "end", lab.env)
+    lab.git("clone", "-q", "--depth", "1", "--no-single-branch", f"file://{lab.path}", str(end.path))
+    assert end.gitexp("init").exit_code == 0
+    result = end.gitexp("bundle", "x.bundle")
+    assert result.exit_code == 1 and "fix:   git fetch --unshallow " in result.stderr
+    run(end)
+    assert end.gitexp("bundle", "x.bundle", "--since", "origin").exit_code == 0
+    assert lab.gitexp("unbundle", str(end.path / "x.bundle")).exit_code == 0
+    assert len(lab.runs()) == 3

@@ -256,3 +256,25 @@ def test_somebodys_own_branch_of_that_name_is_not_looked_at(fresh: Lab, tmp_path
     fresh.write("settings.py", f'key = "{AWS}"\n')
     fresh.git("update-ref", "refs/heads/experiments", fresh.commit("my own"))
     assert fresh.command("git", "push", str(tmp_path / "hub"), "experiments").exit_code == 0
+
+
+def test_all_runs_that_hold_it_are_named_and_the_line_of_the_error_takes_them_off(shared: Lab) -> None:
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    kept = shared.runs()
+    shared.write("settings.py", f'key = "{AWS}"\n')
+    shared.commit("settings")
+    for _ in range(2):
+        assert shared.gitexp("run", "--", "true").exit_code == 0
+    result = refused(shared, ":code/settings.py:1  aws  (run ", " and 1 more)")
+    fix = result.stderr.partition("fix:   ")[2].partition("    where it is real")[0]
+    assert shared.command("sh", "-c", fix).exit_code == 0
+    assert shared.gitexp("push").exit_code == 0 and shared.runs() == kept
+
+
+def test_what_a_record_says_of_its_code_lets_nothing_pass(shared: Lab) -> None:
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    blob = shared.git("hash-object", "-w", "--stdin", feed=f'key = "{AWS}"\n').strip()
+    for code in ("--all", "^main", blob, "0" * 40, f"{blob}^{{blob}}"):
+        commit = record(shared, {"code/x.py": f'key = "{AWS}"\n'}, f"x\n\nGitexp-Run: kkkk\nGitexp-Code: {code}\n")
+        refused(shared, f"{commit}:code/x.py:1  aws")
+        shared.git("update-ref", "refs/heads/experiments", "experiments^")

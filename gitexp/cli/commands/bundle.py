@@ -34,6 +34,7 @@ def command(file: str, since: str | None) -> int:
     """
     from gitexp.cli.commands.push import span
     from gitexp.cli.opened import opened_here
+    from gitexp.cli.progressbar import ProgressBar
     from gitexp.cli.render import size
     from gitexp.git.transport import There
     from gitexp.pipelines.carry import bundle
@@ -41,7 +42,7 @@ def command(file: str, since: str | None) -> int:
     path = Path.cwd() / file
     with opened_here() as here:
         there = There(None) if since is None else _there(here, since)
-        done = bundle(here.clone, path, there=there)
+        done = bundle(here.clone, path, there=there, watch=ProgressBar)
     for line in done.cleared.words:
         click.echo(safe(line), err=True)
     moved = span(safe(here.config.branch), there.tip, done.tip)

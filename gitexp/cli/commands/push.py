@@ -40,6 +40,7 @@ def command(remote: str | None, no_objects: bool, check: str | None) -> int:
     not here is named and left out; where sending fails, nothing is pushed.
     """
     from gitexp.cli.opened import settled_clone
+    from gitexp.cli.progressbar import ProgressBar
     from gitexp.git.transport import choose_remote, known_there
     from gitexp.history.share import local_tip, push_runs
     from gitexp.pipelines.publish import clear
@@ -54,7 +55,7 @@ def command(remote: str | None, no_objects: bool, check: str | None) -> int:
 
     def clear_once(tip: str) -> None:
         if tip not in cleared:
-            cleared[tip] = clear(clone, tip, there=known)
+            cleared[tip] = clear(clone, tip, there=known, watch=ProgressBar)
             for line in cleared[tip].words:
                 click.echo(safe(line), err=True)
 
@@ -81,6 +82,7 @@ def command(remote: str | None, no_objects: bool, check: str | None) -> int:
 
 def _check(commit: str, remote: str | None) -> int:
     """Look at what a commit would publish, and say how much that is."""
+    from gitexp.cli.progressbar import ProgressBar
     from gitexp.clone import open_clone
     from gitexp.errors import UsageError, counted
     from gitexp.git.repo import revision
@@ -92,7 +94,7 @@ def _check(commit: str, remote: str | None) -> int:
     if tip is None:
         raise UsageError(f"{commit} is no commit of this repository")
     there = choose_remote(clone.repo, remote, branch=branch, cwd=Path.cwd())
-    cleared = clear(clone, tip, there=known_there(clone.repo, there, branch=branch))
+    cleared = clear(clone, tip, there=known_there(clone.repo, there, branch=branch), watch=ProgressBar)
     for line in cleared.words:
         click.echo(safe(line), err=True)
     new = f"{counted(cleared.commits, 'commit')} with {counted(cleared.files, 'new file')}"
