@@ -16,7 +16,7 @@ from contextlib import suppress
 from gitexp.git.repo import BranchUnusable, Repo, failure, said, start
 from gitexp.git.signatures import program_lacking
 
-LONGEST_S = 60.0  # that a signer may take where nobody can answer it
+LONGEST_S = 20.0  # that a signer may take where nobody can answer it; each command tries again what waits
 
 
 class SigningFailed(BranchUnusable):

@@ -134,3 +134,11 @@ def test_hundreds_of_commits_are_looked_at_side_by_side(here: Lab, ssh_keygen: s
     here.git("config", "user.signingKey", str(other))
     commits.append(signed(here))
     assert [one.state for one in looked_at(here, *commits)] == ["good"] * 20 + ["unknown"]
+
+
+def test_no_other_object_stands_for_a_commit(here: Lab, ssh_keygen: str) -> None:
+    trusts(here, signs_by_ssh(here))
+    plain, mine = here.git("rev-parse", "HEAD").strip(), signed(here)
+    here.git("replace", plain, mine)
+    assert here.git("log", "-1", "--format=%G?", plain) == "G\n"
+    assert looked_at(here, plain) == [MISSING]
