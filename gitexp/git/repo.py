@@ -22,7 +22,7 @@ MANY = "gitexp.trusted"  # the only name of ours with several values (spec/trust
 
 GIT_NEEDED = "install git 2.36 or later"
 PULL = "gitexp pull    # brings back what a remote has"
-_SIGN = "commit.gpgsign"
+SIGN, POLICY = "gitexp.sign", "policy"
 _LOST = re.compile(
     rb"not a tree obj|bad (object|tree)|missing (blob|tree)|(not|unable to) read (tree|\w{40})|loose obj"
 )
@@ -63,11 +63,12 @@ class Repo(NamedTuple):
     @property
     def signs(self) -> bool:
         """Whether commits of ours are to be signed."""
-        return self.settings.get(_SIGN, "").lower() not in ("", "false", "no", "off", "0")
+        asked = self.settings.get(SIGN, self.settings.get("commit.gpgsign", ""))
+        return asked.lower() not in ("", "false", "no", "off", "0")
 
     def signing(self) -> Repo:
-        """The same, where gitexp.toml asks for signatures too."""
-        return self._replace(settings={**self.settings, _SIGN: "true"})
+        """The same, where gitexp.toml asks for signatures."""
+        return self._replace(settings={**self.settings, SIGN: POLICY})
 
 
 def object_folder(repo: Repo) -> Path:

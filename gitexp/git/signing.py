@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from gitexp.git.repo import BranchUnusable, Repo, failure, said, start
+from gitexp.git.repo import POLICY, SIGN, BranchUnusable, Repo, failure, said, start
 from gitexp.git.signatures import program_lacking
 
 LONGEST_S = 20.0  # that a signer may take where nobody can answer it; each command tries again what waits
@@ -43,12 +43,10 @@ def sign(repo: Repo, args: Sequence[str], *, feed: bytes, env: Mapping[str, str]
     try:
         out, err = signing.communicate(feed, timeout=None if attended else LONGEST_S)
     except KeyboardInterrupt:  # so that it is said where what was to be signed waits
-        _end(signing)
+        _end(signing, attended=attended)
         raise _failed(repo, ["it was interrupted"]) from None
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(signing.pid, signal.SIGKILL)
-        _end(signing)
+        _end(signing, attended=attended)
         raise _failed(repo, [f"it took more than {LONGEST_S:g} s, with nobody there to be asked"]) from None
     if signing.returncode == 0:
         return out.decode().strip()
@@ -60,9 +58,13 @@ def sign(repo: Repo, args: Sequence[str], *, feed: bytes, env: Mapping[str, str]
     raise _failed(repo, [*said(err), *killed])
 
 
-def _end(signing: subprocess.Popen[bytes]) -> None:
-    """Wait for git alone: a signer that outlives it holds our pipes open."""
-    signing.kill()
+def _end(signing: subprocess.Popen[bytes], *, attended: bool) -> None:
+    """End it, with its signer where that is in a session of theirs: one that outlives git holds our pipes open."""
+    with suppress(ProcessLookupError):
+        if attended:
+            signing.kill()
+        else:
+            os.killpg(signing.pid, signal.SIGKILL)
     signing.wait()
     for stream in (signing.stdin, signing.stdout, signing.stderr):
         assert stream is not None
@@ -89,7 +91,12 @@ def _failed(repo: Repo, words: Sequence[str]) -> SigningFailed:
     return SigningFailed(
         f"The commit could not be signed: {details[0] if details else 'the signer did not say why'}",
         details=details[1:],
-        why="A signature is asked for, by git's commit.gpgsign or by [policy] sign in gitexp.toml.",
+        why="A signature is asked for, by "
+        + (
+            "[policy] sign in gitexp.toml."
+            if repo.settings.get(SIGN) == POLICY
+            else f"git's configuration. Without one: git config {SIGN} false"
+        ),
         fix=_fix(repo),
     )
 

@@ -139,8 +139,14 @@ def test_an_event_that_cannot_be_signed_is_not_said(lab: Lab, ssh_keygen: str) -
     result = lab.gitexp("note", "latest", "-m", "x")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: The commit could not be signed: ")
-    assert "A signature is asked for, by git's commit.gpgsign or by [policy] sign in gitexp.toml." in result.stderr
+    why = "A signature is asked for, by git's configuration. Without one: git config gitexp.sign false\n"
+    assert why in result.stderr
     assert lab.git("rev-parse", "experiments") == tip
+    lab.git("config", "gitexp.sign", "false")
+    assert lab.gitexp("note", "latest", "-m", "x").exit_code == 0
+    lab.write("gitexp.toml", "[policy]\nsign = true\n")
+    result = lab.gitexp("note", "latest", "-m", "x")
+    assert "A signature is asked for, by [policy] sign in gitexp.toml.\n" in result.stderr
 
 
 def test_without_a_terminal_nobody_is_asked_for_a_passphrase(lab: Lab, ssh_keygen: str) -> None:
