@@ -22,11 +22,14 @@ class ObjectReader:
     def __init__(self, repo: Repo, *, env: Mapping[str, str] | None = None) -> None:
         self._repo, self._env = repo, env
         self._process = start(repo.root, "cat-file", "--batch", env=env, stdin=subprocess.PIPE)
+        self._begun: object = None  # whoever takes an object in pieces, and how much of it git has yet to say
+        self._left = 0
 
     def __enter__(self) -> ObjectReader:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._begun, self._left = None, 0
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # git died, which whoever asked it was told
             self._process.stdin.close()
@@ -70,6 +73,7 @@ class ObjectReader:
     def _ask(self, lines: Sequence[str]) -> None:
         asked = self._process.stdin
         assert asked is not None
+        self._end()
         with suppress(BrokenPipeError):  # git died; reading its answer says of what
             asked.write("".join(lines).encode("utf-8", "surrogateescape"))
             asked.flush()
@@ -79,16 +83,17 @@ class ObjectReader:
 
         Raises NoObject where there is none, or where it breaks off.
         """
-        left, rest = 0, b""
+        rest, begun = b"", object()
         try:
             self._ask([f"{name}\n"])
             header = self._header()
             if header is None:
                 raise NoObject(f"{name} is not in this clone", fix=PULL)
-            left = header[1] + 1
-            while left > 1:
-                piece = self._take(min(left - 1, BLOCK))
-                left -= len(piece)
+            self._begun, self._left = begun, header[1] + 1
+            while self._begun is not begun or self._left > 1:
+                assert self._begun is begun, "another object was asked for meanwhile"
+                piece = self._take(min(self._left - 1, BLOCK))
+                self._left -= len(piece)
                 whole = piece.rfind(b"\n") + 1
                 if whole or len(rest) > BLOCK:  # longer than any line that makes sense: it is nobody's to wait for
                     yield rest + piece[:whole]
@@ -98,11 +103,20 @@ class ObjectReader:
             if rest:
                 yield rest
         except GitFailed as error:
-            left = 0
+            self._begun, self._left = None, 0
             self._start_again(error)
             raise NoObject(f"{name} is damaged in this clone", fix=PULL) from error
         finally:
+            if self._begun is begun:
+                self._end()
+
+    def _end(self) -> None:
+        """Skip what nobody took. Whoever stopped amid an object may live on, in a traceback, past the next question."""
+        left, self._begun, self._left = self._left, None, 0
+        try:
             self._skip(left)
+        except GitFailed as error:
+            self._start_again(error)
 
     def _answer(self, limit: int) -> tuple[str, bytes | None] | None:
         header = self._header()
