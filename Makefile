@@ -42,7 +42,7 @@ $(VENV)/.torch: $(VENV)/.base
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) pytest pytest-xdist pexpect ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow detect-secrets pygit2 scipy matplotlib pandas polars uv
+	$(PIP) pytest pytest-xdist pexpect hypothesis ruff mypy 'moto[s3]' flask flask-cors obstore pyarrow pillow detect-secrets pygit2 scipy matplotlib pandas polars uv
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
