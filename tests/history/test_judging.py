@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_the_recipe_says_how_far_and_what_not(judged: Judge) -> None:
         ("val.acc", "0.05", True),
         ("loss", "10%", True),
     ]
+
+
+def test_of_very_many_patterns_a_thousand_are_tried_in_little_time(judged: Judge) -> None:
+    patterns = ", ".join(f'"m*{n}z"' for n in range(60_000))
+    recipe = RECIPE.replace("\n[metrics.goal]", f"\n[metrics]\nnot_compared = [{patterns}]\n\n[metrics.goal]")
+    files = {"recipe.toml": recipe, "metrics.toml": "".join(f'"m{n}" = {n}\n' for n in range(5000))}
+    began = time.process_time()
+    found = judged({"files": files}, {"files": files})
+    assert time.process_time() - began < 5
+    assert (found.grade, found.compared.summary, len(found.declared)) == ("bitwise", 5000, 1000)
 
 
 def test_other_rules_of_judging_are_no_other_inputs(fresh: Lab, reader: ObjectReader) -> None:
