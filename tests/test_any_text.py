@@ -115,7 +115,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], str]] = {
     "parts of a manifest": (of_bytes(partial(parts_of, id_bytes=20)), "100644 0\0" + "x" * 20),
     "a condition": (
         partial(condition, keys=keys, now=0.0),
-        'val.acc > 0.9 and status == "x" or not has(x) and x in (1, 2)',
+        'val.acc > 0.9 and recipe == "x" or not has(x) and x in (1, 2)',
     ),
     "an override": (overridden, "optimizer.lr = 0.1"),
     "parameters in YAML": (of_bytes(partial(parameters, "params.yaml")), "a: &a {b: 1}\nc: *a\nd:\n  <<: *a\n"),
