@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
@@ -20,10 +22,10 @@ from gitexp.verify.commits import Commit, listed, shape
 from gitexp.verify.events import KINDS, said
 from gitexp.verify.manifests import Bytes
 from gitexp.verify.objects import BLOB, COMMIT, TREE, Absent, Objects
+from gitexp.verify.parallel import Part, in_parts
 from gitexp.verify.records import Looked, Looking, look_at
 from gitexp.verify.verdicts import samples, verdict_problems
 
-AT_ONCE = 200  # commits whose objects are read together
 MOST = 20  # problems of one commit that are told
 NO_ORIGINAL = "verdict on a run that is not here, which was not computed again"
 NO_WHOLE = "verdict on histories of which git has samples, which was not computed again"
@@ -63,30 +65,36 @@ def verify(
 
     `held` and `whole` read the bytes that this clone has outside of git; None: they are not looked at.
     """
-    checkup = Checkup(repo, *(tip.commit for tip in tips)) if only is None and not _is_partial(repo) else None
+    checkup = Checkup(repo, *(tip.commit for tip in tips)) if only is None and not is_partial(repo) else None
     commits, words = listed(repo, tips, only or ())
-    with Objects(repo) as objects:
-        looking = _Branch(commits, _ends(repo), Looking(objects, is_partial=_is_partial(repo), held=held), whole)
-        wanted = [one for one in commits.values() if only is None or one.id in only]
-        for at in range(0, len(wanted), AT_ONCE):
-            looking.look(wanted[at : at + AT_ONCE])
-        if only is None:
-            looking.look_across(growth.set_back(repo, tips, commits))
+    wanted = [one for one in commits.values() if only is None or one.id in only]
+    ends, unseen, kept = _ends(repo), Counter[str](), list[growth.Kept]()
+    found = dict[str, list[str]]()
+
+    def begin(objects: Objects) -> Callable[[Sequence[Commit]], Part]:
+        return Walk(commits, ends, Looking(objects, is_partial=is_partial(repo), held=held), whole).look
+
+    for part in in_parts(repo, wanted, begin, alone=held is not None):
+        found |= part.problems
+        unseen += part.unseen
+        kept += part.kept
+    if only is None:
+        across = growth.set_back(repo, tips, commits), growth.same_keys(kept)
+        for commit, what in chain(*across, growth.attempts(kept, cut_off=bool(ends)), growth.other_texts(kept)):
+            found.setdefault(commit, []).append(what)
     lost = [*words, *(checkup.finish() if checkup else ())]
     problems = [Problem(tips[0].commit, "", what) for what in lost]
     for one in wanted:
-        told = looking.problems.get(one.id, [])
+        told = found.get(one.id, [])
         more = [f"and {len(told) - MOST:,} more problems"] if len(told) > MOST else []
         problems += [Problem(one.id, one.run, what) for what in (*told[:MOST], *more)]
-    problems += [
-        Problem(oid, "", what) for oid, told in looking.problems.items() if oid not in commits for what in told
-    ]
+    problems += [Problem(oid, "", what) for oid, told in found.items() if oid not in commits for what in told]
     return Verified(
         commits=len(wanted),
         runs=sum(bool(one.run) for one in wanted),
         events=sum(bool(one.event) and not one.run for one in wanted),
         problems=problems,
-        unseen=looking.at.unseen,
+        unseen=unseen,
         bytes_checked=held.checked if held else 0,
         bytes_absent=held.absent if held else 0,
     )
@@ -99,47 +107,38 @@ def _ends(repo: Repo) -> frozenset[str]:
         return frozenset()
 
 
-def _is_partial(repo: Repo) -> bool:
+def is_partial(repo: Repo) -> bool:
+    """Whether objects of this clone are left at a remote until they are asked for."""
     return any(key.endswith((".promisor", "extensions.partialclone")) for key in repo.settings)
 
 
-class _Branch:
-    """The walk through the commits: what each is by itself, and what is remembered of it for the others."""
+class Walk:
+    """The walk through commits: what each is by itself, and what is remembered of it for the others."""
 
     def __init__(self, commits: Mapping[str, Commit], ends: frozenset[str], at: Looking, whole: Whole | None) -> None:
         self.at = at
-        self.problems: dict[str, list[str]] = {}
         self._commits, self._ends, self._whole = commits, ends, whole
         self._runs = {one.run for one in commits.values() if one.run}
         self._kept: list[growth.Kept] = []
 
-    def look(self, some: Sequence[Commit]) -> None:
+    def look(self, some: Sequence[Commit]) -> Part:
         """Hold these against the format."""
+        self._kept, self.at.unseen = [], Counter()
         self._fetch(some)
-        for one in some:
-            found = [*shape(one, self._commits, self._ends)]
-            if one.id in self._ends:
-                self.at.unseen[CUT_OFF] += 1
-            if one.run:
-                found += self._run(one)
-            elif one.event in KINDS:
-                found += self.at.told("its commit", partial(self._event, one), named=True)
-            elif one.event:
-                self.at.unseen[OTHER_EVENT] += 1
-            if found:
-                self.problems[one.id] = found
+        problems = {one.id: found for one in some if (found := self._look(one))}
+        return Part(problems, self._kept, self.at.unseen)
 
-    def look_across(self, moved: Iterator[tuple[str, str]]) -> None:
-        """Hold them against each other, and the branch against where it was."""
-        kept = self._kept
-        for found in (
-            moved,
-            growth.same_keys(kept),
-            growth.attempts(kept, cut_off=bool(self._ends)),
-            growth.other_texts(kept),
-        ):
-            for commit, what in found:
-                self.problems.setdefault(commit, []).append(what)
+    def _look(self, one: Commit) -> list[str]:
+        found = [*shape(one, self._commits, self._ends)]
+        if one.id in self._ends:
+            self.at.unseen[CUT_OFF] += 1
+        if one.run:
+            found += self._run(one)
+        elif one.event in KINDS:
+            found += self.at.told("its commit", partial(self._event, one), named=True)
+        elif one.event:
+            self.at.unseen[OTHER_EVENT] += 1
+        return found
 
     def _fetch(self, some: Sequence[Commit]) -> None:
         """What these records hold, code/ aside: many objects at once, folder by folder."""
