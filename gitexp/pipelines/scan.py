@@ -24,7 +24,7 @@ from gitexp.record.manifest import display
 from gitexp.redact import redact
 from gitexp.regularfile import read_regular
 from gitexp.secretforms import SHAPES
-from gitexp.text.secretscan import DIGITS, Secret, load_detectors, secrets_in
+from gitexp.text.secretscan import DIGITS, Secret, load_detectors, secrets_in_each
 from gitexp.wholefile import write_note
 
 if TYPE_CHECKING:
@@ -131,25 +131,30 @@ class _Scan:
 
     def _in_messages(self, reader: ObjectReader) -> Iterator[_Found]:
         """Those of runs and events, with the names of who wrote them."""
-        for commit, answer in zip(self.new.commits, reader.find_many(self.new.commits), strict=True):
-            if answer is None or answer[1] is None:
-                self.unseen.append(f"not looked at: the message of {commit[:7]}")
-                continue
-            header, _, message = answer[1].partition(b"\n\n")
-            for line in message.rstrip().rpartition(b"\n\n")[2].decode("utf-8", "replace").split("\n"):
-                key, _, value = line.partition(": ")
-                if key in (RUN_TRAILER, ABOUT_TRAILER):
-                    with suppress(ValueError):
-                        self._runs[commit] = RunId(value)
-                elif key == CODE_TRAILER:
-                    self._codes.add(value.partition(" ")[0])
-            for text in (message, header.partition(b"\ngpgsig")[0]):
-                yield from (_Found(secret, commit, None) for secret in self._secrets(text))
+        commits = self.new.commits
+        texts = map(self._message, commits, reader.find_many(commits))
+        for commit, secrets in zip(commits, self._secrets_in_each(texts), strict=True):
+            yield from (_Found(secret, commit, None) for secret in secrets)
+
+    def _message(self, commit: str, answer: tuple[str, bytes | None] | None) -> bytes:
+        if answer is None or answer[1] is None:
+            self.unseen.append(f"not looked at: the message of {commit[:7]}")
+            return b""
+        header, _, message = answer[1].partition(b"\n\n")
+        for line in message.rstrip().rpartition(b"\n\n")[2].decode("utf-8", "replace").split("\n"):
+            key, _, value = line.partition(": ")
+            if key in (RUN_TRAILER, ABOUT_TRAILER):
+                with suppress(ValueError):
+                    self._runs[commit] = RunId(value)
+            elif key == CODE_TRAILER:
+                self._codes.add(value.partition(" ")[0])
+        return message + b"\n" + header.partition(b"\ngpgsig")[0]
 
     def _in_names(self) -> Iterator[_Found]:
         first = {file.path.replace("\n", " "): file for file in reversed(self.new.files)}
         files = list(first.values())
-        for secret in self._secrets("\n".join(first).encode(errors="surrogateescape")):
+        (secrets,) = self._secrets_in_each(["\n".join(first).encode(errors="surrogateescape")])
+        for secret in secrets:
             file = files[secret.line - 1]
             yield _Found(secret._replace(line=0), file.commit, file, in_name=True)
 
@@ -159,17 +164,21 @@ class _Scan:
         """Those in files, with the file's object."""
         at = {file.oid: file for file in reversed(files)}
         progress.expect(files=len(at), size_bytes=sum(file.size for file in at.values()))
-        for file, answer in zip(at.values(), reader.find_many(at, limit=LARGEST), strict=True):
-            if answer is None or answer[1] is None:
-                size = f"{file.size / 1e6:.1f} MB"
-                self.unseen.append(f"not looked at: {file.commit[:7]}:{display(os.fsencode(file.path))} ({size})")
-                continue
-            for secret in self._secrets(answer[1]):
-                yield _Found(secret, file.commit, file), file.oid
+        texts = map(self._text, at.values(), reader.find_many(at, limit=LARGEST))
+        for file, secrets in zip(at.values(), self._secrets_in_each(texts), strict=True):
             progress.advance(files=1, size_bytes=file.size)
+            yield from ((_Found(secret, file.commit, file), file.oid) for secret in secrets)
 
-    def _secrets(self, content: bytes) -> list[Secret]:
-        return [one for one in secrets_in(content, self.detectors) if one.fingerprint not in self.allowed]
+    def _text(self, file: NewFile, answer: tuple[str, bytes | None] | None) -> bytes:
+        if answer is None or answer[1] is None:
+            size = f"{file.size / 1e6:.1f} MB"
+            self.unseen.append(f"not looked at: {file.commit[:7]}:{display(os.fsencode(file.path))} ({size})")
+            return b""
+        return answer[1]
+
+    def _secrets_in_each(self, contents: Iterable[bytes]) -> Iterator[list[Secret]]:
+        for found in secrets_in_each(contents, self.detectors):
+            yield [one for one in found if one.fingerprint not in self.allowed]
 
     def _code_there(self) -> set[str]:
         """The objects of code that the other side has: of its branches, and of these runs' commits behind them."""
@@ -191,9 +200,10 @@ class _Scan:
             names = [f"{there.tip}:{path}"] if there.tip is not None else []
             if path.startswith(CODE):
                 names += [f"{head}:{path.removeprefix(CODE)}" for head in there.heads]
-            contents = {found[0]: found[1] for found in reader.find_many(names, limit=LARGEST) if found is not None}
-            known = (secret.fingerprint for content in contents.values() for secret in self._secrets(content or b""))
-            self._there[path] = frozenset(known) if contents else None
+            contents = {found[0]: found[1] or b"" for found in reader.find_many(names, limit=LARGEST) if found}
+            each = self._secrets_in_each(contents.values())
+            known = frozenset(secret.fingerprint for secrets in each for secret in secrets)
+            self._there[path] = known if contents else None
         fingerprints = self._there[path]
         return fingerprints is not None and (one.in_name or one.secret.fingerprint in fingerprints)
 

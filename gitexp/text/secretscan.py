@@ -7,11 +7,12 @@ itself), addresses (8), and any text beside the word "secret" (20).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitexp.redact import tried
 from gitexp.secretforms import PREFIXED
+from gitexp.secretnames import HARMLESS_VALUES
 
 if TYPE_CHECKING:
     import re
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PREFIXES = 8192  # bytes in which a binary file has a NUL
 SECOND_OPINION = 1 << 20  # bytes of the largest file that detect-secrets is asked about: it takes a second for each MB
+TOGETHER = 1 << 18  # bytes of small files that are looked through at once
 DIGITS = 16  # of a fingerprint
 _LEFT_OUT = "base high_entropy_strings ip_public keyword"
 
@@ -43,6 +45,7 @@ def secrets_in(content: bytes, detectors: Sequence[RegexBasedDetector]) -> list[
         for kind, line, value in _detected(text, detectors):
             if not any(value in one or one in value for one in known.get(line, ())):
                 found.append((kind, line, value))
+    found = [one for one in found if not _stands_for_one(one[2])]
     if not found:
         return []
     from hashlib import sha256
@@ -51,6 +54,33 @@ def secrets_in(content: bytes, detectors: Sequence[RegexBasedDetector]) -> list[
         Secret(kind, 0 if is_binary else line, sha256(value).hexdigest()[:DIGITS]) for kind, line, value in found
     )
     return sorted(dict.fromkeys(secrets), key=lambda one: one.line)
+
+
+def secrets_in_each(contents: Iterable[bytes], detectors: Sequence[RegexBasedDetector]) -> Iterator[list[Secret]]:
+    """The same of many files, in their order. Small ones are first looked through together: that most are free of."""
+    batch, size = list[bytes](), 0
+    for content in contents:
+        if size + len(content) > TOGETHER:
+            yield from _of_batch(batch, detectors)
+            batch, size = [], 0
+        batch.append(content)
+        size += len(content)
+    yield from _of_batch(batch, detectors)
+
+
+def _of_batch(batch: Sequence[bytes], detectors: Sequence[RegexBasedDetector]) -> Iterator[list[Secret]]:
+    texts = [as_text(content) for content in batch]
+    # No form goes over a bell, which is neither a space nor part of a word.
+    together = b"\n\a\n".join(text for text, is_binary in texts if not is_binary)
+    free = len(batch) > 1 and not secrets_in(together, detectors)
+    for content, (_, is_binary) in zip(batch, texts, strict=True):
+        yield [] if free and not is_binary else secrets_in(content, detectors)
+
+
+def _stands_for_one(value: bytes) -> bool:
+    """Whether it is what documentation writes in the place of a secret: `user:password`, `{}:{}`."""
+    word = value.rpartition(b":")[2].lower()
+    return word.decode("ascii", "replace") in HARMLESS_VALUES.split() or (word.startswith(b"{") and word.endswith(b"}"))
 
 
 def as_text(content: bytes) -> tuple[bytes, bool]:

@@ -10,7 +10,7 @@ import time
 import pytest
 from test_secret_forms import ORDINARY, TOKENS, drawn
 
-from gitexp.text.secretscan import load_detectors, secrets_in
+from gitexp.text.secretscan import load_detectors, secrets_in, secrets_in_each
 
 DETECTORS = load_detectors()
 GITHUB = TOKENS["GitHub, classic"][1]
@@ -49,6 +49,9 @@ def test_a_line_that_is_code_takes_the_secret_from_elsewhere() -> None:
         "client_secret = f'{prefix1}{suffix2}'",
         "secret = mock_random2.get_random_string(32)",
         'headers = {"Authorization": f"Bearer {token}"}',
+        "url = f'https://{user}:{password}@example.org'",
+        "    http://user:password@proxy.example.org:3128",
+        "'s3://{}:{}@bucket'.format(user, key)",
     ):
         assert secrets_in(line.encode(), DETECTORS) == [], line
     for line in (
@@ -91,3 +94,20 @@ def test_a_file_of_nothing_but_secrets_takes_no_longer_than_another() -> None:
     found = secrets_in(text, DETECTORS)
     assert len(found) == 100_000 and found[-1].line == 100_000
     assert time.process_time() - began < 10
+
+
+def test_files_looked_through_together_give_what_each_gives_alone() -> None:
+    contents = [line.encode() for line in ORDINARY.splitlines()]
+    contents += [f"{before}{secret}".encode() for before, secret in TOKENS.values()]
+    contents += [
+        b"",
+        b"\0\1" + GITHUB.encode(),
+        f"x {GITHUB}".encode("utf-16"),
+        b"x" * 300_000,
+        b"password =",
+        b"abc123x7\n",
+    ]
+    contents += [base64.b64encode(b"+" * 90) + b"\n", GITHUB.encode(), b"-----BEGIN PRIVATE " + b"KEY-----\n", b"MIIE"]
+    for some in (contents, contents[::-1], contents[20:22], contents[:20] + contents[-1:]):
+        assert list(secrets_in_each(some, DETECTORS)) == [secrets_in(one, DETECTORS) for one in some]
+    assert list(secrets_in_each([], DETECTORS)) == []
