@@ -207,6 +207,7 @@ def _kept(one: Commit, run: RunRecord, looked: Looked) -> growth.Kept:
         commit=one.id,
         id=run.id,
         attempt=run.attempt,
+        status=run.status,
         code=looked.tree.code,
         recipe=files.get("recipe.toml", ""),
         data=looked.data,

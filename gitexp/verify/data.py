@@ -10,7 +10,7 @@ from gitexp.errors import GitexpError
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import PART_LINES, Entry
-from gitexp.record.runrecord import Saved
+from gitexp.record.runrecord import ByExample, Saved
 from gitexp.spec.catalogue import dataset_name
 from gitexp.text.schema import spell
 from gitexp.verify.manifests import Bytes, Manifest, read_manifest
@@ -100,14 +100,28 @@ def _manifest(found: Manifest, where: str, parts: Parts) -> Iterator[str]:
 
 
 def artifact_problems(
-    artifacts: str, sizes: str | None, strong: str | None, saved: Saved | None, objects: Objects, held: Bytes | None
+    artifacts: str,
+    sizes: str | None,
+    strong: str | None,
+    saved: Saved | None,
+    items: ByExample | None,
+    objects: Objects,
+    held: Bytes | None,
 ) -> Iterator[str]:
     """What a run saved, by the ids of its manifest, of artifacts.sizes and of artifacts.sha256."""
-    digests = list[bytes]()
-    found = read_manifest(objects, artifacts, each=lambda entry: digests.append(bytes.fromhex(entry.digest)))
+    digests, by_example = list[bytes](), list[str | None]()
+
+    def each(entry: Entry) -> None:
+        digests.append(bytes.fromhex(entry.digest))
+        if entry.path == b"gitexp-items.csv":
+            by_example.append(Digest.xxh128(entry.digest))
+
+    found = read_manifest(objects, artifacts, each=each)
     yield from _manifest(found, "artifacts.xxh128", [])
     if found.problems:
         return
+    if items is not None and items.digest is not None and items.digest not in by_example:
+        yield f"[items] digest is {items.digest}, and no gitexp-items.csv was saved that has it"
     digests.sort()
     total = 0
     lines = (line for block in objects.blocks([sizes] if sizes else ()) for line in block.split(b"\n")[:-1])

@@ -20,6 +20,7 @@ class Kept(NamedTuple):
     commit: str
     id: str
     attempt: int
+    status: str
     code: str | None
     recipe: str
     data: tuple[str, ...]  # digests
@@ -57,6 +58,8 @@ def attempts(runs: Sequence[Kept], *, cut_off: bool) -> Iterator[tuple[str, str]
             yield one.commit, f"is attempt {one.attempt}, and no attempt {one.attempt - 1} is here"
         elif before is not None:
             other = [what for what in ("code", "recipe", "data") if getattr(one, what) != getattr(before, what)]
+            if before.status == "completed":
+                yield one.commit, f"goes on with {before.commit[:12]}, which completed"
             if other:
                 yield one.commit, f"is attempt {one.attempt} with another {', '.join(other)} than the one before"
 

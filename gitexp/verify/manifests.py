@@ -10,7 +10,7 @@ from zlib import crc32
 from xxhash import xxh3_128
 
 from gitexp.errors import GitexpError
-from gitexp.record.manifest import PART_LINES, PART_MODULUS, SHA256, XXH128, Algorithm, Entry, parse_blocks
+from gitexp.record.manifest import BLOCK, PART_LINES, PART_MODULUS, SHA256, XXH128, Algorithm, Entry, parse_blocks
 from gitexp.verify.objects import Absent, Objects
 
 if TYPE_CHECKING:
@@ -109,6 +109,12 @@ class Bytes:
             self._damaged.append(digest)
         self._known[digest] = size if whole else None
         return self._known[digest]
+
+    def blocks(self, digest: str) -> Iterator[bytes]:
+        """The bytes of what is here, in pieces."""
+        with self._store.path_of(digest).open("rb") as file:
+            while piece := file.read(BLOCK):
+                yield piece
 
     def told(self) -> Iterator[str]:
         """What is damaged here and was not said yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from gitexp.record.headline import judged_by
@@ -192,6 +193,13 @@ def _logged_at_all(names: Sequence[str], blocks: Blocks, stated: Mapping[str, An
             if any(cell and _same(float(cell), stated[name]) for cell in columns[name]):
                 del left[name]
     yield from (f"metrics.toml: {spell(name)} is {spell(stated[name])}, which was never logged" for name in left)
+
+
+def sample_problems(sample: Blocks, whole: Blocks) -> Iterator[str]:
+    """A sample has some rows of the whole, in their order, under the same header."""
+    rest = chain.from_iterable(_whole_lines(whole()))
+    if not all(line in rest for lines in _whole_lines(sample()) for line in lines):
+        yield "history.csv is no sample of the whole history: it has other rows, or another order"
 
 
 def _row(blocks: Blocks, wanted: int) -> list[str]:

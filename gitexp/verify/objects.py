@@ -7,6 +7,7 @@ and reads SHA-256, reftable and partial clones too (benchmarks/verifying.py meas
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gitexp.errors import GitexpError
@@ -117,13 +118,8 @@ def _hash(oid: str, kind: str, size: int) -> hashlib._Hash:
 
 
 def _entries(content: bytes, id_bytes: int) -> list[Entry]:
-    found, at = list[Entry](), 0
-    while at < len(content):
-        end = content.find(b"\0", at)
-        mode, _, name = content[at : max(end, at)].partition(b" ")
-        at = end + 1 + id_bytes
-        if end < 0 or at > len(content) or not name:
-            raise Absent("no tree that git would write")
-        oid = content[end + 1 : at].hex()
-        found.append((mode.decode("ascii", "replace"), name.decode("utf-8", "surrogateescape"), oid))
-    return found
+    entry = rb"([0-7]{5,6}) ([^\0/]++)\0(.{20})" if id_bytes == 20 else rb"([0-7]{5,6}) ([^\0/]++)\0(.{32})"
+    found = re.findall(entry, content, re.DOTALL)
+    if sum(len(mode) + len(name) for mode, name, _ in found) + len(found) * (id_bytes + 2) != len(content):
+        raise Absent("no tree that git would write")
+    return [(mode.decode(), name.decode("utf-8", "surrogateescape"), oid.hex()) for mode, name, oid in found]

@@ -18,7 +18,7 @@ from gitexp.verify import files as check
 from gitexp.verify.commits import Commit
 from gitexp.verify.data import Parts, artifact_problems, data_problems
 from gitexp.verify.manifests import Bytes
-from gitexp.verify.metrics import NOTHING, history_problems, read_table
+from gitexp.verify.metrics import NOTHING, history_problems, read_table, sample_problems
 from gitexp.verify.objects import COMMIT, Absent, Objects
 from gitexp.verify.runs import message_problems, run_problems
 
@@ -149,7 +149,8 @@ def look_at(one: Commit, at: Looking) -> Looked:
     except GitexpError as error:
         return Looked([error.what])
     problems = at.told("its tree", lambda: _placed(tree, run, at))
-    problems += at.told("run.toml", lambda: _of_table(table, run_problems(run, table, one)))
+    recipe = _readable(at, "recipe.toml", tree) or {}
+    problems += at.told("run.toml", lambda: _of_table(table, run_problems(run, table, one, recipe)))
     if run.id != one.run:
         problems.append(f"run.toml is of run {run.id}, the message of {spell(one.run)}")
     data = [
@@ -240,8 +241,8 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
         )
     if "artifacts.xxh128" in has:
         ids = has["artifacts.xxh128"], has.get("artifacts.sizes"), has.get("artifacts.sha256")
-        looked = partial(artifact_problems, *ids, run.artifacts, objects, at.held)
-        key = ("artifacts", *map(str, ids), str(run.artifacts))
+        looked = partial(artifact_problems, *ids, run.artifacts, run.items, objects, at.held)
+        key = ("artifacts", *map(str, ids), str(run.artifacts), str(run.items))
         yield from at.once(key, lambda: at.told("artifacts.xxh128", looked, named=True))
     if "output.log" in has:
         yield from at.told("output.log", lambda: check.output_problems(objects.read(has["output.log"])))
@@ -333,25 +334,27 @@ def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking)
             if at.objects.read(oid) != NOTHING or stated:
                 yield "there are rows or values, and run.toml says of none that it was logged"
             return
-        yield from _digest(run, oid, at)
-        table = read_table(lambda: at.objects.blocks([oid]), attempt=run.attempt)
-        yield from history_problems(run, table, lambda: at.objects.blocks([oid]), stated=stated, rules=_rules(tree, at))
+        blocks = whole = partial(at.objects.blocks, [oid])
+        if run.history.kept == run.history.rows:
+            yield from _digest(run.history.digest, blocks)
+        elif at.held is None or at.held.size_of(run.history.digest) is None:
+            at.unseen[SAMPLES] += 1
+        else:
+            whole = partial(at.held.blocks, run.history.digest)
+            yield from sample_problems(blocks, whole)
+        table = read_table(whole, attempt=run.attempt)
+        yield from history_problems(run, table, whole, stated=stated, rules=_rules(tree, at))
 
     yield from at.told("history.csv", problems, named=True)
 
 
-def _digest(run: RunRecord, oid: str, at: Looking) -> Iterator[str]:
+def _digest(stated: str, blocks: Callable[[], Iterator[bytes]]) -> Iterator[str]:
     from xxhash import xxh3_128
 
-    assert run.history is not None
-    if run.history.kept < run.history.rows:
-        if at.held is None or at.held.size_of(run.history.digest) is None:
-            at.unseen[SAMPLES] += 1
-        return
     state = xxh3_128()
-    for block in at.objects.blocks([oid]):
+    for block in blocks():
         state.update(block)
-    if f"xxh128:{state.hexdigest()}" != run.history.digest:
+    if f"xxh128:{state.hexdigest()}" != stated:
         yield "history.csv is not what [history] digest says"
 
 

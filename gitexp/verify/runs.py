@@ -9,6 +9,7 @@ from math import isclose
 from typing import Any
 
 from gitexp.record.digests import Digest
+from gitexp.record.environment import table_of
 from gitexp.record.message import one_line, printable, trailers
 from gitexp.record.metrics import parse_number
 from gitexp.record.runrecord import STATUSES, RunRecord
@@ -25,7 +26,7 @@ _TRAILER = re.compile(r"Gitexp-(?:Run|Attempt|Status|Recipe|Kind|Job|Seed|Code|R
 _COUNTS = re.compile(r".*_(?:s|bytes|count)|rows|kept|files|examples|row|processes|attempt")
 
 
-def run_problems(run: RunRecord, table: Mapping[str, Any], one: Commit) -> Iterator[str]:
+def run_problems(run: RunRecord, table: Mapping[str, Any], one: Commit, recipe: Mapping[str, Any]) -> Iterator[str]:
     """Section 4: keys that are always there, an ending that can be, times, counts and paths that fit."""
     imported = run.kind == "imported"
     lacking = [key for key in REQUIRED if key not in table and not (imported and key == "argv")]
@@ -47,8 +48,7 @@ def run_problems(run: RunRecord, table: Mapping[str, Any], one: Commit) -> Itera
             yield f"{key} leads out of code/: {spell(path)}"
     if run.message is not None and run.message != printable(run.message):
         yield "message has characters that are not printable, or white space at an end"
-    if any(not name.startswith("GITEXP_") for name in run.variables):
-        yield "[variables] has other names than GITEXP_…"
+    yield from _given(run, recipe)
     if run.mixture is not None and (run.reproduces or run.kind not in ("rerun", "smoke")):
         yield "a mixture reproduces no run"
     if run.reproduces is not None and (run.reproduces == run.id or run.kind not in ("rerun", "smoke")):
@@ -63,6 +63,20 @@ def run_problems(run: RunRecord, table: Mapping[str, Any], one: Commit) -> Itera
     for commit in (run.code.commit, run.gitexp.commit if run.gitexp else None):
         if commit is not None and not commit.right:
             yield f"{spell(commit)} is no commit with its algorithm"
+
+
+def _given(run: RunRecord, recipe: Mapping[str, Any]) -> Iterator[str]:
+    """What the program was given is what recipe and seed say. (Of a rerun, the interpreter may be another.)"""
+    if any(not name.startswith("GITEXP_") for name in run.variables):
+        yield "[variables] has other names than GITEXP_…"
+    if run.variables.get("GITEXP_SEED", str(run.seed)) != str(run.seed):
+        yield f"GITEXP_SEED is {spell(run.variables['GITEXP_SEED'])}, seed {run.seed}"
+    if ("GITEXP_SMOKE" in run.variables) != (run.kind == "smoke"):
+        yield f"GITEXP_SMOKE says other than kind = {run.kind}"
+    command = table_of(recipe, "run").get("command")
+    words = command[1:] if isinstance(command, list) else []
+    if words and not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
+        yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(command)}"
 
 
 def _ending(run: RunRecord) -> Iterator[str]:

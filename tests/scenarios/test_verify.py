@@ -90,6 +90,14 @@ def test_what_another_reader_of_the_page_sees_is_named_too(
         ("artifacts.sizes", "  ", "   ", "artifacts.sizes has not each digest"),
         ("recipe.toml", '"min"', '"least"', "metrics.goal.loss: expected"),
         ("requirements.txt", "\n", "\nevil==6.6.6\n", "installs evil 6.6.6, environment.toml has none"),
+        (
+            "run.toml",
+            '"small.sh"',
+            '"other.sh"',
+            'argv is ["sh", "other.sh"], [run] command of the recipe ["sh", "small.sh"]',
+        ),
+        ("run.toml", "[history]", '[variables]\nGITEXP_SEED = "7"\n\n[history]', 'GITEXP_SEED is "7", seed None'),
+        ("run.toml", 'kind = "run"', 'kind = "smoke"', "GITEXP_SMOKE says other than kind = smoke"),
         ("message", "small: loss 0.5", "small: loss 0.4", 'the subject says "loss 0.4", metrics.toml 0.5'),
     ],
 )
@@ -130,6 +138,35 @@ def test_bytes_of_artifacts_and_data_are_read_again_where_asked(small: Lab) -> N
     found = verified(small, "--data")
     assert found.exit_code == 1
     assert f"the bytes of {digest} in the object store are others by now" in found.stdout
+
+
+LONG = """\
+import json, os
+with open(os.environ["GITEXP_METRICS"], "a") as log:
+    for step in range(20_000):
+        log.write(json.dumps({"step": step, "loss": 1 / (step + 1), "acc": step / 20_000}) + "\\n")
+"""
+
+
+def test_a_sample_of_a_history_is_held_against_the_whole_where_that_is_here(lab: Lab) -> None:
+    lab.write("long.py", LONG)
+    lab.write("recipes/long.toml", '[run]\ncommand = ["python", "long.py"]\n[metrics]\ngoal = { acc = "max" }\n')
+    lab.commit("a recipe")
+    assert lab.gitexp("run", "long").exit_code == 0
+    assert "not looked at: 1 × history of which git has a sample, without its whole" in verified(lab).stderr
+    assert verified(lab, "--data").stderr == "1 object of data and artifacts read\n1 run, 0 events: no problem\n"
+    history = lab.show("experiments:history.csv").splitlines()
+    tampered(lab, "history.csv", history[40], history[40].replace("0.", "0.5"))
+    assert (verified(lab).exit_code, verified(lab, "--data").exit_code) == (0, 1)
+    assert "history.csv is no sample of the whole history" in verified(lab, "--data").stdout
+
+
+def test_an_attempt_after_one_that_completed_is_named(small: Lab) -> None:
+    run = small.show("experiments:run.toml").replace("attempt = 1", "attempt = 2")
+    message = small.git("log", "-1", "--format=%B", "experiments").replace("-Status", "-Attempt: 2\nGitexp-Status")
+    commit_files(small, {"run.toml": run}, message=message)
+    assert "goes on with" in verified(small).stdout
+    assert "which completed" in verified(small).stdout
 
 
 def test_a_branch_that_was_set_back_is_named_by_the_reflog(small: Lab) -> None:
