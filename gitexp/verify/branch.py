@@ -12,6 +12,8 @@ from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
 from gitexp.git.damage import Checkup
 from gitexp.git.repo import Repo
+from gitexp.git.signatures import signatures
+from gitexp.git.standing import ROOTS
 from gitexp.history.historyfile import Whole
 from gitexp.history.read import read_run
 from gitexp.record.identity import VERDICT
@@ -51,6 +53,7 @@ class Verified(NamedTuple):
     unseen: Mapping[str, int]
     bytes_checked: int = 0  # objects of the store
     bytes_absent: int = 0
+    signatures: Mapping[str, int] = {}  # by state (git/signatures.py)
 
 
 def verify(
@@ -60,10 +63,12 @@ def verify(
     only: Collection[str] | None = None,
     held: Bytes | None = None,
     whole: Whole | None = None,
+    sign: bool = False,
 ) -> Verified:
     """Hold the commits of these branches, or `only` some of them, against the format.
 
-    `held` and `whole` read the bytes that this clone has outside of git; None: they are not looked at.
+    `held` and `whole` read the bytes that this clone has outside of git; None: they are not looked at. `sign`: each has
+    to be signed by who committed it, as far as this clone knows.
     """
     checkup = Checkup(repo, *(tip.commit for tip in tips)) if only is None and not is_partial(repo) else None
     commits, words = listed(repo, tips, only or ())
@@ -82,6 +87,10 @@ def verify(
         across = growth.set_back(repo, tips, commits), growth.same_keys(kept)
         for commit, what in chain(*across, growth.attempts(kept, cut_off=bool(ends)), growth.other_texts(kept)):
             found.setdefault(commit, []).append(what)
+    signed = signatures(repo, [one.id for one in wanted if one.id not in ROOTS])
+    for commit, signature in signed.items():
+        if signature.state == "bad" or (sign and signature.state != "good"):
+            found.setdefault(commit, []).append(f"its signature is {signature.words}")
     lost = [*words, *(checkup.finish() if checkup else ())]
     problems = [Problem(tips[0].commit, "", what) for what in lost]
     for one in wanted:
@@ -97,6 +106,7 @@ def verify(
         unseen=unseen,
         bytes_checked=held.checked if held else 0,
         bytes_absent=held.absent if held else 0,
+        signatures=Counter(one.state for one in signed.values()),
     )
 
 

@@ -204,8 +204,30 @@ def test_a_signed_run_verifies_in_another_labs_clone_and_a_tampered_one_does_not
     text = other.git("cat-file", "commit", "experiments").replace("acc 0.9", "acc 0.99")
     forged = other.git("hash-object", "-t", "commit", "-w", "--stdin", feed=text).strip()
     assert letters(other) == ["G", "N"]
+    verified = other.gitexp("verify", "--all")
+    assert verified.stderr == "signatures: 1 good\n1 run, 0 events: no problem\n"
     other.git("update-ref", "refs/heads/experiments", forged)
     assert letters(other) == ["B", "N"]
+    verified = other.gitexp("verify", "latest")
+    assert verified.exit_code == 1
+    assert "  its signature is bad: the commit was changed after it was signed\n" in verified.stdout
+    assert verified.stderr.startswith("signatures: 1 bad\n")
+
+
+def test_where_gitexp_toml_asks_for_signatures_one_that_is_missing_is_a_problem(lab: Lab, ssh_keygen: str) -> None:
+    assert lab.gitexp(*LOGS).exit_code == 0
+    signs_by_ssh(lab)
+    assert lab.gitexp(*LOGS).exit_code == 0
+    verified = lab.gitexp("verify", "--all")
+    assert (verified.exit_code, verified.stdout) == (0, "")
+    assert verified.stderr == "signatures: 1 unknown, 1 missing\n2 runs, 0 events: no problem\n"
+    lab.write("gitexp.toml", "[policy]\nsign = true\n")
+    verified = lab.gitexp("verify", "--all", "--json")
+    assert verified.exit_code == 1
+    assert verified.json["signatures"] == {"unknown": 1, "missing": 1}
+    unknown, missing = (problem["what"] for problem in verified.json["problems"])
+    assert unknown.startswith("its signature is unknown: key SHA256:")
+    assert missing == "its signature is missing"
 
 
 def test_signing_by_an_old_key_of_another_mode_is_gits_own_affair(lab: Lab, ssh_keygen: str) -> None:

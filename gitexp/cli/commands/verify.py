@@ -11,6 +11,7 @@ from gitexp.cli.page import write, write_json
 from gitexp.cli.render import safe, screen
 from gitexp.cli.table import completing
 from gitexp.errors import UsageError, counted
+from gitexp.git.signatures import STATES
 
 if TYPE_CHECKING:
     from gitexp.git.branch import Tip
@@ -40,7 +41,7 @@ def command(runs: tuple[str, ...], everything: bool, data: bool, as_json: bool) 
             raise here.history.no_runs()
         found = _found(here, tips, None if everything else runs or ("latest",), data=data)
         if as_json:
-            shown = ("commits", "runs", "events", "problems", "unseen", "bytes_checked", "bytes_absent")
+            shown = ("commits", "runs", "events", "problems", "unseen", "bytes_checked", "bytes_absent", "signatures")
             write_json(**{name: getattr(found, name) for name in shown})
         else:
             _write(here, found, data=data)
@@ -58,7 +59,7 @@ def _found(here: Opened, tips: list[Tip], words: tuple[str, ...] | None, *, data
         only = {row.commit for row in choose(here.history, words, smoke=True, retracted=True, attempts=True)}
     store = here.place.store
     held, whole = (Bytes(store), whole_from(store)) if data else (None, None)
-    return verify(here.repo, tips, only=only, held=held, whole=whole)
+    return verify(here.repo, tips, only=only, held=held, whole=whole, sign=here.config.policy.sign)
 
 
 def _write(here: Opened, found: Verified, *, data: bool) -> None:
@@ -72,6 +73,9 @@ def _write(here: Opened, found: Verified, *, data: bool) -> None:
     if data:
         absent = f"; {found.bytes_absent:,} are not here" if found.bytes_absent else ""
         click.echo(f"{counted(found.bytes_checked, 'object')} of data and artifacts read{absent}", err=True)
+    if set(found.signatures) - {"missing"}:
+        told = (f"{found.signatures[state]:,} {state}" for state in STATES if state in found.signatures)
+        click.echo(f"signatures: {', '.join(told)}", err=True)
     what = f"{counted(found.runs, 'run')}, {counted(found.events, 'event')}: "
     bad = len({one.commit for one in found.problems})
     said = counted(len(found.problems), "problem") + f" in {counted(bad, 'commit')}" if bad else "no problem"
