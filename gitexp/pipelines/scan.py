@@ -76,6 +76,13 @@ def check_secrets(clone: Clone, new: Publication, *, watch: Watch) -> list[str]:
     )
 
 
+def means(policy: str) -> str:
+    """What looks for secrets here, in words."""
+    if policy == "off":
+        return "[policy] secrets is off: nobody looked for any"
+    return "gitexp's own forms" + (" and detect-secrets" if load_detectors() else ", detect-secrets is not installed")
+
+
 class _Scan:
     """One look at what would be published."""
 

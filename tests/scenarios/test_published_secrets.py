@@ -236,8 +236,8 @@ def test_git_push_by_hand_is_looked_at_by_the_hook(shared: Lab) -> None:
         assert result.exit_code == 1 and f"{commit}:output.log:1  aws" in result.stderr
         assert AWS not in result.stderr and there(shared) == before
     shared.git("push", "-q", "origin", "experiments~:experiments")
-    assert (
-        shared.gitexp("push", "--check", "experiments~").stdout == "free to go to origin: 0 commits with 0 new files\n"
+    assert shared.gitexp("push", "--check", "experiments~").stdout == (
+        "free to go to origin: 0 commits with 0 new files (gitexp's own forms and detect-secrets)\n"
     )
     assert shared.gitexp("push", "--check", "experiments").exit_code == 3
     assert shared.gitexp("push", "--check", "nowhere").exit_code == 2
@@ -278,3 +278,24 @@ def test_what_a_record_says_of_its_code_lets_nothing_pass(shared: Lab) -> None:
         commit = record(shared, {"code/x.py": f'key = "{AWS}"\n'}, f"x\n\nGitexp-Run: kkkk\nGitexp-Code: {code}\n")
         refused(shared, f"{commit}:code/x.py:1  aws")
         shared.git("update-ref", "refs/heads/experiments", "experiments^")
+
+
+def test_without_detect_secrets_our_own_forms_look_and_it_is_said(shared: Lab, tmp_path: Path) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "detect_secrets.py").write_text("raise ImportError\n")
+    shared.write("settings.py", f'key = "{AWS}"\n')
+    shared.commit("settings")
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    result = shared.gitexp("push", PYTHONPATH=str(tmp_path / "hidden"))
+    assert result.exit_code == 3 and ":code/settings.py:1  aws" in result.stderr
+    assert "pip install 'gitexp[secrets]' has detect-secrets look, too.\n" in result.stderr
+    result = shared.gitexp("push", "--check", "experiments~", PYTHONPATH=str(tmp_path / "hidden"))
+    assert result.stdout.endswith("(gitexp's own forms, detect-secrets is not installed)\n")
+
+
+def test_a_secret_in_what_is_said_of_a_run_goes_with_the_run(shared: Lab) -> None:
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    run = shared.git("log", "-1", "--format=%(trailers:key=Gitexp-Run,valueonly,separator=)", "experiments").strip()
+    message = f'note: {AWS}\n\ntext = "{AWS}"\n\nGitexp-Event: note\nGitexp-About: {run}\n'
+    commit = record(shared, {}, message)
+    assert f"fix:   gitexp drop {run}    where it is real" in refused(shared, f"{commit}, its message  aws").stderr

@@ -88,6 +88,7 @@ def _check(commit: str, remote: str | None) -> int:
     from gitexp.git.repo import revision
     from gitexp.git.transport import choose_remote, known_there
     from gitexp.pipelines.publish import clear
+    from gitexp.pipelines.scan import means
 
     clone = open_clone()
     tip, branch = revision(clone.repo, commit), clone.config.branch
@@ -98,7 +99,7 @@ def _check(commit: str, remote: str | None) -> int:
     for line in cleared.words:
         click.echo(safe(line), err=True)
     new = f"{counted(cleared.commits, 'commit')} with {counted(cleared.files, 'new file')}"
-    click.echo(f"free to go to {safe(there.shown)}: {new}")
+    click.echo(f"free to go to {safe(there.shown)}: {new} ({means(clone.config.policy.secrets)})")
     return 0
 
 
