@@ -24,6 +24,7 @@ from explaining import explain_line
 from findings import findings_rows
 from importing import import_row
 from publishing import publishing_rows
+from pushing import note_row, pushers_line
 from ratios import HEADING, Row, pair, text_of, timed
 from remotes import remote_rows
 from report import report_line
@@ -148,6 +149,7 @@ def main() -> int:
             "manifest": lambda: manifest_rows(bench, full=options.full),
             "capture": lambda: capture_rows(bench, full=options.full),
             "import": lambda: import_row(bench, GITEXP),
+            "note": lambda: note_row(bench, GITEXP, sizes[1]),
             "rerun": lambda: rerun_rows(bench, GITEXP, PYTHON),
             "remote": lambda: remote_rows(bench),
             "secrets": lambda: publishing_rows(bench, GITEXP, PYTHON),
@@ -157,6 +159,7 @@ def main() -> int:
         }
         lines = {
             "push": lambda: push_line(bench),
+            "pushers": lambda: pushers_line(bench, GITEXP, at_once=1 if options.full else 10),
             "start": lambda: start_line(bench, GITEXP),
             "report": lambda: report_line(bench, GITEXP),
             "explain": lambda: explain_line(bench, GITEXP),

@@ -117,7 +117,8 @@ def grow(
     def git(*args: str) -> str:
         return subprocess.run(["git", *args], cwd=lab, env=env, check=True, capture_output=True, text=True).stdout
 
-    run_toml, message = git("show", "experiments:run.toml"), git("log", "-1", "--format=%B", "experiments")
+    latest = git("log", "-1", "--grep=^Gitexp-Run: ", "--format=%H", "experiments").strip()  # the tip may be a merge
+    run_toml, message = git("show", f"{latest}:run.toml"), git("log", "-1", "--format=%B", latest)
     [run_id] = [line.split()[1] for line in message.splitlines() if line.startswith("Gitexp-Run:")]
     times = [line for line in run_toml.splitlines() if line.startswith(("started =", "finished ="))]
     began = int(time.time()) - runs * 60
