@@ -21,8 +21,8 @@ _HAVING = Condition("r.id IN (SELECT about FROM events WHERE kind IN ('note', 'r
 
 def print_notes(here: Opened, wanted: Condition, *, limit: int, as_json: bool) -> None:
     """Print the notes about these runs, and the retractions that are in force; `limit` of them, -1: all."""
-    rows = {row.id: row for row in here.history.runs.rows(wanted & _HAVING)}
-    said = said_of(here.history.runs, rows)
+    rows = {row.id: row for row in here.history.seen.rows(wanted & _HAVING)}
+    said = said_of(here.history.seen, rows)
     found = [note for one in said.values() for note in (*one.notes, *filter(None, [one.retracted]))]
     found.sort(key=lambda note: (ORDER.index(_outcome(note)), -note.said))
     shown = found if limit < 0 else found[:limit]

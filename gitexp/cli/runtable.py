@@ -48,19 +48,39 @@ LESS_THAN_METRICS = (
     "said",
     "verdict",
 )  # what gives way to the first metric and those with a goal
-TAKEN = ("run", "when", "author", "status", "verdict", "recipe", "changed", "said", "message")  # names of columns
+TAKEN = (
+    "run",
+    "when",
+    "where",
+    "author",
+    "status",
+    "verdict",
+    "recipe",
+    "changed",
+    "said",
+    "message",
+)  # names of columns
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
 
 
 def run_table(
-    here: Opened, rows: Listed, chosen: Sequence[Row], *, sort: str | None = None, on: Screen, now: float
+    here: Opened,
+    rows: Listed,
+    chosen: Sequence[Row],
+    held: Mapping[str, Sequence[str]] = {},
+    *,
+    sort: str | None = None,
+    on: Screen,
+    now: float,
 ) -> str:
     """A line for each chosen row. `rows` are all that were asked for: the best are looked for among them.
 
+    `held`: which remotes have a commit (an empty name: this clone), a column where that is not the same for all.
+
     The settings in which runs of one recipe differ are columns; what all share stands above where there is one recipe.
     """
-    said = said_of(here.history.runs, [row.id for row in chosen])
+    said = said_of(here.history.seen, [row.id for row in chosen])
     out = {one for one, those in said.items() if those.retracted}
     runs = {row.commit: run for row in chosen if (run := _readable(here, row)) is not None}
     goals = {row.commit: goals_in_order(here.config.goal, runs[row.commit]) for row in chosen if row.commit in runs}
@@ -73,10 +93,12 @@ def run_table(
     alone = len(recipes) == 1 and len(chosen) > 1
     differ, shared = varying(chosen) if alone else (varying_within(chosen), {})
     author = (Column("author", least=AUTHOR_LEAST), [Cell(safe(row.author)) for row in chosen])
+    where = [Cell(safe(", ".join(name or "here" for name in held[row.commit]))) for row in chosen if held]
     status = Column("status", least=0 if whole_keys else STATUS_LEAST)
     filled: list[Filled] = [
         (Column("run"), [Cell(_id(row, letters), "yellow" + " strike" * (row.id in out)) for row in chosen]),
         (Column("when"), [Cell(stamp(row.finished) if plain else ago(row.finished, now=now), "dim") for row in chosen]),
+        *([(Column("where"), where)] if len({cell.text for cell in where}) > 1 else []),
         *([author] if whole_keys else []),
         (status, [Cell(_status(row, out), STATUS_STYLE.get(row.status, "")) for row in chosen]),
         *_reproduced(here, chosen),
@@ -168,7 +190,7 @@ def _with_curves(
 
 def _reproduced(here: Opened, chosen: Sequence[Row]) -> list[Filled]:
     """How often each was reproduced, of how many reruns with a verdict, and the grades of reruns, where any has one."""
-    found = reproduced(here.history.runs, chosen)
+    found = reproduced(here.history.seen, chosen)
     if not found and not any(row.grade for row in chosen):
         return []
     cells = []
@@ -322,7 +344,7 @@ def _changed(here: Opened, row: Row, runs: Mapping[str, Run], *, whole_keys: boo
     marks += [f"{row.defects} defect{'s' if row.defects > 1 else ''}"] if row.defects else []
     if run.record.imported:  # of what went in, too little is known to be compared
         return Cell(", ".join([*marks, f"imported from {safe(run.record.imported.tool[:40])}"]), "dim")
-    before = here.history.runs.previous_of(row)
+    before = here.history.seen.previous_of(row)
     original, style = row.reproduces or row.mixes, "yellow" if marks else "dim"
     marks += [f"{'rerun' if row.reproduces else 'mixture'} of {safe(original[:SHOWN])}"] if original else []
     if before is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from gitexp.errors import GitexpError
 from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, revision, start
 from gitexp.git.standing import Look, branch_ref, in_the_way, move_failed, require_creatable
 
@@ -120,6 +122,19 @@ def in_the_way_there(repo: Repo, branch: str) -> str | None:
     refs = line(repo, "for-each-ref", "--format=%(refname)", "refs/remotes").split("\n")
     found = (in_the_way(f"refs/remotes/{name}/{branch}", refs, any_case=False) for name in remote_names(repo))
     return next((ref.removeprefix("refs/remotes/") for ref in found if ref), None)
+
+
+def left_out(repo: Repo, branch: str, *, remote: str) -> GitexpError | None:
+    """What to say where `git fetch` leaves the branch at the remote; None where it brings it."""
+    specs = output(repo, "config", "--get-all", f"remote.{remote}.fetch").decode(errors="replace").split("\n")[:-1]
+    sources = [spec.removeprefix("+").partition(":")[0] for spec in specs]
+    if any(fnmatchcase(branch_ref(branch), source) for source in sources):
+        return None
+    named = ", ".join(source.removeprefix("refs/heads/") for source in sources) or "nothing"
+    return GitexpError(
+        f"This clone fetches {named} of {remote} alone (git clone --single-branch, or --depth), and no runs",
+        fix=f"git remote set-branches --add {remote} {branch} && gitexp init && gitexp pull",
+    )
 
 
 def take_up(repo: Repo, branch: str) -> tuple[str, str]:

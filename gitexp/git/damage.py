@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import is_whole
 from gitexp.git.repo import PULL, BranchDamaged, Repo, finish_answer, git_environment, line, object_folder, said, start
+from gitexp.git.standing import is_partial
 
 TRIED = 20  # commits of the reflog that are looked into
 SHOWN = 5
@@ -113,7 +114,8 @@ class Checkup:
 
     def __init__(self, repo: Repo, *refs: str) -> None:
         self._repo = repo
-        self._walk = start(repo.root, "rev-list", "--objects", "--missing=print", "--quiet", *refs, "--")
+        missing = "allow-promisor" if is_partial(repo) else "print"  # the promised is fetched when it is read
+        self._walk = start(repo.root, "rev-list", "--objects", f"--missing={missing}", "--quiet", *refs, "--")
 
     def finish(self) -> list[str]:
         """What is missing or damaged, in words with its id; nothing where all is well."""

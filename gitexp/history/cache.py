@@ -304,14 +304,23 @@ def read_cache(repo: Repo, ref: str) -> Rows | None:
     return None
 
 
-def left_behind(repo: Repo, branch: str) -> GitexpError | None:
-    """What to say where the branch was removed here, and no other ref holds the runs that this file knows of."""
-    rows = read_cache(repo, f"refs/heads/{branch}")
+def left_behind(repo: Repo, branch: str, *, remote: str = "") -> GitexpError | None:
+    """What to say where the branch was removed here, and no other ref holds the runs that this file knows of.
+
+    `remote`: whose branch, as last fetched, it was.
+    """
+    rows = read_cache(repo, f"refs/remotes/{remote}/{branch}" if remote else f"refs/heads/{branch}")
     tip = revision(repo, rows.tip) if rows is not None else None
     if tip is None or tip in ROOTS or line(repo, "for-each-ref", "--count=1", "--contains", tip):
         return None
+    newest = f"the newest of its runs that is known was the commit {tip[:10]}"
+    if remote:
+        what = f"{remote} has no branch {branch} any more, and `git fetch --prune` removed it here"
+        return GitexpError(
+            f"{what}; {newest}", fix=f"git branch {branch} {tip[:10]}    and, for all others, gitexp push"
+        )
     return GitexpError(
-        f"The branch {branch} was removed here; the newest of its runs that is known was the commit {tip[:10]}",
+        f"The branch {branch} was removed here; {newest}",
         why="Of runs that came after it, `git fsck --no-reflogs` names the commits, as dangling.",
         fix=f"git branch {branch}-before {tip[:10]}",
     )

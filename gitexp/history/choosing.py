@@ -49,6 +49,7 @@ def choose(
             named.setdefault(row.commit, row)
     if not where:
         return [*named.values()]
+    runs = history.seen
     fitting = runs.values('r."commit"', of_commits(named) & _typed(runs, where))
     fits = {commit for (commit,) in fitting}
     return [row for row in named.values() if row.commit in fits]
@@ -111,4 +112,4 @@ def _between(history: History, first: str, last: str, wanted: Condition) -> list
     if a.order > b.order:
         raise GitexpError(f"{first} ended after {last}", fix=f"{last}..{first}")
     order = "(r.ordered, r.finished, r.id, r.attempt)"
-    return history.runs.rows(Condition(f"{order} BETWEEN (?, ?, ?, ?) AND (?, ?, ?, ?)", (*a.order, *b.order)) & wanted)
+    return history.seen.rows(Condition(f"{order} BETWEEN (?, ?, ?, ?) AND (?, ?, ?, ?)", (*a.order, *b.order)) & wanted)

@@ -16,6 +16,7 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, failure, is_ancestor, output, start
+from gitexp.git.standing import is_partial
 from gitexp.git.trailers import value_of
 from gitexp.history.cache import (
     DAMAGED,
@@ -33,6 +34,8 @@ from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 
 T = TypeVar("T")
 
+EVERYWHERE = "everywhere"  # instead of a ref: the index of all of them
+
 _TRAILERS = (RUN_TRAILER, EVENT_TRAILER, ABOUT_TRAILER)
 _FIELDS = ("%m", "%H", "%at", "%ct", "%an", *map(value_of, _TRAILERS))
 _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
@@ -41,14 +44,23 @@ _FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 class Runs:
     """The runs of one ref, brought up to date when first asked for. `tip` None: there is no such branch.
 
-    Of a damaged branch those are listed that can be read, and `tell` is given the error that says what is the matter.
+    With `others` those of these refs too, each once. Of a damaged branch those are listed that can be read, and `tell`
+    is given the error that says what is the matter.
     """
 
     def __init__(
-        self, repo: Repo, tip: Tip | None, *, reader: ObjectReader, tell: Callable[[GitexpError], None] | None = None
+        self,
+        repo: Repo,
+        tip: Tip | None,
+        *,
+        reader: ObjectReader,
+        tell: Callable[[GitexpError], None] | None = None,
+        others: Sequence[Tip] = (),
     ) -> None:
         self._repo = repo
         self.tip = tip
+        self._tips = sorted({one.commit for one in (tip, *others) if one is not None})
+        self._name = EVERYWHERE if others else tip.ref if tip is not None else ""  # of the index
         self._reader = reader
         self._tell = tell
         self._rows: Rows | None = None
@@ -144,7 +156,7 @@ class Runs:
             ends = (self._repo.common_dir / "shallow").read_text().split()
         except FileNotFoundError:
             return False
-        return self.tip is not None and any(is_ancestor(self._repo, end, self.tip.commit) for end in ends)
+        return any(is_ancestor(self._repo, end, tip) for end in ends for tip in self._tips)
 
     def _asked(self, question: Callable[[Rows], T]) -> T:
         """Put a question to the rows; where they turn out to be damaged, build them again and repeat it."""
@@ -161,29 +173,40 @@ class Runs:
             return fresh([], tip="")
         if self.tip.damage is not None:
             return self._salvaged(self.tip, [self.tip.damage])
-        old = read_cache(self._repo, self.tip.ref)
-        if old is not None and old.tip == self.tip.commit:
+        old = read_cache(self._repo, self._name) or read_cache(self._repo, self.tip.ref)
+        if old is not None and old.tip.split() == self._tips:
             return old
-        read = _scan(self._repo, self._reader, "--left-right", f"{old.tip}...{self.tip.commit}") if old else None
+        read = self._since(old.tip.split()) if old else None
         if old is None or read is None or read.gone or any(one.row.lost for one in read.made):
             return self._rebuilt()  # never read before, something that is gone, or a branch that was set back
         try:
             old.add(read.made, read.events)
             if old.worn:
-                write_cache(self._repo, self.tip.ref, old, tip=self.tip.commit)
+                write_cache(self._repo, self._name, old, tip=" ".join(self._tips))
         except DAMAGED:
             return self._rebuilt()
         return old
 
+    def _since(self, was: Sequence[str]) -> _Scan | None:
+        """What came after these tips; None where git knows no such commits, or something of theirs is gone."""
+        if len(was) == len(self._tips) == 1:
+            return _scan(self._repo, self._reader, "--left-right", f"{was[0]}...{self._tips[0]}")
+        walk = start(self._repo.root, "rev-list", "-1", *was, "--not", *self._tips, "--")
+        gone, _ = walk.communicate()
+        known = walk.returncode == 0 and not gone
+        return _scan(self._repo, self._reader, *self._tips, "--not", *was) if known else None
+
     def _rebuilt(self) -> Rows:
         if self.tip is None:
             return fresh([], tip="")
-        read = _scan(self._repo, self._reader, self.tip.commit)
+        if is_partial(self._repo) and self._tell is not None and (error := _one_by_one(self._repo, self.tip)):
+            self._tell(error)
+        read = _scan(self._repo, self._reader, *self._tips)
         if read is None:
             return self._salvaged(self.tip, ["commits between its newest and its first are missing or damaged"])
-        rows = fresh(read.made, read.events, tip=self.tip.commit)
+        rows = fresh(read.made, read.events, tip=" ".join(self._tips))
         if not self.cut_off():  # else runs that come in below the same tip would never be looked for
-            write_cache(self._repo, self.tip.ref, rows, tip=rows.tip)
+            write_cache(self._repo, self._name, rows, tip=rows.tip)
         return rows
 
     def _salvaged(self, tip: Tip, words: Sequence[str]) -> Rows:
@@ -249,6 +272,20 @@ def _with_payloads(reader: ObjectReader, events: Sequence[Event]) -> list[Event]
         further = json.dumps([*payload.runs])
         said[at] = events[at]._replace(text=payload.text, name=payload.name, outcome=payload.outcome, runs=further)
     return said
+
+
+def _one_by_one(repo: Repo, tip: Tip) -> GitexpError | None:
+    """What to say where git has to fetch the records that are read; None where they are here."""
+    listing = output(repo, "rev-list", "--objects", "--missing=print", "--quiet", tip.commit, "--")
+    if not (lacking := listing.count(b"?")):
+        return None
+    remote = next(key.split(".", 1)[1].rpartition(".")[0] for key in repo.settings if key.endswith(".promisor"))
+    branch = tip.ref.removeprefix(f"refs/remotes/{remote}/").removeprefix("refs/heads/")
+    return GitexpError(
+        f"This clone left {counted(lacking, 'file')} of the records at {remote} (git clone --filter)",
+        why="git fetches each one by itself when it is read.",
+        fix=f"git fetch --refetch --no-filter {remote} {branch}",
+    )
 
 
 def unreadable(repo: Repo, rows: Sequence[Row]) -> GitexpError:

@@ -1,7 +1,7 @@
 """Turn what people type for a run (RUN) into its row.
 
-In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]` or worst, a run id or a unique beginning of one
-(with `/ATTEMPT` where an earlier attempt is meant), `[REMOTE/]TAG`, a git revision that names a run.
+In this order: `[REMOTE/]latest[~N]`, `[REMOTE/]best:METRIC[@RECIPE]` or worst, `[REMOTE/]` and a run id or a unique
+beginning of one (with `/ATTEMPT` where an earlier attempt is meant), `[REMOTE/]TAG`, a git revision that names a run.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from copy import copy
 
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError, counted
-from gitexp.git.branch import find_tips, tip_to_read
+from gitexp.git.branch import find_tips, left_out, tip_to_read
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import BranchUnusable, remote_names, revision
+from gitexp.git.repo import BranchUnusable, output, remote_names, revision
 from gitexp.git.standing import Look, is_shallow
 from gitexp.history.cache import Condition, left_behind
 from gitexp.history.listing import Runs, unreadable
@@ -32,7 +32,9 @@ SHOWN = 8  # letters of an id in lists
 
 _LATEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?latest(?:~(?P<back>\d{0,9}))?")
 _BEST = re.compile(r"(?:(?P<remote>[^~:@]+)/)?(?P<end>best|worst):(?P<metric>.+?)(?:@(?P<recipe>[^@]+))?", re.DOTALL)
-_ID = re.compile(rf"(?P<id>[{RUN_ID_LETTERS}]{{{SHORTEST},{RUN_ID_LENGTH}}})(?:/(?P<attempt>\d{{1,6}}))?")
+_ID = re.compile(
+    rf"(?:(?P<remote>[^~:@]+)/)?(?P<id>[{RUN_ID_LETTERS}]{{{SHORTEST},{RUN_ID_LENGTH}}})(?:/(?P<attempt>\d{{1,6}}))?"
+)
 
 
 NO_RUNS = "There are no runs yet"
@@ -58,7 +60,11 @@ class AmbiguousRun(GitexpError):
 
 
 class History:
-    """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name."""
+    """The runs of this repository, as RUN sees them: those of the local branch, or of a remote's by name.
+
+    `runs` are those among which is chosen; `seen` are all, with what is said of them, that a page about chosen ones may
+    tell of: the same, until a remote's was named.
+    """
 
     def __init__(
         self, clone: Clone, *, reader: ObjectReader, tell: Callable[[GitexpError], None] | None = None
@@ -70,7 +76,29 @@ class History:
         self._tell = tell
         self.tips = find_tips(self.repo, self.branch)
         tip = tip_to_read(self.tips, remote=self.repo.settings.get("gitexp.remote"))
-        self.runs = Runs(self.repo, tip, reader=reader, tell=tell)
+        self.runs = self.seen = Runs(self.repo, tip, reader=reader, tell=tell)
+
+    def everywhere(self) -> History:
+        """The same for all runs: those here and of all remotes as last fetched, each once."""
+        there = copy(self)
+        tips = [tip for tip in self.tips.values() if tip.damage is None]
+        first = self.runs.tip or next(iter(tips), None)
+        others = [tip for tip in tips if first is not None and tip.commit != first.commit]
+        if others:
+            there.runs = there.seen = Runs(self.repo, first, reader=self.reader, tell=self._tell, others=others)
+        return there
+
+    def holders(self, commits: Iterable[str]) -> dict[str, list[str]]:
+        """Where each of these runs is: the names of remotes, as last fetched; an empty one for here."""
+        tips = {name: tip.commit for name, tip in sorted(self.tips.items()) if tip.damage is None}
+        held: dict[str, list[str]] = {commit: [] for commit in commits}
+        for name, tip in tips.items():
+            others = {one for one in tips.values() if one != tip}
+            lacks = set(output(self.repo, "rev-list", *others, "--not", tip, "--").decode().split()) if others else ()
+            for commit in held:
+                if commit not in lacks:
+                    held[commit].append(name)
+        return held
 
     def of_remote(self, remote: str | None) -> Runs:
         """The runs as last fetched from a remote; None: those that are listed here. Raises UnknownRun."""
@@ -81,12 +109,16 @@ class History:
             raise UnknownRun(
                 f"No runs of {remote!r} were fetched (remotes with runs: {known})", fix=f"gitexp pull {remote}"
             )
+        if self.seen is self.runs:
+            self.seen = self.everywhere().runs
         return Runs(self.repo, self.tips[remote], reader=self.reader, tell=self._tell)
 
     def at(self, remote: str | None) -> History:
         """The same for the runs as last fetched from a remote; None: itself. Raises UnknownRun."""
+        if remote is None:
+            return self
         there = copy(self)
-        there.runs = self.of_remote(remote)
+        there.runs = there.seen = self.of_remote(remote)
         return there
 
     def select(self, text: str) -> Row:
@@ -96,8 +128,9 @@ class History:
             return self._latest(text, match["remote"], int(back or 1) if back is not None else 0)
         if match := _BEST.fullmatch(text):
             return self._best(match["remote"], match["metric"], match["recipe"], end=match["end"])
-        if match := _ID.fullmatch(text):
-            found = self.runs.with_id(match["id"])
+        match = _ID.fullmatch(text)
+        if match and (match["remote"] is None or match["remote"] in self.tips):
+            found = self.of_remote(match["remote"]).with_id(match["id"])
             if found:
                 return _one_of(found, text, attempt=int(match["attempt"]) if match["attempt"] else None)
         if row := self._tagged(text):
@@ -148,6 +181,9 @@ class History:
             except BranchUnusable as error:
                 return error  # it is no branch of gitexp's
             remote = self.remote
+            if fetched := [name for name, tip in self.tips.items() if name and tip.commit != self.runs.tip.commit]:
+                why = f"Those of {' and '.join(fetched)} were fetched, and not taken up: `gitexp log --all` lists them."
+                return UnknownRun("There are no runs here yet", why=why, fix=f"gitexp pull {fetched[0]}")
             if remote is not None and remote not in self.tips:
                 why = f"Those of {remote}, if it has any, were not fetched yet."
                 return UnknownRun(NO_RUNS, why=why, fix="gitexp pull    or    gitexp run -- COMMAND")
@@ -155,8 +191,9 @@ class History:
                 return UnknownRun("This clone is shallow, and has none of the runs", fix="git fetch --unshallow")
             return UnknownRun(NO_RUNS, fix="gitexp run RECIPE    or    gitexp run -- COMMAND")
         remotes = remote_names(self.repo)
-        if gone := left_behind(self.repo, self.branch):
-            return UnknownRun(gone.what, why=gone.why, fix=gone.fix.replace("-before", ""))
+        for remote in ("", *remotes):
+            if gone := left_behind(self.repo, self.branch, remote=remote):
+                return UnknownRun(gone.what, why=gone.why, fix=gone.fix.replace("-before", ""))
         if not remotes:
             from gitexp.git.hooks import is_set_up
 
@@ -167,6 +204,8 @@ class History:
                 fix=f"{'' if ready else 'gitexp init && '}gitexp run -- COMMAND",
             )
         several = sorted(name for name in self.tips if name)
+        if not several and self.remote and (out := left_out(self.repo, self.branch, remote=self.remote)):
+            return UnknownRun(out.what, fix=out.fix)
         return UnknownRun(
             f"gitexp is not set up in this clone: no runs of {' or '.join(several or remotes)} were fetched, or chosen",
             fix=f"git config gitexp.remote {several[0]}" if several else "gitexp init && gitexp pull",
@@ -235,6 +274,17 @@ class History:
             self._tell(GitexpError(f"{words}: not comparable"))
         return best
 
+    def _elsewhere(self, text: str) -> list[tuple[str, Row]]:
+        """A run of that id, or tag, that only remotes have, and the commit that says so."""
+        there = self.everywhere().runs
+        if there is self.runs:
+            return []
+        if is_tag(text):
+            tags = tagged(there, text)[:1]
+            return [(tag.commit, row) for tag in tags for row in there.with_id(tag.about)[-1:]]
+        match = _ID.fullmatch(text)
+        return [(row.commit, row) for row in (there.with_id(match["id"])[-1:] if match else ())]
+
     def _unknown(self, text: str, commit: str | None) -> GitexpError:
         if commit:
             return UnknownRun(
@@ -260,6 +310,10 @@ class History:
         details = [f"  did you mean {describe(row)}" for row in near]
         details += [f"  {text!r} is a recipe; its newest run is {describe(row)}" for row in named]
         fix = "gitexp log    lists the runs there are"
+        for commit, row in self._elsewhere(text):
+            held = next(name for name in self.holders([commit])[commit] if name)
+            details.append(f"  {held} has it, as last fetched: {describe(row)}")
+            fix = f"{held}/{text}    means that one; `gitexp pull {held}` takes it up"
         if is_shallow(self.repo):
             fix += "\ngit fetch --unshallow    # this clone is shallow, so older runs are not here"
         return UnknownRun(f"No run is called {text!r}", details=details, fix=fix)

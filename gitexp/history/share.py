@@ -33,7 +33,7 @@ from gitexp.git.transport import (
     push_commit,
     reason,
 )
-from gitexp.history.cache import forget_cache
+from gitexp.history.cache import forget_cache, left_behind
 from gitexp.history.listing import New, count_new
 from gitexp.record.message import compose_event
 
@@ -56,6 +56,7 @@ class Shared(NamedTuple):
     waiting: New | None = None  # what the remote has and a push, having nothing to give, left there
     healed: bool = False  # the branch was damaged here, and is whole again
     lacking: tuple[str, ...] = ()  # those that did not, in words
+    vanished: bool = False  # the remote had the branch, and has it no more
 
 
 def push_runs(
@@ -127,7 +128,8 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
         there = True
     refs = [ref] if there else []
     tracking = remote.tracking_ref(branch)  # what that has, git takes for being here, and does not fetch
-    if tracking is not None and revision(repo, tracking) is not None:
+    known = revision(repo, tracking) if tracking is not None else None
+    if tracking is not None and known is not None:
         refs.append(tracking)
     checkup = Checkup(repo, *refs) if refs else None  # while git talks with the remote
     failed: TransportFailed | None = None
@@ -145,8 +147,9 @@ def pull_runs(repo: Repo, remote: Remote, *, branch: str, show: Show | None = No
             forget_cache(repo, one)  # it has runs as unreadable that no longer are
     elif failed:
         raise failed
-    shared = _take_up(repo, remote, theirs, branch=branch)
-    return shared._replace(healed=bool(broken) and not lacking, lacking=tuple(lacking))
+    shared = _take_up(repo, remote, theirs or known, branch=branch)
+    vanished = theirs is None and known is not None
+    return shared._replace(healed=bool(broken) and not lacking, lacking=tuple(lacking), vanished=vanished)
 
 
 def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> Shared:
@@ -154,6 +157,8 @@ def _take_up(repo: Repo, remote: Remote, theirs: str | None, *, branch: str) -> 
     ref = branch_ref(branch)
     if theirs is None:
         local = Look(repo, ref).tip()
+        if local is None and remote.name and (gone := left_behind(repo, branch, remote=remote.name)):
+            raise gone
         if local is None:
             raise GitexpError(f"There is no branch {branch}, neither here nor on {remote.shown}", fix="gitexp init")
         return Shared(remote, branch, sent=New(), received=New(), before=local, after=local)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from gitexp.clone import FILE, read_config
 from gitexp.errors import GitexpError, before_anything_runs
-from gitexp.git.branch import in_the_way_there, require_startable, take_up
+from gitexp.git.branch import in_the_way_there, left_out, require_startable, take_up
 from gitexp.git.hooks import Installed, install_hooks, install_server_hook
-from gitexp.git.repo import BranchUnusable, Repo, find_bare, output
+from gitexp.git.repo import BranchUnusable, Repo, find_bare, output, remote_names
 from gitexp.git.standing import ANOTHER, Look, branch_ref
 from gitexp.git.untracked import collapsed
 from gitexp.git.worktree import Survey
@@ -55,6 +55,9 @@ def init(cwd: Path) -> Initialised:
     if tip is None:
         warnings = [gone] if (gone := left_behind(repo, config.branch)) else []
         tip, origin = take_up(repo, config.branch)
+        for remote in remote_names(repo) if origin == "new" else ():
+            if out := left_out(repo, config.branch, remote=remote):
+                warnings.append(GitexpError(out.what, fix=out.fix.replace("gitexp init && ", "")))
     if other := in_the_way_there(repo, config.branch):
         words = f"{other} is there, so its remote cannot have a branch {config.branch}"
         warnings.append(GitexpError(words, fix=ANOTHER))

@@ -11,12 +11,14 @@ from tempfile import TemporaryDirectory
 from gitexp.clone import Clone
 from gitexp.errors import GitexpError
 from gitexp.git.append import Entry, append
-from gitexp.git.branch import maintain, require_not_checked_out
+from gitexp.git.branch import find_tips, maintain, require_not_checked_out
 from gitexp.git.objects import Written
 from gitexp.git.repo import line
+from gitexp.git.trailers import commits_with
 from gitexp.history.listing import Runs
 from gitexp.history.row import Row
 from gitexp.record.event import LONGEST_TEXT, Payload, dump_payload
+from gitexp.record.identity import RUN_TRAILER
 from gitexp.record.message import compose_event, one_line, printable
 from gitexp.redact import redact
 from gitexp.secretnames import redact_text, secret_values
@@ -32,7 +34,8 @@ def say(clone: Clone, runs: Runs, about: Row | None, *, kind: str, payload: Payl
     of = about.id if about is not None else ""
     for one in (of, *payload.runs):
         if one and not runs.with_id(one):
-            raise GitexpError(f"Run {one} is not on the branch here yet", fix="gitexp pull    then say it again")
+            fix = f"gitexp pull{_remote_with(clone, one)}    then say it again"
+            raise GitexpError(f"Run {one} is not on the branch here yet", fix=fix)
     if len(payload.text) > LONGEST_TEXT:
         raise GitexpError(f"{len(payload.text):,} characters are too many: {LONGEST_TEXT:,} at most are kept")
     repo, branch = clone.repo, clone.config.branch
@@ -61,6 +64,14 @@ def _after_all(runs: Runs, about: str, payload: Payload) -> datetime:
     asked = "SELECT max(said) FROM events WHERE said <= ? AND (about = ? AND about != '' OR name = ? AND name != '')"
     [(last,)] = runs.ask(asked, (now + 86_400, about, payload.name))
     return datetime.fromtimestamp(max(int(now), int(last or 0) + 1), UTC)
+
+
+def _remote_with(clone: Clone, run: str) -> str:
+    """` NAME` of a remote that has the run, as last fetched, for a command line."""
+    for name, tip in find_tips(clone.repo, clone.config.branch).items():
+        if name and tip.damage is None and commits_with(clone.repo, RUN_TRAILER, tip.commit, value=run):
+            return f" {name}"
+    return ""
 
 
 def _clean(text: str) -> str:

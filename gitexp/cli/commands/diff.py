@@ -73,7 +73,7 @@ def command(
         if patch or stat:
             show(lambda on: _git_diff(here, a, b, patch=patch, stat=stat, on=on), repo=here.repo)
             return EXIT_DIFFERENT if exit_code and a.code != b.code else 0
-        said = said_of(here.history.at(choice.remote).runs, (old.id, new.id))
+        said = said_of(here.history.at(choice.remote).seen, (old.id, new.id))
         found = compare(here.repo, here.reader, a, b=b, goals=here.config.goal)
         found = found._replace(unfair=(*retractions(said), *found.unfair))
         if as_json:
@@ -114,7 +114,7 @@ def _groups(
     found = compare_groups(
         old, new, goals=here.config.goal, only=only, level=level, baseline=baseline, by_example=by_example
     )
-    said = said_of(here.history.at(choice.remote).runs, [row.id for row in (*a, *b)])
+    said = said_of(here.history.at(choice.remote).seen, [row.id for row in (*a, *b)])
     found = found._replace(unfair=(*retractions(said), *(one for _, left in sides for one in left), *found.unfair))
     for name in {*only}.difference(one.name for one in found.metrics):
         raise no_metric("None of the runs", name, dict.fromkeys(key for run in (*old, *new) for key in run.metrics))
@@ -137,7 +137,7 @@ def _many(here: Opened, choice: Choice, *, as_json: bool) -> int:
         many = f"{counted(len(rows), 'run')} cannot stand beside each other (2 to {MOST_BESIDE} can)"
         raise UsageError(many, fix="gitexp diff A B C    or two groups:    gitexp diff A1,A2,A3 B1,B2,B3")
     found = compare_many([read_run(here.reader, row.commit) for row in rows], goals=here.config.goal)
-    said = said_of(here.history.at(choice.remote).runs, [row.id for row in rows])
+    said = said_of(here.history.at(choice.remote).seen, [row.id for row in rows])
     found = found._replace(unfair=(*retractions(said), *found.unfair))
     if as_json:
         from gitexp.cli.shapes import many_document
@@ -164,9 +164,9 @@ def _sides(history: History, runs: tuple[str, ...]) -> tuple[Row, Row]:
         return history.select(runs[0]), history.select(runs[1])
     new = history.select("latest")
     old = history.select(runs[0]) if runs else new
-    if old.commit != new.commit and baseline_of(history.runs, old) is None:
+    if old.commit != new.commit and baseline_of(history.seen, old) is None:
         return old, new
-    before, what = measured_against(history.runs, old)
+    before, what = measured_against(history.seen, old)
     if before is None:
         why = (
             f"is measured against {what}, which is not here"

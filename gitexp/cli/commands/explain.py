@@ -73,7 +73,7 @@ def command(
         sides = [read_run(here.reader, here.history.select(word).commit) for word in (a, b)]
         explaining = Explaining(*sides, history=here.history, reader=here.reader, clone=here.clone)
         found = explaining.plan(metric, repeat=repeat, by_package=by_package)
-        said = said_of(here.history.runs, [run.record.id for run in sides if run.record])
+        said = said_of(here.history.seen, [run.record.id for run in sides if run.record])
         found = found._replace(remarks=(*retractions(said), *found.remarks))
         if found.lacking and not dry_run:
             with before_anything_runs():

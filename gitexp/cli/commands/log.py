@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -38,7 +38,12 @@ FORMATS = ("json", "csv", "markdown", "latex")
 @click.option(
     "--sort", metavar="METRIC", shell_complete=completing("metric"), help="Best first by this metric, by its goal."
 )
-@click.option("--all", "smoke_too", is_flag=True, help="Smoke runs too; every run unless -n is given.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also smoke runs and those of all remotes, as last fetched, with where each is; every run unless -n is given.",
+)
 @click.option("--columns", metavar="NAMES", help="These columns, with commas: settings, metrics, facts of the run.")
 @click.option(
     "--group", is_flag=True, help="Runs that differ in nothing but the seed in one line: n, mean ± sd, range."
@@ -58,7 +63,7 @@ def command(
     recipe: str | None,
     status: str | None,
     sort: str | None,
-    smoke_too: bool,
+    everything: bool,
     columns: str | None,
     group: bool,
     by: tuple[str, ...],
@@ -88,18 +93,21 @@ def command(
         raise UsageError("--signatures is not combined with --group, --by, --summary or --notes")
     columns = columns or ("finished,author,recipe,status" if signed else None)
     with opened_here() as here:
-        here, choice = here._replace(history=here.history.at(choice.remote)), choice._replace(remote=None)
+        all_remotes = everything and choice.remote is None
+        history = here.history.everywhere() if all_remotes else here.history.at(choice.remote)
+        here, choice = here._replace(history=history), choice._replace(remote=None)
         runs = here.history.runs
         if runs.cut_off():
             click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
         runs.say_what_is_lost()
         if not runs.count() and form not in ("json", "csv"):
             raise here.history.no_runs()
-        choice = choice._replace(smoke=smoke_too or choice.smoke, retracted=notes or choice.retracted)
+        choice = choice._replace(smoke=everything or choice.smoke, retracted=notes or choice.retracted)
         together = group or bool(by)
         wanted = _wanted(here, runs, choice, recipe=recipe, status=status, attempts=not together and not notes)
+        runs = history.seen  # with those of a remote that was named
         wanted = wanted if reproduced is None else wanted & at_least(reproduced)
-        unlimited = smoke_too or form in ("json", "csv") or summary or notes
+        unlimited = everything or form in ("json", "csv") or summary or notes
         limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
         if notes:
             from gitexp.cli.notespage import print_notes
@@ -108,18 +116,19 @@ def command(
             return 0
         order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
         chosen = runs.rows(wanted, order=order, limit=-1 if together else limit)
+        held = history.holders(row.commit for row in chosen) if all_remotes else {}
         if summary:
             _summary(here, chosen, as_json=form == "json")
         elif together:
             _groups(here, chosen, by=by, sort=sort, form=form, limit=limit)
         elif form == "json":
-            _write_json(here, chosen, signed=signed)
+            _write_json(here, chosen, held, signed=signed)
         elif form == "csv" and columns is None:
             from gitexp.cli.shapes import csv_table
 
             write(csv_table(chosen, said_of(runs, [row.id for row in chosen])))
         else:
-            _show(here, runs, choice, wanted, chosen, sort=sort, columns=columns, form=form, signed=signed)
+            _show(here, runs, choice, wanted, chosen, held, sort=sort, columns=columns, form=form, signed=signed)
     return 0
 
 
@@ -148,6 +157,7 @@ def _show(
     choice: Choice,
     wanted: Condition,
     chosen: Sequence[Row],
+    held: Mapping[str, Sequence[str]],
     *,
     sort: str | None,
     columns: str | None,
@@ -171,7 +181,7 @@ def _show(
         _write_table(here, found, form=form)
     else:
         listed = Listed(runs, wanted)
-        show(lambda on: run_table(here, listed, chosen, sort=sort, on=on, now=time.time()), repo=here.repo)
+        show(lambda on: run_table(here, listed, chosen, held, sort=sort, on=on, now=time.time()), repo=here.repo)
     every = runs.count(wanted)
     if every > len(chosen):
         click.echo(f"{len(chosen)} of {every} runs; -n {every} shows all of them", err=True)
@@ -231,12 +241,12 @@ def _summary(here: Opened, rows: Sequence[Row], *, as_json: bool) -> None:
         write(summary_table(rows, on=screen(here.repo.settings), now=time.time()))
 
 
-def _write_json(here: Opened, chosen: Sequence[Row], *, signed: bool) -> None:
+def _write_json(here: Opened, chosen: Sequence[Row], held: Mapping[str, Sequence[str]], *, signed: bool) -> None:
     from gitexp.cli.shapes import run_shape, said_shape, unreadable_shape
     from gitexp.history.read import OUTCOME, read_run
 
-    said = said_of(here.history.runs, [row.id for row in chosen])
-    verdicts = reproduced_runs(here.history.runs, chosen)
+    said = said_of(here.history.seen, [row.id for row in chosen])
+    verdicts = reproduced_runs(here.history.seen, chosen)
     shapes = [
         {
             **run_shape(read_run(here.reader, row.commit, parts=OUTCOME), row),
@@ -248,6 +258,11 @@ def _write_json(here: Opened, chosen: Sequence[Row], *, signed: bool) -> None:
         else unreadable_shape(row)
         for row in chosen
     ]
+    if held:  # the clone itself is a dot, as in git's configuration
+        shapes = [
+            {**shape, "where": [name or "." for name in held[row.commit]]}
+            for row, shape in zip(chosen, shapes, strict=True)
+        ]
     if signed:
         from gitexp.git.signatures import signatures
 

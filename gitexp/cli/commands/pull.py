@@ -40,7 +40,9 @@ def command(remote: str | None) -> int:
             details=done.lacking[:SHOWN],
             fix="gitexp pull REMOTE    from another that may have it",
         )
-    if done.before == done.after:
+    if done.vanished:
+        click.echo(f"{name} has no branch {safe(branch)} any more; what it had is here: gitexp push", err=True)
+    elif done.before == done.after:
         click.echo(f"already up to date with {name}", err=True)
     else:
         moved = span(safe(branch), done.before, done.after)

@@ -106,7 +106,7 @@ def _mention(here: Opened, row: Row) -> None:
     from gitexp.cli.opened import warn
     from gitexp.history.said import retractions, said_of
 
-    for words in retractions(said_of(here.history.runs, [row.id])):
+    for words in retractions(said_of(here.history.seen, [row.id])):
         warn(GitexpError(words))
     if row.reproduces:
         what = f"{row.id} is a rerun itself: a rerun of it does not count for {row.reproduces}"

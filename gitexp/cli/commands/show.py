@@ -34,7 +34,7 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
     """Show one run: how it ended, its code, settings, data, environment and metrics.
 
     RUN is `latest`, `latest~2`, `best:METRIC`, `best:METRIC@RECIPE` (or `worst:`), the first letters of a run's id, a
-    tag, or a commit; `REMOTE/latest` is the newest run as last fetched from a remote.
+    tag, or a commit; `REMOTE/` before all but a commit means a remote's runs, as last fetched.
 
     A run that is still running is shown as far as it is. --follow without RUN takes the one that was started last;
     it exits with 0 however the run ends, and Ctrl-C leaves the run alone.
@@ -63,8 +63,8 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
                 raise GitexpError(f"No output is recorded for {row.id}")
             show(lambda on: safe(text, lines="kept"), repo=here.repo)
             return 0
-        said = said_of(here.history.runs, [row.id]).get(row.id, NOTHING_SAID)
-        reruns = reruns_of(here.history.runs, row)
+        said = said_of(here.history.seen, [row.id]).get(row.id, NOTHING_SAID)
+        reruns = reruns_of(here.history.seen, row)
         if as_json:
             from gitexp.cli.shapes import said_shape, whole_run_shape
 
@@ -72,7 +72,7 @@ def command(run: str, as_output: bool, follow: bool, as_json: bool) -> int:
         else:
             from gitexp.cli.runpage import run_page
 
-            earlier, against = measured_against(here.history.runs, row)
+            earlier, against = measured_against(here.history.seen, row)
             before = read_run(here.reader, earlier.commit) if earlier else None
             failed = found.record is None or found.record.status != "completed"
             printed = read_output(here.reader, found) if failed else None  # why it failed is what one wants to know
