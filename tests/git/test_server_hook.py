@@ -290,6 +290,15 @@ def test_the_hook_knows_the_files_that_the_page_names() -> None:
     assert {*always, *mostly, *rest} == set(named)
 
 
+def test_a_push_that_lost_the_race_is_left_to_git_which_refuses_it(ada: Lab, hub: Lab) -> None:
+    bad = commit(ada, "by hand\n")
+    push(ada, f"{bad}:refs/heads/side")
+    tip, before = ada.git("rev-parse", "experiments~1", "experiments~2").split()
+    for old, code in ((tip, 1), (before, 0)):
+        line = f"{old} {bad} refs/heads/experiments\n"
+        assert hub.command("sh", str(hub.path / "hooks" / "pre-receive"), feed=line).exit_code == code
+
+
 # Sizes
 
 
