@@ -14,8 +14,18 @@ from typing import NamedTuple
 
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import is_whole
-from gitexp.git.repo import PULL, BranchDamaged, Repo, finish_answer, git_environment, line, object_folder, said, start
-from gitexp.git.standing import is_partial
+from gitexp.git.repo import (
+    PULL,
+    BranchDamaged,
+    Repo,
+    finish_answer,
+    git_environment,
+    is_partial,
+    line,
+    object_folder,
+    said,
+    start,
+)
 
 TRIED = 20  # commits of the reflog that are looked into
 SHOWN = 5

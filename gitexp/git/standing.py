@@ -184,11 +184,6 @@ def is_shallow(repo: Repo) -> bool:
     return (repo.common_dir / "shallow").exists()
 
 
-def is_partial(repo: Repo) -> bool:
-    """Whether this clone left objects at a remote (`git clone --filter`), from where git fetches each that is read."""
-    return any(key.startswith("remote.") and key.endswith(".promisor") for key in repo.settings)
-
-
 def require_creatable(repo: Repo, ref: str) -> None:
     """Let git say whether it could make this ref now, and make none. Raises BranchUnusable with its words."""
     commit = line(repo, "rev-parse", "--verify", "HEAD^{commit}")

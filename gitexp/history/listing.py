@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, failure, is_ancestor, output, start
-from gitexp.git.standing import is_partial
+from gitexp.git.repo import Repo, failure, is_ancestor, is_partial, output, start
 from gitexp.git.trailers import value_of
 from gitexp.history.cache import (
     DAMAGED,
