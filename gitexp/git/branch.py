@@ -133,7 +133,7 @@ def left_out(repo: Repo, branch: str, *, remote: str) -> GitexpError | None:
     named = ", ".join(source.removeprefix("refs/heads/") for source in sources) or "nothing"
     return GitexpError(
         f"This clone fetches {named} of {remote} alone (git clone --single-branch, or --depth), and no runs",
-        fix=f"git remote set-branches --add {remote} {branch} && gitexp init && gitexp pull",
+        fix=f"gitexp pull\ngit remote set-branches --add {remote} {branch}    # then git fetch brings them, too",
     )
 
 

@@ -204,11 +204,13 @@ class History:
                 fix=f"{'' if ready else 'gitexp init && '}gitexp run -- COMMAND",
             )
         several = sorted(name for name in self.tips if name)
-        if not several and self.remote and (out := left_out(self.repo, self.branch, remote=self.remote)):
-            return UnknownRun(out.what, fix=out.fix)
+        out = left_out(self.repo, self.branch, remote=self.remote) if self.remote and not several else None
         return UnknownRun(
             f"gitexp is not set up in this clone: no runs of {' or '.join(several or remotes)} were fetched, or chosen",
-            fix=f"git config gitexp.remote {several[0]}" if several else "gitexp init && gitexp pull",
+            why=f"{out.what}." if out else "",
+            fix=f"git config gitexp.remote {several[0]}"
+            if several
+            else f"gitexp init && {out.fix if out else 'gitexp pull'}",
         )
 
     def _latest(self, text: str, remote: str | None, back: int) -> Row:

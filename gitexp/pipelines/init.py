@@ -57,7 +57,7 @@ def init(cwd: Path) -> Initialised:
         tip, origin = take_up(repo, config.branch)
         for remote in remote_names(repo) if origin == "new" else ():
             if out := left_out(repo, config.branch, remote=remote):
-                warnings.append(GitexpError(out.what, fix=out.fix.replace("gitexp init && ", "")))
+                warnings.append(out)
     if other := in_the_way_there(repo, config.branch):
         words = f"{other} is there, so its remote cannot have a branch {config.branch}"
         warnings.append(GitexpError(words, fix=ANOTHER))

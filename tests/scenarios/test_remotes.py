@@ -143,13 +143,15 @@ def test_where_only_remotes_have_runs_the_line_that_takes_them_up_is_named(ada: 
 @pytest.mark.parametrize("options", [["--single-branch"], ["--depth=1"]])
 def test_a_clone_of_one_branch_is_told_what_brings_the_runs(ada: Lab, hub: Lab, options: list[str]) -> None:
     other = clone(ada, hub.path, "other", "-b", "main", *options)
-    one = "This clone fetches main of origin alone (git clone --single-branch, or --depth), and no runs\n"
-    typed = "git remote set-branches --add origin experiments && gitexp init && gitexp pull"
+    one = "This clone fetches main of origin alone (git clone --single-branch, or --depth), and no runs"
+    more = "git remote set-branches --add origin experiments"
     for command in (["log"], ["show"], ["diff", "latest~1", "latest"]):
-        assert other.gitexp(*command).stderr == f"error: {one}fix:   {typed}\n"
-    assert f"warning: {one}" in well(other.gitexp("init")).stderr
-    other.git("update-ref", "-d", "refs/heads/experiments")
-    well(other.command("sh", "-c", typed))
+        assert other.gitexp(*command).stderr == (
+            f"error: gitexp is not set up in this clone: no runs of origin were fetched, or chosen\n{one}.\n"
+            f"fix:   gitexp init && gitexp pull\n       {more}    # then git fetch brings them, too\n"
+        )
+    assert f"warning: {one}\n" in well(other.gitexp("init")).stderr
+    well(other.command("sh", "-c", f"gitexp pull && {more} && git fetch"))
     assert [run["id"] for run in well(other.gitexp("log", "--json")).json["runs"]] == [K]
     assert other.git("rev-parse", "origin/experiments") == ada.git("rev-parse", "origin/experiments")
 
