@@ -132,7 +132,7 @@ def written_here(repo: Repo, branch: str) -> set[str]:
     told = output(repo, "log", "--no-show-signature", "-g", "--format=%H %gs", ref, "--").decode("utf-8", "replace")
     moves = [text.split(" ", 1) for text in told.split("\n") if text]
     found = set()
-    for (new, why), old in zip(moves, [*(move[0] for move in moves[1:]), ""], strict=True):
+    for (new, why), old in zip(moves, [*(move[0] for move in moves[1:]), ""], strict=False):
         if why.startswith((RECORDED, MERGED)):
             found.add(new)
         elif why.startswith((IMPORTED, DROPPED)) and old:

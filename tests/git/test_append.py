@@ -9,7 +9,7 @@ import pytest
 from harness import Lab
 from records import commit_files
 
-from gitexp.git.append import Entry, append
+from gitexp.git.append import Entry, append, written_here
 from gitexp.git.objects import Written
 from gitexp.git.repo import find_repo
 
@@ -53,3 +53,10 @@ def test_an_entry_that_is_noted_and_there_is_not_appended_again(begun: Lab, tmp_
     first = append(repo, "experiments", entry, tried=tmp_path / "tried", patience_s=5)
     assert append(repo, "experiments", entry, tried=tmp_path / "tried", patience_s=5) == first
     assert begun.git("rev-list", "--count", "experiments").strip() == "2"
+
+
+def test_without_a_reflog_nothing_is_known_to_be_of_this_clone(begun: Lab) -> None:
+    repo = find_repo(begun.path)
+    assert written_here(repo, "experiments") == set()
+    (begun.path / ".git/logs/refs/heads/experiments").unlink()
+    assert written_here(repo, "experiments") == set()
