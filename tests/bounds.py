@@ -125,7 +125,7 @@ def _asked(args: Sequence[str], env: dict[str, str]) -> dict[str, object]:
         line = {"COMP_LINE": words, "COMP_POINT": str(len(words)), "COMP_WORDS": words, "COMP_CWORD": str(len(args))}
         env = {**env, **line, "_GITEXP_COMPLETE": f"{args[0][1:]}_complete"}
         args = []
-    return {"args": args, "env": env, "seconds": 60}
+    return {"args": args, "env": env, "seconds": 240}  # by the clock: a busy machine is no fault
 
 
 def answers(lab: Lab, commands: Sequence[Sequence[str]], **env: str) -> list[Answer]:

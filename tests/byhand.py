@@ -10,6 +10,8 @@ from typing import NamedTuple
 from harness import Lab
 from records import ENVIRONMENT, RECIPE, metrics_toml, run_toml
 
+from gitexp.git.branch import ROOT_README
+
 WHEN = "2026-11-20T10:00:00Z"
 SECONDS = 1795168800
 
@@ -30,7 +32,14 @@ class ByHand:
     def __init__(self, lab: Lab) -> None:
         self.git = lab.path / ".git"
         self.code = lab.git("rev-parse", "HEAD^{tree}").strip()
-        self.tip: str | None = None
+        self.root = self._root()
+        self.tip: str | None = self.root
+
+    def _root(self) -> str:
+        """The commit with which each such branch begins."""
+        who = "gitexp <gitexp@localhost> 0 +0000"
+        head = f"tree {self.tree({'README.md': ROOT_README})}\nauthor {who}\ncommitter {who}\n\n"
+        return self.put("commit", f"{head}Begin the experiments branch\n".encode())
 
     def put(self, kind: str, content: bytes) -> str:
         """Store an object; its id."""
@@ -116,7 +125,7 @@ class ByHand:
 
     def event(self, kind: str, about: str | None, payload: str, **keys: bytes) -> str:
         """An event, with the tree of the tip."""
-        tree = self.record("zzzzzzzzzzzzzzzz") if self.tip is None else self.tree_of_tip()
+        tree = self.tree_of_tip()
         trailers = f"Gitexp-Event: {kind}\n" + (f"Gitexp-About: {about}\n" if about else "")
         return self.commit(tree, f"{kind}\n\n{payload}\n\n{trailers}", **keys)  # type: ignore[arg-type]
 

@@ -357,19 +357,68 @@ MESSAGES: dict[str, bytes] = {
 }
 
 
-def test_commits_as_nobody_would_write_them(world: World) -> None:
+def odd_commits(world: World) -> None:
     for name, odd in HEADERS.items():
         own = run_id(len(world.bad))
         world.bad[name] = world.by.commit(world.by.record(own), message_of(own), **odd)
     for name, message in MESSAGES.items():
         own = run_id(len(world.bad))
         world.bad[name] = world.by.commit(world.by.record(own), message.replace(b"ID", own.encode()))
-    world.check()
 
 
-def test_a_message_of_a_hundred_megabytes(world: World) -> None:
+def test_commits_as_nobody_would_write_them(world: World) -> None:
+    odd_commits(world)
+    world.check(one_in=4)
+
+
+def test_what_is_said_of_runs_of_a_stranger(world: World) -> None:
+    """These write events to the branch, and nothing else."""
+    odd_commits(world)
+    for n, name in enumerate(("controls", "formula")):
+        world.record(name, texts((EVIL, FORMULA)[n]))
+    world.check(each=SAYING, all_="verify --all\nlog --all\ndecisions\nlog --notes", one_in=3)
+
+
+SAYING = """\
+note BAD -m words
+tag BAD name
+tag BAD other --move -m why
+retract BAD --why words
+baseline BAD
+decide words --because BAD
+drop BAD"""
+
+
+def test_a_pull_from_a_stranger(world: World, tmp_path: Path) -> None:
+    """What he has comes, beside a run of one's own, and is read there."""
+    odd_commits(world)
+    world.record("controls", texts(EVIL))
+    by, lab, theirs = world.by, world.lab, str(world.target / "theirs")
+    by.point("refs/heads/evil", by.tip or "")
+    lab.git("clone", "-q", "--bare", str(lab.path), theirs)
+    lab.git("--git-dir", theirs, "branch", "-qf", "experiments", "evil")
+    lab.git("remote", "add", "origin", theirs)
+    by.tip, count, world.bad = by.root, len(world.bad), {}
+    by.run(run_id(9999))
+    world.check(all_=PULLED)
+    assert len(lab.git("rev-list", "--first-parent", "experiments^2").split()) == 2
+    assert len(lab.git("rev-list", "experiments").split()) == count + 4
+
+
+PULLED = """\
+pull
+log --all
+log --remote origin --all
+verify --all
+report -o -
+show latest
+status
+log --all --csv"""
+
+
+def test_a_message_of_fifty_megabytes_of_which_git_itself_makes_two(world: World) -> None:
     tail = message_of(run_id(0)).encode()
-    world.bad["long"] = world.by.commit(world.by.record(run_id(0)), b"x" * (100 << 20) + b"\n\n" + tail)
+    world.bad["long"] = world.by.commit(world.by.record(run_id(0)), b"x" * (50 << 20) + b"\n\n" + tail)
     world.bad["event"] = world.by.event("note", GOOD, 'text = "' + "y" * (20 << 20) + '"')
     world.check(all_="log\nlog --json\nlog --notes\ndecisions\nstatus\nreport -o -\nshow latest")
 
@@ -475,10 +524,16 @@ def test_code_that_leads_out_of_its_folder(world: World) -> None:
             ".gitattributes": "* filter=evil diff=evil merge=evil working-tree-encoding=UTF-32 ident eol=crlf\n"
         },
         "deep": {"d": below},
+        **{
+            f"gitexp.toml: {name}": {"gitexp.toml": text, "recipes": {"digits.toml": text}}
+            for name, text in HEAVY.items()
+        },
+        "a catalogue out of it": {"gitexp.toml": 'catalogue = "../../../secret.txt"\n'},
+        "recipes of each other": {"recipes": {"a.toml": 'extends = "b"\n', "b.toml": 'extends = "a"\n'}},
     }
     for name, code in codes.items():
         world.record(name, {"code": code})
-    world.check()
+    world.check(one_in=3)
 
 
 def test_runs_that_reproduce_each_other_and_decisions_that_replace_each_other(world: World) -> None:
