@@ -18,12 +18,11 @@ BASIC_STYLES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
     "strike": "9",
 }  # fmt: skip
-# Marks that reorder text, hide in it or break lines: a record could make itself look like something else with them.
-_HIDDEN = {0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF} | {
-    *range(0x202A, 0x202F),
-    *range(0x2060, 0x2070),
-}
-_HIDDEN |= {*range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)}
+# Marks that reorder text, hide in it or break lines, and letters that are blank: with them a record could make itself
+# look like something else, or two names like one. Joiners and variation selectors are part of scripts and emoji.
+_HIDDEN = {0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0x3164}
+_HIDDEN |= {*range(0x180B, 0x1810), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xFFA0}
+_HIDDEN |= {*range(0xFFF9, 0xFFFC), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0080)}
 _GAP = "  "
 VALUE_LIMIT = 400  # characters of one value on a page; JSON has all of it
 

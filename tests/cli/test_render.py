@@ -19,6 +19,7 @@ PLAIN = Screen(width=None, height=None, colour=False)
         ("\x00\x07\x7f\x85\x9b", "\\x00\\x07\\x7f\\x85\\x9b"),
         ("abc\u202edef\u2066", "abc\\u202edef\\u2066"),
         ("a\u2028b\u2029c\u200bd", "a\\u2028b\\u2029c\\u200bd"),
+        ("lr\u3164\xad\U0001d173", "lr\\u3164\\xad\\U0001d173"),
         ("\udc80", "\\x80"),
         ("\U000e0041", "\\U000e0041"),
         ("[bold]markup[/bold]", "[bold]markup[/bold]"),
