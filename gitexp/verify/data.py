@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, zip_longest
+from typing import Any
 
 from gitexp.errors import GitexpError
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import PART_LINES, Entry
 from gitexp.record.runrecord import ByExample, Saved
-from gitexp.spec.catalogue import dataset_name
+from gitexp.spec.catalogue import DrawRule, dataset_name
 from gitexp.text.schema import spell
 from gitexp.verify.manifests import Bytes, Manifest, read_manifest
 from gitexp.verify.objects import Absent, Objects
 
 Parts = Sequence[tuple[str, str]] | str  # a manifest: the id of its file, or names and ids of its folder
 KINDS = ("data", "model", "binary")
+NOT_DRAWN = "dataset whose splits were not drawn again: by a column or a file, or of rows too many or uncounted"
+MOST_DRAWN = 1 << 20  # rows
 HIDDEN = ("counts", "split", "files", "size_bytes", "version", "fetched_bytes")  # of restricted data: never there
 
 
-def data_problems(text: str, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None) -> Iterator[str]:
+def data_problems(
+    text: str, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None, unseen: Counter[str]
+) -> Iterator[str]:
     """`manifests`: those of the folder data/, by file name. `held`: the bytes that are here; None: not to be read."""
     try:
         records = load_data(text)
@@ -31,10 +37,12 @@ def data_problems(text: str, manifests: Mapping[str, Parts], objects: Objects, h
     known = {f"{name}.{ending}" for name in records for ending in ("xxh128", "sha256")}
     yield from (f"data/{spell(name)[1:-1]} is of no dataset" for name in manifests if name not in known)
     for name, one in records.items():
-        yield from (f"{spell(name)[1:-1]}: {what}" for what in _dataset(one, manifests, objects, held))
+        yield from (f"{spell(name)[1:-1]}: {what}" for what in _dataset(one, manifests, objects, held, unseen))
 
 
-def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None) -> Iterator[str]:
+def _dataset(
+    one: DatasetRecord, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None, unseen: Counter[str]
+) -> Iterator[str]:
     if why := dataset_name(one.name):
         yield why
     if one.kind not in KINDS:
@@ -43,7 +51,7 @@ def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], objects: Object
     for stated in digests:
         if stated not in (None, "unknown") and not Digest(stated).right:
             yield f"{spell(stated)} is no digest"
-    yield from _drawn(one)
+    yield from _drawn(one, unseen)
     parts = manifests.get(f"{one.name}.xxh128")
     if one.digest is None:
         yield "has no digest"
@@ -84,11 +92,39 @@ def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], objects: Object
             yield "its two manifests are of other files"
 
 
-def _drawn(one: DatasetRecord) -> Iterator[str]:
-    """Section 6, drawing: no row is in two splits."""
-    rows, drawn = one.counts.get("rows"), [split.get("rows", 0) for split in one.split.values()]
-    if rows is not None and sum(drawn) > rows:
-        yield f"its splits have {sum(drawn):,} rows of {rows:,}"
+def _drawn(one: DatasetRecord, unseen: Counter[str]) -> Iterator[str]:
+    """Section 6, drawing: seed and rows say which rows a split or a sample has, where no other file does."""
+    parts, taken = {**one.split, **one.sampling}, sum(split.get("rows", 0) for split in one.split.values())
+    rows = one.counts.get("rows", taken if any("rest" in split for split in one.split.values()) else None)
+    if rows is None or not parts:
+        unseen[NOT_DRAWN] += bool(parts)
+        return
+    if taken > rows:
+        yield f"its splits have more than its {rows:,} rows"
+    elsewhere = any("indices" in part or "stratify" in part for part in parts.values())
+    if elsewhere or len(parts) != len(one.split) + len(one.sampling) or rows * len(parts) > MOST_DRAWN:
+        unseen[NOT_DRAWN] += 1
+        return
+    from gitexp.tables.rows.splits import draw
+
+    try:
+        rules = {name: _rule(name, part) for name, part in parts.items()}
+        splits, samples = ({name: rules[name] for name in of} for of in (one.split, one.sampling))
+        found = draw(splits, samples, rows=rows, column=lambda name: [], indices=lambda name: [])
+    except (GitexpError, ValueError, OverflowError):
+        yield "its splits, or its samples, cannot be drawn as they are stated"
+        return
+    for name, part in parts.items():
+        if (len(found[name].indices), found[name].digest) != (part.get("rows"), part.get("digest")):
+            yield f"{spell(name)} has not the rows that its rule and seed give it"
+
+
+def _rule(name: str, part: Mapping[str, Any]) -> DrawRule:
+    """Raises ValueError."""
+    known = {key: part[key] for key in ("fraction", "rest", "seed", "of") if key in part}
+    if not 0 < part.get("fraction", 1) <= 1 or part.get("count", 1) <= 0 or part.get("rest") is False:
+        raise ValueError(name)
+    return DrawRule(name, number=part.get("count"), **known)
 
 
 def _manifest(found: Manifest, where: str, parts: Parts) -> Iterator[str]:

@@ -226,7 +226,7 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
         ]
         yield from at.shared(
             "data.toml",
-            lambda: data_problems(at.text(has["data.toml"]), tree.manifests, objects, at.held),
+            lambda: data_problems(at.text(has["data.toml"]), tree.manifests, objects, at.held, at.unseen),
             has["data.toml"],
             *tree.manifests,
             *held,
@@ -249,6 +249,7 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
     if "usage.csv" in has:
         yield from at.told("usage.csv", lambda: check.usage_problems(objects.read(has["usage.csv"])))
     yield from _items(run, has, at)
+    yield from at.told("run.toml", lambda: _peaks(run, has, at))
     yield from _history(run, tree, stated, at)
     yield from at.held.told() if at.held else ()
 
@@ -309,6 +310,16 @@ def _holds(at: Looking, tree: str, path: Sequence[str]) -> bool:
         return found is not None and (len(path) == 1 or _holds(at, found, path[1:]))
     except Absent:
         return False
+
+
+def _peaks(run: RunRecord, has: Mapping[str, str], at: Looking) -> Iterator[str]:
+    """Section 4: of several processes `peak_memory_bytes` is the sum of their peaks."""
+    if run.peak_memory_processes is None:
+        return
+    ranks = [at.table(name, oid) for name, oid in has.items() if name.startswith("environment/")]
+    known = [peak for rank in ranks if isinstance(peak := rank.get("peak_memory_bytes"), int)]
+    if len(known) != run.peak_memory_processes or sum(known) != run.peak_memory_bytes:
+        yield f"peak_memory_bytes is not the sum of {run.peak_memory_processes} peaks in environment/"
 
 
 def _items(run: RunRecord, has: Mapping[str, str], at: Looking) -> Iterator[str]:

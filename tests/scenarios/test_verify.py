@@ -161,6 +161,33 @@ def test_a_sample_of_a_history_is_held_against_the_whole_where_that_is_here(lab:
     assert "history.csv is no sample of the whole history" in verified(lab, "--data").stdout
 
 
+SPLITS = """
+[datasets.rows]
+path = "rows.csv"
+[datasets.rows.splits.train]
+fraction = 0.8
+seed = 3
+[datasets.rows.splits.test]
+rest = true
+[datasets.rows.samples.few]
+count = 4
+seed = 1
+of = "train"
+"""
+
+
+def test_rows_of_splits_are_drawn_again(lab: Lab) -> None:
+    lab.write("rows.csv", "a,b\n" + "".join(f"{number},x\n" for number in range(50)))
+    (lab.path / "gitexp.toml").write_text((lab.path / "gitexp.toml").read_text() + SPLITS)
+    lab.write("recipes/rows.toml", '[run]\ncommand = ["true"]\n[data]\nrows = { name = "rows" }\n')
+    lab.commit("data with splits")
+    assert lab.gitexp("run", "rows").exit_code == 0
+    assert verified(lab).stderr == "1 run, 0 events: no problem\n"
+    assert "rows = 40" in lab.show("experiments:data.toml")
+    found = tampered(lab, "data.toml", "seed = 3", "seed = 4")
+    assert 'data.toml: rows: "train" has not the rows that its rule and seed give it' in found.stdout
+
+
 def test_an_attempt_after_one_that_completed_is_named(small: Lab) -> None:
     run = small.show("experiments:run.toml").replace("attempt = 1", "attempt = 2")
     message = small.git("log", "-1", "--format=%B", "experiments").replace("-Status", "-Attempt: 2\nGitexp-Status")
