@@ -231,7 +231,10 @@ def test_git_push_by_hand_is_looked_at_by_the_hook(shared: Lab) -> None:
     shared.git("push", "-q", "origin", "experiments")
     commit = record(shared, {"output.log": f"{AWS}\n"})
     before = there(shared)
-    for how in (("experiments",), ("experiments:experiments", "main"), ("--mirror",)):
+    shared.git("tag", "v1", "experiments")
+    shared.git("tag", "-m", "annotated", "v2", "experiments")
+    renamed = ("main", "experiments:backup")
+    for how in (("experiments",), ("experiments:experiments", "main"), ("--mirror",), renamed, ("v1",), ("v2",)):
         result = shared.command("git", "push", "origin", *how)
         assert result.exit_code == 1 and f"{commit}:output.log:1  aws" in result.stderr
         assert AWS not in result.stderr and there(shared) == before
