@@ -97,7 +97,7 @@ def runs(
     """
     with _opened(path) as (_, here):
         rows = choose(here, words, where=where, smoke=smoke, retracted=retracted)
-        said = said_of(here.runs, [row.id for row in rows])
+        said = said_of(here.seen, [row.id for row in rows])
         return RunTable(_plain(row, said.get(row.id, NOTHING_SAID)) for row in rows)
 
 

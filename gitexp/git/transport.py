@@ -266,7 +266,7 @@ def _declined(what: str, words: Sequence[str], *, branch: str) -> TransportFaile
         f"{what}: it is protected there ({why.rstrip('.:')})",
         details=[text for text in said if text != first],
         why="Your runs are safe on the local branch.",
-        fix=f"in the settings there allow pushes to {branch} without a pull request; by force none is needed",
+        fix=f"in the settings there allow pushes to {branch} without a pull request, merges too; never by force",
     )
 
 

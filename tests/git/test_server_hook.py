@@ -370,7 +370,9 @@ def test_the_branch_is_the_servers_to_name_and_one_of_somebodys_own_is_not_taken
 
 def test_where_git_looks_for_hooks_elsewhere_the_line_to_add_is_named(ada: Lab, hub: Lab, tmp_path: Path) -> None:
     hub.git("config", "core.hooksPath", str(tmp_path / "all"))
-    assert f"           {tmp_path / 'all' / 'pre-receive'}:  " in ada.gitexp("init", "--server", str(hub.path)).stdout
+    told = ada.gitexp("init", "--server", str(hub.path)).stdout
+    assert f"           {tmp_path / 'all' / 'pre-receive'}:  " in told
+    assert "guarded" not in told
 
 
 def test_a_working_tree_is_no_server(ada: Lab) -> None:

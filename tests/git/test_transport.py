@@ -280,7 +280,7 @@ def test_that_a_forge_protects_the_branch_is_said_in_one_line(shared: Lab, hub: 
         push_commit(repo(shared), ORIGIN, tip(shared), branch="experiments", show=lambda _: None)
     assert caught.value.what == f"Cannot push experiments to origin: it is protected there ({reason})"
     assert caught.value.fix == (
-        "in the settings there allow pushes to experiments without a pull request; by force none is needed"
+        "in the settings there allow pushes to experiments without a pull request, merges too; never by force"
     )
 
 

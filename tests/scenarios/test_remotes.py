@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def test_each_side_of_a_comparison_may_be_another_labs(ada: Lab) -> None:
     told = well(ada.gitexp("log", "latest..lab-b/latest", "--json", "--retracted")).json["runs"]
     assert [run["id"] for run in told] == [L, K]
     assert [run["id"] for run in well(ada.gitexp("log", "lab-b/latest", "--json")).json["runs"]] == [L]
+
+
+def test_reports_and_notebooks_know_what_was_said_of_it_there_too(ada: Lab) -> None:
+    well(ada.gitexp("report", "lab-b/latest", "-o", "../report.html"))
+    assert "found it" in (ada.path.parent / "report.html").read_text()
+    asked = "import gitexp; print([run['note'] for run in gitexp.runs('lab-b/latest')])"
+    assert well(ada.command(sys.executable, "-c", asked)).stdout == "['found it']\n"
 
 
 @pytest.mark.parametrize("name", [L, "found"])

@@ -53,7 +53,8 @@ def _guard_server(path: str) -> int:
     hooks, branch = init_server(Path(path))
     for text in hooks.lines:
         click.echo(safe(text))
-    click.echo(f"guarded    {safe(branch)}: it takes whole runs, events and merges, and only grows")
+    if not hooks.missing_calls:
+        click.echo(f"guarded    {safe(branch)}: it takes whole runs, events and merges, and only grows")
     return 0
 
 

@@ -111,7 +111,8 @@ class _Pages:
         from gitexp.report.page import page
 
         with opened_here() as here:
-            rows, there = self._rows(here, watched=refresh_s is not None), here.history.of_remote(self._choice.remote)
+            rows = self._rows(here, watched=refresh_s is not None)
+            there = here.history.at(self._choice.remote).seen
             smoke, retracted = self._left_out(here, len(rows)) if self._choice.everything else (0, 0)
             found = self._material.of(here.reader, rows)
             if refresh_s is not None and self._choice.everything:
