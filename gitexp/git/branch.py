@@ -5,12 +5,22 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ENGLISH, BranchUnusable, Repo, failure, line, output, remote_names, revision, start
+from gitexp.git.repo import (
+    ENGLISH,
+    BranchUnusable,
+    Repo,
+    failure,
+    finish_answer,
+    line,
+    output,
+    remote_names,
+    revision,
+    start,
+)
 from gitexp.git.standing import Look, branch_ref, in_the_way, move_failed, require_creatable
 
 # This text, and with it the id of the root commit, never changes: labs that run `gitexp init` apart share the root.
@@ -126,11 +136,13 @@ def in_the_way_there(repo: Repo, branch: str) -> str | None:
 
 def left_out(repo: Repo, branch: str, *, remote: str) -> GitexpError | None:
     """What to say where `git fetch` leaves the branch at the remote; None where it brings it."""
-    specs = output(repo, "config", "--get-all", f"remote.{remote}.fetch").decode(errors="replace").split("\n")[:-1]
-    sources = [spec.removeprefix("+").partition(":")[0] for spec in specs]
-    if any(fnmatchcase(branch_ref(branch), source) for source in sources):
+    from fnmatch import fnmatchcase
+
+    _, out = finish_answer(start(repo.root, "config", "--get-all", f"remote.{remote}.fetch"))
+    sources = [spec.removeprefix("+").partition(":")[0] for spec in out.decode(errors="replace").split("\n")[:-1]]
+    if not sources or any(fnmatchcase(branch_ref(branch), source) for source in sources):
         return None
-    named = ", ".join(source.removeprefix("refs/heads/") for source in sources) or "nothing"
+    named = ", ".join(source.removeprefix("refs/heads/") for source in sources)
     return GitexpError(
         f"This clone fetches {named} of {remote} alone (git clone --single-branch, or --depth), and no runs",
         fix=f"gitexp pull\ngit remote set-branches --add {remote} {branch}    # then git fetch brings them, too",

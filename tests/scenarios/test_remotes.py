@@ -164,6 +164,13 @@ def test_a_clone_of_one_branch_is_told_what_brings_the_runs(ada: Lab, hub: Lab, 
     assert other.git("rev-parse", "origin/experiments") == ada.git("rev-parse", "origin/experiments")
 
 
+def test_a_remote_without_anything_to_fetch_is_in_nobodys_way(fresh: Lab, hub: Lab) -> None:
+    fresh.git("config", "remote.backup.url", str(hub.path))
+    assert "warning" not in well(fresh.gitexp("init")).stderr
+    fresh.git("update-ref", "-d", "refs/heads/experiments")
+    assert "gitexp init && gitexp pull\n" in fresh.gitexp("log").stderr
+
+
 @pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
 def test_a_partial_clone_pulls_and_is_told_how_to_have_the_records_at_once(ada: Lab, hub: Lab, kind: str) -> None:
     hub.git("config", "uploadpack.allowFilter", "true")
