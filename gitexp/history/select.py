@@ -313,9 +313,9 @@ class History:
         details += [f"  {text!r} is a recipe; its newest run is {describe(row)}" for row in named]
         fix = "gitexp log    lists the runs there are"
         for commit, row in self._elsewhere(text):
-            held = next(name for name in self.holders([commit])[commit] if name)
-            details.append(f"  {held} has it, as last fetched: {describe(row)}")
-            fix = f"{held}/{text}    means that one; `gitexp pull {held}` takes it up"
+            held = next(filter(None, self.holders([commit])[commit]), None)
+            details.append(f"  {f'{held} has it, as last fetched' if held else 'this clone has it'}: {describe(row)}")
+            fix = f"{held}/{text}    means that one; `gitexp pull {held}` takes it up" if held else fix
         if is_shallow(self.repo):
             fix += "\ngit fetch --unshallow    # this clone is shallow, so older runs are not here"
         return UnknownRun(f"No run is called {text!r}", details=details, fix=fix)

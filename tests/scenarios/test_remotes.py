@@ -110,6 +110,13 @@ def test_what_only_a_remote_has_is_named_with_the_remote(ada: Lab, name: str) ->
     )
 
 
+def test_what_only_this_clone_has_is_named_where_a_remotes_runs_are_meant(ada: Lab) -> None:
+    write_run(ada, M, finished="2026-11-20T12:00:00Z")
+    error = ada.gitexp("log", M, "--remote", "lab-b").stderr
+    assert f"  this clone has it: {M}  2026-11-20 12:00  digits" in error
+    assert "fix:   gitexp log    lists the runs there are\n" in error
+
+
 def test_of_a_run_that_was_not_taken_up_nothing_is_said(ada: Lab) -> None:
     before = ada.git("rev-parse", "experiments")
     for words in (["note", "lab-b/latest", "-m", "hm"], ["retract", "lab-b/latest", "--why", "x"]):
