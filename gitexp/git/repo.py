@@ -52,6 +52,10 @@ class BranchDamaged(BranchUnusable):
     """The branch is there, and git cannot read it."""
 
 
+class SigningFailed(BranchUnusable):
+    """A commit was to be signed, and could not be."""
+
+
 class Repo(NamedTuple):
     """A repository with a working tree. All paths are absolute."""
 

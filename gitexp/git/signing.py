@@ -13,14 +13,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from gitexp.git.repo import POLICY, SIGN, BranchUnusable, Repo, failure, said, start
+from gitexp.git.repo import POLICY, SIGN, Repo, SigningFailed, failure, said, start
 from gitexp.git.signatures import program_lacking
 
 LONGEST_S = 20.0  # that a signer may take where nobody can answer it; each command tries again what waits
-
-
-class SigningFailed(BranchUnusable):
-    """A commit was to be signed, and could not be."""
 
 
 def sign(repo: Repo, args: Sequence[str], *, feed: bytes, env: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from gitexp.clone import place_of, read_config
 from gitexp.datasets.progress import Unwatched, Watch
 from gitexp.errors import GitexpError
 from gitexp.git.append import is_recorded
-from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo
+from gitexp.git.repo import BranchDamaged, BranchHeld, BranchUnusable, Repo, SigningFailed
 from gitexp.git.standing import Look, branch_ref
 from gitexp.record.metrics import metric_rules
 from gitexp.regularfile import read_regular
@@ -240,7 +240,7 @@ def _settle_here_or_there(repo: Repo, ended: Ended, *, patience_s: float) -> Rec
     try:
         Look(repo, branch_ref(branch)).tip()  # before all that it logged is read again
         return settle(repo, ended, patience_s=patience_s)
-    except BranchDamaged:
+    except (BranchDamaged, SigningFailed):  # which another branch does not help
         raise
     except BranchUnusable:
         other = read_config(repo).branch

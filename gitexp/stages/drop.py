@@ -69,7 +69,7 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
         own = written_here(repo, branch)
         for oid in order:
             if oid not in own:
-                raise _refused(run, known[oid], "did not come about in this clone")
+                raise _refused(run, known[oid], "did not come about in this clone, as far as its reflog goes")
         _require_unnamed(repo, [*behind.values()], gone, run=run)
         events, rewritten = sum(not known[oid].run for oid in gone), len(behind)
         new = rewrite(repo, order, without=gone)

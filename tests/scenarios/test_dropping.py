@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from contract.reader import breaches
 from harness import Lab
+from records import write_run
 from signers import signs_by_ssh, trusts
 
 LOGS = 'echo "{\\"acc\\": $1}" >> "$GITEXP_METRICS"'
@@ -176,3 +177,31 @@ def test_imported_runs_can_be_dropped_and_what_was_signed_is_signed_again(
     ada.git("branch", "backup", "experiments")
     assert "warning: refs/heads/backup has it all the same\n" in ada.gitexp("drop", "latest").stderr
     assert len(ids(ada)) == 2
+
+
+def test_all_attempts_of_a_run_go(ada: Lab) -> None:
+    newest = tip(ada)
+    for commit in (
+        write_run(ada, "k" * 16, status="interrupted"),
+        write_run(ada, "l" * 16, finished="2026-11-20T11:00:00Z"),
+        write_run(ada, "k" * 16, attempt=2, finished="2026-11-20T12:00:00Z"),
+    ):
+        ada.git("update-ref", "-m", "gitexp record: as if here", "refs/heads/experiments", commit)
+    result = ada.gitexp("drop", "k" * 16)
+    assert result.stderr.startswith(f"dropped {'k' * 16}; 1 commit after it have new ids\n"), result.stderr
+    assert len(ids(ada)) == 3
+    assert ada.git("rev-parse", "experiments~1").strip() == newest
+    assert ada.git("log", "--format=%B", "experiments").count("k" * 16) == 0
+
+
+def test_a_run_that_goes_on_meanwhile_is_recorded_on_what_is_left(ada: Lab) -> None:
+    newest, oldest = ids(ada)
+    going = ada.start("run", "--", "sh", "-c", "echo there; while [ ! -e ../go ]; do sleep 0.05; done")
+    assert going.stdout is not None
+    assert going.stdout.readline() == "there\n"
+    assert ada.gitexp("drop", oldest).exit_code == 0
+    ada.write("../go", "")
+    going.communicate()
+    assert going.returncode == 0
+    assert ids(ada)[1:] == [newest]
+    assert ada.gitexp("verify", "--all").exit_code == 0
