@@ -1,49 +1,51 @@
-"""A branch in a file, by `git bundle`: written, and read as what anybody may have written."""
+"""A branch in a file, by `git bundle`: written, and its head read as what anybody may have written."""
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gitexp.errors import GitexpError
-from gitexp.git.repo import ENGLISH, Repo, failure, output, start
+from gitexp.git.repo import Repo, output
 from gitexp.git.standing import branch_ref
 from gitexp.regularfile import open_regular
 
-_LACKED = re.compile(r"error: ([0-9a-f]{40}|[0-9a-f]{64})( .*)?")
+LONGEST = 1 << 16  # bytes of a head; ours have two or three lines
+_BEGINNINGS = (b"# v2 git bundle", b"# v3 git bundle")
+
+
+class Head(NamedTuple):
+    """What a bundle says of itself."""
+
+    tips: dict[str, str]  # of its branches, by their names
+    built_on: dict[str, str]  # commits that are not in it, with its words on each
 
 
 def write_bundle(repo: Repo, file: Path, *, branch: str, without: Sequence[str]) -> str:
     """Write what the branch has and these commits have not, whole or not at all, and return its tip."""
     output(repo, "bundle", "create", "-q", str(file), branch_ref(branch), *(f"^{commit}" for commit in without))
-    return branch_tips(repo, file)[branch]
+    return read_head(file).tips[branch]
 
 
-def branch_tips(repo: Repo, file: Path) -> dict[str, str]:
-    """The branches in the file, by their names. Raises GitexpError where it is no bundle."""
-    import os
-
+def read_head(file: Path) -> Head:
+    """The head of a bundle. Raises GitexpError where the file is none, or one of which parts were left out."""
     try:
-        os.close(open_regular(file)[0])
+        with os.fdopen(open_regular(file)[0], "rb") as opened:
+            beginning, end, _ = opened.read(LONGEST).partition(b"\n\n")
     except OSError as error:
         raise GitexpError(f"{file} cannot be read: {error.strerror}") from error
-    listing = start(repo.root, "bundle", "list-heads", str(file), env=ENGLISH)
-    out, _ = listing.communicate()
-    if listing.returncode != 0 or not out:
+    first, *lines = beginning.decode("utf-8", "surrogateescape").split("\n")
+    if not end or os.fsencode(first) not in _BEGINNINGS:
         raise GitexpError(f"{file} is no bundle, or broke off", fix="gitexp bundle FILE    in the lab that it is from")
-    heads = (line.partition(" ") for line in out.decode(errors="surrogateescape").splitlines())
-    return {ref.removeprefix("refs/heads/"): commit for commit, _, ref in heads if ref.startswith("refs/heads/")}
-
-
-def lacking(repo: Repo, file: Path) -> list[str]:
-    """The commits that the file builds on and this clone does not have, each with the words that the file has of it."""
-    asking = start(repo.root, "bundle", "verify", str(file), env=ENGLISH)
-    _, err = asking.communicate()
-    if asking.returncode == 0:
-        return []
-    found = filter(None, map(_LACKED.fullmatch, err.decode(errors="replace").splitlines()))
-    lacked = [f"{match[1][:12]}{(match[2] or '')[:80]}" for match in found]
-    if not lacked:
-        raise failure(asking.args, asking.returncode, err)  # type: ignore[arg-type]
-    return lacked
+    head = Head({}, {})
+    for line in lines:
+        commit, _, words = line.partition(" ")
+        if line.startswith("@") and not line.startswith("@object-format="):
+            raise GitexpError(f"{file} leaves out parts of what it holds ({line[1:80]})")
+        if line.startswith("-"):
+            head.built_on[commit[1:]] = words
+        elif words.startswith("refs/heads/"):
+            head.tips[words.removeprefix("refs/heads/")] = commit
+    return head

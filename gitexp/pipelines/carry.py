@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.datasets.progress import Watch
-from gitexp.errors import GitexpError, counted
-from gitexp.git.bundle import branch_tips, lacking, write_bundle
+from gitexp.errors import GitexpError, beyond, counted
+from gitexp.git.bundle import read_head, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
-from gitexp.git.repo import Repo, output, ref_id
+from gitexp.git.repo import Repo, commits_among, output, ref_id
 from gitexp.git.standing import branch_ref, is_shallow
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import Remote, There, TransportFailed
@@ -74,16 +74,17 @@ class Unbundled(NamedTuple):
 def unbundle(clone: Clone, file: Path, *, name: str | None) -> Unbundled:
     """Take up the runs of a file. `name`: what the other lab's branch is called here from now on, as a remote's is."""
     repo, branch = clone.repo, clone.config.branch
-    tips = branch_tips(repo, file)
-    if branch not in tips:
-        known = ", ".join(sorted(tips)[:SHOWN]) or "none"
+    head = read_head(file)
+    if branch not in head.tips:
+        known = ", ".join(sorted(head.tips)[:SHOWN]) or "none"
         raise GitexpError(f"{file} has no branch {branch}; branches in it: {known}")
-    if lacked := lacking(repo, file):
+    here = commits_among(repo, head.built_on)
+    if lacked := [f"  {commit[:12]} {words[:80]}" for commit, words in head.built_on.items() if commit not in here]:
         own = ref_id(repo, branch_ref(branch))
         since = f" --since {own[:12]}" if own else ""
         raise GitexpError(
             f"{file} builds on {counted(len(lacked), 'commit')} that this clone does not have",
-            details=[f"  {words}" for words in lacked[:SHOWN]],
+            details=[*lacked[:SHOWN], *beyond(len(lacked), SHOWN)],
             why="The other lab wrote only what is new since then."
             + (" If it does not know the commit below: an older one that both have." if own else ""),
             fix=f"gitexp bundle FILE{since}    in the lab that it is from",
@@ -95,13 +96,13 @@ def unbundle(clone: Clone, file: Path, *, name: str | None) -> Unbundled:
         raise GitexpError(f"{file} is damaged, or broke off", details=error.details, why=why) from error
     if name is not None:
         ref = f"refs/remotes/{name}/{branch}"
-        output(repo, "update-ref", "-m", "gitexp unbundle", ref, tips[branch])
+        output(repo, "update-ref", "-m", "gitexp unbundle", ref, head.tips[branch])
         sync_ref(repo, ref)
     without = [f"^{shared.before}"] if shared.before else []
     moved = shared.before != shared.after
     sentence = _left_out(repo, commits_with(repo, RUN_TRAILER, shared.after, *without) if moved else [])
     how = f"{sentence} not in it: {FOLDER}, and gitexp get RUN brings them back" if sentence else ""
-    return Unbundled(shared, tips[branch], how)
+    return Unbundled(shared, head.tips[branch], how)
 
 
 def _left_out(repo: Repo, runs: list[str]) -> str:

@@ -81,7 +81,7 @@ def test_what_a_file_builds_on_is_named_where_it_is_not_here(lab: Lab, far: Lab,
     result = far.gitexp("unbundle", str(file))
     assert result.exit_code == 1 and tip(far) == before
     assert f"{file} builds on 1 commit that this clone does not have" in result.stderr
-    assert f"  {first[:12]} " in result.stderr
+    assert f"  {first[:12]} true: completed\n" in result.stderr
     assert f"fix:   gitexp bundle FILE --since {before[:12]}" in result.stderr
 
 
@@ -166,6 +166,29 @@ def test_a_file_that_broke_off_is_refused_and_leaves_nothing(lab: Lab, far: Lab,
     result = far.gitexp("unbundle", str(file), "--as", "lab-a")
     assert result.exit_code == 1 and "broke off" in result.stderr, result.stderr
     assert (far.git("for-each-ref"), far.git("cat-file", "--batch-check", "--batch-all-objects")) == before
+
+
+def test_what_a_file_says_of_itself_is_bounded_and_printed_escaped(lab: Lab, far: Lab, tmp_path: Path) -> None:
+    run(lab)
+    file = tmp_path / "x.bundle"
+    assert lab.gitexp("bundle", str(file)).exit_code == 0
+    first, ref, rest = file.read_bytes().split(b"\n", 2)
+    escape = b"\x1b]0;evil\x07\xe2\x80\xae"
+    many = b"".join(b"-%040x\n" % number for number in range(200_000))
+    for head, said in (
+        (
+            (b"-" + b"f" * 40 + b" " + escape, ref),
+            "builds on 1 commit that this clone does not have\n  ffffffffffff \\x1b]0",
+        ),
+        ((b"f" * 40 + b" refs/heads/" + escape,), "has no branch experiments; branches in it: \\x1b]0;evil"),
+        ((many, ref), "is no bundle, or broke off"),
+        ((b"@filter=blob:none", ref), "leaves out parts of what it holds (filter=blob:none)"),
+        ((b"-../../x " + escape, ref), "builds on 1 commit"),
+    ):
+        file.write_bytes(b"\n".join((b"# v3 git bundle" if head[0][:1] == b"@" else first, *head, rest)))
+        result = far.gitexp("unbundle", str(file))
+        assert result.exit_code == 1 and said in result.stderr, result.stderr
+        assert "\x1b" not in result.stderr and "\u202e" not in result.stderr
 
 
 def test_what_is_no_file_is_no_bundle(lab: Lab, tmp_path: Path) -> None:

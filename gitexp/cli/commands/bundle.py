@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def command(file: str, since: str | None) -> int:
     from gitexp.git.transport import There
     from gitexp.pipelines.carry import bundle
 
-    path = Path.cwd() / file
+    path = Path(os.path.normpath(Path.cwd() / file))
     with opened_here() as here:
         there = There(None) if since is None else _there(here, since)
         done = bundle(here.clone, path, there=there, watch=ProgressBar)

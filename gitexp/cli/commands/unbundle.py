@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -33,7 +34,7 @@ def command(file: str, name: str | None) -> int:
     if name is not None and not is_branch_name(name):
         raise UsageError(f"git takes {name} for no name of a remote")
     clone = settled_clone()
-    done = unbundle(clone, Path.cwd() / file, name=name)
+    done = unbundle(clone, Path(os.path.normpath(Path.cwd() / file)), name=name)
     shared = done.shared
     if shared.before == shared.after:
         click.echo(f"already has all that is in {safe(file)}", err=True)
