@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import unicodedata
@@ -90,9 +91,11 @@ class Answer(NamedTuple):
             return f"prints {raw!r} raw: {words[max(0, at - 200) : at + 100]!r}"
         if "--csv" in self.args and (cell := next(filter(_is_formula, _cells(self.out)), None)):
             return f"a formula for spreadsheets: {cell[:80]!r}"
+        if self.args[0] == "report" and "<script>alert" in self.out:
+            return "a script of the record"
         if "--latex" in self.args and "\\input" in self.out:
             return "LaTeX of the record"
-        if "--markdown" in self.args and ("<script" in self.out or "[x](" in self.out):
+        if "--markdown" in self.args and re.search(r"(?<!\\)(<script|\[x)", self.out):
             return "Markdown of the record"
         return ""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-EVIL = "\x1b]0;x\x07\u202ea\u2066\u200b\r\n\x9b2J\ud800</script><script>alert(1)</script>"
-EVIL += "|\\input{/etc/passwd}[x](javascript:1)$&%#_`x`"
+MARKUP = "</script><script>alert(1)</script>|\\input{/etc/passwd}[x](javascript:1)$&%#_`x`"
+EVIL = "\x1b]0;x\x07\u202ea\u2066\u200b\r\n\x9b2J\ud800" + MARKUP
 FORMULA = "=cmd|' /C calc'!A0"
 
 

@@ -18,7 +18,7 @@ import xxhash
 from bounds import answers
 from byhand import ByHand, Files, Odd, message_of
 from harness import Lab
-from hostiletexts import EVIL, FORMULA, WORDS, spoilt, texts, toml_of
+from hostiletexts import EVIL, FORMULA, MARKUP, WORDS, spoilt, texts, toml_of
 
 pytestmark = pytest.mark.long
 GOOD = "kkkkllllmmmmnnnn"
@@ -138,7 +138,7 @@ class World:
     def check(self, *, each: str = OF_A_RUN, all_: str = OF_ALL, one_in: int = 1) -> None:
         """Assert that there are none. `one_in`: where there are many records, each meets one command in so many."""
         found = self.problems(each=each, all_=all_, one_in=int(os.environ.get("HOSTILE_ONE_IN", one_in)))
-        assert not found, "\n\n".join([f"{len(found)} problems", *found[:20]])
+        assert not found, "\n".join([f"{len(found)} problems", *(f"{one[:200]} … {one[-300:]}" for one in found[:50])])
 
 
 def _words(line: str, named: dict[str, str]) -> list[str]:
@@ -234,7 +234,7 @@ def test_something_else_at_any_path_of_a_record(world: World) -> None:
     world.check(one_in=11)
 
 
-@pytest.mark.parametrize("tail", [EVIL, FORMULA, "\u2028", "x" * 20_000], ids=["controls", "formula", "line", "long"])
+@pytest.mark.parametrize("tail", [EVIL, MARKUP, "\u2028", "x" * 20_000], ids=["controls", "markup", "line", "long"])
 def test_the_same_in_every_text(world: World, tail: str) -> None:
     """The keys of run.toml that must fit stay as they are in some records, or nobody would read on."""
     files = texts(tail)
@@ -249,6 +249,29 @@ def test_the_same_in_every_text(world: World, tail: str) -> None:
         text = payload.replace("TAIL", toml_of(tail)[1:-1])
         world.by.event(kind, None if kind == "decision" else run_id(1), text, who=raw)
     world.check()
+
+
+def test_formulas_for_spreadsheets(world: World) -> None:
+    key = toml_of(FORMULA)
+    recipe = f'{key} = {key}\n"@x" = "@x"\n[run]\ncommand = [{key}]\n[metrics.goal]\n{key} = "max"\n'
+    metrics = f'{key} = 1\n"+x" = 2\n"-x" = 3\n"val.acc" = 1\n'
+    history = f'step,time_s,val.acc,"{FORMULA}"\n0,0,1,1\n'
+    data = f"[{key}]\npath = {key}\n[d]\nowner = {key}\n"
+    files = {"recipe.toml": recipe, "metrics.toml": metrics, "history.csv": history, "data.toml": data}
+    own = run_id(0)
+    tree = world.by.record(own, files, recipe=FORMULA, message=FORMULA, user=FORMULA, host=FORMULA)
+    who = f"{FORMULA} <=x@y>".encode()
+    world.bad["formulas"] = world.by.commit(tree, message_of(own), who=who)
+    world.by.event("note", own, f"text = {key}", who=who)
+    world.by.event("tag", own, 'name = "t"\nwhy = "x"', who=who)
+    world.check(all_=OF_ALL + CSV)
+
+
+CSV = f"""
+log --csv --all --columns "run,message,author,note,tag,recipe,{FORMULA},@x,val.acc"
+plot --csv "{FORMULA}"
+plot --csv --x "@x" val.acc
+plot --csv --group val.acc"""
 
 
 EVENTS = {
