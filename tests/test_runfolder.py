@@ -42,3 +42,28 @@ def test_the_lock_of_a_folder_that_was_recorded_meanwhile_is_not_that_of_the_nex
     lock = runfolder.lock(folder, runfolder.RECORD_LOCK)
     assert lock is not None
     os.close(lock)
+
+
+def test_folders_in_folders_deeper_than_any_path_are_removed_and_nothing_behind_a_link(tmp_path: Path) -> None:
+    folder, held = runfolder.create(str(tmp_path), RUN_ID)
+    os.close(held)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    there = Path(folder, "saved")
+    (there / "link").symlink_to(kept)
+    Path(folder, ".moved-0").mkdir()  # left by a command that was killed
+    Path(folder, ".moved-0", "file").write_text("x")
+    at = os.open(there, os.O_RDONLY)
+    for level in range(1500):
+        os.mkdir("d" * 10, dir_fd=at)
+        below = os.open("d" * 10, os.O_RDONLY, dir_fd=at)
+        os.symlink(kept, "link", dir_fd=below)
+        if level == 700:
+            os.fchmod(at, 0o500)
+        os.close(at)
+        at = below
+    os.close(at)
+    runfolder.remove(folder)
+    assert list(Path(runfolder.runs_folder(str(tmp_path))).iterdir()) == []
+    assert (kept / "file").read_text() == "x"
