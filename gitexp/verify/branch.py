@@ -32,6 +32,7 @@ MOST = 20  # problems of one commit that are told
 NO_ORIGINAL = "verdict on a run that is not here, which was not computed again"
 NO_WHOLE = "verdict on histories of which git has samples, which was not computed again"
 OTHER_EVENT = "event of a kind that this gitexp does not know"
+NO_REFLOG = "branch without a reflog here, to tell whether it only grew"
 CUT_OFF = "commit below which nothing was fetched: the clone is shallow"
 
 
@@ -84,6 +85,7 @@ def verify(
         unseen += part.unseen
         kept += part.kept
     if only is None:
+        unseen[NO_REFLOG] += growth.without_reflog(repo, tips)
         across = growth.set_back(repo, tips, commits), growth.same_keys(kept)
         for commit, what in chain(*across, growth.attempts(kept, cut_off=bool(ends)), growth.other_texts(kept)):
             found.setdefault(commit, []).append(what)
@@ -92,22 +94,25 @@ def verify(
         if signature.state == "bad" or (sign and signature.state != "good"):
             found.setdefault(commit, []).append(f"its signature is {signature.words}")
     lost = [*words, *(checkup.finish() if checkup else ())]
-    problems = [Problem(tips[0].commit, "", what) for what in lost]
-    for one in wanted:
-        told = found.get(one.id, [])
-        more = [f"and {len(told) - MOST:,} more problems"] if len(told) > MOST else []
-        problems += [Problem(one.id, one.run, what) for what in (*told[:MOST], *more)]
-    problems += [Problem(oid, "", what) for oid, told in found.items() if oid not in commits for what in told]
     return Verified(
         commits=len(wanted),
         runs=sum(bool(one.run) for one in wanted),
         events=sum(bool(one.event) and not one.run for one in wanted),
-        problems=problems,
-        unseen=unseen,
+        problems=[*(Problem(tips[0].commit, "", what) for what in lost), *_in_order(wanted, found)],
+        unseen=+unseen,
         bytes_checked=held.checked if held else 0,
         bytes_absent=held.absent if held else 0,
         signatures=Counter(one.state for one in signed.values()),
     )
+
+
+def _in_order(wanted: Sequence[Commit], found: Mapping[str, list[str]]) -> Iterator[Problem]:
+    """As the commits come, and behind them what is no longer on the branch."""
+    runs = {one.id: one.run for one in wanted}
+    for commit in (*runs, *(oid for oid in found if oid not in runs)):
+        told = found.get(commit, [])
+        more = [f"and {len(told) - MOST:,} more problems"] if len(told) > MOST else []
+        yield from (Problem(commit, runs.get(commit, ""), what) for what in (*told[:MOST], *more))
 
 
 def _ends(repo: Repo) -> frozenset[str]:

@@ -40,6 +40,11 @@ def set_back(repo: Repo, tips: Sequence[Tip], commits: Collection[str]) -> Itera
                 yield older.commit, f"is no longer in {tip.ref}, which was set back from it: {newer.why[:100]}"
 
 
+def without_reflog(repo: Repo, tips: Sequence[Tip]) -> int:
+    """Of how many of these branches nobody here knows where they were."""
+    return sum(not reflog(repo, tip.ref) for tip in tips)
+
+
 def same_keys(runs: Sequence[Kept]) -> Iterator[tuple[str, str]]:
     """Section 1, identity: two different commits under one key are a conflict."""
     first = dict[tuple[str, int], Kept]()

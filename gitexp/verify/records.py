@@ -27,6 +27,7 @@ T = TypeVar("T")
 IMPORTED = ("README.md", "FORMAT.md", "run.toml", "recipe.toml", "metrics.toml", "history.csv")
 ALWAYS = (*IMPORTED, "data.toml", "environment.toml", "requirements.txt", "artifacts.xxh128", "output.log")
 MORE = ("settings.toml", "components.toml", "artifacts.sizes", "artifacts.sha256", "items.csv", "usage.csv", VERDICT)
+TEXTS = ("README.md", "FORMAT.md")  # for people
 FOLDERS = ("code", "data", "environment")
 FILE, FOLDER = "100644", "40000"
 NEWER = "record of a newer format, of which nothing was looked at"
@@ -204,6 +205,8 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
     has, objects = tree.files, at.objects
     for name in sorted(name for name in has if name.endswith(".toml") and name not in ("run.toml", VERDICT)):
         yield from at.shared(name, partial(_table_problems, at, name, has[name]), has[name])
+    for name in TEXTS:
+        yield from at.shared(name, partial(_text_problems, at, has[name]), has[name]) if name in has else ()
     stated = _readable(at, "metrics.toml", tree) or {}
     grade = ""
     if VERDICT in has and run.reproduces:
@@ -252,6 +255,10 @@ def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[
     yield from at.told("run.toml", lambda: _peaks(run, has, at))
     yield from _history(run, tree, stated, at)
     yield from at.held.told() if at.held else ()
+
+
+def _text_problems(at: Looking, oid: str) -> Iterator[str]:
+    yield from () if at.text(oid) else ["is empty"]
 
 
 def _table_problems(at: Looking, name: str, oid: str) -> Iterator[str]:

@@ -188,6 +188,44 @@ def test_rows_of_splits_are_drawn_again(lab: Lab) -> None:
     assert 'data.toml: rows: "train" has not the rows that its rule and seed give it' in found.stdout
 
 
+@pytest.fixture
+def rerun(small: Lab) -> Lab:
+    """The same run done once more, to the bit."""
+    assert small.gitexp("rerun", "latest", "--yes").exit_code == 0
+    assert 'grade = "bitwise"' in small.show("experiments:verdict.toml")
+    return small
+
+
+def test_a_verdict_that_follows_from_both_records_has_no_problem(rerun: Lab) -> None:
+    assert verified(rerun).stderr == "2 runs, 0 events: no problem\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("values = 1", "values = 100", "by the two records it is {'values': 1"),
+        ("attempt = 1", "attempt = 2", "is no record of"),
+        ('grade = "bitwise"', 'grade = "metrics"', "the grade is metrics, by the two records it is bitwise"),
+        ('grade = "bitwise"', 'grade = "superb"', "'superb' is not a grade"),
+    ],
+)
+def test_a_verdict_is_computed_again(rerun: Lab, old: str, new: str, words: str) -> None:
+    found = tampered(rerun, "verdict.toml", old, new)
+    assert words in found.stdout
+    assert breaches(rerun.path) != []
+
+
+def test_a_verdict_that_its_own_run_toml_contradicts_is_named(rerun: Lab) -> None:
+    found = tampered(rerun, "verdict.toml", 'rerun = "completed"', 'rerun = "failed"')
+    assert "it says that the rerun ended as failed, run.toml completed" in found.stdout
+
+
+def test_a_verdict_on_a_run_that_is_not_here_is_counted(rerun: Lab, tmp_path: Path) -> None:
+    alone = Lab(tmp_path / "alone", rerun.env)
+    rerun.git("clone", "-q", "--depth", "1", "-b", "experiments", f"file://{rerun.path}", str(alone.path))
+    assert "1 × verdict on a run that is not here, which was not computed again" in verified(alone).stderr
+
+
 def test_an_attempt_after_one_that_completed_is_named(small: Lab) -> None:
     run = small.show("experiments:run.toml").replace("attempt = 1", "attempt = 2")
     message = small.git("log", "-1", "--format=%B", "experiments").replace("-Status", "-Attempt: 2\nGitexp-Status")
