@@ -249,22 +249,23 @@ def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: S
     what = f"Cannot push {branch} to {remote.shown}"
     if not any(said.startswith("[remote rejected]") for said in refused):
         raise TransportFailed(what, details=(*words, *refused))
-    raise _declined(what, [*words, *refused], branch=branch)
+    raise _declined(what, [*words, *refused], branch=branch, shown=show is not None)
 
 
-def _declined(what: str, words: Sequence[str], *, branch: str) -> TransportFailed:
-    """The error for what a server would not have: its own reason first."""
+def _declined(what: str, words: Sequence[str], *, branch: str, shown: bool) -> TransportFailed:
+    """The error for what a server would not have: its own reason first. `shown`: all but its errors was, as it came."""
     said = [text for text in words if _SAYS.match(text)]
     protected = next((text for text in (*said, *words) if _PROTECTED.search(text)), None)
     errors = [text for text in said if text.startswith("remote: error: ")]
     first = protected or next(iter([*errors, *said]), words[-1])
     why = _SAYS.sub("", first).strip()
-    rest = [text for text in words if text not in errors[:1]]
+    seen = {*errors[:1], *(text for text in said if shown and text not in errors)}
+    rest = [text for text in words if text not in seen]
     if protected is None:
         return TransportFailed(f"{what}: {why}", details=rest if len(said) > 1 or not errors else ())
     return TransportFailed(
         f"{what}: it is protected there ({why.rstrip('.:')})",
-        details=[text for text in said if text != first],
+        details=[text for text in said if text != first and text not in seen],
         why="Your runs are safe on the local branch.",
         fix=f"in the settings there allow pushes to {branch} without a pull request, merges too; never by force",
     )

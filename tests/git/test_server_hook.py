@@ -213,9 +213,17 @@ def test_a_run_of_another_shape_is_refused(ada: Lab) -> None:
     other = f"run {run} (commit COMMIT) has a run.toml that is not of this run"
     assert refusal(ada, commit(ada, f"{more.rstrip()}\nGitexp-Attempt: 2\n")) == other
     assert refusal(ada, commit(ada, more.replace(run, "k" * 16))) == other.replace(run, "k" * 16)
-    merge = commit(ada, more, parents=("experiments", "experiments~2"))
+    second = {
+        **entries(ada),
+        "run.toml": blob(ada, ada.show("experiments:run.toml").replace("attempt = 1", "attempt = 2")),
+    }
+    assert refusal(ada, again(ada, second)) == other
+    stored = ada.git("log", "-1", "--format=%T", again(ada, second)).strip()
+    attempt = commit(ada, f"{more.rstrip()}\nGitexp-Attempt: 2\n", tree=stored)
+    assert push(ada, f"{attempt}:refs/heads/experiments").exit_code == 0
+    merge = commit(ada, more, parents=(attempt, "experiments~2"))
     assert refusal(ada, merge) == "commit COMMIT is a merge that gitexp did not make (gitexp pull makes them)"
-    changed = commit(ada, "merge\n\nGitexp-Event: merge\n", parents=("experiments~1", "experiments"))
+    changed = commit(ada, "merge\n\nGitexp-Event: merge\n", parents=(attempt, "experiments"))
     assert refusal(ada, changed) == "commit COMMIT is an event and changes files: its tree must be its first parent's"
 
 
