@@ -1,9 +1,10 @@
 """Keep the rows of a ref in one SQLite file, so that listing runs does not read every record again.
 
-A file under `<common dir>/gitexp/index/` for each ref, complete up to the commit that it names. It is a cache: one that
-is missing, damaged, of another version or not writable changes nothing but the time that a question takes. A file is
-replaced whole and never changed, so nobody locks it, on NFS either; what came after it is read from git each time, into
-tables beside it in memory, until there is enough to write a new file.
+A file under `<common dir>/gitexp/index/` for each ref, complete up to the commit that it names, and one for all of them
+together, complete up to each of several. It is a cache: one that is missing, damaged, of another version or not
+writable changes nothing but the time that a question takes. A file is replaced whole and never changed, so nobody locks
+it, on NFS either; what came after it is read from git each time, into tables beside it in memory, until there is enough
+to write a new file.
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ def of_commits(commits: Iterable[str]) -> Condition:
 
 
 class Rows:
-    """The rows of a ref, complete up to the commit `tip`. Every question may raise one of DAMAGED."""
+    """The rows of a ref, complete up to the commit `tip`; of several, up to theirs, apart by blanks.
+
+    Every question may raise one of DAMAGED.
+    """
 
     def __init__(self, connection: sqlite3.Connection, tip: str) -> None:
         self.connection = connection
