@@ -21,7 +21,7 @@ from gitexp.capture.steps import Logged, passed, rows_by_step
 from gitexp.record.metricreader import Reader
 from gitexp.record.metrics import Number, parse_number
 from gitexp.record.rowblocks import Block, blocks
-from gitexp.regularfile import open_regular, read_regular
+from gitexp.regularfile import open_regular, read_regular, walk
 
 MOST_BYTES = 64 * 2**20  # of one run's metrics in a folder
 MOST_RUNS = 1000
@@ -162,7 +162,7 @@ def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder, by their names there. Links are not followed."""
     if folder.is_symlink():
         return
-    for top, folders, names in os.walk(folder):
+    for top, folders, names in walk(folder):
         folders.sort()
         for path in (Path(top, name) for name in sorted(names)):
             if not path.is_symlink():

@@ -38,7 +38,7 @@ from gitexp.record.written import (
     matches,
     path_of,
 )
-from gitexp.regularfile import NotAFile, open_regular
+from gitexp.regularfile import NotAFile, open_regular, walk
 
 SPLITS = frozenset(["train", "training", "val", "valid", "validation", "dev", "test", "eval", "evaluation"])
 
@@ -124,7 +124,7 @@ def capture(names: Iterable[str], search: Search) -> Captured:
 
 
 def _own(folder: Path) -> Iterator[str]:
-    for at, folders, files in os.walk(folder):
+    for at, folders, files in walk(folder):
         folders.sort()
         yield from (OWN + Path(at, file).relative_to(folder).as_posix() for file in sorted(files))
 

@@ -22,7 +22,7 @@ from gitexp.git.untracked import entries_of, files_in, list_untracked
 from gitexp.git.worktree import Surveyed
 from gitexp.record.manifest import display
 from gitexp.record.written import Written, glance, is_as_before
-from gitexp.regularfile import open_regular
+from gitexp.regularfile import open_regular, walk
 from gitexp.spec.outputs import covers, is_pattern
 
 MOST = 1_000_000  # untracked files among which outputs are looked for by a pattern
@@ -74,7 +74,7 @@ def _below(cwd: Path, name: str) -> Iterator[str]:
         return
     if path.is_file():
         yield name
-    for folder, folders, files in os.walk(path):
+    for folder, folders, files in walk(path):
         if GIT in files or GIT in folders:
             folders.clear()
             continue
@@ -93,7 +93,8 @@ def _link(cwd: Path, name: str) -> str | None:
 def put_there_before(folder: Path, outputs: Sequence[str]) -> None:
     """Note which of the files that an attempt finds in its folder are outputs of those before: it may replace them."""
     saved, covered = folder / runfolder.SAVED, covers(outputs)
-    files = (path.relative_to(saved).as_posix() for path in saved.rglob("*") if path.is_file())
+    paths = (Path(at, name) for at, _, names in walk(saved) for name in names)
+    files = (path.relative_to(saved).as_posix() for path in paths if path.is_file())
     runfolder.write_json(str(folder), runfolder.OUTPUTS, {"names": [*filter(covered, files)]})
 
 

@@ -423,3 +423,14 @@ def test_sizes_are_in_the_record_also_where_the_bytes_are_not(lab: Lab) -> None:
     assert [(one["a_size_bytes"], one["b_size_bytes"]) for one in diff["artifacts"]] == [(1, 4)]
     assert re.search(r"~  out/w.pt +1 B +→ +4 B", lab.gitexp("diff", "latest~1", "latest").stdout)
     assert re.search(r"out/w.pt +4 B +xxh128:", lab.gitexp("show").stdout)
+
+
+def test_folders_in_folders_by_the_thousand_keep_no_run_from_being_recorded(lab: Lab) -> None:
+    deep = "mkdir -p $(printf 'd/%.0s' $(seq 1200)); cd -P $(printf 'd/%.0s' $(seq 1200)); echo 1 >w.pt"
+    script = f"mkdir -p out; cd out; {deep}; cd $GITEXP_OUTPUT; {deep}; echo 1 >$GITEXP_OUTPUT/top.pt\n"
+    trains(lab, script, 'outputs = ["out/"]\n')
+    ran = lab.gitexp("run", "tiny")
+    left = list((lab.path / ".git/gitexp/runs").iterdir())
+    lab.command("rm", "-rf", str(lab.path / "out"), *map(str, left))  # pytest has no stack for it
+    assert (ran.exit_code, left) == (0, []), ran.stderr[-500:]
+    assert kept(lab)[-1] == "top.pt"

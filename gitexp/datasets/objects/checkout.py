@@ -14,6 +14,7 @@ from gitexp.datasets.objects.objectname import name_of
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.record.manifest import Entry, display, parse_manifest
+from gitexp.regularfile import walk
 
 SHOWN = 20
 
@@ -78,7 +79,7 @@ def _is_as_laid_out(entries: Sequence[Entry], folder: Path, store: ObjectStore) 
                 return False
     except OSError:
         return False
-    return sum(len(names) for _, _, names in os.walk(folder)) == len(entries)
+    return sum(len(names) for _, _, names in walk(folder)) == len(entries)
 
 
 def lacking(entries: Sequence[Entry], store: ObjectStore) -> GitexpError:
