@@ -118,8 +118,8 @@ def _hash(oid: str, kind: str, size: int) -> hashlib._Hash:
 
 
 def _entries(content: bytes, id_bytes: int) -> list[Entry]:
-    entry = rb"([0-7]{5,6}) ([^\0/]++)\0(.{20})" if id_bytes == 20 else rb"([0-7]{5,6}) ([^\0/]++)\0(.{32})"
-    found = re.findall(entry, content, re.DOTALL)
-    if sum(len(mode) + len(name) for mode, name, _ in found) + len(found) * (id_bytes + 2) != len(content):
+    entry = rb"([0-7]{5,6}) ([^\0/]++)\0(.{%d})" % id_bytes
+    if not re.fullmatch(b"(?:%s)*+" % entry, content, re.DOTALL):
         raise Absent("no tree that git would write")
+    found = re.findall(entry, content, re.DOTALL)
     return [(mode.decode(), name.decode("utf-8", "surrogateescape"), oid.hex()) for mode, name, oid in found]
