@@ -172,7 +172,8 @@ def world(fresh: Lab, tmp_path: Path) -> Iterator[World]:
 
 def outside(tmp_path: Path) -> dict[str, bytes | None]:
     """Every file of that place, but for the target and what is gitexp's and git's own."""
-    skipped = (tmp_path / "target", tmp_path / "lab/.git")
+    # gpg makes its folder where it is asked for a signature the first time.
+    skipped = (tmp_path / "target", tmp_path / "lab/.git", tmp_path / "home/.gnupg")
     return {
         str(path): path.read_bytes() if path.is_file() else None
         for path in tmp_path.rglob("*")
