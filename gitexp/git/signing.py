@@ -12,9 +12,11 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from gitexp.git.repo import POLICY, SIGN, Repo, SigningFailed, failure, said, start
 from gitexp.git.signatures import program_lacking
+from gitexp.text.schema import escaped
 
 LONGEST_S = 20.0  # that a signer may take where nobody can answer it; each command tries again what waits
 
@@ -103,10 +105,14 @@ def _fix(repo: Repo) -> str:
     if program := program_lacking(repo, form):
         return f"install {program}, by which git signs here    (git config --get-regexp '^gpg')"
     if form == "ssh":
-        if not key and "gpg.ssh.defaultkeycommand" not in settings:
-            return "git config --global user.signingKey ~/.ssh/id_ed25519.pub    # or another key of yours"
-        literal = not key or key.startswith(("key::", "ssh-", "ecdsa-", "sk-"))
-        return "ssh-add    # unlocks the key" if literal else f"ssh-add {_quoted(key.removesuffix('.pub'))}"
+        another = "git config --global user.signingKey ~/.ssh/id_ed25519.pub    # or another key of yours"
+        if not key:
+            return "ssh-add    # unlocks the key" if "gpg.ssh.defaultkeycommand" in settings else another
+        if key.startswith(("key::", "ssh-", "ecdsa-", "sk-")):
+            return "ssh-add    # unlocks the key"
+        if not (repo.root / Path(key).expanduser()).exists():
+            return another.replace(" --global", "").replace("or another", f"{escaped(key)} is not there; or another")
+        return f"ssh-add {_quoted(key.removesuffix('.pub'))}"
     named = f" -u {shlex.quote(key)}" if key else ""
     program = settings.get(f"gpg.{form}.program") or settings.get("gpg.program") or "gpg"
     return f"echo | GPG_TTY=$(tty) {shlex.quote(program)} --clearsign{named}    # asks for the passphrase"
