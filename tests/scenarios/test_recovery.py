@@ -269,14 +269,14 @@ def test_a_dataset_with_an_impossible_path_is_refused(lab: Lab) -> None:
 
 KILLED_WHILE_IT_REMOVES_ITS_FOLDER = """
 import os, signal, sys
-removed = []
+begun, removed = [], []
 def watch(event, args):
-    if event == "os.remove" and (removed or "os.fwalk" in seen):
+    if event == "os.listdir" and type(args[0]) is int:
+        begun.append(args)
+    if event == "os.remove" and begun:
         removed.append(args)
         if len(removed) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-    seen.add(event)
-seen = set()
 sys.addaudithook(watch)
 """
 
