@@ -91,7 +91,6 @@ RECORD = "record"
 TRIED = "tried"
 RECORD_LOCK = "record.lock"
 OLD = ".old-"  # before the id, in the name of a folder that is being removed
-MOVED = ".moved-"  # before a number, in such a folder
 
 LOGGED = (METRICS, MATCHED, ANNOUNCED)  # rows of metrics, while the program runs
 
@@ -185,80 +184,16 @@ def _forget_tree(parent: str, run_id: str) -> None:
     entry = os.path.join(entries, run_id)
     if os.path.isdir(entry):
         _remove_tree(entry)
-        _remove_empty(entries, None)  # as git does after the last one
+        try:
+            os.rmdir(entries)  # as git does after the last one
+        except OSError:
+            pass
 
 
 def _remove_tree(folder: str) -> None:
-    """Remove what can be removed of it. (`import shutil` for this costs 3 ms.)
+    from gitexp.removal import remove_tree  # the worker, which imports this file, removes nothing
 
-    Folders in folders, of which a stranger's code may have thousands, are moved up and emptied one by one: no stack, no
-    path and no table of open files is long enough for them.
-    """
-    try:
-        top = _open_folder(folder, None)
-    except OSError:
-        return
-    moved = _empty(top, top, 0)
-    done = 0
-    while done < moved:
-        name = f"{MOVED}{done}"
-        try:
-            below = _open_folder(name, top)
-        except OSError:
-            below = None
-        if below is not None:
-            moved = _empty(below, top, moved)
-            os.close(below)
-        _remove_empty(name, top)
-        done += 1
-    os.close(top)
-    _remove_empty(folder, None)
-
-
-def _open_folder(name: str, parent: int | None) -> int:
-    """A folder, behind no link, made ours: what a program made may be read-only, and then nothing goes out of it."""
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        os.fchmod(folder, 0o700)
-    except OSError:
-        pass
-    return folder
-
-
-def _empty(folder: int, top: int, moved: int) -> int:
-    """Remove the files of a folder, move its folders to the top; how many have been moved there by now."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return moved
-    for name in names:
-        try:
-            os.unlink(name, dir_fd=folder)
-            continue
-        except OSError:
-            _remove_empty(name, folder)
-        try:
-            os.close(_open_folder(name, folder))
-        except OSError:
-            continue
-        while True:
-            try:
-                os.rename(name, f"{MOVED}{moved}", src_dir_fd=folder, dst_dir_fd=top)
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):  # left by who was killed
-                    break
-                moved += 1
-                continue
-            moved += 1
-            break
-    return moved
-
-
-def _remove_empty(name: str, parent: int | None) -> None:
-    try:
-        os.rmdir(name, dir_fd=parent)
-    except OSError:
-        pass
+    remove_tree(folder)
 
 
 def never_began(folder: str) -> bool:

@@ -27,7 +27,18 @@ FLOORS = [
     {"record"},
     {"text"},
     {"redact", "stats"},
-    {"secretnames", "secretforms", "errors", "regularfile", "durable", "wholefile", "spool", "script", "__init__"},
+    {
+        "secretnames",
+        "secretforms",
+        "errors",
+        "regularfile",
+        "durable",
+        "wholefile",
+        "removal",
+        "spool",
+        "script",
+        "__init__",
+    },
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -89,7 +100,7 @@ def test_only_training_imports_torch(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(path)} & {"torch", "numpy"}
 
 
-BESIDE_THE_PROGRAM = {"worker", "runfolder", "regularfile", "wholefile"}
+BESIDE_THE_PROGRAM = {"worker", "runfolder", "regularfile", "wholefile", "removal"}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from gitexp.git.repo import Repo, output
 from gitexp.history.read import Run
 from gitexp.pipelines.get import Got, Wanted, require_own
 from gitexp.record.manifest import ALGORITHM, Entry, display, dump_manifest, parse_manifest
+from gitexp.removal import remove_tree
 
 CODE = "code"
 _LINK, _SUBMODULE, _PROGRAM = b"120000", b"160000", b"100755"
@@ -52,9 +53,7 @@ def get_code(repo: Repo, run: Run, *, folder: Path) -> Got:
         except OSError as error:
             raise GitexpError(f"{folder} cannot be written: {error.strerror or error}") from error
         finally:
-            import shutil
-
-            shutil.rmtree(beside, ignore_errors=True, dir_fd=around.fd)
+            remove_tree(beside, dir_fd=around.fd)
     return Got([CODE], len(modes), size_bytes, 0)
 
 

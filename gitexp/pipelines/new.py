@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo
 from gitexp.pipelines.cards import NOTICE
 from gitexp.record.manifest import Entry, dataset_digest, dump_manifest
+from gitexp.removal import remove_tree
 from gitexp.stages.resolve import FILE, FOLDER
 from gitexp.text import toml
 from gitexp.text.schema import near, spell
@@ -145,7 +145,7 @@ def _write(folder: Path, files: dict[str, bytes], *, template: str, name: str, o
             target.write_bytes(content)
         beside.rename(folder)  # fails where somebody else has made the folder meanwhile and put something into it
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove_tree(beside)
         raise
 
 

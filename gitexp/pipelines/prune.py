@@ -10,7 +10,6 @@ nonsense. Where this clone lacks a part of a record (it is a partial one), nothi
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from gitexp.record.datarecord import load_data
 from gitexp.record.digests import Digest
 from gitexp.record.identity import RUN_TRAILER
 from gitexp.record.manifest import ALGORITHM, dataset_digest, line_blocks
+from gitexp.removal import remove_tree
 
 YOUNG_S = 14 * 86_400
 SHOWN = 20
@@ -81,7 +81,7 @@ def prune(clone: Clone) -> Prunable:
     for digest in found.unneeded:
         place.store.remove(digest)
         # What was laid out of it, too: its files are second names of the objects, and keep them.
-        shutil.rmtree(place.checkouts / Digest(digest).digits, ignore_errors=True)
+        remove_tree(place.checkouts / Digest(digest).digits)
     _sweep(place, before=time.time() - YOUNG_S)
     return found
 
@@ -91,7 +91,7 @@ def _sweep(place: Place, *, before: float) -> None:
     for path in (*place.store.leftovers(), *place.checkouts.glob(".gitexp-*")):
         try:
             if path.stat().st_mtime < before:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                remove_tree(path) if path.is_dir() else path.unlink()
         except OSError:
             continue  # continued meanwhile, or done
 

@@ -6,7 +6,6 @@ The program is the one that would train, in the same surroundings; its folder is
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from gitexp.datasets.progress import Watch
 from gitexp.datasets.ready import Dataset
 from gitexp.executors.beside import run_to_end
 from gitexp.pipelines.rundata import ready_data
+from gitexp.removal import remove_tree
 from gitexp.spec.recipe import Recipe
 from gitexp.stages.check import check_program
 from gitexp.stages.submit import program_env, write_data
@@ -56,7 +56,7 @@ def rehearse_with(recipe: Recipe, datasets: Mapping[str, Dataset], *, clone: Clo
             raise why_not_begun(folder, recipe, outcome=outcome, printed=printed, argv=argv)
         return Rehearsed(completed(recipe, folder), tuple(flow_lines(folder)))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def lay_out_scratch(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +23,7 @@ from gitexp.pipelines.get import Wanted, bring, get_into, what_run_has
 from gitexp.pipelines.refetch import unversioned, whom_to_ask
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.manifest import ALGORITHM, Entry, display, parse_manifest
+from gitexp.removal import remove_tree
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.text.schema import escaped
 
@@ -249,6 +249,6 @@ def _require_inside(path: Path, root: Path) -> None:
 def _remove(path: Path, root: Path) -> None:
     _require_inside(path.parent, root)
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         path.unlink()

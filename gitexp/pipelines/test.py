@@ -5,7 +5,6 @@ and how far is it from the baseline.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -23,6 +22,7 @@ from gitexp.executors.beside import run_to_end
 from gitexp.pipelines.cards import read_expected
 from gitexp.pipelines.rehearse import OUTPUT, lay_out_scratch
 from gitexp.pipelines.rundata import ready_data
+from gitexp.removal import remove_tree
 from gitexp.spec.expected import FILE as EXPECTED
 from gitexp.spec.expected import Golden
 from gitexp.spec.junit import Case, dump_junit
@@ -79,7 +79,7 @@ def test(request: Request, clone: Clone, *, tell: Tell, watch: Watch) -> Tested:
         report = folder / REPORT
         junit = dump_junit(recipe.name, cases, pytest=report.read_bytes() if report.is_file() else None)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     return Tested(tuple(cases), junit)
 
 

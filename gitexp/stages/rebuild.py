@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gitexp.errors import Refused, counted
 from gitexp.record.requirements import Requirements
+from gitexp.removal import remove_tree
 from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _make(environment: Environment, new: Path, *, lock: int, talk: BinaryIO) -> 
 def _put_in_place(new: Path, environment: Environment) -> None:
     environment.folder.parent.mkdir(exist_ok=True)
     if environment.folder.exists() and not os.access(environment.interpreter, os.X_OK):
-        shutil.rmtree(environment.folder)  # the Python that it led to is gone
+        remove_tree(environment.folder)  # the Python that it led to is gone
     try:
         new.rename(environment.folder)
     except OSError:

@@ -15,6 +15,7 @@ from gitexp.datasets.objects.store import ObjectStore
 from gitexp.errors import GitexpError
 from gitexp.record.manifest import Entry, display, parse_manifest
 from gitexp.regularfile import walk
+from gitexp.removal import remove_tree
 
 SHOWN = 20
 
@@ -28,7 +29,7 @@ def check_out(digest: str, *, store: ObjectStore, folder: Path, name: str | None
     entries = parse_manifest(store.read_bytes(digest), where=digest)
     target = folder / name_of(digest).digits
     if target.exists() and not _is_as_laid_out(entries, target, store):
-        remove(target)
+        remove_tree(target)
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         beside = beside_of(target)
@@ -36,7 +37,7 @@ def check_out(digest: str, *, store: ObjectStore, folder: Path, name: str | None
             _lay_out(entries, beside, store)
             _appear(beside, target)
         finally:
-            remove(beside)
+            remove_tree(beside)
     single = len(entries) == 1 and name is not None and entries[0].path == os.fsencode(name)
     return target / name if single and name is not None else target
 
@@ -46,7 +47,7 @@ def mend(digest: str, *, store: ObjectStore, folder: Path) -> list[str]:
 
     Returns these digests: once they are fetched again, the dataset can be checked out again.
     """
-    remove(folder / name_of(digest).digits)
+    remove_tree(folder / name_of(digest).digits)
     if not store.is_whole(digest):
         store.remove(digest)
         return [digest]
@@ -110,9 +111,3 @@ def _appear(beside: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():
             raise
-
-
-def remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

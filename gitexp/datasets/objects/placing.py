@@ -19,6 +19,7 @@ from gitexp.datasets.objects.store import Damaged, ObjectStore
 from gitexp.errors import GitexpError, beyond
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import Entry, display, parse_manifest
+from gitexp.removal import remove_tree
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress
@@ -106,7 +107,7 @@ def place_copies(manifest: bytes, *, store: ObjectStore, target: Path, progress:
                 if not existed:
                     os.rename(beside, os.fsencode(target.name), src_dir_fd=around.fd, dst_dir_fd=around.fd)
             finally:
-                _remove(beside, dir_fd=around.fd)
+                remove_tree(beside, dir_fd=around.fd)
     except OSError as error:
         raise GitexpError(f"{target} cannot be written: {error.strerror or error}") from error
     return sum(entry.size or 0 for entry in new)
@@ -217,9 +218,3 @@ def _move_in(entries: Sequence[Entry], made: Below, around: Below, target: Path)
             os.rename(name, name, src_dir_fd=source, dst_dir_fd=place)
         else:
             os.unlink(name, dir_fd=source)
-
-
-def _remove(name: bytes, *, dir_fd: int) -> None:
-    import shutil
-
-    shutil.rmtree(name, ignore_errors=True, dir_fd=dir_fd)

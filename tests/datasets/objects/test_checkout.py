@@ -148,6 +148,17 @@ def test_a_strangers_bare_repository_is_not_written(store: ObjectStore, tmp_path
         place_copies(manifest, store=store, target=tmp_path / "mine")
 
 
+def test_of_folders_in_folders_by_the_thousand_nothing_is_left_where_they_cannot_be_written(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    store.path_of(TWO).chmod(0o644)
+    store.path_of(TWO).write_bytes(b"X")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(GitexpError, match=r"damaged|cannot be written"):  # more than files that may be open, or not
+        place_copies(f"{TWO}  {'d/' * 1900}two\n".encode(), store=store, target=tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
 def test_a_path_that_leads_elsewhere_is_refused(store: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(GitexpError, match="leads elsewhere"):
         place_copies(f"{ONE}  ../one\n".encode(), store=store, target=tmp_path / "mine")
