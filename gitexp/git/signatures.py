@@ -151,8 +151,9 @@ def _judged(letter: str, key: str, committer: str, signer: str, *, own: bool) ->
     return Signature("unknown", signer, key, f"{named} is on no list of yours")
 
 
-# Of a key's further names each stands in a line of its own, with how far it is vouched for.
-_VALID = r'<%s>"(?! \[ ?(?:unknown|undefined|marginal|never|expired|revoked))'
+# Each of a key's names ends its line: in gpg's with how far it is vouched for, in gpgsm's without. What stands before
+# its address is the owner's to choose, and may look like such an end.
+_VALID = r'<%s>"(?: \[ *(?:full|ultimate) *\])?$'
 
 
 def _is_of(committer: str, names: Sequence[str], told: str) -> bool:
@@ -163,7 +164,7 @@ def _is_of(committer: str, names: Sequence[str], told: str) -> bool:
     patterns = [one.strip().lower() for name in names if "<" not in name for one in name.split(",")]
     if patterns:
         return not any("@" in one for one in patterns) or any(fnmatchcase(committer, one) for one in patterns)
-    return re.search(_VALID % re.escape(committer), told, re.IGNORECASE) is not None
+    return re.search(_VALID % re.escape(committer), told, re.IGNORECASE | re.MULTILINE) is not None
 
 
 def _names(repo: Repo) -> dict[str, list[str]]:

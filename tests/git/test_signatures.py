@@ -126,6 +126,31 @@ def test_gpg_knows_all_names_of_a_key_and_trusts_as_its_keyring_does(here: Lab, 
     assert (stranger.state, stranger.why) == ("unknown", f"key {stranger.key} is on no list of yours")
 
 
+def test_a_name_that_nobody_vouches_for_cannot_pass_for_one_by_what_is_in_it(here: Lab, keyring: Path) -> None:
+    signs_by_gpg(here, keyring)
+    gpg = ("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "")
+
+    def by_gpg(*args: str, feed: str | None = None) -> str:
+        done = here.command(*gpg, *args, feed=feed)
+        assert done.exit_code == 0, done.stderr
+        return done.stdout
+
+    by_gpg("--quick-gen-key", "Eve <eve@example.org>", "ed25519", "sign", "never")
+    told = by_gpg("--with-colons", "--list-keys", "eve@example.org")
+    eve = next(line for line in told.split("\n") if line.startswith("fpr:")).strip("fpr:")
+    by_gpg("--import-ownertrust", feed=f"{eve}:2:\n")
+    by_gpg("--local-user", "ada@example.org", "--quick-lsign-key", eve)
+    by_gpg("--allow-freeform-uid", "--quick-add-uid", eve, 'x <bob@example.org>" [ultimate] y')
+    here.git("config", "user.signingKey", eve)
+    here.git("config", "user.email", "bob@example.org")
+    forged = signed(here)
+    here.git("config", "user.email", "eve@example.org")
+    own = signed(here)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GNUPGHOME", str(keyring))
+        assert [one.state for one in looked_at(here, forged, own)] == ["unknown", "good"]
+
+
 def test_hundreds_of_commits_are_looked_at_side_by_side(here: Lab, ssh_keygen: str) -> None:
     key = signs_by_ssh(here)
     trusts(here, key)
