@@ -17,6 +17,7 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 
 ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}  # for calls of which git says only in words what is the matter
+AS_IT_IS = {"GIT_NO_REPLACE_OBJECTS": "1"}  # no other object in the place of one (git replace)
 MANY = "gitexp.trusted"  # the only name of ours with several values (spec/trust.py)
 
 

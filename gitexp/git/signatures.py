@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import ENGLISH, Repo, said, start
+from gitexp.git.repo import AS_IT_IS, ENGLISH, Repo, said, start
 from gitexp.regularfile import read_regular
 
 STATES = ("good", "unknown", "bad", "missing")
@@ -31,7 +31,6 @@ _BEGINNINGS = {
 _PROGRAMS = {"ssh": "ssh-keygen", "openpgp": "gpg", "x509": "gpgsm"}
 _FORMAT = "%H%x00%G?%x00%GK%x00%ce%x00%GS%x00%GG"
 _NOBODY = ("-c", "gpg.ssh.allowedSignersFile=/dev/null")  # without any such file git looks at no signature of ssh
-_AS_IT_IS = {"GIT_NO_REPLACE_OBJECTS": "1"}  # no other object in a commit's place
 _AT_ONCE = 8  # processes
 
 
@@ -57,7 +56,7 @@ def signatures(repo: Repo, commits: Iterable[str]) -> Mapping[str, Signature]:
     wanted = list(dict.fromkeys(commits))
     found = dict.fromkeys(wanted, MISSING)
     forms: dict[str, str] = {}
-    with ObjectReader(repo, env=_AS_IT_IS) as reader:
+    with ObjectReader(repo, env=AS_IT_IS) as reader:
         for commit, answer in zip(wanted, reader.find_many(wanted), strict=True):
             text = _signature(answer[1] or b"", commit) if answer else None
             if text is None:
@@ -120,7 +119,7 @@ def _answers(repo: Repo, commits: Sequence[str], options: Sequence[str]) -> dict
         "--stdin",
     )
     while left := [one for one in commits if one not in found]:
-        asking = start(repo.root, *args, env={**ENGLISH, **_AS_IT_IS}, stdin=subprocess.PIPE)
+        asking = start(repo.root, *args, env={**ENGLISH, **AS_IT_IS}, stdin=subprocess.PIPE)
         out, err = asking.communicate("".join(f"{one}\n" for one in left).encode())
         fields = out.decode("utf-8", "replace").split("\0")
         for at in range(0, len(fields) - 6, 7):  # the seventh is empty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gitexp.git.repo import Repo, output
 
 _APART = "\x1f"
@@ -33,7 +35,9 @@ def told(answer: bytes, value: str | None = None) -> list[tuple[str, ...]]:
     return [(line[0], *line[2:]) for line in lines if (line[1] if value is None else line[1] == value)]
 
 
-def commits_with(repo: Repo, key: str, *revisions: str, value: str | None = None) -> list[str]:
+def commits_with(
+    repo: Repo, key: str, *revisions: str, value: str | None = None, env: Mapping[str, str] | None = None
+) -> list[str]:
     """The commits, merges aside, that have the trailer (with this value), the newest first. Raises GitFailed."""
-    answer = output(repo, "log", "--no-merges", *asked(key, value), *revisions, "--")
+    answer = output(repo, "log", "--no-merges", *asked(key, value), *revisions, "--", env=env)
     return [commit for commit, *_ in told(answer, value)]

@@ -15,6 +15,7 @@ from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
+from gitexp.git.repo import AS_IT_IS
 from gitexp.history.datause import manifest_at
 from gitexp.pipelines.published import NewFile, Publication, holders
 from gitexp.record.datarecord import DatasetRecord, load_data
@@ -46,7 +47,7 @@ def check_restricted(clone: Clone, new: Publication) -> list[str]:
     """What was looked at, in words; none where there is no such data. Raises Refused where new code holds any."""
     repo, place, runs = clone.repo, clone.place, new.runs
     restricted = [ref for ref in clone.config.datasets.values() if ref.access == "restricted"]
-    with ObjectReader(repo) as reader:
+    with ObjectReader(repo, env=AS_IT_IS) as reader:
         recorded = list(_recorded(reader, runs))
         if not restricted and not recorded:
             return []

@@ -1,7 +1,7 @@
 """What a push or a bundle would publish: the new commits of the experiments branch, and the files that are new in them.
 
 New is what the other side is not known to have. Restricted data (`confine.py`) and secrets (`scan.py`) are looked for
-in it before anything leaves.
+in it before anything leaves: in the objects themselves, which is what git sends, whatever stands for them here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, output
+from gitexp.git.repo import AS_IT_IS, Repo, output
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import There
 from gitexp.record.identity import RUN_TRAILER
@@ -42,8 +42,8 @@ class Publication(NamedTuple):
 def publication(repo: Repo, tip: str, *, there: There) -> Publication:
     """What `tip` has and the other side lacks. A merge brings what is in neither of its parents."""
     without = [f"^{there.tip}"] if there.tip is not None else []
-    commits = output(repo, "rev-list", tip, *without, "--").decode().split()
-    runs = commits_with(repo, RUN_TRAILER, tip, *without) if commits else []
+    commits = output(repo, "rev-list", tip, *without, "--", env=AS_IT_IS).decode().split()
+    runs = commits_with(repo, RUN_TRAILER, tip, *without, env=AS_IT_IS) if commits else []
     return Publication(commits, runs, _new_files(repo, commits), there)
 
 
@@ -56,7 +56,7 @@ def holders(reader: ObjectReader, runs: Sequence[str], file: NewFile) -> list[st
 def _new_files(repo: Repo, commits: Sequence[str]) -> list[NewFile]:
     feed = "".join(f"{commit}\n" for commit in reversed(commits)).encode()
     flags = ("--stdin", "-c", "-r", "--root", "--raw", "--no-abbrev", "--no-renames", "-z")
-    fields = iter(output(repo, "diff-tree", *flags, feed=feed).split(b"\0"))
+    fields = iter(output(repo, "diff-tree", *flags, feed=feed, env=AS_IT_IS).split(b"\0"))
     commit, places = "", dict[tuple[str, str, bool], str]()
     for field in fields:
         if not field.startswith(b":"):
@@ -69,7 +69,7 @@ def _new_files(repo: Repo, commits: Sequence[str]) -> list[NewFile]:
             places.setdefault((oid, path, mode == LINK), commit)
     oids = sorted({oid for oid, _, _ in places})
     asked = "".join(f"{oid}\n" for oid in oids).encode()
-    sizes = output(repo, "cat-file", "--batch-check=%(objectsize)", feed=asked).splitlines()
+    sizes = output(repo, "cat-file", "--batch-check=%(objectsize)", feed=asked, env=AS_IT_IS).splitlines()
     size_of = {oid: int(size) for oid, size in zip(oids, sizes, strict=True) if size.isdigit()}  # else it is not here
     found = sorted(places.items(), key=lambda place: place[0][1])
     return [

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitexp.clone import Clone, read_text
 from gitexp.errors import Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import commits_among, output
+from gitexp.git.repo import AS_IT_IS, commits_among, output
 from gitexp.pipelines.published import NewFile, Publication, holders
 from gitexp.record.identity import ABOUT_TRAILER, RUN_TRAILER, RunId
 from gitexp.record.manifest import display
@@ -99,7 +99,7 @@ class _Scan:
     def found(self, watch: Watch) -> list[_Found]:
         """The secrets, each at the first of its places."""
         began = time.monotonic()
-        with ObjectReader(self.repo) as reader:
+        with ObjectReader(self.repo, env=AS_IT_IS) as reader:
             held = list(self._in_messages(reader))
             free = self._noted()
             files = [file for file in self.new.files if file.oid not in free]
@@ -118,7 +118,7 @@ class _Scan:
     def shown(self, found: Iterable[_Found]) -> tuple[list[str], list[str]]:
         """A line for each, `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`, and the runs that hold any."""
         lines, runs = list[str](), dict[str, None]()
-        with ObjectReader(self.repo) as reader:
+        with ObjectReader(self.repo, env=AS_IT_IS) as reader:
             for one in found:
                 having = [one.commit] if one.file is None else [*holders(reader, self.new.runs, one.file), one.commit]
                 having = [run for commit in having[::-1] if (run := self._runs.get(commit)) is not None]
@@ -194,10 +194,10 @@ class _Scan:
             return set()
         codes = commits_among(self.repo, self._codes)
         feed = "".join(f"{commit}\n" for commit in (*codes, *(f"^{head}" for head in heads))).encode()
-        lacking = output(self.repo, "rev-list", "--stdin", feed=feed).decode().split()
+        lacking = output(self.repo, "rev-list", "--stdin", feed=feed, env=AS_IT_IS).decode().split()
         feed = "".join(f"{commit}\n" for commit in {*heads, *codes} - {*lacking}).encode()
         flags = ("--objects", "--no-walk", "--no-object-names", "--stdin")
-        return set(output(self.repo, "rev-list", *flags, feed=feed).decode().split())
+        return set(output(self.repo, "rev-list", *flags, feed=feed, env=AS_IT_IS).decode().split())
 
     def _is_there(self, reader: ObjectReader, one: _Found) -> bool:
         """Whether the other side has it in the same file, or, of a name, the file."""

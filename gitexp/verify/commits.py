@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gitexp.git.branch import Tip
 from gitexp.git.damage import readable
-from gitexp.git.repo import Repo, failure, start
+from gitexp.git.repo import AS_IT_IS, Repo, failure, start
 from gitexp.git.standing import ROOTS
 from gitexp.git.trailers import value_of
 from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
@@ -50,7 +50,7 @@ def _log(repo: Repo, revisions: Sequence[str], how: str) -> dict[str, Commit] | 
         return {}
     form = "--format=" + "%x00".join(_FIELDS) + "%x00"
     asked = ("-c", "core.commitGraph=false", "log", "--no-show-signature", how, "--encoding=UTF-8", form, "--stdin")
-    log = start(repo.root, *asked, env={"GIT_NO_REPLACE_OBJECTS": "1"}, stdin=subprocess.PIPE)
+    log = start(repo.root, *asked, env=AS_IT_IS, stdin=subprocess.PIPE)
     out, words = log.communicate("".join(f"{one}\n" for one in revisions).encode())
     if log.returncode not in (0, 128):
         raise failure(log.args, log.returncode, words)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import NoObject, Repo
+from gitexp.git.repo import AS_IT_IS, NoObject, Repo
 
 SMALL = 1 << 20  # bytes of an object that is read with many others
 BUDGET = 24 << 20  # bytes that are kept: what many records share is read once
@@ -34,7 +34,7 @@ class Objects:
 
     def __init__(self, repo: Repo) -> None:
         # Others may stand in for what a record is made of (`git replace`), and a promised object is not asked for.
-        self.reader = ObjectReader(repo, env={"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1"})
+        self.reader = ObjectReader(repo, env={**AS_IT_IS, "GIT_NO_LAZY_FETCH": "1"})
         self._kept: dict[tuple[str, str], bytes | Absent] = {}  # by id and kind
         self._trees: dict[str, list[Entry]] = {}
         self._room = BUDGET

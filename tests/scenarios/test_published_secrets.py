@@ -246,6 +246,16 @@ def test_git_push_by_hand_is_looked_at_by_the_hook(shared: Lab) -> None:
     assert shared.gitexp("push", "--check", "nowhere").exit_code == 2
 
 
+@pytest.mark.parametrize("what", ["experiments:output.log", "experiments^{tree}", "experiments"])
+def test_what_git_replace_shows_in_its_place_hides_no_secret(shared: Lab, what: str) -> None:
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    clean = shared.git("rev-parse", what).strip()
+    commit = record(shared, {"output.log": f"{AWS}\n"})
+    shared.git("replace", "-f", shared.git("rev-parse", what).strip(), clean)
+    refused(shared, f"{commit}:output.log:1  aws")
+    assert shared.command("git", "push", "origin", "experiments").exit_code == 1
+
+
 def test_the_hook_says_where_it_cannot_look(shared: Lab) -> None:
     assert shared.gitexp("run", "--", "true").exit_code == 0
     result = shared.command("git", "push", "origin", "experiments", PATH="/usr/bin:/bin")
