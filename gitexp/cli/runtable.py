@@ -41,25 +41,9 @@ ROOM = {"changed": 36, "message": 24, "said": 24}  # what a wide terminal keeps 
 FIRST_METRICS = 3
 PLAIN_METRICS = 24  # columns of metrics where there is no terminal; JSON and CSV have all of them
 NARROW, WIDE = 100, 120  # columns of a terminal from which on authors and whole keys, and messages are shown
-LESS_THAN_METRICS = (
-    "author",
-    "when",
-    "changed",
-    "said",
-    "verdict",
-)  # what gives way to the first metric and those with a goal
-TAKEN = (
-    "run",
-    "when",
-    "where",
-    "author",
-    "status",
-    "verdict",
-    "recipe",
-    "changed",
-    "said",
-    "message",
-)  # names of columns
+# What gives way to the first metric and those with a goal, and the names that a setting's column cannot have.
+LESS_THAN_METRICS = ("author", "when", "changed", "said", "verdict")
+TAKEN = ("run", "when", "where", "author", "status", "verdict", "recipe", "changed", "said", "message")
 CURVE, MOST_CURVES = 12, 60  # columns of a metric's course; runs of which it is read
 Filled = tuple[Column, list[Cell]]  # with a cell for each row
 
@@ -105,15 +89,11 @@ def run_table(
     ]
     if plain or not alone:
         filled.append((Column("recipe", least=RECIPE_LEAST), [Cell(safe(row.recipe) or "-", "bold") for row in chosen]))
-    settings = [
-        setting_column(chosen, key, name, whole=plain)
-        for key, name in short_names(differ, taken=[*TAKEN, *names]).items()
-    ]
+    titles = short_names(differ, taken=[*TAKEN, *names])
+    settings = [setting_column(chosen, key, name, whole=plain) for key, name in titles.items()]
     changed = [_changed(here, row, runs, whole_keys=whole_keys) for row in chosen]
     less: list[Filled] = [(Column("changed", least=CHANGED_LEAST), changed), *_said(chosen, said)]
-    lines = [
-        [_metric_cell(row, name, best, out) for name in names] for row in chosen
-    ]  # a row's metrics are parsed once
+    lines = [[_metric_cell(row, name, best, out) for name in names] for row in chosen]  # each row's are parsed once
     metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
     stated = {safe(name) for goal in goals.values() for name in goal}
     bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, *less]

@@ -55,16 +55,32 @@ def settle(
 
     `there`: what git does not know where the program ran, if somebody has asked it.
     """
+    submission, place, judge = ended.submission, place_of(repo), None
+    collected = _collected(ended, there)
+    digests = submission.manifests
+    cache = place.cache if digests else None
+    data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
+    trained = learn(ended.folder)
+    if submission.original:
+        collected, judge = _judged(repo, submission, collected)
+    kept = save_artifacts(ended.folder, place, watch, algorithms=submission.digests)
+    recorded = record(repo, ended, collected, data=data, kept=kept, trained=trained, patience_s=patience_s, judge=judge)
+    note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
+    runfolder.remove(str(ended.folder))
+    return recorded
+
+
+def _collected(ended: Ended, there: Sequence[str] | None) -> Collected:
+    """What the program left: its metrics, rows by example and outputs, in its folder and where it ran."""
     submission, recipe = ended.submission, toml.loads(read_regular(ended.folder / runfolder.RECIPE).decode())
-    cwd = Path(submission.root) / submission.cwd
+    cwd, metrics = Path(submission.root) / submission.cwd, recipe.get("metrics", {})
     finished = _finished(ended) if ended.after is None else None
     whose = beside(ended.folder, argv=submission.argv, root=submission.root, cwd=submission.cwd, finished=finished)
     seen = Captured()
     if submission.seen is not None:
         from gitexp.stages.capture import captured
 
-        files = recipe.get("metrics", {}).get("files", ())
-        seen = captured(ended, recipe.get("capture", {}), files, there, whose=whose)
+        seen = captured(ended, recipe.get("capture", {}), metrics.get("files", ()), there, whose=whose)
     collected = collect(
         folder=str(ended.folder),
         cwd=cwd,
@@ -81,7 +97,7 @@ def settle(
         collected,
         folder=ended.folder,
         cwd=cwd,
-        named=recipe.get("metrics", {}).get("items"),
+        named=metrics.get("items"),
         before=submission.metric_files,
         limit=submission.history_limit,
         beside=whose,
@@ -92,18 +108,7 @@ def settle(
 
         problems, notes = gather(ended, outputs, cwd=cwd, whose=whose)
         collected = collected._replace(problems=(*collected.problems, *problems), notes=(*collected.notes, *notes))
-    digests = submission.manifests
-    place = place_of(repo)
-    cache = place.cache if digests else None
-    data = lay_out_data(repo, ended.folder, cache=cache, digests=digests)
-    trained, judge = learn(ended.folder), None
-    if submission.original:
-        collected, judge = _judged(repo, submission, collected)
-    kept = save_artifacts(ended.folder, place, watch, algorithms=submission.digests)
-    recorded = record(repo, ended, collected, data=data, kept=kept, trained=trained, patience_s=patience_s, judge=judge)
-    note_stored(repo, recorded.commit, data, cache=cache, digests=digests)
-    runfolder.remove(str(ended.folder))
-    return recorded
+    return collected
 
 
 def _judged(

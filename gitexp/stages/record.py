@@ -27,14 +27,7 @@ from gitexp.git.repo import Repo
 from gitexp.git.standing import Look, branch_ref
 from gitexp.record.environment import UNKNOWN, doubts, dump_environment
 from gitexp.record.identity import Recorder, RunId, visible
-from gitexp.record.manifest import (
-    ALGORITHM,
-    SHA256,
-    XXH128,
-    dump_manifest,
-    dump_sizes,
-    parse_manifest,
-)
+from gitexp.record.manifest import ALGORITHM, SHA256, XXH128, dump_manifest, dump_sizes, parse_manifest
 from gitexp.record.manifest import Entry as ManifestEntry
 from gitexp.record.message import compose_message, printable
 from gitexp.record.metrics import dump_metrics
@@ -87,13 +80,12 @@ def record(
     Raises BranchHeld when the branch could not be moved for `patience_s`, GitFailed and OSError where nothing can be
     stored; the run then waits in its folder.
     """
-    folder, asked = ended.folder, Asked()
-    secrets = _secrets(ended)
+    folder, submission, asked = ended.folder, ended.submission, Asked()
+    code, snapshot, secrets = submission.code_tree, folder / runfolder.OBJECTS, _secrets(ended)
     results, listings = _clean_names(results, kept.manifests, secrets=secrets)
     history = _keep_history(results, place_of(repo))
     lost = [*trained.problems, *kept.problems]
-    tree, objects = ended.submission.code_tree, folder / runfolder.OBJECTS
-    for source in lacking(repo, tree, trained.sources, objects=objects) if trained.sources else ():
+    for source in lacking(repo, code, trained.sources, objects=snapshot) if trained.sources else ():
         lost.append(
             f"not in code/: {source}, from which a component came; git ignores it, or it lies in another repository"
         )
@@ -107,14 +99,12 @@ def record(
     files = _lay_out(folder, {**texts, **saved})
 
     def write() -> Written:
-        snapshot = release(repo, folder / runfolder.OBJECTS)
-        trees = {"code": ended.submission.code_tree, **data.trees}
-        tree, objects = write_files(repo, {**files, **data.files}, trees=trees)
-        return Written(tree, (*snapshot, *objects))
+        released = release(repo, snapshot)
+        tree, objects = write_files(repo, {**files, **data.files}, trees={"code": code, **data.trees})
+        return Written(tree, (*released, *objects))
 
-    sync_code(repo, ended.submission.code.commit.digits if ended.submission.code.commit else "")
-    branch = ended.submission.branch
-    look = Look(repo, branch_ref(branch))  # git answers while the files are stored
+    sync_code(repo, submission.code.commit.digits if submission.code.commit else "")
+    look = Look(repo, branch_ref(submission.branch))  # git answers while the files are stored
     written, verdict = despite_gc(write), None
     if judge:
         from gitexp.record.verdict import VERDICT, dump_verdict
@@ -123,19 +113,12 @@ def record(
         text = redact_toml(dump_verdict(verdict).encode(), secrets=secrets)
         files |= _lay_out(folder, {VERDICT: text})
         written = despite_gc(write)
-    words = compose_message(
-        run, results.summary, goals=results.goals, grade=verdict.grade if verdict and run.reproduces else ""
-    )
+    grade = verdict.grade if verdict and run.reproduces else ""
+    words = compose_message(run, results.summary, goals=results.goals, grade=grade)
     message = redact(words.encode(), secrets=secrets).decode()
-    entry = Entry(lambda tip: written, message, run.finished, write)
-    commit = append(
-        repo.signing() if ended.submission.sign else repo,
-        branch,
-        entry,
-        tried=folder / runfolder.TRIED,
-        patience_s=patience_s,
-        look=look,
-    )
+    entry, tried = Entry(lambda tip: written, message, run.finished, write), folder / runfolder.TRIED
+    signing = repo.signing() if submission.sign else repo
+    commit = append(signing, submission.branch, entry, tried=tried, patience_s=patience_s, look=look)
     return Recorded(commit=commit, record=run, metrics=results.summary, verdict=verdict)
 
 

@@ -13,8 +13,11 @@ from gitexp.cli.table import completing
 from gitexp.errors import GitexpError, before_anything_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gitexp.cli.opened import Opened
     from gitexp.history.row import Row
+    from gitexp.pipelines.rerun import Spec
 
 
 @click.command("rerun")
@@ -72,7 +75,7 @@ def command(
     from gitexp.cli.opened import opened_here
     from gitexp.cli.planpage import allow, shown
     from gitexp.cli.termination import exit_when_told
-    from gitexp.pipelines.rerun import readied, spec_of
+    from gitexp.pipelines.rerun import readied
 
     exit_when_told()
     others = {"code_of": code_of, "recipe_of": recipe_of, "data_of": data_of, "env_of": env_of}
@@ -80,18 +83,8 @@ def command(
         with before_anything_runs():
             row = here.history.select(run)
             _mention(here, row)
-            if any(others.values()) or overrides or seed is not None:
-                from gitexp.history.read import read_run
-                from gitexp.pipelines.mixture import Swaps, swapped
-
-                runs = {
-                    what: read_run(here.reader, here.history.select(one).commit) for what, one in others.items() if one
-                }
-                swaps = Swaps(**runs, overrides=overrides, seed=seed)
-                spec = swapped(read_run(here.reader, row.commit), swaps, reader=here.reader, clone=here.clone)
-                message = message or str(spec.mixture)
-            else:
-                spec = spec_of(row.commit, reader=here.reader, clone=here.clone)
+            spec = _spec(here, row, others, overrides, seed)
+            message = message or (str(spec.mixture) if spec.mixture else None)
             how = readied(spec, reader=here.reader, clone=here.clone, anyway=anyway, rebuild=rebuild or bool(env_of))
             ready = until_over.enter_context(how)
             if dry_run:
@@ -99,6 +92,22 @@ def command(
             allow(ready.plan, yes=yes)
             checked = ready.checked(watch=watch)
         return carry_out(checked, message, as_json=as_json)
+
+
+def _spec(
+    here: Opened, row: Row, others: Mapping[str, str | None], overrides: tuple[str, ...], seed: int | None
+) -> Spec:
+    """All of the run as recorded, or with what is of others."""
+    from gitexp.pipelines.rerun import spec_of
+
+    if not (any(others.values()) or overrides or seed is not None):
+        return spec_of(row.commit, reader=here.reader, clone=here.clone)
+    from gitexp.history.read import read_run
+    from gitexp.pipelines.mixture import Swaps, swapped
+
+    runs = {what: read_run(here.reader, here.history.select(one).commit) for what, one in others.items() if one}
+    swaps = Swaps(**runs, overrides=overrides, seed=seed)
+    return swapped(read_run(here.reader, row.commit), swaps, reader=here.reader, clone=here.clone)
 
 
 def _mention(here: Opened, row: Row) -> None:
