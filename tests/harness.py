@@ -183,6 +183,32 @@ def ran(lab: Lab, *args: str) -> str:
     return found
 
 
+def cloned(hub: Lab, name: str, *, user: str = "Ada") -> Lab:
+    """A clone of the hub in which gitexp is set up, beside it."""
+    lab = Lab(hub.path.parent / name, hub.env)
+    hub.git("clone", "-q", str(hub.path), str(lab.path))
+    lab.git("config", "user.name", user)
+    done = lab.gitexp("init")
+    assert done.exit_code == 0, done.stderr
+    return lab
+
+
+def published(lab: Lab, hub: Lab) -> None:
+    """Push its code to the hub, which is its origin from now on."""
+    lab.git("remote", "add", "origin", str(hub.path))
+    lab.git("push", "-q", "origin", "main")
+
+
+def abandoned(lab: Lab, *args: str) -> str:
+    """Kill `gitexp run ARGS` once its program, which goes on, has said a line; that line."""
+    process = lab.start("run", *args)
+    assert process.stdout is not None
+    said: str = process.stdout.readline()
+    process.kill()
+    process.communicate()
+    return said
+
+
 def left_behind(lab: Lab) -> list[Path]:
     """Folders of runs that are not recorded, and git's entries of working trees."""
     git = Path(lab.git("rev-parse", "--path-format=absolute", "--git-common-dir").strip())

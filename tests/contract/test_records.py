@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab
+from harness import Lab, abandoned, make_lab
 from servers import absent
 
 DIGITS = Path(__file__).parents[2] / "recipes" / "digits-mlp"
@@ -93,11 +93,7 @@ def test_an_interrupted_and_a_crashed_run(lab: Lab) -> None:
 
 
 def test_a_run_that_a_later_command_recorded_does_not_say_that_nothing_was_edited(lab: Lab) -> None:
-    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 0.2")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
+    abandoned(lab, "--", "sh", "-c", "echo ready; sleep 0.2")
     while not lab.runs():
         lab.gitexp("status")
     assert judged(lab) == []
@@ -306,11 +302,7 @@ def test_artifacts_have_sha256_where_the_policy_asks(lab: Lab) -> None:
 
 
 def test_who_recorded_a_run_is_named_where_another_ran_it(lab: Lab) -> None:
-    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 0.2")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
+    abandoned(lab, "--", "sh", "-c", "echo ready; sleep 0.2")
     while not lab.runs():
         lab.gitexp("status", LOGNAME="somebody")
     run = run_toml(lab)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Lab
+from harness import Lab, published
 
 pytestmark = pytest.mark.long
 
@@ -13,8 +13,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def shared(lab: Lab, hub: Lab) -> Lab:
     """A repository of three runs, which the hub has too."""
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     for word in ("one", "two", "three"):
         assert lab.gitexp("run", "--", "echo", word).exit_code == 0
     assert lab.gitexp("push").exit_code == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import Lab, wait_for, world
+from harness import Lab, published, wait_for, world
 from servers import Bucket
 
 pytestmark = pytest.mark.long
@@ -52,8 +52,7 @@ def a(lab: Lab, hub: Lab, bucket: Bucket) -> Lab:
     set_up(lab, s3(bucket))
     assert lab.gitexp("data", "pin", "numbers").exit_code == 0
     lab.commit("a program and its data")
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     return lab
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Lab, at_terminal, exit_code, have, until_over, wait_for, world
+from harness import Lab, at_terminal, exit_code, have, published, until_over, wait_for, world
 from servers import Bucket, Server
 
 pytestmark = pytest.mark.long
@@ -556,8 +556,7 @@ def secret(a: Lab, hub: Lab, tmp_path: Path) -> Lab:
         (tmp_path / "remotes" / name).mkdir(parents=True)
     catalogue(a, RESTRICTED, REMOTES.format(tmp_path / "remotes"))
     a.git("config", "gitexp.key", "the key of the lab")
-    a.git("remote", "add", "origin", str(hub.path))
-    a.git("push", "-q", "origin", "main")
+    published(a, hub)
     return a
 
 

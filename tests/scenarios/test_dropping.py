@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab
+from harness import Lab, published
 from records import write_run
 from signers import signs_by_ssh, trusts
 
@@ -19,8 +19,7 @@ def ada(lab: Lab, hub: Lab) -> Lab:
     """A clone of the hub with two runs that the hub does not have, and a note between them."""
     lab.write("train.sh", LOGS + "\n")
     lab.commit("a program")
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     run(lab, "0.5")
     assert lab.gitexp("note", "latest", "-m", "to be dropped").exit_code == 0
     run(lab, "0.9")

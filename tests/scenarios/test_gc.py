@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Lab, until_over
+from harness import Lab, abandoned, published, until_over
 
 # git runs this when the branch is locked and about to move: what the run wrote is in no ref yet.
 PRUNE = """#!/bin/sh
@@ -55,11 +55,7 @@ def test_a_snapshot_outlives_gc_while_its_program_runs(lab: Lab) -> None:
 
 def test_a_snapshot_waits_with_its_run_for_another_command(lab: Lab) -> None:
     lab.write("new.py", "precious = 1\n")
-    process = lab.start("run", "--no-verify", "--", "sh", "-c", "echo ready; sleep 0.2")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
+    abandoned(lab, "--no-verify", "--", "sh", "-c", "echo ready; sleep 0.2")
     lab.write("new.py", "precious = 2\n")
     lab.git("gc", "-q", "--prune=now")
     until_over(lab)
@@ -87,8 +83,7 @@ def test_what_init_begins_with_outlives_a_gc_that_already_runs(fresh: Lab) -> No
 
 @pytest.mark.parametrize("verb", ["push", "pull"])
 def test_so_does_the_merge_of_a_push_and_of_a_pull(lab: Lab, hub: Lab, tmp_path: Path, verb: str) -> None:
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     hub.git("clone", "-q", str(hub.path), str(tmp_path / "other"))
     other = Lab(tmp_path / "other", lab.env)
     assert other.gitexp("init").exit_code == 0

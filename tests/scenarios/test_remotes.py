@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Lab, Result
+from harness import Lab, Result, published
 from records import write_run
 
 K, L, M = ("k" * 16, "l" * 16, "m" * 16)
@@ -16,8 +16,7 @@ K, L, M = ("k" * 16, "l" * 16, "m" * 16)
 def ada(lab: Lab, hub: Lab) -> Lab:
     """A lab that has pushed one run to origin, and fetched what lab-b has: that one, and a better one."""
     write_run(lab, K, finished="2026-11-20T10:00:00Z", metrics={"val.acc": 0.5})
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     assert lab.gitexp("push").exit_code == 0
     lab.git("init", "-q", "--bare", "../b.git")
     theirs = clone(lab, hub.path, "bob")

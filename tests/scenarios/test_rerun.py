@@ -351,14 +351,19 @@ def test_a_question_at_a_terminal_takes_a_no(ready: Lab, bob: Lab) -> None:
     assert left_behind(bob) == []
 
 
+def reads_from(lab: Lab, data: Path, file: str = "") -> None:
+    """Let the recipe read data that lies here, or a file of it."""
+    lab.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
+    command = f'command = ["python", "train.py", "{{data.rows}}{file}"]\n[data]\nrows = "{data}"\n'
+    lab.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
+    lab.commit("data elsewhere")
+
+
 def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(ready: Lab, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.mkdir()
     (away / "rows.csv").write_text("1\n2\n")
-    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
-    command = f'command = ["python", "train.py", "{{data.rows}}"]\n[data]\nrows = "{away}/rows.csv"\n'
-    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
-    ready.commit("data elsewhere")
+    reads_from(ready, away / "rows.csv")
     first = ran(ready, "r")
     original = ready.git("rev-parse", "experiments").strip()
     assert f"from {away}/rows.csv" in ready.gitexp("rerun", first, "--dry-run").stdout
@@ -371,10 +376,7 @@ def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(re
 def test_what_cannot_be_read_where_the_data_lay_is_another_version_of_it(ready: Lab, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.write_text("1\n2\n")
-    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
-    command = f'command = ["python", "train.py", "{{data.rows}}"]\n[data]\nrows = "{away}"\n'
-    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
-    ready.commit("data elsewhere")
+    reads_from(ready, away)
     first = ran(ready, "r")
     away.unlink()
     os.mkfifo(away)
@@ -388,10 +390,7 @@ def test_what_lies_where_a_strangers_recipe_says_is_read_before_a_yes_only_where
     away = tmp_path / "away"
     away.mkdir()
     (away / "rows.csv").write_text("1\n2\n")
-    ready.write("train.py", TRAIN.replace('"data/rows.csv"', '__import__("sys").argv[1]'))
-    command = f'command = ["python", "train.py", "{{data.rows}}/rows.csv"]\n[data]\nrows = "{away}"\n'
-    ready.write("recipes/r.toml", f"seed = 3\n[run]\n{command}")
-    ready.commit("data elsewhere")
+    reads_from(ready, away, "/rows.csv")
     first = pushed(ready, "r")
     assert bob.gitexp("pull").exit_code == 0
     assert f"from {away}\n" in bob.gitexp("rerun", first, "--dry-run").stdout

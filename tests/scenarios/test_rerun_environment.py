@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab, make_lab, ran, world
+from harness import Lab, make_lab, published, ran, world
 from wheels import develop, install, venv, wheel, within
 
 TRAIN = """\
@@ -244,8 +244,7 @@ def test_nothing_of_a_strangers_is_executed_before_a_yes(
     words = ", ".join(f'{name} = "{value}"' for name, value in recipe_env.items())
     ada.write("recipes/r.toml", f"[run]\ncommand = {argv}\nenv = {{ {words} }}\n".replace("'", '"'))
     ada.commit("a program")
-    ada.git("remote", "add", "origin", str(hub.path))
-    ada.git("push", "-q", "origin", "main")
+    published(ada, hub)
     done = ada.gitexp("run", "r", "--no-verify")
     assert done.exit_code == 0, done.stderr
     ada.git("push", "-q", "--no-verify", "origin", "experiments")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab, world
+from harness import Lab, make_lab, published, world
 from wheels import install, venv, wheel, within
 
 pytest.importorskip("torch")
@@ -45,8 +45,7 @@ def ada(tmp_path: Path, hub: Lab) -> Lab:
     lab.write("data/rows.csv", "1\n2\n")
     lab.commit("a tiny recipe")
     lab.approve()
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     return lab
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Lab, world
+from harness import Lab, published, world
 
 PETS = "label,size\n" + "cat,1\ndog,2\n" * 50
 PLAIN = "xxh128:93eeda0fe2ef831039cbbc497f475c53"  # of pets.csv with PETS in it
@@ -41,8 +41,7 @@ def secret(lab: Lab, hub: Lab, tmp_path: Path) -> Lab:
     lab.git("config", "gitexp.key", "the key of the lab")
     done(lab, "data", "pin", "--all", "--parents")
     lab.commit("pinned")
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     return lab
 
 

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from harness import Lab, until_over
+from harness import Lab, abandoned, until_over
 
 RECORD = {
     "FORMAT.md",
@@ -120,11 +120,7 @@ def test_sigint_interrupts_with_130(lab: Lab) -> None:
 
 
 def test_a_killed_gitexp_leaves_a_run_that_the_next_command_records(lab: Lab) -> None:
-    process = lab.start("run", "--", "sh", "-c", "echo ready; sleep 0.5; echo done")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.kill()
-    process.communicate()
+    assert abandoned(lab, "--", "sh", "-c", "echo ready; sleep 0.5; echo done") == "ready\n"
     assert lab.runs() == []
     until_over(lab)
     result = lab.gitexp("status")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from contract.reader import breaches
-from harness import Lab, at_terminal
+from harness import Lab, at_terminal, cloned, published
 
 LOGS = 'echo "{\\"acc\\": $1}" >> "$GITEXP_METRICS"'
 
@@ -18,19 +18,9 @@ def ada(lab: Lab, hub: Lab) -> Lab:
     """A clone of the hub with two runs."""
     lab.write("train.sh", LOGS + "\n")
     lab.commit("a program")
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     for acc in ("0.5", "0.9"):
         assert lab.gitexp("run", "--", "sh", "train.sh", acc).exit_code == 0
-    return lab
-
-
-def clone(hub: Lab, name: str) -> Lab:
-    path = hub.path.parent / name
-    hub.git("clone", "-q", str(hub.path), str(path))
-    lab = Lab(path, hub.env)
-    lab.git("config", "user.name", name)
-    assert lab.gitexp("init").exit_code == 0
     return lab
 
 
@@ -128,7 +118,7 @@ def test_a_retracted_run_counts_no_more_until_that_is_undone(ada: Lab) -> None:
 
 
 def test_what_one_lab_says_another_sees_and_it_survives_a_merge(ada: Lab, hub: Lab) -> None:
-    bob = clone(hub, "Bob")
+    bob = cloned(hub, "Bob", user="Bob")
     assert ada.gitexp("push").exit_code == 0
     assert bob.gitexp("pull").exit_code == 0
     best, other = ids(ada)
@@ -280,7 +270,7 @@ def test_log_notes_lists_what_was_learnt_and_what_did_not_work_first(ada: Lab) -
 
 def test_a_run_that_is_not_on_the_branch_is_said_to_be_missing(ada: Lab, hub: Lab) -> None:
     assert ada.gitexp("push").exit_code == 0
-    bob = clone(hub, "Bob")
+    bob = cloned(hub, "Bob", user="Bob")
     assert ada.gitexp("run", "--", "sh", "train.sh", "0.7").exit_code == 0
     assert ada.gitexp("push").exit_code == 0
     bob.git("fetch", "-q", "origin")

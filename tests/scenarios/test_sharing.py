@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import Lab, Result, at_terminal, exit_code
+from harness import Lab, Result, at_terminal, cloned, exit_code, published
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import find_repo
@@ -19,24 +19,14 @@ from gitexp.history.share import push_runs
 @pytest.fixture
 def ada(lab: Lab, hub: Lab) -> Lab:
     """A repository with gitexp, whose origin is the hub; its code is there, its experiments are not."""
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     return lab
 
 
 @pytest.fixture
 def bob(ada: Lab, hub: Lab) -> Lab:
     """Another clone of the hub, with gitexp set up before anybody pushed a run: it began the branch by itself."""
-    return clone(hub, "bob")
-
-
-def clone(hub: Lab, name: str) -> Lab:
-    path = hub.path.parent / name
-    hub.git("clone", "-q", str(hub.path), str(path))
-    lab = Lab(path, hub.env)
-    result = lab.gitexp("init")
-    assert result.exit_code == 0, result.stderr
-    return lab
+    return cloned(hub, "bob")
 
 
 def record(lab: Lab, run_id: str) -> str:
@@ -251,7 +241,7 @@ def test_a_run_recorded_while_pushing_stays_and_goes_with_the_next_push(ada: Lab
 
 @pytest.mark.long
 def test_six_clones_that_push_at_once_lose_no_run(ada: Lab, hub: Lab) -> None:
-    labs = [clone(hub, f"lab{number}") for number in range(6)]
+    labs = [cloned(hub, f"lab{number}") for number in range(6)]
     expected = []
     for turn in "klmno":
         for number, lab in enumerate(labs):
@@ -389,9 +379,8 @@ def test_sha256_repositories_share_runs_too(tmp_path: Path, env: dict[str, str])
     ada.commit("first")
     assert ada.gitexp("init").exit_code == 0
     ada.commit("set up gitexp")
-    ada.git("remote", "add", "origin", str(hub.path))
-    ada.git("push", "-q", "origin", "main")
-    bob = clone(replace(hub), "bob")
+    published(ada, hub)
+    bob = cloned(replace(hub), "bob")
     record(ada, K)
     record(bob, L)
     assert ada.gitexp("push").exit_code == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab, until_over
+from harness import Lab, abandoned, cloned, make_lab, published, until_over
 
 
 @pytest.fixture
@@ -15,26 +15,14 @@ def ada(lab: Lab, hub: Lab) -> Lab:
     lab.write("train.sh", 'echo "{\\"loss\\": $1}" >> "$GITEXP_METRICS"; cp README "$GITEXP_OUTPUT"\n')
     lab.write("recipes/r.toml", 'lr = 0.5\n[run]\ncommand = ["sh", "train.sh", "{lr}"]\n[data]\nd = "README"\n')
     lab.commit("a program")
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     return lab
 
 
 @pytest.fixture
 def bob(ada: Lab, hub: Lab) -> Lab:
     """Another clone, made and set up before anybody pushed a run."""
-    return clone(hub, "bob", user="Bob")
-
-
-def clone(hub: Lab, name: str, *, user: str) -> Lab:
-    """A clone of the hub in which gitexp is set up."""
-    path = hub.path.parent / name
-    hub.git("clone", "-q", str(hub.path), str(path))
-    lab = Lab(path, hub.env)
-    lab.git("config", "user.name", user)
-    done = lab.gitexp("init")
-    assert done.exit_code == 0, done.stderr
-    return lab
+    return cloned(hub, "bob", user="Bob")
 
 
 def run(lab: Lab, lr: str) -> str:
@@ -107,7 +95,7 @@ def test_a_push_that_the_remote_took_is_no_error_whatever_became_of_the_local_br
 
 
 def test_three_labs_meet_in_merges_and_every_commit_is_of_the_format(ada: Lab, bob: Lab, hub: Lab) -> None:
-    carol = clone(hub, "carol", user="Carol")
+    carol = cloned(hub, "carol", user="Carol")
     ids = [run(ada, "0.1"), run(bob, "0.2"), run(carol, "0.3")]
     for lab in (ada, bob, carol):
         assert lab.gitexp("push").exit_code == 0
@@ -168,11 +156,7 @@ def test_runs_recorded_in_both_clones_at_once_all_arrive(ada: Lab, bob: Lab, hub
 
 
 def test_a_push_takes_along_a_run_that_was_still_to_be_recorded(ada: Lab, bob: Lab) -> None:
-    process = ada.start("run", "--", "sh", "-c", "echo started; sleep 0.2")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    process.kill()
-    process.communicate()
+    assert abandoned(ada, "--", "sh", "-c", "echo started; sleep 0.2") == "started\n"
     until_over(ada)
     pushed = ada.gitexp("push")
     assert "recorded sh" in pushed.stderr

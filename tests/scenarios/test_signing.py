@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, at_terminal, exit_code, until_over, wait_for
+from harness import Lab, abandoned, at_terminal, cloned, exit_code, published, until_over, wait_for
 from signers import signs_by_gpg, signs_by_ssh, trusts
 
 LOGS = ("run", "--", "sh", "-c", 'echo "{\\"acc\\": 0.9}" >> "$GITEXP_METRICS"')
@@ -25,14 +25,6 @@ def waiting(lab: Lab) -> list[str]:
     return [path.name for path in (lab.path / ".git" / "gitexp" / "runs").iterdir()]
 
 
-def clone(hub: Lab, name: str) -> Lab:
-    path = hub.path.parent / name
-    hub.git("clone", "-q", str(hub.path), str(path))
-    lab = Lab(path, hub.env)
-    assert lab.gitexp("init").exit_code == 0
-    return lab
-
-
 def program(lab: Lab, text: str) -> Path:
     """A signer that git calls in the place of ssh-keygen."""
     path = Path(lab.env["HOME"]) / "signer"
@@ -45,8 +37,7 @@ def program(lab: Lab, text: str) -> Path:
 def test_runs_events_merges_and_imports_are_signed_where_git_signs(
     lab: Lab, hub: Lab, ssh_keygen: str, tmp_path: Path
 ) -> None:
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     trusts(lab, signs_by_ssh(lab))
     assert lab.gitexp(*LOGS).exit_code == 0
     assert lab.gitexp("note", "latest", "-m", "x\ngpgsig -----BEGIN SSH SIGNATURE-----").exit_code == 0
@@ -54,7 +45,7 @@ def test_runs_events_merges_and_imports_are_signed_where_git_signs(
     imported = lab.gitexp("import", str(tmp_path / "results.tsv"))
     assert imported.exit_code == 0, imported.stderr
     assert letters(lab) == ["G"] * 5 + ["N"]
-    other = clone(hub, "other")
+    other = cloned(hub, "other")
     assert other.gitexp(*LOGS).exit_code == 0
     assert other.gitexp("push").exit_code == 0
     assert lab.gitexp("push").exit_code == 0
@@ -76,11 +67,7 @@ def test_gitexp_toml_asks_for_signatures_of_everybody(lab: Lab, keyring: Path) -
     lab.git("config", "commit.gpgsign", "false")
     assert lab.gitexp(*LOGS).exit_code == 0
     assert lab.gitexp("tag", "latest", "first").exit_code == 0
-    left = lab.start("run", "--", "sh", "-c", "echo there; sleep 0.3")
-    assert left.stdout is not None
-    assert left.stdout.readline() == "there\n"
-    left.kill()
-    left.communicate()
+    assert abandoned(lab, "--", "sh", "-c", "echo there; sleep 0.3") == "there\n"
     until_over(lab)
     assert "recorded sh" in lab.gitexp("status").stderr
     assert letters(lab) == ["G", "G", "G", "N"]
@@ -194,12 +181,11 @@ def test_a_signer_that_hangs_with_nobody_there_is_given_up(lab: Lab, ssh_keygen:
 def test_a_signed_run_verifies_in_another_labs_clone_and_a_tampered_one_does_not(
     lab: Lab, hub: Lab, ssh_keygen: str
 ) -> None:
-    lab.git("remote", "add", "origin", str(hub.path))
-    lab.git("push", "-q", "origin", "main")
+    published(lab, hub)
     key = signs_by_ssh(lab)
     assert lab.gitexp(*LOGS).exit_code == 0
     assert lab.gitexp("push").exit_code == 0
-    other = clone(hub, "other")
+    other = cloned(hub, "other")
     trusts(other, key)
     text = other.git("cat-file", "commit", "experiments").replace("acc 0.9", "acc 0.99")
     forged = other.git("hash-object", "-t", "commit", "-w", "--stdin", feed=text).strip()
