@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitexp import __version__
 from gitexp.clone import Clone, read_text
 from gitexp.errors import Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
@@ -91,6 +92,7 @@ class _Scan:
         self.allowed = frozenset(_allowed(clone.repo.root))
         self.detectors: Sequence[RegexBasedDetector] = load_detectors()
         self.unseen: list[str] = []  # what was not looked at, in words
+        self._unread = set[str]()  # the objects of these files
         self._runs: dict[str, str] = {}  # commit → the run that it is, or about which it says something
         self._there: dict[str, frozenset[str] | None] = {}  # path → fingerprints of what the other side has there
         self._codes = set[str]()  # commits of the code of these runs
@@ -111,7 +113,7 @@ class _Scan:
             held += [one for one in self._in_names() if not self._is_there(reader, one)]
             held += [one for one, _ in in_files if not self._is_there(reader, one)]
         if held or time.monotonic() - began > NOTED_S:
-            free |= {file.oid for file in files} - {oid for _, oid in in_files}
+            free |= {file.oid for file in files} - {oid for _, oid in in_files} - self._unread
             write_note(self._note, "\n".join([self._rules, *sorted(free)[:NOTED]]).encode())
         return list(dict.fromkeys(held))
 
@@ -178,6 +180,7 @@ class _Scan:
 
     def _text(self, file: NewFile, answer: tuple[str, bytes | None] | None) -> bytes:
         if answer is None or answer[1] is None:
+            self._unread.add(file.oid)
             size = f"{file.size / 1e6:.1f} MB"
             self.unseen.append(f"not looked at: {file.commit[:7]}:{display(os.fsencode(file.path))} ({size})")
             return b""
@@ -221,7 +224,7 @@ class _Scan:
         from sys import modules
 
         version = getattr(modules.get("detect_secrets"), "VERSION", None) if self.detectors else None
-        return sha256(repr((SHAPES, version, sorted(self.allowed))).encode()).hexdigest()
+        return sha256(repr((__version__, SHAPES, version, sorted(self.allowed))).encode()).hexdigest()
 
     def _noted(self) -> set[str]:
         """The objects in which an earlier look found nothing."""

@@ -185,6 +185,15 @@ def test_a_look_that_found_something_is_not_taken_again_of_what_is_free(shared: 
     refused(shared, "settings.py")
 
 
+def test_what_is_too_large_to_be_looked_at_is_named_at_each_push(shared: Lab) -> None:
+    shared.write("settings.py", f'key = "{AWS}"\n')
+    shared.write("large.txt", "word " * 4_000_000)
+    shared.commit("settings")
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    for _ in range(2):
+        refused(shared, "settings.py", ":code/large.txt (20.0 MB)")
+
+
 def test_a_run_that_is_recorded_while_we_push_is_looked_at_too(shared: Lab) -> None:
     """The remote's own hook records it, and has the first push lose its race."""
     assert shared.gitexp("run", "--", "true").exit_code == 0
