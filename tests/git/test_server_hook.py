@@ -188,6 +188,8 @@ def test_another_beginning_is_refused(ada: Lab, hub: Lab) -> None:
         (f"{NOTE}Gitexp-About: kkkkkkkkkkkkkkkk\n", "HEAD^{tree}", FILES),
         (NOTE, TIP, "has no run id as Gitexp-About"),
         (f"{NOTE}Gitexp-About: nobody\n", TIP, "has no run id as Gitexp-About"),
+        ("b\n\nGitexp-Event: baseline\n", TIP, "has no run id as Gitexp-About"),
+        ("b\n\nGitexp-Event: unbaseline\n", TIP, "has no run id as Gitexp-About"),
         ("note\n\nGitexp-Event: A; rm\n", TIP, "has a Gitexp-Event that is no word"),
         ("merge\n\nGitexp-Event: merge\n", TIP, "is no merge, though it says so"),
         (f"{RUN}Gitexp-Event: note\n", TIP, SHAPE),
