@@ -250,7 +250,7 @@ def remote_names(repo: Repo) -> list[str]:
 
 def is_partial(repo: Repo) -> bool:
     """Whether this clone left objects at a remote (`git clone --filter`), from where git fetches each that is read."""
-    return any(key.startswith("remote.") and key.endswith(".promisor") for key in repo.settings)
+    return any(key.endswith((".promisor", "extensions.partialclone")) for key in repo.settings)
 
 
 _SHARED = {"group": 0o660, "true": 0o660, "1": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664, "2": 0o664}

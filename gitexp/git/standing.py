@@ -179,9 +179,17 @@ def in_the_way(ref: str, refs: Iterable[str], *, any_case: bool) -> str | None:
     return None
 
 
+def cut_at(repo: Repo) -> frozenset[str]:
+    """The commits below which nothing was fetched: none, unless this clone is shallow."""
+    try:
+        return frozenset((repo.common_dir / "shallow").read_text().split())
+    except FileNotFoundError:
+        return frozenset()
+
+
 def is_shallow(repo: Repo) -> bool:
     """Whether this clone has only the end of some histories."""
-    return (repo.common_dir / "shallow").exists()
+    return bool(cut_at(repo))
 
 
 def require_creatable(repo: Repo, ref: str) -> None:

@@ -16,6 +16,7 @@ from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import Repo, failure, is_ancestor, is_partial, output, start
+from gitexp.git.standing import cut_at
 from gitexp.git.trailers import value_of
 from gitexp.history.cache import (
     DAMAGED,
@@ -151,11 +152,7 @@ class Runs:
 
     def cut_off(self) -> bool:
         """Whether older runs were not fetched: the clone is shallow, and so is this branch."""
-        try:
-            ends = (self._repo.common_dir / "shallow").read_text().split()
-        except FileNotFoundError:
-            return False
-        return any(is_ancestor(self._repo, end, tip) for end in ends for tip in self._tips)
+        return any(is_ancestor(self._repo, end, tip) for end in cut_at(self._repo) for tip in self._tips)
 
     def _asked(self, question: Callable[[Rows], T]) -> T:
         """Put a question to the rows; where they turn out to be damaged, build them again and repeat it."""

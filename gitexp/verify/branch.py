@@ -11,9 +11,9 @@ from typing import NamedTuple
 from gitexp.errors import GitexpError
 from gitexp.git.branch import Tip
 from gitexp.git.damage import Checkup
-from gitexp.git.repo import Repo
+from gitexp.git.repo import Repo, is_partial
 from gitexp.git.signatures import signatures
-from gitexp.git.standing import ROOTS
+from gitexp.git.standing import ROOTS, cut_at
 from gitexp.history.historyfile import Whole
 from gitexp.history.read import read_run
 from gitexp.record.identity import VERDICT
@@ -74,7 +74,7 @@ def verify(
     checkup = Checkup(repo, *(tip.commit for tip in tips)) if only is None and not is_partial(repo) else None
     commits, words = listed(repo, tips, only or ())
     wanted = [one for one in commits.values() if only is None or one.id in only]
-    ends, unseen, kept = _ends(repo), Counter[str](), list[growth.Kept]()
+    ends, unseen, kept = cut_at(repo), Counter[str](), list[growth.Kept]()
     found = dict[str, list[str]]()
 
     def begin(objects: Objects) -> Callable[[Sequence[Commit]], Part]:
@@ -113,18 +113,6 @@ def _in_order(wanted: Sequence[Commit], found: Mapping[str, list[str]]) -> Itera
         told = found.get(commit, [])
         more = [f"and {len(told) - MOST:,} more problems"] if len(told) > MOST else []
         yield from (Problem(commit, runs.get(commit, ""), what) for what in (*told[:MOST], *more))
-
-
-def _ends(repo: Repo) -> frozenset[str]:
-    try:
-        return frozenset((repo.common_dir / "shallow").read_text().split())
-    except FileNotFoundError:
-        return frozenset()
-
-
-def is_partial(repo: Repo) -> bool:
-    """Whether objects of this clone are left at a remote until they are asked for."""
-    return any(key.endswith((".promisor", "extensions.partialclone")) for key in repo.settings)
 
 
 class Walk:
