@@ -6,7 +6,7 @@ Constant memory, whatever the size. A file that changes while it is read has no 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
@@ -34,6 +34,15 @@ class ChangedWhileRead(OSError):
 
 Update = Callable[[memoryview], object]
 Advance = Callable[[int], None]  # told the bytes of each block that was hashed, from any thread
+
+
+def digest_blocks(blocks: Iterable[bytes]) -> str:
+    """The xxh128 of bytes that come in pieces."""
+    state = xxh3_128()
+    for block in blocks:
+        state.update(block)
+    digest: str = state.hexdigest()
+    return digest
 
 
 def digest_file(path: str | bytes, *, dir_fd: int | None = None, advance: Advance | None = None) -> Seen:

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitexp.clone import Clone
+from gitexp.datasets.digest import digest_blocks
 from gitexp.datasets.place import Place
 from gitexp.datasets.restricted import RestrictedBytes
 from gitexp.errors import GitexpError, Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import AS_IT_IS
 from gitexp.history.datause import manifest_at
-from gitexp.pipelines.published import NewFile, Publication, holders
+from gitexp.pipelines.published import CODE, NewFile, Publication, holders
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.manifest import display
 
 SHOWN = 20
-CODE = "code/"
 POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -102,17 +102,8 @@ def _held(known: RestrictedBytes, reader: ObjectReader, file: NewFile) -> str | 
     if dataset is not None:
         content = reader.read(file.oid) if file.size < 1 << 12 else None
         return f"dataset {dataset}" if file.size and not (content or b"").startswith(POINTER) else None
-    owner = known.owner(file.size, lambda: _digest(reader, file.oid), thorough=True)
+    owner = known.owner(file.size, lambda: digest_blocks(reader.blocks(file.oid)), thorough=True)
     return None if owner is None else f"the bytes of {owner.file}, dataset {owner.dataset}"
-
-
-def _digest(reader: ObjectReader, oid: str) -> str:
-    from xxhash import xxh3_128
-
-    state = xxh3_128()
-    for block in reader.blocks(oid):
-        state.update(block)
-    return str(state.hexdigest())
 
 
 def _refusal(

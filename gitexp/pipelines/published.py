@@ -16,6 +16,7 @@ from gitexp.git.trailers import commits_with
 from gitexp.git.transport import There
 from gitexp.record.identity import RUN_TRAILER
 
+CODE = "code/"
 FILES = (b"100644", b"100755")
 LINK = b"120000"  # of a link git keeps where it points to; of a submodule which commit it is at, which is no file
 

@@ -19,8 +19,8 @@ from gitexp.clone import Clone, read_text
 from gitexp.errors import Refused, beyond, counted
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.repo import AS_IT_IS, commits_among, output
-from gitexp.pipelines.published import NewFile, Publication, holders
-from gitexp.record.identity import ABOUT_TRAILER, RUN_TRAILER, RunId
+from gitexp.pipelines.published import CODE, NewFile, Publication, holders
+from gitexp.record.identity import ABOUT_TRAILER, CODE_TRAILER, RUN_TRAILER, RunId
 from gitexp.record.manifest import display
 from gitexp.redact import redact
 from gitexp.regularfile import read_regular
@@ -34,12 +34,10 @@ if TYPE_CHECKING:
     from gitexp.datasets.progress import Progress, Watch
 
 ALLOWED = ".gitexp-secrets"
-CODE = "code/"
 SHOWN = 20
 LARGEST = 16 << 20  # bytes of a file that is looked at: each MB takes half a second
 NOTED_S = 1.0  # a look that takes longer is not taken again
 NOTED = 200_000  # files
-CODE_TRAILER = "Gitexp-Code"
 
 WITHOUT = "Looked for were the forms that gitexp knows; pip install 'gitexp[secrets]' has detect-secrets look, too."
 

@@ -13,7 +13,7 @@ from gitexp.record.digests import Oid
 
 # Trailers of a run's commit message, and of what is no run. Apart from message.py, which costs more to import.
 RUN_TRAILER, RECIPE_TRAILER, KIND_TRAILER, JOB_TRAILER = "Gitexp-Run", "Gitexp-Recipe", "Gitexp-Kind", "Gitexp-Job"
-VERDICT_TRAILER = "Gitexp-Verdict"
+CODE_TRAILER, VERDICT_TRAILER = "Gitexp-Code", "Gitexp-Verdict"
 VERDICT = "verdict.toml"  # the file of a rerun's record
 GRADES = ("bitwise", "metrics", "tolerance", "equivalent", "inconclusive", "different", "failed")  # best first
 PASSES = GRADES[:4]  # what counts as a reproduction

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from gitexp.record.identity import (
     ABOUT_TRAILER,
+    CODE_TRAILER,
     EVENT_TRAILER,
     JOB_TRAILER,
     KIND_TRAILER,
@@ -41,7 +42,7 @@ def trailers(record: RunRecord, grade: str = "") -> list[str]:
     if record.seed is not None:
         lines.append(f"Gitexp-Seed: {record.seed}")
     if record.code.commit:
-        lines.append(f"Gitexp-Code: {record.code.commit}" + ("" if record.code.clean else " dirty"))
+        lines.append(f"{CODE_TRAILER}: {record.code.commit}" + ("" if record.code.clean else " dirty"))
     if record.reproduces:
         lines.append(f"Gitexp-Reproduces: {one_line(record.reproduces)}")
     if grade:

@@ -8,7 +8,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
+from gitexp.datasets.digest import digest_blocks
 from gitexp.errors import GitexpError
+from gitexp.record.digests import Digest
 from gitexp.record.identity import VERDICT
 from gitexp.record.metrics import MetricRules, metric_rules
 from gitexp.record.runrecord import NewerFormat, RunRecord, record_of
@@ -354,7 +356,8 @@ def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking)
             return
         blocks = whole = partial(at.objects.blocks, [oid])
         if run.history.kept == run.history.rows:
-            yield from _digest(run.history.digest, blocks)
+            if Digest.xxh128(digest_blocks(blocks())) != run.history.digest:
+                yield "history.csv is not what [history] digest says"
         elif at.held is None or at.held.size_of(run.history.digest) is None:
             at.unseen[SAMPLES] += 1
         else:
@@ -364,16 +367,6 @@ def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking)
         yield from history_problems(run, table, whole, stated=stated, rules=_rules(tree, at))
 
     yield from at.told("history.csv", problems, named=True)
-
-
-def _digest(stated: str, blocks: Callable[[], Iterator[bytes]]) -> Iterator[str]:
-    from xxhash import xxh3_128
-
-    state = xxh3_128()
-    for block in blocks():
-        state.update(block)
-    if f"xxh128:{state.hexdigest()}" != stated:
-        yield "history.csv is not what [history] digest says"
 
 
 def _rules(tree: Tree, at: Looking) -> MetricRules | None:
