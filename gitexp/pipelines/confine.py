@@ -120,6 +120,6 @@ def _refusal(
     return Refused(
         f"Nothing was published: the code of {count} restricted data",
         details=[*lines, *looked.words],
-        why="What is pushed is in everybody's clone. Records are never rewritten, so this branch stays here.",
+        why="What is pushed is in everybody's clone. As long as no remote has it, gitexp drop RUN takes a run off.",
         fix=f"git config gitexp.branch {branch}-2 && gitexp init    runs from now on go there, and can be pushed",
     )

@@ -234,6 +234,17 @@ def test_the_way_on_after_a_refused_push_works_when_pasted(once_open: Lab, hub: 
     assert "experiments-2" in hub.git("for-each-ref")
 
 
+def test_the_run_that_holds_restricted_data_may_be_dropped_instead(once_open: Lab, hub: Lab) -> None:
+    assert run(once_open).exit_code == 0
+    older = once_open.runs()[1][:7]
+    assert "gitexp drop RUN takes a run off" in once_open.gitexp("push").stderr
+    assert once_open.gitexp("drop", older).exit_code == 0
+    result = once_open.gitexp("push")
+    assert result.exit_code == 0, result.stderr
+    assert "looked at 3 files of the code of new runs" in result.stderr
+    assert "refs/heads/experiments\n" in hub.git("for-each-ref")
+
+
 def test_push_finds_a_renamed_copy_by_its_bytes(once_open: Lab, hub: Lab) -> None:
     (once_open.path / "data/patients.csv").write_text("another version\n")
     assert once_open.gitexp("push").exit_code == 3  # by its place alone
