@@ -248,9 +248,15 @@ def remote_names(repo: Repo) -> list[str]:
     return sorted({name for name, _, kind in parts if name and kind in ("url", "pushurl")})
 
 
+def promisor(repo: Repo) -> str | None:
+    """The remote at which this clone left objects (`git clone --filter`), and git fetches each that is read."""
+    named = (key.removeprefix("remote.").rpartition(".") for key in repo.settings)
+    return next((name for name, _, key in named if key == "promisor"), repo.settings.get("extensions.partialclone"))
+
+
 def is_partial(repo: Repo) -> bool:
-    """Whether this clone left objects at a remote (`git clone --filter`), from where git fetches each that is read."""
-    return any(key.endswith((".promisor", "extensions.partialclone")) for key in repo.settings)
+    """Whether there is such a remote."""
+    return promisor(repo) is not None
 
 
 _SHARED = {"group": 0o660, "true": 0o660, "1": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664, "2": 0o664}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, failure, is_ancestor, is_partial, output, start
+from gitexp.git.repo import Repo, failure, is_ancestor, output, promisor, start
 from gitexp.git.standing import cut_at
 from gitexp.git.trailers import value_of
 from gitexp.history.cache import (
@@ -195,7 +195,8 @@ class Runs:
     def _rebuilt(self) -> Rows:
         if self.tip is None:
             return fresh([], tip="")
-        if is_partial(self._repo) and self._tell is not None and (error := _one_by_one(self._repo, self.tip)):
+        remote = promisor(self._repo)
+        if remote is not None and self._tell is not None and (error := _one_by_one(self._repo, self.tip, remote)):
             self._tell(error)
         read = _scan(self._repo, self._reader, *self._tips)
         if read is None:
@@ -270,12 +271,11 @@ def _with_payloads(reader: ObjectReader, events: Sequence[Event]) -> list[Event]
     return said
 
 
-def _one_by_one(repo: Repo, tip: Tip) -> GitexpError | None:
+def _one_by_one(repo: Repo, tip: Tip, remote: str) -> GitexpError | None:
     """What to say where git has to fetch the records that are read; None where they are here."""
     listing = output(repo, "rev-list", "--objects", "--missing=print", "--quiet", tip.commit, "--")
     if not (lacking := listing.count(b"?")):
         return None
-    remote = next(key.split(".", 1)[1].rpartition(".")[0] for key in repo.settings if key.endswith(".promisor"))
     branch = tip.ref.removeprefix(f"refs/remotes/{remote}/").removeprefix("refs/heads/")
     return GitexpError(
         f"This clone left {counted(lacking, 'file')} of the records at {remote} (git clone --filter)",

@@ -194,6 +194,19 @@ def test_a_partial_clone_pulls_and_is_told_how_to_have_the_records_at_once(ada: 
     assert "?" not in other.git("rev-list", "--objects", "--missing=print", "experiments")
 
 
+def test_a_partial_clone_as_git_made_them_at_first_is_one(ada: Lab, hub: Lab) -> None:
+    hub.git("config", "uploadpack.allowFilter", "true")
+    hub.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    other = clone(ada, hub.path, "other", "--filter=blob:none")
+    other.git("config", "--unset", "remote.origin.promisor")
+    other.git("config", "core.repositoryFormatVersion", "1")
+    other.git("config", "extensions.partialClone", "origin")
+    well(other.gitexp("pull"))
+    first = well(other.gitexp("log"))
+    assert K[:8] in first.stdout
+    assert "of the records at origin (git clone --filter)\n" in first.stderr
+
+
 def test_a_branch_that_a_remote_lost_and_prune_removed_here_is_named_with_its_newest_run(ada: Lab, hub: Lab) -> None:
     reader = clone(ada, hub.path, "reader", "-b", "main")
     well(reader.gitexp("log"))
