@@ -273,6 +273,21 @@ def test_a_tree_that_stands_for_a_file_is_refused(ada: Lab) -> None:
     assert refusal(ada, commit(ada, message(ada), tree=tree)).endswith("has a damaged recipe.toml: it is no blob")
 
 
+def test_a_file_that_is_there_twice_is_refused(ada: Lab) -> None:
+    """Each reader would take the one that it comes to first, or last."""
+    other = blob(ada, "loss = 0.0\n")
+
+    def doubled(tree: Tree, name: str) -> str:
+        lines = [f"{' '.join(facts)}\t{one}\n" for one, facts in tree.items()]
+        return ada.git("mktree", feed="".join([*lines, f"{' '.join(other)}\t{name}\n"])).strip()
+
+    whole = entries(ada)
+    tree = doubled(whole, "metrics.toml")
+    assert refusal(ada, commit(ada, message(ada), tree=tree)).endswith("has a file twice: metrics.toml")
+    data = "040000", "tree", doubled({"d.xxh128": whole["README.md"]}, "d.xxh128")
+    assert refusal(ada, again(ada, {**whole, "data": data})).endswith("has a file twice: data/d.xxh128")
+
+
 def test_one_bad_commit_below_good_ones_is_enough(ada: Lab) -> None:
     bad = commit(ada, "by hand\n", parents=("experiments~1",))
     good = commit(ada, message(ada), tree="experiments^{tree}", parents=(bad,))
