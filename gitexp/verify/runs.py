@@ -10,7 +10,7 @@ from typing import Any
 
 from gitexp.record.digests import Digest
 from gitexp.record.environment import table_of
-from gitexp.record.message import one_line, printable, trailers
+from gitexp.record.message import ending, one_line, printable, trailers
 from gitexp.record.metrics import parse_number
 from gitexp.record.runrecord import STATUSES, RunRecord
 from gitexp.text.schema import spell
@@ -22,7 +22,8 @@ NAMED = 20  # paths of [code] at most
 A_DAY_S = 86_400
 _SIGNAL = r"SIG[A-Z0-9+-]{1,20}"
 _PASSWORD = r"://[^/@]*:[^/@]*@"
-_TRAILER = re.compile(r"Gitexp-(?:Run|Attempt|Status|Recipe|Kind|Job|Seed|Code|Reproduces|Verdict): ")
+# As git takes a line for a trailer: whatever its case, with blanks around the colon or none.
+_TRAILER = re.compile(r"(?i)Gitexp-(?:Run|Attempt|Status|Recipe|Kind|Job|Seed|Code|Reproduces|Verdict)\s*:")
 _COUNTS = re.compile(r".*_(?:s|bytes|count)|rows|kept|files|examples|row|processes|attempt")
 
 
@@ -135,17 +136,30 @@ def message_problems(message: str, run: RunRecord, metrics: Mapping[str, Any], *
     beginning = f"{one_line(run.recipe)}: "
     if "\n" in subject or not subject.startswith(beginning):
         yield f"the subject does not begin with {spell(beginning)}"
-    for part in subject[len(beginning) :].split(", "):
-        name, _, said = part.rpartition(" ")
-        value, known = parse_number(said[:40]), metrics.get(name)
-        if isinstance(known, int | float) and value is not None and not _near(value, known):
-            yield f"the subject says {spell(part)}, metrics.toml {known!r}"
+    else:
+        yield from _said(subject[len(beginning) :].split(", "), run, metrics)
     if body != (run.message or ""):
         yield "has other words than the message in run.toml"
-    told = [line for line in last.split("\n") if _TRAILER.match(line)]
+    told = [line for line in re.sub(r"\n[ \t]+", " ", last).split("\n") if _TRAILER.match(line)]
     if told != (expected := trailers(run, grade)):
         other = next((one for one in (*told, *expected) if (one in told) != (one in expected)), "their order")
         yield f"its trailers are not those of run.toml: {spell(other)}"
+
+
+def _said(parts: list[str], run: RunRecord, metrics: Mapping[str, Any]) -> Iterator[str]:
+    """What a subject says: that it is a smoke run, how it ended, and metrics."""
+    first = ["smoke"] * (run.kind == "smoke") + [ending(run)] * (run.status != "completed")
+    if parts[: len(first)] != first:
+        yield f"the subject does not begin with {spell(', '.join(first))}"
+        return
+    known = {one_line(name): value for name, value in metrics.items()}
+    for part in parts[len(first) :]:
+        name, _, said = part.rpartition(" ")
+        value, stated = parse_number(said[:40]), known.get(name)
+        if isinstance(stated, int | float) and value is not None and not _near(value, stated):
+            yield f"the subject says {spell(part)}, metrics.toml {stated!r}"
+        elif stated is None and part != "completed" and not any(", " in one for one in known):
+            yield f"the subject says {spell(part)}, metrics.toml nothing of it"
 
 
 def _near(said: float, known: float) -> bool:

@@ -99,6 +99,10 @@ def test_what_another_reader_of_the_page_sees_is_named_too(
         ("run.toml", "[history]", '[variables]\nGITEXP_SEED = "7"\n\n[history]', 'GITEXP_SEED is "7", seed None'),
         ("run.toml", 'kind = "run"', 'kind = "smoke"', "GITEXP_SMOKE says other than kind = smoke"),
         ("message", "small: loss 0.5", "small: loss 0.4", 'the subject says "loss 0.4", metrics.toml 0.5'),
+        ("message", "loss 0.5", "loss 0.5, acc 0.9", 'the subject says "acc 0.9", metrics.toml nothing of it'),
+        ("message", "\nGitexp-Code", "\ngitexp-verdict: bitwise\nGitexp-Code", '"gitexp-verdict: bitwise"'),
+        ("message", "\nGitexp-Code", "\nGitexp-Verdict:bitwise\nGitexp-Code", '"Gitexp-Verdict:bitwise"'),
+        ("message", "\nGitexp-Code", "\n and more\nGitexp-Code", '"Gitexp-Recipe: small and more"'),
     ],
 )
 def test_what_only_the_product_looks_at_is_named(small: Lab, name: str, old: str, new: str, words: str) -> None:
