@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gitexp.errors import GitexpError
 from gitexp.git.repo import Repo, output
-from gitexp.git.standing import branch_ref
+from gitexp.git.standing import branch_ref, given_ref
 from gitexp.regularfile import open_regular
 
 LONGEST = 1 << 16  # bytes of a head; ours have two or three lines
@@ -27,6 +27,11 @@ def write_bundle(repo: Repo, file: Path, *, branch: str, without: Sequence[str])
     """Write what the branch has and these commits have not, whole or not at all, and return its tip."""
     output(repo, "bundle", "create", "-q", str(file), branch_ref(branch), *(f"^{commit}" for commit in without))
     return read_head(file).tips[branch]
+
+
+def remember_given(repo: Repo, tip: str, *, branch: str) -> None:
+    """Others may have what is in a bundle from now on."""
+    output(repo, "update-ref", "-m", "gitexp bundle", given_ref(branch), tip)
 
 
 def read_head(file: Path) -> Head:

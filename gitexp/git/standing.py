@@ -41,6 +41,11 @@ def branch_ref(branch: str) -> str:
     return f"refs/heads/{branch}"
 
 
+def given_ref(branch: str) -> str:
+    """What remembers the tip that went to a bare URL, or into a bundle: others may have it, and no remote says so."""
+    return f"refs/gitexp/given/{branch}"
+
+
 class Look:
     """A question to git about a ref, under way; `tip` reads the answer. Raises BranchUnusable for what is no name."""
 

@@ -28,7 +28,7 @@ from gitexp.git.repo import (
     remote_names,
     start,
 )
-from gitexp.git.standing import branch_ref, in_the_way
+from gitexp.git.standing import branch_ref, given_ref, in_the_way
 from gitexp.redact import redact_url
 
 Show = Callable[[bytes], None]
@@ -273,8 +273,8 @@ def _declined(what: str, words: Sequence[str], *, branch: str, shown: bool) -> T
 
 def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:
     """Move the remote-tracking branch, which git does only for branches that remote.NAME.fetch covers."""
-    ref = remote.tracking_ref(branch)
-    if ref is not None and ref_id(repo, ref) != commit:
+    ref = remote.tracking_ref(branch) or given_ref(branch)
+    if ref_id(repo, ref) != commit:
         start(repo.root, "update-ref", "-m", "gitexp push", ref, commit).communicate()
 
 

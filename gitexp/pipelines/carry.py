@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitexp.clone import Clone
 from gitexp.datasets.progress import Watch
 from gitexp.errors import GitexpError, beyond, counted
-from gitexp.git.bundle import read_head, write_bundle
+from gitexp.git.bundle import read_head, remember_given, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
 from gitexp.git.repo import Repo, commits_among, output, ref_id
@@ -58,6 +58,7 @@ def bundle(clone: Clone, file: Path, *, there: There, watch: Watch) -> Bundled:
         file.unlink()  # it has a run that nobody looked at
     else:
         raise GitexpError(f"Runs were recorded {TRIES} times while {branch} was written", fix="type it again")
+    remember_given(repo, tip, branch=branch)
     new = count_new(repo, include=tip, exclude=there.tip)
     sentence = _left_out(repo, cleared.runs)
     return Bundled(tip, new, cleared, f"{sentence} not in it: {FOLDER} (gitexp data push)" if sentence else "")

@@ -1,4 +1,4 @@
-"""Take a run of this clone's own off the local branch, as long as no remote has it.
+"""Take a run of this clone's own off the local branch, as long as nobody else has it.
 
 What came after it is written once more on other parents, with the same words, dates and people; what was said of the
 run goes with it. Its bytes stay in the object store until `gitexp data gc`, its commits until git's own gc.
@@ -7,6 +7,7 @@ run goes with it. Its bytes stay in the object store until `gitexp data gc`, its
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -15,9 +16,9 @@ from gitexp.errors import GitexpError
 from gitexp.git.append import DROPPED, Next, advance, written_here
 from gitexp.git.branch import maintain, require_not_checked_out
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, output
+from gitexp.git.repo import Repo, is_ancestor, output, ref_id
 from gitexp.git.rewriting import rewrite
-from gitexp.git.standing import branch_ref
+from gitexp.git.standing import branch_ref, given_ref
 from gitexp.git.trailers import value_of
 from gitexp.history.cache import forget_cache
 from gitexp.history.row import Row
@@ -86,12 +87,12 @@ def drop(clone: Clone, attempts: Sequence[Row]) -> Dropped:
 
 
 def _unshared(repo: Repo, tip: str, *, since: str) -> dict[str, _Commit]:
-    """The commits of the branch that no remote has, as last heard of them, `since` and later; after their parents."""
+    """The commits of the branch that nobody else has, as far as is known here, from `since` on; after their parents."""
     told = (f"%x1f{value_of(key)}" for key in (RUN_TRAILER, ABOUT_TRAILER))
     asked = ("--no-show-signature", "--reverse", "--topo-order", f"--format=%H%x1f%P{''.join(told)}%x1f%s")
     found = {}
     for text in (
-        output(repo, "log", *asked, tip, "--not", f"{since}^@", "--remotes", "--")
+        output(repo, "log", *asked, tip, "--not", f"{since}^@", "--remotes", "--glob=" + given_ref("*"), "--")
         .decode("utf-8", "replace")
         .split("\n")
     ):
@@ -104,8 +105,12 @@ def _unshared(repo: Repo, tip: str, *, since: str) -> dict[str, _Commit]:
 def _shared(repo: Repo, one: Row, *, branch: str) -> GitexpError:
     refs = output(repo, "for-each-ref", "--format=%(refname:short)", f"--contains={one.commit}", "refs/remotes")
     where = refs.decode(errors="replace").split()
+    given, instead = given_ref(branch), _instead(one.id)
     what = f"is on {where[0]}" if where else f"is not on {branch}, but elsewhere"
-    return GitexpError(f"Run {one.id} {what}", why=WHY_NOT, fix=_instead(one.id))
+    if not where and ref_id(repo, given) and is_ancestor(repo, one.commit, given):
+        what = "went into a bundle, or to a URL that is no remote"
+        instead += f"\ngit update-ref -d {shlex.quote(given)}    and drop it again, where nobody took it"
+    return GitexpError(f"Run {one.id} {what}", why=WHY_NOT, fix=instead)
 
 
 def _refused(run: str, one: _Commit, what: str) -> GitexpError:

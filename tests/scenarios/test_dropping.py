@@ -106,6 +106,27 @@ def test_what_a_remote_has_is_not_dropped(ada: Lab) -> None:
     assert ada.gitexp("drop", mine).exit_code == 0
 
 
+@pytest.mark.parametrize("how", ["a bundle", "a URL"])
+def test_what_went_into_a_bundle_or_to_a_url_is_not_dropped(ada: Lab, hub: Lab, tmp_path: Path, how: str) -> None:
+    way = ("bundle", str(tmp_path / "to-lab-b")) if how == "a bundle" else ("push", str(hub.path))
+    assert ada.gitexp(*way).exit_code == 0
+    mine = run(ada, "0.7")
+    before, given = tip(ada), ids(ada)[1]
+    result = ada.gitexp("drop", given)
+    assert result.exit_code == 1
+    forget = "git update-ref -d refs/gitexp/given/experiments"
+    assert result.stderr == (
+        f"error: Run {given} went into a bundle, or to a URL that is no remote\n"
+        "It stays in the history: others may have it, or build on it.\n"
+        f'fix:   gitexp retract {given} --why "…"    # it counts no more\n'
+        f"       {forget}    and drop it again, where nobody took it\n"
+    )
+    assert tip(ada) == before
+    assert ada.gitexp("drop", mine).exit_code == 0
+    assert ada.command("sh", "-c", forget).exit_code == 0
+    assert ada.gitexp("drop", given).exit_code == 0
+
+
 def test_a_run_that_a_later_record_names_is_not_dropped(ada: Lab) -> None:
     newest, oldest = ids(ada)
     assert ada.gitexp("decide", "adopt it", "--because", oldest).exit_code == 0

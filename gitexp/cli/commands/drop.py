@@ -19,7 +19,8 @@ from gitexp.git.standing import branch_ref
 def command(run: str) -> int:
     """Take RUN, with all its attempts and what was said of it, off the experiments branch of this clone.
 
-    Only as long as no remote has it, and it came about here: what is shared is retracted instead (`gitexp retract`).
+    Only as long as no remote and no bundle has it, and it came about here: what is shared is retracted instead
+    (`gitexp retract`).
     What was recorded after it is written once more as it was, with other commit ids. Its commits stay in the reflog
     until git removes them: what is printed brings the run back, or erases it now, which a secret in it asks for. Then
     change that secret all the same.
