@@ -93,7 +93,7 @@ def test_a_push_from_a_subfolder_to_a_path_works(ada: Lab, hub: Lab) -> None:
     (ada.path / "src").mkdir()
     assert ada.gitexp("push", "../../hub.git", cwd=ada.path / "src").exit_code == 0
     assert run_ids(hub) == [K]
-    assert ada.git("for-each-ref", "refs/gitexp") == ""
+    assert ada.git("for-each-ref", "--format=%(refname)", "refs/gitexp") == "refs/gitexp/given/experiments\n"
 
 
 def test_without_a_remote_push_and_pull_say_how_to_add_one(lab: Lab) -> None:
