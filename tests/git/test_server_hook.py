@@ -317,11 +317,38 @@ def test_the_hook_knows_the_files_that_the_page_names() -> None:
 
 def test_a_push_that_lost_the_race_is_left_to_git_which_refuses_it(ada: Lab, hub: Lab) -> None:
     bad = commit(ada, "by hand\n")
-    push(ada, f"{bad}:refs/heads/side")
+    push(ada, f"{bad}:refs/heads/side", "experiments:refs/heads/good")
     tip, before = ada.git("rev-parse", "experiments~1", "experiments~2").split()
-    for old, code in ((tip, 1), (before, 0)):
-        line = f"{old} {bad} refs/heads/experiments\n"
+    good = ada.git("rev-parse", "experiments").strip()
+    # What is bad is refused all the same: by the time that git looks, the branch may be where the push says it is.
+    for old, new, code in ((tip, good, 0), (before, good, 0), (tip, bad, 1), (before, bad, 1), (good, bad, 1)):
+        line = f"{old} {new} refs/heads/experiments\n"
         assert hub.command("sh", str(hub.path / "hooks" / "pre-receive"), feed=line).exit_code == code
+
+
+def test_a_push_that_moves_the_branch_twice_is_judged_twice(ada: Lab, hub: Lab) -> None:
+    """No git sends that, but a program may: the second line holds once the first has been followed."""
+    tip, good = ada.git("rev-parse", "experiments~1", "experiments").split()
+    bad = commit(ada, "by hand\n")
+    push(ada, f"{bad}:refs/heads/side", f"{good}:refs/heads/good")
+    lines = [f"{tip} {good} refs/heads/experiments\0report-status", f"{good} {bad} refs/heads/experiments"]
+    empty = ada.git("hash-object", "-w", "-t", "tree", "/dev/null")
+    pack = ["git", "pack-objects", "--stdout", "-q"]
+    objects = subprocess.run(pack, cwd=ada.path, input=empty.encode(), capture_output=True, check=True).stdout
+    sent = "".join(f"{len(line) + 4:04x}{line}" for line in lines).encode() + b"0000" + objects
+    taking = ["git", "receive-pack", str(hub.path)]
+    done = subprocess.run(taking, env=ada.env, input=sent, capture_output=True, check=True)
+    assert f"error: commit {bad[:12]} {HAND}\n".encode() in done.stderr
+    assert hub.git("rev-parse", "experiments").strip() == tip
+
+
+def test_a_push_to_what_stands_for_the_branch_is_a_push_to_it(ada: Lab, hub: Lab) -> None:
+    hub.git("symbolic-ref", "refs/heads/runs", "refs/heads/experiments")
+    bad = commit(ada, "by hand\n", parents=("experiments~1",))
+    assert HAND in push(ada, f"{bad}:refs/heads/runs").stderr
+    assert "cannot be deleted here" in push(ada, ":refs/heads/runs").stderr
+    assert push(ada, "experiments:refs/heads/runs").exit_code == 0
+    assert hub.git("rev-parse", "experiments") == ada.git("rev-parse", "experiments")
 
 
 # Sizes
