@@ -149,6 +149,10 @@ class Lab:
         """A file of a record: `experiments:run.toml`."""
         return self.git("cat-file", "blob", spec)
 
+    def toml(self, name: str, commit: str = "experiments") -> dict[str, Any]:
+        """A .toml file of a record, read."""
+        return tomllib.loads(self.show(f"{commit}:{name}"))
+
     def state(self) -> dict[str, Any]:
         """Everything of the user's that must stay as it is: HEAD, index, stash, status, files."""
         git_dir = Path(self.git("rev-parse", "--absolute-git-dir").strip())

@@ -6,9 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from contract.reader import breaches
@@ -31,10 +29,6 @@ def judged(lab: Lab) -> list[str]:
     """What the branch breaks of the format, by the reader of the page, and by gitexp itself."""
     broken = breaches(lab.path, store=lab.path / ".git" / "gitexp" / "objects")
     return broken + lab.gitexp("verify", "--all", "--data").stdout.splitlines()
-
-
-def run_toml(lab: Lab) -> dict[str, Any]:
-    return tomllib.loads(lab.show("experiments:run.toml"))
 
 
 def test_a_branch_that_was_just_begun(lab: Lab) -> None:
@@ -97,7 +91,7 @@ def test_a_run_that_a_later_command_recorded_does_not_say_that_nothing_was_edite
     while not lab.runs():
         lab.gitexp("status")
     assert judged(lab) == []
-    assert "edited_count" not in run_toml(lab)["code"]
+    assert "edited_count" not in lab.toml("run.toml")["code"]
 
 
 def test_a_dirty_run_with_untracked_files(lab: Lab) -> None:
@@ -106,13 +100,13 @@ def test_a_dirty_run_with_untracked_files(lab: Lab) -> None:
     assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
     assert judged(lab) == []
     assert lab.show("experiments:code/new/caf\u00e9.txt") == "untracked\n"
-    assert run_toml(lab)["code"]["changed"] == ["README", "new/caf\u00e9.txt"]
+    assert lab.toml("run.toml")["code"]["changed"] == ["README", "new/caf\u00e9.txt"]
 
 
 def test_a_run_that_edits_its_own_tree(lab: Lab) -> None:
     lab.gitexp("run", "--", "sh", "-c", "for n in $(seq 30); do echo > made$n; done")
     assert judged(lab) == []
-    assert run_toml(lab)["code"]["edited_count"] == 30
+    assert lab.toml("run.toml")["code"]["edited_count"] == 30
 
 
 def test_data_of_more_than_16384_files_lies_in_parts(lab: Lab) -> None:
@@ -138,7 +132,7 @@ def test_data_with_every_kind_of_name(lab: Lab) -> None:
     lab.commit("odd names")
     assert lab.gitexp("run", "odd").exit_code == 0
     assert judged(lab) == []
-    assert tomllib.loads(lab.show("experiments:data.toml"))["odd"]["files"] == 7
+    assert lab.toml("data.toml")["odd"]["files"] == 7
 
 
 def test_data_that_changes_during_the_run_is_a_defect(lab: Lab, tmp_path: Path) -> None:
@@ -150,7 +144,7 @@ def test_data_that_changes_during_the_run_is_a_defect(lab: Lab, tmp_path: Path) 
     lab.commit("data outside of the repository")
     assert lab.gitexp("run", "grow").exit_code == 1
     assert judged(lab) == []
-    assert len(run_toml(lab)["defects"]) == 1
+    assert len(lab.toml("run.toml")["defects"]) == 1
 
 
 def test_artifacts_are_in_the_manifest_and_in_the_store(lab: Lab) -> None:
@@ -180,7 +174,7 @@ def test_data_that_vanishes_during_the_run_is_named_by_its_files(lab: Lab) -> No
     lab.write("recipes/gone.toml", '[run]\ncommand = ["rm", "-r", "gone"]\n[data]\nd = "gone"\n')
     lab.commit("a recipe that eats its data")
     assert lab.gitexp("run", "gone").exit_code == 1
-    assert run_toml(lab)["defects"] == ["dataset d changed while the program ran: a"]
+    assert lab.toml("run.toml")["defects"] == ["dataset d changed while the program ran: a"]
 
 
 def test_a_long_history_is_a_sample_and_the_store_has_the_whole(lab: Lab) -> None:
@@ -189,7 +183,7 @@ def test_a_long_history_is_a_sample_and_the_store_has_the_whole(lab: Lab) -> Non
     lab.commit("long training")
     assert lab.gitexp("run", "long").exit_code == 0
     assert judged(lab) == []
-    about = run_toml(lab)["history"]
+    about = lab.toml("run.toml")["history"]
     assert (about["rows"], about["kept"]) == (20_000, 1_000)
     assert lab.show("experiments:metrics.toml") == '"loss" = 4.999999873689376e-05\n"acc" = 0\n'
 
@@ -208,7 +202,7 @@ def test_a_command_in_a_subfolder_with_words_that_look_like_trailers(lab: Lab) -
         "run", "-m", message, "--", "sh", "-c", "true", "caf\u00e9", "\udcff", "a\nb", cwd=lab.path / "sub" / "dir"
     )
     assert judged(lab) == []
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["cwd"], run["argv"][3:], run["message"]) == ("sub/dir", ["caf\u00e9", "\\xff", "a\nb"], message)
     assert run["root"] == str(lab.path)
 
@@ -229,7 +223,7 @@ def test_a_sha256_repository(tmp_path: Path, env: dict[str, str]) -> None:
     lab.commit("set up gitexp")
     assert lab.gitexp("run", "--", "true").exit_code == 0
     assert judged(lab) == []
-    assert run_toml(lab)["code"]["commit"] == f"sha256:{lab.git('rev-parse', 'HEAD').strip()}"
+    assert lab.toml("run.toml")["code"]["commit"] == f"sha256:{lab.git('rev-parse', 'HEAD').strip()}"
 
 
 @pytest.mark.long
@@ -242,14 +236,14 @@ def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
     assert judged(lab) == []
     files = lab.git("ls-tree", "-r", "--name-only", "experiments", "environment", "components.toml").split()
     assert files == ["components.toml", "environment/0.toml", "environment/1.toml"]
-    record = run_toml(lab)
+    record = lab.toml("run.toml")
     assert (record["kind"], record["resources"]["processes"]) == ("smoke", 2)
-    ranks = [tomllib.loads(lab.show(f"experiments:environment/{rank}.toml")) for rank in (0, 1)]
+    ranks = [lab.toml(f"environment/{rank}.toml") for rank in (0, 1)]
     assert record["peak_memory_processes"] == 2
     assert record["peak_memory_bytes"] == sum(rank["peak_memory_bytes"] for rank in ranks)
     assert "2 processes at their peaks" in lab.gitexp("show", record["id"]).stdout
-    assert tomllib.loads(lab.show("experiments:environment/1.toml"))["rank"] == 1
-    components = tomllib.loads(lab.show("experiments:components.toml"))["components"]
+    assert lab.toml("environment/1.toml")["rank"] == 1
+    components = lab.toml("components.toml")["components"]
     keys = {key for table in components.values() for key in table}
     assert keys <= {"use", "slot", "source", "version", "owner", "kind", "fits_on", "probability"} | {
         "takes",
@@ -261,7 +255,7 @@ def test_a_smoke_run_of_components_in_two_processes(lab: Lab) -> None:
 
 def test_a_record_says_which_gitexp_wrote_it_and_holds_the_formats_page(lab: Lab) -> None:
     assert lab.gitexp("run", "--seed", "4", "--", "true").exit_code == 0
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert run["gitexp"]["version"] == "0.1.0"
     assert run["variables"] == {"GITEXP_SEED": "4"}
     assert run["artifacts"] == {"files": 0, "size_bytes": 0}
@@ -279,7 +273,7 @@ def test_what_the_code_does_not_hold_is_said_and_its_licence_named(lab: Lab, hub
     lab.write("LICENSE", "                                 Apache License\n      Version 2.0, January 2004\n")
     lab.commit("a submodule, git-lfs and a licence")
     assert lab.gitexp("run", "--", "true").exit_code == 0
-    code = run_toml(lab)["code"]
+    code = lab.toml("run.toml")["code"]
     assert (code["submodules"], code["lfs"], code["license"]) == (["lib/hub"], ["*.bin"], "Apache-2.0")
     assert judged(lab) == []
 
@@ -297,7 +291,7 @@ def test_artifacts_have_sha256_where_the_policy_asks(lab: Lab) -> None:
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  b\n"
     )
     digest = hashlib.sha256(listed.encode()).hexdigest()
-    assert run_toml(lab)["artifacts"] == {"files": 2, "size_bytes": 3, "sha256": f"sha256:{digest}"}
+    assert lab.toml("run.toml")["artifacts"] == {"files": 2, "size_bytes": 3, "sha256": f"sha256:{digest}"}
     assert judged(lab) == []
 
 
@@ -305,6 +299,6 @@ def test_who_recorded_a_run_is_named_where_another_ran_it(lab: Lab) -> None:
     abandoned(lab, "--", "sh", "-c", "echo ready; sleep 0.2")
     while not lab.runs():
         lab.gitexp("status", LOGNAME="somebody")
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert run["user"] != "somebody"
     assert run["recorded_by"] == f"somebody@{run['host']}"

@@ -5,22 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import Lab, Result, until_over, wait_for
 
 SAMPLES = Path(__file__).parents[1] / "capture" / "samples"
-
-
-def run_toml(lab: Lab, commit: str = "experiments") -> dict[str, Any]:
-    return tomllib.loads(lab.show(f"{commit}:run.toml"))
-
-
-def metrics(lab: Lab, commit: str = "experiments") -> dict[str, float]:
-    return tomllib.loads(lab.show(f"{commit}:metrics.toml"))
 
 
 def trains(lab: Lab, script: str, ignored: str = "out*/\n*.csv\nruns/\nlogs/\n") -> None:
@@ -52,7 +42,7 @@ def test_metrics_of_a_logger_are_seen_named_and_shown(lab: Lab) -> None:
     path = "out/version_0/metrics.csv"
     assert f"seen: 1 metric in 2 rows of Lightning's CSVLogger ({path})" in result.stderr
     assert lab.show("experiments:history.csv") == "step,time_s,loss\n10,,0.5\n20,,0.25\n"
-    assert run_toml(lab)["seen"] == [{"kind": "Lightning's CSVLogger", "rows": 2, "metrics": 1, "path": path}]
+    assert lab.toml("run.toml")["seen"] == [{"kind": "Lightning's CSVLogger", "rows": 2, "metrics": 1, "path": path}]
     assert f"seen      1 metric in 2 rows of Lightning's CSVLogger ({path})" in lab.gitexp("show").stdout
     assert lab.gitexp("show", "--json").json["run"]["seen"][0]["rows"] == 2
 
@@ -60,14 +50,14 @@ def test_metrics_of_a_logger_are_seen_named_and_shown(lab: Lab) -> None:
 def test_announced_lines_are_seen(lab: Lab) -> None:
     trains(lab, """echo METRIC loss=0.5 step=1; echo '__RESULT__ {"acc": 0.75}'\n""")
     assert "seen: 2 metrics in 2 rows of announced lines" in runs(lab, "--", "sh", "train.sh").stderr
-    assert metrics(lab) == {"loss": 0.5, "acc": 0.75}
+    assert lab.toml("metrics.toml") == {"loss": 0.5, "acc": 0.75}
 
 
 def test_what_was_there_before_is_of_no_run(lab: Lab) -> None:
     trains(lab, logs("out/version_1", "0,1,0.5"))
     lab.write("out/version_0/metrics.csv", "step,loss\n1,0.1\n")
     runs(lab, "--", "sh", "train.sh")
-    assert [one["path"] for one in run_toml(lab)["seen"]] == ["out/version_1/metrics.csv"]
+    assert [one["path"] for one in lab.toml("run.toml")["seen"]] == ["out/version_1/metrics.csv"]
 
 
 def test_of_a_file_that_grows_only_what_is_new_is_read(lab: Lab) -> None:
@@ -76,11 +66,11 @@ def test_of_a_file_that_grows_only_what_is_new_is_read(lab: Lab) -> None:
     runs(lab, "--", "sh", "train.sh")
     assert lab.show("experiments:history.csv") == "step,time_s,loss\n2,,0.5\n"
     said = "metrics.csv: read from byte 17 on: the lines before were there already. If this run wrote them anew, they"
-    assert run_toml(lab)["notes"][0].startswith(said)
+    assert lab.toml("run.toml")["notes"][0].startswith(said)
     lab.write("train.sh", "echo 0,0.5 >>metrics.csv\n")
     lab.commit("begins again")
     runs(lab, "--", "sh", "train.sh")
-    assert run_toml(lab)["notes"] == ["metrics.csv: read from byte 23 on: the lines before were there already"]
+    assert lab.toml("run.toml")["notes"] == ["metrics.csv: read from byte 23 on: the lines before were there already"]
 
 
 def test_a_file_that_is_written_anew_is_read_whole(lab: Lab) -> None:
@@ -95,7 +85,7 @@ def test_what_a_program_copied_aside_of_an_earlier_run_is_not_this_ones(lab: Lab
     trains(lab, aside + 'mkdir -p out; printf "step,loss\\n1,$1\\n2,$1\\n" >out/metrics.csv\n')
     runs(lab, "--", "sh", "train.sh", "100")
     result = runs(lab, "--", "sh", "train.sh", "7")
-    assert metrics(lab) == {"loss": 7}
+    assert lab.toml("metrics.toml") == {"loss": 7}
     why = "it has the bytes of a file that was there before the run"
     assert f"note: out/old/metrics.csv (metrics.csv) was not read: {why}" in result.stderr
 
@@ -105,14 +95,14 @@ def test_a_repeat_that_writes_the_same_bytes_anew_has_the_same_metrics(lab: Lab)
     for _ in range(2):
         runs(lab, "--", "sh", "train.sh")
     assert lab.show("experiments:history.csv") == "step,time_s,loss\n1,,0.5\n"
-    assert "notes" not in run_toml(lab)
+    assert "notes" not in lab.toml("run.toml")
 
 
 def test_a_file_of_which_only_the_mode_changed_is_of_no_run(lab: Lab) -> None:
     trains(lab, "chmod 600 metrics.csv\n")
     lab.write("metrics.csv", "step,loss\n1,0.75\n")
     runs(lab, "--", "sh", "train.sh")
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
 
 
 def test_a_file_that_git_tracks_is_read_from_where_it_grew(lab: Lab) -> None:
@@ -135,16 +125,16 @@ def test_several_trainings_in_one_program_are_never_one_summary(lab: Lab) -> Non
     script = logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25") + "echo METRIC acc=1\n"
     trains(lab, script)
     result = runs(lab, "--", "sh", "train.sh", code=1)
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
     said = "2 trainings in one program (out/version_0/, out/version_1/): none of their metrics is recorded"
-    assert said in run_toml(lab)["defects"][0]
+    assert said in lab.toml("run.toml")["defects"][0]
     assert said in result.stderr
 
 
 def test_the_files_of_one_of_several_trainings_can_be_named(lab: Lab) -> None:
     trains(lab, logs("out/version_0", "0,1,0.5") + logs("out/version_1", "0,1,0.25"))
     runs(lab, "--metrics", "out/version_1/metrics.csv", "--", "sh", "train.sh", code=0)
-    assert metrics(lab)["loss"] == 0.25
+    assert lab.toml("metrics.toml")["loss"] == 0.25
 
 
 def test_one_of_several_trainings_can_be_chosen_by_its_folder(lab: Lab) -> None:
@@ -152,38 +142,38 @@ def test_one_of_several_trainings_can_be_chosen_by_its_folder(lab: Lab) -> None:
     refused = runs(lab, "--", "sh", "train.sh", code=1)
     assert "Start each by itself, or say where the one is that counts: --metrics FOLDER/" in refused.stderr
     runs(lab, "--metrics", "out/version_1/", "--", "sh", "train.sh")
-    assert metrics(lab) == {"loss": 0.25}
+    assert lab.toml("metrics.toml") == {"loss": 0.25}
 
 
 def test_a_folder_without_metrics_is_a_defect(lab: Lab) -> None:
     trains(lab, logs("out/version_0", "0,1,0.5"))
     runs(lab, "--metrics", "elsewhere/", "--", "sh", "train.sh", code=1)
-    assert run_toml(lab)["defects"] == ["elsewhere/: this run wrote no metrics there"]
+    assert lab.toml("run.toml")["defects"] == ["elsewhere/: this run wrote no metrics there"]
 
 
 def test_train_and_validation_beside_each_other_are_one_training(lab: Lab) -> None:
     trains(lab, logs("logs/train", "0,1,0.5") + logs("logs/validation", "0,1,0.25"))
     runs(lab, "--", "sh", "train.sh")
-    assert metrics(lab) == {"train/loss": 0.5, "validation/loss": 0.25}
+    assert lab.toml("metrics.toml") == {"train/loss": 0.5, "validation/loss": 0.25}
 
 
 def test_a_metric_in_two_kinds_of_files_is_taken_once(lab: Lab) -> None:
     trains(lab, logs("out/version_0", "0,1,0.5") + """echo '{"loss": 0.4, "acc": 1}' >out/results.json\n""")
     runs(lab, "--", "sh", "train.sh")
-    assert metrics(lab) == {"loss": 0.5, "acc": 1}
+    assert lab.toml("metrics.toml") == {"loss": 0.5, "acc": 1}
 
 
 def test_what_the_recipe_names_is_not_read_twice(lab: Lab) -> None:
     trains(lab, logs("out", "0,1,0.5"))
     runs(lab, "--metrics", "out/*.csv", "--", "sh", "train.sh")
     assert lab.show("experiments:history.csv").count("\n") == 2
-    assert "seen" not in run_toml(lab)
+    assert "seen" not in lab.toml("run.toml")
 
 
 def test_files_in_the_runs_own_folder_are_seen(lab: Lab) -> None:
     trains(lab, logs('"$GITEXP_OUTPUT"/tb', "0,1,0.5"))
     runs(lab, "--", "sh", "train.sh")
-    assert run_toml(lab)["seen"][0]["path"] == "$GITEXP_OUTPUT/tb/metrics.csv"
+    assert lab.toml("run.toml")["seen"][0]["path"] == "$GITEXP_OUTPUT/tb/metrics.csv"
 
 
 def test_event_files_of_the_real_writer_are_seen(lab: Lab) -> None:
@@ -191,8 +181,8 @@ def test_event_files_of_the_real_writer_are_seen(lab: Lab) -> None:
     shutil.copy(files[0], lab.path / "sample")
     trains(lab, f"mkdir -p runs; cp sample runs/{files[0].name}\n")
     runs(lab, "--", "sh", "train.sh")
-    assert run_toml(lab)["seen"][0]["kind"] == "TensorBoard"
-    assert metrics(lab)
+    assert lab.toml("run.toml")["seen"][0]["kind"] == "TensorBoard"
+    assert lab.toml("metrics.toml")
 
 
 def test_event_files_can_be_named(lab: Lab) -> None:
@@ -200,8 +190,8 @@ def test_event_files_can_be_named(lab: Lab) -> None:
     shutil.copy(files[0], lab.path / "sample")
     trains(lab, f"mkdir -p runs; cp sample runs/{files[0].name}\n")
     runs(lab, "--metrics", "runs/*", "--", "sh", "train.sh")
-    assert "seen" not in run_toml(lab)
-    assert metrics(lab)
+    assert "seen" not in lab.toml("run.toml")
+    assert lab.toml("metrics.toml")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +201,7 @@ def test_what_is_switched_off_is_not_seen(lab: Lab, switch: str) -> None:
     lab.write("gitexp.toml", f"[capture]\n{switch}\n")
     trains(lab, logs("out/version_0", "0,1,0.5"))
     runs(lab, "--", "sh", "train.sh")
-    assert "seen" not in run_toml(lab)
+    assert "seen" not in lab.toml("run.toml")
 
 
 def test_a_recipe_switches_off_and_on_what_the_lab_says(lab: Lab) -> None:
@@ -221,16 +211,16 @@ def test_a_recipe_switches_off_and_on_what_the_lab_says(lab: Lab) -> None:
     lab.write("recipes/on.toml", f"{command}[capture]\nprinted = true\n")
     trains(lab, "echo METRIC loss=1\n")
     runs(lab, "off")
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
     runs(lab, "on")
-    assert metrics(lab) == {"loss": 1}
+    assert lab.toml("metrics.toml") == {"loss": 1}
 
 
 def test_a_dataset_is_no_metric(lab: Lab) -> None:
     trains(lab, "mkdir -p out; printf 'epoch,x\\n1,2\\n' >out/made.csv\n")
     lab.write("out/old.csv", "epoch,x\n1,1\n")
     runs(lab, "--data", "d=out", "--", "sh", "-c", "true")
-    assert "seen" not in run_toml(lab)
+    assert "seen" not in lab.toml("run.toml")
 
 
 def test_a_table_that_is_no_log_is_left_alone(lab: Lab) -> None:
@@ -241,7 +231,7 @@ def test_a_table_that_is_no_log_is_left_alone(lab: Lab) -> None:
     )
     result = runs(lab, "--", "sh", "train.sh")
     assert "seen" not in result.stderr
-    assert "defects" not in run_toml(lab)
+    assert "defects" not in lab.toml("run.toml")
 
 
 def test_of_two_runs_at_once_each_takes_what_lies_below_the_folder_that_it_named(lab: Lab) -> None:
@@ -250,7 +240,7 @@ def test_of_two_runs_at_once_each_takes_what_lies_below_the_folder_that_it_named
     trains(lab, script + wait)
     both = [lab.start("run", "--", "sh", "train.sh", f"out-{name}", value) for name, value in (("a", "1"), ("b", "2"))]
     assert [ended(process) for process in both] == [0, 0]
-    assert sorted(metrics(lab, commit)["loss"] for commit in lab.runs()) == [1, 2]
+    assert sorted(lab.toml("metrics.toml", commit)["loss"] for commit in lab.runs()) == [1, 2]
 
 
 def test_of_two_runs_at_once_nobody_takes_what_may_be_the_others(lab: Lab) -> None:
@@ -258,9 +248,9 @@ def test_of_two_runs_at_once_nobody_takes_what_may_be_the_others(lab: Lab) -> No
     trains(lab, script + "while [ ! -e out/done-1 ] || [ ! -e out/done-2 ]; do sleep 0.05; done\n")
     both = [lab.start("run", "--", "sh", "train.sh", number) for number in ("1", "2")]
     assert 1 in [ended(process) for process in both]
-    said = [defect for commit in lab.runs() for defect in run_toml(lab, commit).get("defects", [])]
+    said = [defect for commit in lab.runs() for defect in lab.toml("run.toml", commit).get("defects", [])]
     assert any("was at work here at the same time, so nobody knows whose it is" in defect for defect in said)
-    assert all(metrics(lab, commit).get("loss") in (None, 1, 2) for commit in lab.runs())
+    assert all(lab.toml("metrics.toml", commit).get("loss") in (None, 1, 2) for commit in lab.runs())
 
 
 def test_a_run_whose_command_was_killed_is_recorded_with_what_it_wrote(lab: Lab) -> None:
@@ -272,7 +262,7 @@ def test_a_run_whose_command_was_killed_is_recorded_with_what_it_wrote(lab: Lab)
     lab.write("out/end", "")
     until_over(lab)
     lab.gitexp("log")
-    assert metrics(lab) == {"loss": 0.5}
+    assert lab.toml("metrics.toml") == {"loss": 0.5}
 
 
 def test_what_was_written_after_the_end_is_not_the_runs(lab: Lab) -> None:
@@ -286,8 +276,8 @@ def test_what_was_written_after_the_end_is_not_the_runs(lab: Lab) -> None:
     lab.write("out/version_0/metrics.csv", "step,loss\n1,0.5\n")
     lab.command("touch", "-d", "+1 hour", "out/version_0/metrics.csv")
     lab.gitexp("log")
-    assert metrics(lab) == {}
-    assert "it was written to after the run had ended" in run_toml(lab)["defects"][0]
+    assert lab.toml("metrics.toml") == {}
+    assert "it was written to after the run had ended" in lab.toml("run.toml")["defects"][0]
 
 
 def test_what_a_run_leaves_lying_is_named_with_the_ways_on(lab: Lab) -> None:
@@ -302,7 +292,7 @@ def test_what_a_run_leaves_lying_is_named_with_the_ways_on(lab: Lab) -> None:
     assert named.stdout == 'wrote      gitexp.toml: [run] outputs = ["model.pt", "out/"]\n'
     lab.git("commit", "-qam", "outputs")
     runs(lab, "--", "sh", "train.sh")
-    assert run_toml(lab)["artifacts"]["files"] == 2
+    assert lab.toml("run.toml")["artifacts"]["files"] == 2
     again = lab.gitexp("init", "--outputs")
     assert again.stdout == "nothing that the latest run wrote lies in the way; gitexp.toml is as it was\n"
 
@@ -315,10 +305,10 @@ printf 'optim:\\n  lr: 0.1\\nname: x\\napi_key: hunter2hunter2\\n' >outputs/day/
 def test_settings_that_a_program_noted_are_recorded(lab: Lab) -> None:
     trains(lab, HYDRA, "outputs/\n")
     runs(lab, "--", "sh", "train.sh")
-    settings = tomllib.loads(lab.show("experiments:settings.toml"))
+    settings = lab.toml("settings.toml")
     assert settings["Hydra"] == {"optim.lr": 0.1, "name": "x", "api_key": "[redacted:named]"}
     path = "outputs/day/time/.hydra/config.yaml"
-    assert run_toml(lab)["seen"] == [{"kind": "Hydra", "rows": 0, "metrics": 0, "path": path, "settings": 3}]
+    assert lab.toml("run.toml")["seen"] == [{"kind": "Hydra", "rows": 0, "metrics": 0, "path": path, "settings": 3}]
     assert f"seen      3 settings of Hydra ({path})" in lab.gitexp("show").stdout
 
 
@@ -327,7 +317,7 @@ def test_settings_that_toml_cannot_hold_are_text_and_cost_no_run(lab: Lab) -> No
     lab.write("settings", f'x: 0x{digits}\ny: "\\ud800"\nz: 18446744073709551616\n')
     trains(lab, "mkdir -p out/.hydra; cp settings out/.hydra/config.yaml\n")
     runs(lab, "--", "sh", "train.sh")
-    settings = tomllib.loads(lab.show("experiments:settings.toml"))
+    settings = lab.toml("settings.toml")
     assert settings["Hydra"] == {"x": f"0x{digits}", "y": r"\ud800", "z": "18446744073709551616"}
 
 
@@ -349,7 +339,7 @@ def test_what_a_damaged_database_holds_for_settings_costs_no_run(lab: Lab) -> No
     lab.write(".gitignore", "*.db\n")
     lab.commit("a program")
     runs(lab, "--", "python", "train.py")
-    assert metrics(lab) == {"loss": 0.5}
+    assert lab.toml("metrics.toml") == {"loss": 0.5}
     assert lab.gitexp("status").exit_code == 0
 
 
@@ -360,7 +350,7 @@ def test_links_are_not_read_as_what_a_program_wrote(lab: Lab) -> None:
     script = "ln -s $PWD/../old.csv $GITEXP_OUTPUT/metrics.csv; mkdir out; ln -s ../../old.csv out/metrics.csv\n"
     trains(lab, script, "out/\n*.json\n")
     result = runs(lab, "--", "sh", "train.sh")
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
     assert "warning" not in result.stderr
 
 
@@ -369,7 +359,7 @@ def test_files_of_datasets_are_no_metrics_used_or_not(lab: Lab) -> None:
     script = "mkdir -p data/patients; printf 'step,anna\\n1,5\\n' >data/patients/metrics.csv\n"
     trains(lab, script, "data/\n")
     result = runs(lab, "--save", "data/", "--", "sh", "train.sh", code=1)
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
     assert lab.show("experiments:artifacts.xxh128") == ""
     said = "not kept: output data/patients/metrics.csv: it lies in a dataset that is restricted"
     assert said in result.stderr
@@ -383,7 +373,7 @@ def test_an_old_file_that_nobody_looked_at_before_is_not_taken_for_new(lab: Lab)
         (lab.path / f"data/many/{number}").touch()
     time.sleep(2.1)
     runs(lab, "--", "sh", "train.sh")
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
 
 
 def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None:
@@ -396,8 +386,8 @@ def test_settings_are_not_recorded_where_they_are_switched_off(lab: Lab) -> None
 def test_jobs_of_a_hydra_sweep_are_several_trainings(lab: Lab) -> None:
     trains(lab, HYDRA.replace("time", "0") + HYDRA.replace("time", "1") + "echo METRIC acc=1\n", "outputs/\n")
     runs(lab, "--", "sh", "train.sh", code=1)
-    assert "2 trainings in one program (outputs/day/0/, outputs/day/1/)" in run_toml(lab)["defects"][0]
-    assert metrics(lab) == {}
+    assert "2 trainings in one program (outputs/day/0/, outputs/day/1/)" in lab.toml("run.toml")["defects"][0]
+    assert lab.toml("metrics.toml") == {}
 
 
 def test_parameter_files_are_settings_as_they_were_before_the_run(lab: Lab) -> None:
@@ -406,7 +396,7 @@ def test_parameter_files_are_settings_as_they_were_before_the_run(lab: Lab) -> N
     lab.commit("a program")
     said = lab.gitexp("run", "--", "sh", "train.sh").stderr
     assert "seen: 1 setting of parameters (params.yaml)" in said
-    assert tomllib.loads(lab.show("experiments:settings.toml")) == {"params.yaml": {"train.n_est": 50}}
+    assert lab.toml("settings.toml") == {"params.yaml": {"train.n_est": 50}}
 
 
 def test_a_parameter_that_differs_is_named_once(lab: Lab) -> None:
@@ -448,8 +438,9 @@ def test_a_first_command_whose_metrics_were_seen_says_that_no_data_is_recorded(l
 def test_a_table_as_large_as_data_is_not_read_unless_it_is_named(lab: Lab) -> None:
     trains(lab, "(echo step,x; yes 1,2 | head -c 68000000) >metrics.csv\n")
     runs(lab, "--", "sh", "train.sh", code=1)
-    assert run_toml(lab)["defects"][0].startswith("metrics.csv (metrics.csv) was not read: it has more than 64 MiB")
-    assert metrics(lab) == {}
+    [defect, *_] = lab.toml("run.toml")["defects"]
+    assert defect.startswith("metrics.csv (metrics.csv) was not read: it has more than 64 MiB")
+    assert lab.toml("metrics.toml") == {}
 
 
 def test_a_loop_over_seeds_is_taken_apart_by_the_line_that_is_shown(lab: Lab) -> None:
@@ -460,4 +451,4 @@ def test_a_loop_over_seeds_is_taken_apart_by_the_line_that_is_shown(lab: Lab) ->
     line = 'for seeds in 3 4; do gitexp run --save out/ -- sh train.sh --seeds "$seeds"; done'
     assert f"      one by one: {line}\n" in refused
     assert lab.command("sh", "-c", line).exit_code == 0
-    assert [metrics(lab, commit).get("loss") for commit in lab.runs()] == [4, 3, None]
+    assert [lab.toml("metrics.toml", commit).get("loss") for commit in lab.runs()] == [4, 3, None]

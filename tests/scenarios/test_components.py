@@ -239,7 +239,7 @@ def test_a_component_that_the_code_of_the_record_lacks_is_a_defect(lab: Lab) -> 
     assert kept.exit_code == 0, kept.stderr
     made = lab.gitexp("run", "line", "-s", "loader.use=lab.made:Pairs", "-s", path, PYTHONPATH=source)
     assert made.exit_code == 1, made.stderr
-    assert tomllib.loads(lab.show("experiments:run.toml"))["defects"] == [
+    assert lab.toml("run.toml")["defects"] == [
         "not in code/: src/lab/made.py, from which a component came; git ignores it, or it lies in another repository"
     ]
 
@@ -249,16 +249,16 @@ def test_a_run_is_recorded_with_the_defaults_that_nobody_typed(lab: Lab) -> None
     with_recipe(lab)
     result = lab.gitexp("run", "line")
     assert result.exit_code == 0, result.stderr
-    recipe = tomllib.loads(lab.show("experiments:recipe.toml"))
+    recipe = lab.toml("recipe.toml")
     assert recipe["optimizer"]["momentum"] == 0
     assert recipe["loader"] == {"use": "recipes/line/parts.py:Pairs", "path": "{data.pairs}", "batch_size": 4}
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["kind"], run["argv"][1:]) == ("run", ["-m", "gitexp.training"])
     assert run["digests"]["weights"].startswith("sha256:")
-    components = tomllib.loads(lab.show("experiments:components.toml"))
+    components = lab.toml("components.toml")
     assert components["components"]["model"]["use"] == "torch.nn:Linear"
     assert components["flow"][0]["fields"]["input"] == {"shape": ["batch", 2], "dtype": "float32"}
-    environment = tomllib.loads(lab.show("experiments:environment.toml"))
+    environment = lab.toml("environment.toml")
     assert environment["training"]["level"] == "bitwise"
     assert "torch" in environment["packages"]
     assert "pythonpath" not in environment["interpreter"]
@@ -293,7 +293,7 @@ def test_a_smoke_run_is_recorded_and_stays_out_of_the_log(lab: Lab) -> None:
     with_recipe(lab)
     result = lab.gitexp("run", "line", "--smoke")
     assert result.exit_code == 0, result.stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["kind"], run["variables"]["GITEXP_SMOKE"]) == ("smoke", "1")
     assert lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Kind,valueonly)", "experiments").strip() == "smoke"
     assert lab.git("log", "-1", "--format=%s", "experiments").startswith("line: smoke, val.loss ")
@@ -339,12 +339,12 @@ def test_a_training_whose_loss_is_lost_has_failed_and_the_record_names_the_step(
     before = lab.state()
     result = lab.gitexp("run", "line", "-s", "optimizer.lr=1e6")
     assert result.exit_code == 4
-    record = tomllib.loads(lab.show("experiments:run.toml"))
+    record = lab.toml("run.toml")
     assert (record["status"], record["exit_code"]) == ("failed", 1)
     assert re.fullmatch(r"train\.loss is (nan|inf) at step \d+: the training stopped", record["defects"][-1])
     assert record["defects"][-1] in result.stderr
     assert "checkpoints/step-" in lab.show("experiments:artifacts.xxh128")
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["train"]["on_nan"] == "stop"
+    assert lab.toml("recipe.toml")["train"]["on_nan"] == "stop"
     assert lab.state() == before
 
 
@@ -361,7 +361,7 @@ def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it
     ran = lab.gitexp("run", *typed)
     assert ran.exit_code == 4
     assert "warning: loss gives nan for the first rows, before anything was learnt" in ran.stdout
-    assert tomllib.loads(lab.show("experiments:run.toml"))["defects"] == [
+    assert lab.toml("run.toml")["defects"] == [
         "val.loss, which the recipe names, was not logged; looked in GITEXP_METRICS; did you mean train.loss?",
         "train.loss is nan at step 1: the training stopped",
     ]
@@ -373,7 +373,7 @@ def test_check_says_that_the_first_loss_is_no_number_and_a_run_says_it_before_it
 def test_the_record_names_the_package_that_trained_by_a_digest_that_sha256sum_gives(lab: Lab) -> None:
     with_recipe(lab)
     assert lab.gitexp("run", "line").exit_code == 0
-    training = tomllib.loads(lab.show("experiments:environment.toml"))["training"]
+    training = lab.toml("environment.toml")["training"]
     folder = Path(gitexp.__file__).parent
     listed = "find . -name '*.py' -o -name '*.toml' | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum | sha256sum"
     told = subprocess.run(["sh", "-c", listed], cwd=folder, capture_output=True, text=True, check=True).stdout
@@ -388,13 +388,13 @@ def test_another_held_out_set_is_no_set_to_compare_with(lab: Lab) -> None:
     lab.write("recipes/line/parts.py", turned)
     lab.commit("other rows")
     assert lab.gitexp("run", "line", "--smoke").exit_code == 0
-    assert "splits" not in tomllib.loads(lab.show("experiments:run.toml"))
+    assert "splits" not in lab.toml("run.toml")
     assert lab.gitexp("run", "line").exit_code == 0
-    first = tomllib.loads(lab.show("experiments:run.toml"))["splits"]
+    first = lab.toml("run.toml")["splits"]
     assert (first["val"]["rows"], first["val"]["by"], first["train"]["rows"]) == (4, "content", 12)
     again = lab.gitexp("run", "line", "-s", "optimizer.lr=0.002")
     assert "(+" in again.stderr or "(-" in again.stderr
-    assert tomllib.loads(lab.show("experiments:run.toml"))["splits"] == first
+    assert lab.toml("run.toml")["splits"] == first
     assert "held-out" not in lab.gitexp("diff").stdout
     assert "toward the goal" in lab.gitexp("diff").stdout or "against the goal" in lab.gitexp("diff").stdout
     other = lab.gitexp("run", "line", "-s", "loader.turned=true")

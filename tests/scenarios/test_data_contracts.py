@@ -100,7 +100,7 @@ def test_a_first_line_that_looks_like_values_is_asked_about_wherever_it_is_taken
         toml.write_text(toml.read_text() + f"[datasets.pets.contract]\nheader = {header}\n")
         lab.commit("it says what the first line is")
         assert said not in lab.gitexp(*commands[-1]).stderr
-        split = tomllib.loads(lab.show("experiments:data.toml"))["pets"]["split"]
+        split = lab.toml("data.toml")["pets"]["split"]
         assert split["train"]["rows"] + split["test"]["rows"] == rows
 
 
@@ -159,7 +159,7 @@ RECIPE = '[run]\ncommand = ["python", "program.py"]\n[data]\nanimals = "pets"\n'
 
 def recorded(lab: Lab) -> dict[str, Any]:
     """data.toml of the newest run."""
-    return tomllib.loads(lab.show("experiments:data.toml"))
+    return lab.toml("data.toml")
 
 
 def test_a_contract_is_looked_at_once_for_each_version_and_the_counts_are_recorded(lab: Lab) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def ran(lab: Lab, *args: str) -> dict[str, Any]:
     result = lab.gitexp("run", *(args or ("count",)))
     assert result.exit_code == 0, result.stderr
     assert lab.show("experiments:metrics.toml") == '"rows" = 100.0\n'
-    found: dict[str, Any] = tomllib.loads(lab.show("experiments:data.toml"))["animals"]
+    found: dict[str, Any] = lab.toml("data.toml")["animals"]
     return found
 
 
@@ -246,7 +245,7 @@ def test_two_names_for_one_dataset_are_two_datasets_of_the_record_with_one_diges
     a.write("recipes/count.toml", text.replace('animals = "pets"', 'animals = "pets"\nsame = "pets"'))
     a.commit()
     ran(a)
-    data = tomllib.loads(a.show("experiments:data.toml"))
+    data = a.toml("data.toml")
     assert data["animals"]["digest"] == data["same"]["digest"]
     assert a.show("experiments:data/same.xxh128") == a.show("experiments:data/animals.xxh128")
 
@@ -282,7 +281,7 @@ def test_a_run_that_another_command_records_has_its_manifest_too(a: Lab, xxhsum:
     run.communicate()
     until_over(a)
     a.gitexp("status")
-    found = tomllib.loads(a.show("experiments:data.toml"))["animals"]
+    found = a.toml("data.toml")["animals"]
     assert (found["entry"], found["size_bytes"]) == ("pets", 611)
     manifest = a.show("experiments:data/animals.xxh128")
     assert a.command(xxhsum, "-H2", "data/pets.csv").stdout.split()[0] == manifest.split()[0]

@@ -35,7 +35,7 @@ def derived(lab: Lab, *words: str) -> dict[str, Any]:
     again = lab.gitexp("run", "mine")
     assert again.exit_code == 0, again.stderr
     assert lab.show("experiments:metrics.toml") == lab.show("experiments~1:metrics.toml")
-    argv = [tomllib.loads(lab.show(f"{commit}:run.toml"))["argv"] for commit in ("experiments", "experiments~1")]
+    argv = [lab.toml("run.toml", commit)["argv"] for commit in ("experiments", "experiments~1")]
     assert argv[0] == argv[1]
     return tomllib.loads((lab.path / "recipes/mine.toml").read_text())
 
@@ -61,7 +61,7 @@ def test_arguments_become_settings_data_and_seed(program: Lab) -> None:
 def test_overrides_work_at_once(program: Lab) -> None:
     derived(program, "--metric", r"loss=loss (\S+)", "--", "python", "train.py", "lr=0.1")
     assert program.gitexp("run", "mine", "-s", "lr=0.4").exit_code == 0
-    assert tomllib.loads(program.show("experiments:metrics.toml")) == {"loss": 0.2}
+    assert program.toml("metrics.toml") == {"loss": 0.2}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,7 +92,7 @@ def test_no_verify_records_exactly_what_was_there(lab: Lab) -> None:
         "staged",
     ]
     assert lab.show("experiments:code/README") == "changed\n"
-    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    code = lab.toml("run.toml")["code"]
     assert code["clean"] is False
     assert code["changed_count"] == 4
     assert "dirty" in lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Code)", "experiments")
@@ -148,7 +147,7 @@ def test_a_tree_edited_while_the_program_runs_is_recorded_as_such(lab: Lab) -> N
     result = lab.gitexp("run", "--", "sh", "-c", "echo more >> README; echo new > made")
     assert result.exit_code == 0
     assert "README" in result.stderr and "changed while it" in result.stderr
-    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    code = lab.toml("run.toml")["code"]
     assert (code["clean"], code["edited"]) == (True, ["README", "made"])
     assert lab.show("experiments:code/README") == "a project\n"
 
@@ -157,7 +156,7 @@ def test_a_dirty_tree_that_stays_as_it_was_is_not_called_edited(lab: Lab) -> Non
     lab.write("untracked", "x")
     lab.write("README", "changed\n")
     assert lab.gitexp("run", "--no-verify", "--", "true").exit_code == 0
-    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert "edited" not in lab.toml("run.toml")["code"]
 
 
 def test_hand_made_commits_on_the_branch_are_refused(lab: Lab) -> None:
@@ -216,7 +215,7 @@ def test_the_file_that_our_own_output_goes_to_makes_no_tree_dirty(lab: Lab) -> N
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>> deep.err") == 0
     lab.commit("tracked by now")
     assert redirected(lab, "gitexp run -- echo hi > train.log 2>&1") == 0
-    code = tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    code = lab.toml("run.toml")["code"]
     assert (code["clean"], code["edited_count"]) == (True, 0)
 
 
@@ -224,7 +223,7 @@ def test_our_own_output_is_no_part_of_a_snapshot(lab: Lab) -> None:
     lab.write("new.py", "x = 1\n")
     assert redirected(lab, "gitexp run --no-verify -- echo hi > train.log 2>&1") == 0
     assert lab.git("ls-tree", "--name-only", "experiments:code").split() == ["README", "gitexp.toml", "new.py"]
-    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert "edited" not in lab.toml("run.toml")["code"]
 
 
 @pytest.mark.parametrize("files", [["slurm-7.out", "slurm-8.out"], ["logs/a b.log", "logs/ü.log"]])
@@ -258,7 +257,7 @@ def test_two_jobs_at_once_are_no_changes_to_each_other(lab: Lab) -> None:
     lab.commit()
     assert redirected(lab, "gitexp run -- sh second.sh > slurm-1.out 2>&1") == 0
     assert "changed while" not in lab.path.joinpath("slurm-1.out").read_text()
-    assert [tomllib.loads(lab.show(f"{run}:run.toml"))["code"]["clean"] for run in lab.runs()] == [True, True]
+    assert [lab.toml("run.toml", run)["code"]["clean"] for run in lab.runs()] == [True, True]
 
 
 def test_a_copy_of_our_own_output_is_a_file_like_any_other(lab: Lab) -> None:

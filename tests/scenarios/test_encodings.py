@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ def test_metrics_are_found_below_a_folder_that_is_no_text(lab: Lab) -> None:
     done = lab.gitexp("run", "-s", "+metrics.files=['out.jsonl']", "--no-verify", "--", "sh", "-c", program, cwd=folder)
     assert done.exit_code == 0, done.stderr
     assert lab.show("experiments:metrics.toml") == '"loss" = 0.5\n'
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["cwd"], run.get("defects")) == ("d\\xff", None)
 
 

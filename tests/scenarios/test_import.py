@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ RESULTS = (
 
 
 def run_of(lab: Lab, row: dict[str, Any]) -> dict[str, Any]:
-    return tomllib.loads(lab.show(f"{row['commit']}:run.toml"))
+    return lab.toml("run.toml", row["commit"])
 
 
 def listed(lab: Lab) -> list[dict[str, Any]]:
@@ -103,7 +102,7 @@ def test_mlflows_folder_and_database_come_with_steps_times_and_params(lab: Lab, 
         ["2", "0.03333333333333333"],
     ]
     assert all(row[1] for row in history)
-    assert tomllib.loads(lab.show(f"{commit}:settings.toml"))["MLflow"]["lr"] == "0.1"
+    assert lab.toml("settings.toml", commit)["MLflow"]["lr"] == "0.1"
     path = database(tmp_path / "mlflow.db", CAPTURED / "mlflow" / "mlflow.sql")
     before = path.read_bytes()
     assert lab.gitexp("import", str(path)).stdout.endswith("MLflow, 2 runs imported\n")
@@ -120,7 +119,7 @@ def test_trackios_project_comes_with_its_config(lab: Lab, tmp_path: Path) -> Non
     assert history[0] == "step,time_s,loss,val.acc"
     values = [(*line.split(",")[:1], *line.split(",")[2:]) for line in history[1:]]
     assert values == [("0", "0.1", "0.5"), ("10", "0.05", "0.6"), ("20", "0.03333333333333333", "0.7")]
-    assert tomllib.loads(lab.show(f"{commit}:settings.toml")) == {"trackio": {"lr": 0.1, "opt.name": "sgd"}}
+    assert lab.toml("settings.toml", commit) == {"trackio": {"lr": 0.1, "opt.name": "sgd"}}
     assert breaches(lab.path) == []
 
 
@@ -277,11 +276,11 @@ def test_dvcs_experiments_come_with_params_series_and_final_metrics(lab: Lab, tm
     assert record["imported"]["artifacts"] == ["model.bin"]
     assert record["imported"]["tags"] == {"baseline": "098f70a204a170d6ef523f110be9e119ed7e3baa"}
     assert "commit" not in record["code"]
-    settings = tomllib.loads(lab.show(f"{rows['ocher-robe']['commit']}:settings.toml"))["DVC"]
+    settings = lab.toml("settings.toml", rows["ocher-robe"]["commit"])["DVC"]
     assert settings == {"seed": 2, "train.lr": 0.5, "train.layers": [8, 8]}
     live = rows["without a pipeline"]
     assert history_of(lab, live)[1:] == ["0,,0.6,,", "1,,0.7,,", "2,,0.8,0.8,", ",,,,0.8"]
-    settings = tomllib.loads(lab.show(f"{live['commit']}:settings.toml"))["DVC"]
+    settings = lab.toml("settings.toml", live["commit"])["DVC"]
     assert (settings["lr"], settings["train.lr"]) == (0.2, 0.1)
     assert other.git("for-each-ref") == before
     assert breaches(lab.path) == []
@@ -362,7 +361,7 @@ def test_neptunes_export_comes_with_series_settings_and_tags(lab: Lab, tmp_path:
         "20,3.0,0.125,,",
         ",,,,0.75",
     ]
-    settings = tomllib.loads(lab.show(f"{rows['DIG-1']['commit']}:settings.toml"))["Neptune"]
+    settings = lab.toml("settings.toml", rows["DIG-1"]["commit"])["Neptune"]
     assert settings == {"parameters/lr": 0.1, "parameters/layers": 2, "optimizer": "sgd"}
     record = run_of(lab, rows["DIG-1"])
     assert (record["user"], record["host"], record["duration_s"]) == ("ada", "box", 3.0)
@@ -417,7 +416,7 @@ def test_wandbs_git_notes_and_tags_come(lab: Lab) -> None:
 
 
 def settings_of(lab: Lab, row: dict[str, Any], tool: str) -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads(lab.show(f"{row['commit']}:settings.toml"))[tool]
+    found: dict[str, Any] = lab.toml("settings.toml", row["commit"])[tool]
     return found
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def an_environment(folder: Path, **packages: str) -> str:
 
 
 def environment(lab: Lab, revision: str = "experiments") -> dict[str, Any]:
-    return tomllib.loads(lab.show(f"{revision}:environment.toml"))
+    return lab.toml("environment.toml", revision)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 
 import pytest
 from harness import Lab, wait_for
@@ -14,12 +13,8 @@ command = ["sh", "train.sh"]
 """
 
 
-def metrics(lab: Lab, commit: str = "experiments") -> dict[str, float]:
-    return tomllib.loads(lab.show(f"{commit}:metrics.toml"))
-
-
 def defects(lab: Lab) -> list[str]:
-    found: list[str] = tomllib.loads(lab.show("experiments:run.toml")).get("defects", [])
+    found: list[str] = lab.toml("run.toml").get("defects", [])
     return found
 
 
@@ -42,7 +37,7 @@ def test_metrics_come_from_json_json_lines_and_csv(lab: Lab) -> None:
     )
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 0, result.stderr
-    assert metrics(lab) == {"test.acc": 0.9, "loss": 0.25, "lr": 0.05}
+    assert lab.toml("metrics.toml") == {"test.acc": 0.9, "loss": 0.25, "lr": 0.05}
     assert lab.show("experiments:history.csv") == (
         "step,time_s,test.acc,loss,lr\n,,0.9,,\n1,,,0.5,\n2,,,0.25,\n1,,,,0.1\n2,,,,0.05\n"
     )
@@ -57,7 +52,7 @@ def test_metrics_come_from_output_with_colours_and_progress_bars(lab: Lab) -> No
     )
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 0, result.stderr
-    assert metrics(lab) == {"loss": 0.3, "acc": 0.75}
+    assert lab.toml("metrics.toml") == {"loss": 0.3, "acc": 0.75}
     assert "acc 0.75  loss 0.3" in result.stderr
 
 
@@ -69,7 +64,7 @@ def test_a_torn_last_line_of_output_is_no_metric_and_that_is_said(lab: Lab, end:
         f"printf 'loss: 0.5\\nloss: 0.4\\nloss: 0.'\n{end}\n",
     )
     assert lab.gitexp("run", "tiny", "--timeout", "1s").exit_code == 4
-    assert metrics(lab) == {"loss": 0.4}
+    assert lab.toml("metrics.toml") == {"loss": 0.4}
     said = "the last line of the output, 'loss: 0.', has no line feed and may be torn: it was left out"
     assert f"loss: {said}" in defects(lab)
 
@@ -82,7 +77,7 @@ def test_what_does_not_parse_is_said_and_the_run_is_recorded_all_the_same(lab: L
     )
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 1
-    assert metrics(lab) == {"loss": 0.5}
+    assert lab.toml("metrics.toml") == {"loss": 0.5}
     assert "warning: loss: 'oops' is not a number, in the line 'loss=oops'" in result.stderr
     assert "warning: out/torn.json: line 2 is not JSON" in result.stderr
     assert "warning: out/none.json: the program did not write a file of this name" in result.stderr
@@ -98,9 +93,9 @@ def test_the_file_of_the_run_before_is_not_read_as_this_ones(lab: Lab) -> None:
     assert lab.gitexp("run", "tiny").exit_code == 0
     result = lab.gitexp("run", "tiny", "-s", "train.writes=false")
     assert result.exit_code == 1
-    assert metrics(lab) == {}
+    assert lab.toml("metrics.toml") == {}
     assert "out/metrics.json: was not written by this run" in result.stderr
-    assert metrics(lab, "experiments~1") == {"acc": 0.9}
+    assert lab.toml("metrics.toml", "experiments~1") == {"acc": 0.9}
 
 
 def test_by_a_pattern_only_the_files_of_this_run_are_read(lab: Lab) -> None:
@@ -111,7 +106,7 @@ def test_by_a_pattern_only_the_files_of_this_run_are_read(lab: Lab) -> None:
     )
     assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
     assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
-    assert metrics(lab) == {"8": 1}
+    assert lab.toml("metrics.toml") == {"8": 1}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +129,7 @@ def test_the_lines_of_earlier_runs_are_not_this_ones_under_another_name_either(l
     assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
     assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
     assert lab.show("experiments:history.csv") == "step,time_s,acc\n,,0.8\n"
-    assert metrics(lab) == {"acc": 0.8}
+    assert lab.toml("metrics.toml") == {"acc": 0.8}
 
 
 def test_a_new_file_with_the_bytes_of_an_old_one_that_is_still_there_is_read(lab: Lab) -> None:
@@ -145,7 +140,7 @@ def test_a_new_file_with_the_bytes_of_an_old_one_that_is_still_there_is_read(lab
     )
     assert lab.gitexp("run", "tiny", "--seed", "7").exit_code == 0
     assert lab.gitexp("run", "tiny", "--seed", "8").exit_code == 0
-    assert metrics(lab) == {"acc": 0.5}
+    assert lab.toml("metrics.toml") == {"acc": 0.5}
 
 
 def test_a_long_history_is_sampled_in_git_and_whole_in_the_store(lab: Lab) -> None:
@@ -155,7 +150,7 @@ def test_a_long_history_is_sampled_in_git_and_whole_in_the_store(lab: Lab) -> No
     lab.commit("training")
     result = lab.gitexp("run", "--", "python", "train.py")
     assert result.exit_code == 0, result.stderr
-    history = tomllib.loads(lab.show("experiments:run.toml"))["history"]
+    history = lab.toml("run.toml")["history"]
     assert (history["rows"], history["kept"]) == (20000, 1000)
     rows = lab.show("experiments:history.csv").splitlines()
     assert len(rows) == 1001
@@ -183,7 +178,7 @@ def test_a_link_to_nothing_that_a_pattern_matches_refuses_no_run(lab: Lab) -> No
     (lab.path / "out" / "latest.json").symlink_to("gone.json")
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 1, result.stderr
-    assert metrics(lab) == {"acc": 0.5}
+    assert lab.toml("metrics.toml") == {"acc": 0.5}
     assert defects(lab) == ["out/latest.json: cannot be read: No such file or directory"]
 
 
@@ -232,11 +227,11 @@ def test_a_log_that_every_run_appends_to_gives_each_run_its_own_lines(lab: Lab) 
     assert lab.gitexp("run", "tiny", "--seed", "9").exit_code == 0
     result = lab.gitexp("run", "tiny", "--seed", "5")
     assert result.exit_code == 0, result.stderr
-    assert metrics(lab) == {"acc": 0.5}
+    assert lab.toml("metrics.toml") == {"acc": 0.5}
     assert lab.show("experiments:history.csv") == "step,time_s,acc\n1,,0.5\n"
     said = "out/log.jsonl: read from byte 24 on: the lines before were there already"
     assert f"note: {said}" in result.stderr
-    assert tomllib.loads(lab.show("experiments:run.toml"))["notes"][0].startswith(said)
+    assert lab.toml("run.toml")["notes"][0].startswith(said)
     assert said in lab.gitexp("show").stdout
 
 
@@ -249,7 +244,7 @@ def test_a_file_removed_and_written_anew_with_the_same_first_rows_is_this_runs_a
     )
     assert lab.gitexp("run", "tiny", "--seed", "2").exit_code == 0
     assert lab.gitexp("run", "tiny", "--seed", "3").exit_code == 0
-    assert metrics(lab) == {"acc": 0.9}
+    assert lab.toml("metrics.toml") == {"acc": 0.9}
     assert lab.show("experiments:history.csv") == "step,time_s,acc\n1,,0.5\n2,,0.9\n3,,0.7\n"
 
 
@@ -275,10 +270,10 @@ def test_two_runs_at_once_with_one_metric_file_take_no_numbers_from_it_and_say_s
     (lab.path / "out/go").touch()
     first.communicate(timeout=60)
     assert first.returncode == 1
-    runs = [tomllib.loads(lab.show(f"{commit}:run.toml")) for commit in ("experiments", "experiments~1")]
+    runs = [lab.toml("run.toml", commit) for commit in ("experiments", "experiments~1")]
     said = "out/log.jsonl: was not read: run {} of this clone has it as a metric file too"
     assert any(line.startswith(said.format(runs[1]["id"])) for line in runs[0]["defects"])
-    assert metrics(lab) == metrics(lab, "experiments~1") == {}
+    assert lab.toml("metrics.toml") == lab.toml("metrics.toml", "experiments~1") == {}
     if seed == "2":
         assert second.exit_code == 1
         assert said.format(runs[0]["id"]) in second.stderr
@@ -294,7 +289,7 @@ def test_two_runs_at_once_with_files_of_their_own_have_their_own_numbers(lab: La
     (lab.path / "out/go").touch()
     first.communicate(timeout=60)
     assert first.returncode == 0
-    assert (metrics(lab), metrics(lab, "experiments~1")) == ({"loss": 0.1}, {"loss": 0.2})
+    assert (lab.toml("metrics.toml"), lab.toml("metrics.toml", "experiments~1")) == ({"loss": 0.1}, {"loss": 0.2})
 
 
 def test_a_run_that_waited_to_be_recorded_does_not_get_the_lines_of_the_next(lab: Lab) -> None:
@@ -306,7 +301,7 @@ def test_a_run_that_waited_to_be_recorded_does_not_get_the_lines_of_the_next(lab
     (lab.path / "out/go").touch()
     wait_for(lambda: list((lab.path / ".git/gitexp/runs").glob("*/outcome.json")))
     assert lab.gitexp("run", "tiny", "--seed", "2").exit_code == 0
-    assert (metrics(lab, "experiments~1"), metrics(lab)) == ({"loss": 0.2}, {})
+    assert (lab.toml("metrics.toml", "experiments~1"), lab.toml("metrics.toml")) == ({"loss": 0.2}, {})
     assert "out/log.jsonl: was not read" in defects(lab)[0]
 
 
@@ -317,12 +312,12 @@ def test_the_summary_is_of_one_step_and_show_says_which(lab: Lab) -> None:
         "mkdir -p out\nprintf 'step,acc,loss\\n1,0.5,0.6\\n2,0.9,0.8\\n3,0.7,0.7\\n' > out/m.csv\n",
     )
     assert lab.gitexp("run", "tiny").exit_code == 0
-    assert metrics(lab) == {"acc": 0.9, "loss": 0.8}
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    assert lab.toml("metrics.toml") == {"acc": 0.9, "loss": 0.8}
+    run = lab.toml("run.toml")
     assert run["summary"] == {"by": "acc", "goal": "max", "row": 2, "step": 2}
     assert "metrics  of step 2, the best by acc" in lab.gitexp("show").stdout
     assert lab.gitexp("run", "tiny", "-s", "+metrics.monitor=loss").exit_code == 0
-    assert metrics(lab) == {"acc": 0.5, "loss": 0.6}
+    assert lab.toml("metrics.toml") == {"acc": 0.5, "loss": 0.6}
 
 
 def test_without_steps_show_says_which_row_the_summary_is_of(lab: Lab) -> None:
@@ -332,7 +327,7 @@ def test_without_steps_show_says_which_row_the_summary_is_of(lab: Lab) -> None:
         "mkdir -p out\nprintf 'acc,loss\\n0.5,0.6\\n0.9,0.8\\n0.7,0.7\\n' > out/m.csv\n",
     )
     assert lab.gitexp("run", "tiny").exit_code == 0
-    assert tomllib.loads(lab.show("experiments:run.toml"))["summary"] == {"by": "acc", "goal": "max", "row": 2}
+    assert lab.toml("run.toml")["summary"] == {"by": "acc", "goal": "max", "row": 2}
     assert "metrics  of row 2, the best by acc" in lab.gitexp("show").stdout
     assert lab.gitexp("log", "--json").json["runs"][0]["metrics"] == {"acc": 0.9, "loss": 0.8}
 
@@ -346,7 +341,7 @@ def test_what_the_lab_asks_of_every_recipe_is_not_missed_and_does_not_judge_firs
     )
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 0, result.stderr
-    assert metrics(lab) == {"acc": 0.5, "loss": 1}
+    assert lab.toml("metrics.toml") == {"acc": 0.5, "loss": 1}
 
 
 def test_a_pattern_that_matched_no_line_is_a_defect_of_the_run(lab: Lab) -> None:
@@ -382,5 +377,5 @@ def test_a_program_whose_metric_ends_as_nan_is_warned_of_and_the_record_tells(la
     lab.commit("a program that loses itself")
     result = lab.gitexp("run", "fit")
     assert "warning: val.acc, which has a goal, ended as nan\n" in result.stderr
-    record = tomllib.loads(lab.show("experiments:run.toml"))
+    record = lab.toml("run.toml")
     assert (record["status"], record["defects"]) == ("completed", ["val.acc, which has a goal, ended as nan"])

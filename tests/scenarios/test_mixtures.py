@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ lr = 0.5
 """
 
 
-def record(lab: Lab) -> dict[str, object]:
-    return tomllib.loads(lab.show("experiments:run.toml"))
-
-
-def metrics(lab: Lab) -> dict[str, float]:
-    return tomllib.loads(lab.show("experiments:metrics.toml"))
-
-
 @pytest.fixture
 def two(lab: Lab) -> tuple[str, str]:
     """Runs that differ in code, a key, tracked data and the seed."""
@@ -55,13 +46,13 @@ def rerun(lab: Lab, *args: str) -> dict[str, float]:
     done = lab.gitexp("rerun", "--json", *args)
     assert done.exit_code == 0, done.stderr
     assert lab.state() == before
-    return metrics(lab)
+    return lab.toml("metrics.toml")
 
 
 def test_the_code_of_another_run_meets_everything_else_of_this_one(lab: Lab, two: tuple[str, str]) -> None:
     a, b = two
     assert rerun(lab, a, "--code-of", b) == {"code": 10, "lr": 0.5, "rows": 3.0, "seed": 1}
-    found = record(lab)
+    found = lab.toml("run.toml")
     assert (found["kind"], found.get("reproduces"), found["mixture"]) == ("rerun", None, {"of": a, "code": b})
     assert found["message"] == f"{a[:8]} with code of {b[:8]}"
     assert lab.git("rev-parse", "experiments:code") == lab.git("rev-parse", "experiments~1:code")
@@ -82,7 +73,7 @@ def test_a_mixture_is_held_against_its_original_and_counts_for_nothing(
     a, b = two
     done = lab.gitexp("rerun", a, *swap, *([b] if swap[-1].endswith("-of") else []))
     assert (done.exit_code, f"held against {a}: different" in done.stderr) == (0, True), done.stderr
-    verdict = tomllib.loads(lab.show("experiments:verdict.toml"))
+    verdict = lab.toml("verdict.toml")
     assert (verdict["run"], verdict["inputs_count"]) == (a, 1)
     [found] = verdict["inputs"]
     assert {"kind": found["kind"], "name": found.get("name", "")} == input_
@@ -98,23 +89,23 @@ def test_a_mixture_is_held_against_its_original_and_counts_for_nothing(
 def test_the_recipe_the_data_and_the_seed_come_one_by_one_or_together(lab: Lab, two: tuple[str, str]) -> None:
     a, b = two
     assert rerun(lab, a, "--recipe-of", b) == {"code": 0, "lr": 0.7, "rows": 3.0, "seed": 1}
-    assert record(lab)["mixture"] == {"of": a, "recipe": b}
+    assert lab.toml("run.toml")["mixture"] == {"of": a, "recipe": b}
     assert rerun(lab, a, "--data-of", b) == {"code": 0, "lr": 0.5, "rows": 6.0, "seed": 1}
-    assert record(lab)["mixture"] == {"of": a, "data": {"rows": b}}
-    assert "edited" not in record(lab)["code"]  # type: ignore[operator]
+    assert lab.toml("run.toml")["mixture"] == {"of": a, "data": {"rows": b}}
+    assert "edited" not in lab.toml("run.toml")["code"]  # type: ignore[operator]
     assert rerun(lab, b, "--data-of", a, "--code-of", a, "--seed", "7") == {
         "code": 0,
         "lr": 0.7,
         "rows": 3.0,
         "seed": 7,
     }
-    assert record(lab)["mixture"] == {"of": b, "code": a, "data": {"rows": a}, "seed": 7}
+    assert lab.toml("run.toml")["mixture"] == {"of": b, "code": a, "data": {"rows": a}, "seed": 7}
 
 
 def test_a_key_may_be_typed_and_the_page_says_what_it_is(lab: Lab, two: tuple[str, str]) -> None:
     a, _ = two
     assert rerun(lab, a, "-s", "optimizer.lr=0.9")["lr"] == 0.9
-    found = record(lab)
+    found = lab.toml("run.toml")
     assert found["mixture"] == {"of": a, "set": ["optimizer.lr=0.9"]}
     words = f"{a[:8]} with optimizer.lr=0.9"
     assert f"mixture   {words}" in lab.gitexp("show", "latest").stdout
@@ -158,7 +149,7 @@ def test_a_command_takes_a_seed_where_it_has_it(lab: Lab) -> None:
     lab.commit("a program")
     ran(lab, "--", "python", "train.py", "--seed", "1")
     assert rerun(lab, "latest", "--seed", "4") == {"x": 4}
-    assert json.dumps(record(lab)["argv"]).endswith('"--seed", "4"]')
+    assert json.dumps(lab.toml("run.toml")["argv"]).endswith('"--seed", "4"]')
 
 
 @pytest.mark.parametrize("key", ["lr", "+lr"])

@@ -45,8 +45,8 @@ def test_a_copy_runs_and_its_template_is_in_the_record(lab: Lab) -> None:
     lab.commit()
     result = lab.gitexp("run", "wine.2")
     assert result.exit_code == 0, result.stderr
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["about"]["template"].startswith("wine-centroid ")
-    assert tomllib.loads(lab.show("experiments:metrics.toml"))["val.acc"] > 0.9
+    assert lab.toml("recipe.toml")["about"]["template"].startswith("wine-centroid ")
+    assert lab.toml("metrics.toml")["val.acc"] > 0.9
 
 
 def test_without_a_name_the_copy_is_called_as_its_template(lab: Lab) -> None:

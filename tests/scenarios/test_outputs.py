@@ -8,17 +8,12 @@ import resource
 import shlex
 import shutil
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
 from harness import Lab, Result, wait_for
 
 MANIFEST = "experiments:artifacts.xxh128"
-
-
-def run_toml(lab: Lab) -> dict[str, object]:
-    return tomllib.loads(lab.show("experiments:run.toml"))
 
 
 def kept(lab: Lab) -> list[str]:
@@ -43,8 +38,8 @@ def test_what_save_names_is_kept_and_a_second_run_is_not_refused(lab: Lab) -> No
     assert kept(lab) == ["model.ckpt", "out/deep/w.pt"]
     runs(lab, "--save", "out/", "--save", "*.ckpt", "--", "sh", "train.sh")
     assert kept(lab) == ["model.ckpt", "out/deep/w.pt"]
-    assert run_toml(lab)["code"]["clean"] is True  # type: ignore[index]
-    assert "edited" not in run_toml(lab)["code"]  # type: ignore[operator]
+    assert lab.toml("run.toml")["code"]["clean"] is True  # type: ignore[index]
+    assert "edited" not in lab.toml("run.toml")["code"]  # type: ignore[operator]
 
 
 def test_outputs_of_a_recipe_come_back_by_get(lab: Lab) -> None:
@@ -64,14 +59,14 @@ def test_what_the_run_did_not_write_is_not_its_output(lab: Lab) -> None:
     trains(lab, "true\n", 'outputs = ["out/"]\n')
     runs(lab, "tiny")
     said = "out/: not kept, since this run did not write to what is there ([run] outputs)"
-    assert run_toml(lab)["notes"] == [said]
+    assert lab.toml("run.toml")["notes"] == [said]
 
 
 def test_an_output_that_was_not_written_is_a_defect(lab: Lab) -> None:
     trains(lab, "true\n")
     result = lab.gitexp("run", "--save", "out/", "--", "sh", "train.sh")
     assert result.exit_code == 1
-    assert run_toml(lab)["defects"] == ["out/: this run wrote no such output ([run] outputs)"]
+    assert lab.toml("run.toml")["defects"] == ["out/: this run wrote no such output ([run] outputs)"]
 
 
 def test_old_outputs_are_cleared_where_the_recipe_says_so_but_never_what_git_tracks(lab: Lab) -> None:
@@ -80,7 +75,7 @@ def test_old_outputs_are_cleared_where_the_recipe_says_so_but_never_what_git_tra
     lab.write("out/old/x.pt", "old\n")
     runs(lab, "tiny")
     assert (lab.path / "seen").read_text() == "tracked.txt\n"
-    assert run_toml(lab)["notes"][0] == "old outputs: 1 file cleared before the run"  # type: ignore[index]
+    assert lab.toml("run.toml")["notes"][0] == "old outputs: 1 file cleared before the run"  # type: ignore[index]
 
 
 def test_old_outputs_are_moved_aside_where_the_recipe_says_so(lab: Lab) -> None:
@@ -89,7 +84,7 @@ def test_old_outputs_are_moved_aside_where_the_recipe_says_so(lab: Lab) -> None:
     runs(lab, "tiny")
     moved = list((lab.path / ".git/gitexp/old-outputs").rglob("w.pt"))
     assert len(moved) == 1
-    assert str(moved[0].parents[1]) in run_toml(lab)["notes"][0]  # type: ignore[index]
+    assert str(moved[0].parents[1]) in lab.toml("run.toml")["notes"][0]  # type: ignore[index]
 
 
 def test_edited_code_is_not_excused_by_a_pattern(lab: Lab) -> None:
@@ -105,7 +100,7 @@ def test_a_tracked_output_that_is_named_makes_no_tree_dirty(lab: Lab) -> None:
     trains(lab, """echo '{"acc": 0.5}' >metrics.json\n""")
     for _ in range(2):
         runs(lab, "--save", "metrics.json", "--metrics", "metrics.json", "--", "sh", "train.sh")
-    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {"acc": 0.5}
+    assert lab.toml("metrics.toml") == {"acc": 0.5}
     assert lab.show("experiments:code/metrics.json") == "{}\n"
 
 
@@ -137,14 +132,14 @@ def test_the_lines_to_paste_and_init_keep_files_of_any_name(lab: Lab, name: str)
     assert pasted.exit_code in (0, 3), pasted.stderr  # it is there still
     (lab.path / name).unlink()
     assert lab.gitexp(*shlex.split(line)).exit_code == 0
-    assert run_toml(lab)["artifacts"]["files"] == 1  # type: ignore[index]
+    assert lab.toml("run.toml")["artifacts"]["files"] == 1  # type: ignore[index]
     (lab.path / name).unlink()
     runs(lab, "--", "python", "train.py")
     assert lab.gitexp("init", "--outputs").exit_code == 0
     lab.git("add", "gitexp.toml")
     lab.git("commit", "-qm", "outputs")
     runs(lab, "--", "python", "train.py")
-    assert run_toml(lab)["artifacts"]["files"] == 1  # type: ignore[index]
+    assert lab.toml("run.toml")["artifacts"]["files"] == 1  # type: ignore[index]
 
 
 def test_init_names_what_a_run_in_a_subfolder_left_as_seen_from_there(lab: Lab) -> None:
@@ -173,14 +168,14 @@ def test_output_stands_for_a_folder_of_the_runs_own(lab: Lab) -> None:
     lab.commit("a program")
     runs(lab, "tiny")
     assert kept(lab) == ["w.pt"]
-    assert run_toml(lab)["argv"] == ["sh", "train.sh", "$GITEXP_OUTPUT"]
+    assert lab.toml("run.toml")["argv"] == ["sh", "train.sh", "$GITEXP_OUTPUT"]
 
 
 def test_a_key_of_the_programs_own_called_output_stays_its_own(lab: Lab) -> None:
     lab.write("recipes/tiny.toml", 'output = "x"\n[run]\ncommand = ["echo", "{output}"]\n')
     lab.commit("a program")
     runs(lab, "tiny")
-    assert run_toml(lab)["argv"] == ["echo", "x"]
+    assert lab.toml("run.toml")["argv"] == ["echo", "x"]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +204,7 @@ def test_options_say_of_a_command_what_a_recipe_says(lab: Lab) -> None:
     words = ["--metric", r"loss=step (?P<step>\d+): loss (\S+)", "--metrics", "m.csv", "--data", "train=../data.csv"]
     result = lab.gitexp("run", *words, "--", "sh", "train.sh", cwd=lab.path / "sub")
     assert result.exit_code == 0, result.stderr
-    recipe = tomllib.loads(lab.show("experiments:recipe.toml"))
+    recipe = lab.toml("recipe.toml")
     assert recipe["data"] == {"train": "data.csv"}
     assert recipe["metrics"] == {"files": ["m.csv"], "output": {"loss": r"step (?P<step>\d+): loss (\S+)"}}
     steps = [line.split(",")[0] for line in lab.show("experiments:history.csv").splitlines()]
@@ -221,7 +216,7 @@ def test_options_add_to_what_a_recipe_says(lab: Lab) -> None:
     lab.write(".gitignore", "*.json\n")
     lab.commit("ignore")
     runs(lab, "tiny", "--metrics", "b.json")
-    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {"a": 1, "b": 2}
+    assert lab.toml("metrics.toml") == {"a": 1, "b": 2}
 
 
 def test_variables_that_a_recipe_names_are_recorded_and_can_be_set(lab: Lab) -> None:
@@ -231,7 +226,7 @@ def test_variables_that_a_recipe_names_are_recorded_and_can_be_set(lab: Lab) -> 
     assert "x=0.1" in runs(lab, "sets").stdout
     assert "x=0.3" in runs(lab, "sets", "-s", "run.env.RATE=0.3").stdout
     assert lab.gitexp("run", "takes", RATE="0.2").exit_code == 0
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["run"]["env"] == {"RATE": "0.2"}
+    assert lab.toml("recipe.toml")["run"]["env"] == {"RATE": "0.2"}
 
 
 def test_a_column_can_be_the_step(lab: Lab) -> None:
@@ -251,7 +246,7 @@ def test_a_column_that_is_the_step_and_is_not_there_is_a_defect(lab: Lab) -> Non
     lab.write(".gitignore", "*.csv\n")
     lab.commit("ignore")
     assert lab.gitexp("run", "tiny").exit_code == 1
-    assert run_toml(lab)["defects"] == ["no column epoch, which [metrics] step names; looked in m.csv"]
+    assert lab.toml("run.toml")["defects"] == ["no column epoch, which [metrics] step names; looked in m.csv"]
 
 
 @pytest.mark.parametrize(
@@ -299,7 +294,7 @@ def test_an_output_that_is_a_link_is_said_to_be_one(lab: Lab) -> None:
     (lab.path.parent / "elsewhere").mkdir()
     trains(lab, "ln -s ../elsewhere out; echo w >out/w\n")
     assert lab.gitexp("run", "--save", "out/", "--", "sh", "train.sh").exit_code == 1
-    assert run_toml(lab)["defects"] == ["out/: out is a link, and links are not followed ([run] outputs)"]
+    assert lab.toml("run.toml")["defects"] == ["out/: out is a link, and links are not followed ([run] outputs)"]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +311,7 @@ def test_nothing_is_written_through_links_that_the_program_left(lab: Lab, script
     trains(lab, f"mkdir -p out; echo w >out/w; {script}")
     assert lab.gitexp("run", "--save", "out/", "--", "sh", "train.sh").exit_code == 1
     assert list(elsewhere.iterdir()) == []
-    assert "not kept: output out/w: " in str(run_toml(lab)["defects"])
+    assert "not kept: output out/w: " in str(lab.toml("run.toml")["defects"])
 
 
 def left_over(lab: Lab, *words: str) -> Path:
@@ -342,7 +337,7 @@ def test_a_run_that_is_recorded_late_has_nothing_that_a_later_run_wrote(lab: Lab
     runs(lab, "--save", "out/", "--", "sh", "train.sh", "0.75")
     late = next(one for one in lab.runs() if "0.25" in lab.show(f"{one}:run.toml"))
     assert lab.show(f"{late}:artifacts.xxh128") == ""
-    known = tomllib.loads(lab.show(f"{late}:run.toml"))["defects"]
+    known = lab.toml("run.toml", late)["defects"]
     assert "not kept: output out/metrics.csv: it was written to after the run had ended" in known
 
 
@@ -355,7 +350,7 @@ def test_what_a_killed_recorder_has_gathered_is_not_taken_for_the_programs_own(l
     (folder / "outputs.json").write_text('{"names": ["out/metrics.csv"]}')
     assert lab.gitexp("status").exit_code == 0
     assert kept(lab) == ["out/metrics.csv"]
-    assert [one["path"] for one in run_toml(lab)["seen"]] == ["out/metrics.csv"]  # type: ignore[attr-defined]
+    assert [one["path"] for one in lab.toml("run.toml")["seen"]] == ["out/metrics.csv"]  # type: ignore[attr-defined]
 
 
 def test_outputs_that_may_be_of_another_run_are_kept_with_a_word(lab: Lab) -> None:
@@ -366,7 +361,7 @@ def test_outputs_that_may_be_of_another_run_are_kept_with_a_word(lab: Lab) -> No
     (lab.path / "go3").touch()
     for process in both:
         process.communicate(timeout=60)
-    said = [defect for commit in lab.runs() for defect in tomllib.loads(lab.show(f"{commit}:run.toml"))["defects"]]
+    said = [defect for commit in lab.runs() for defect in lab.toml("run.toml", commit)["defects"]]
     assert any("output out/w may be of run " in defect for defect in said)
 
 
@@ -388,7 +383,7 @@ def test_a_pattern_finds_outputs_in_a_folder_that_git_ignores_as_a_whole(lab: La
     result = lab.gitexp("run", "--save", "out/*.pt", "--", "sh", "train.sh", cwd=lab.path / "scratch")
     assert result.exit_code == 0, result.stderr
     assert kept(lab) == ["out/w.pt"]
-    assert run_toml(lab).get("defects") is None
+    assert lab.toml("run.toml").get("defects") is None
 
 
 def test_a_run_that_leaves_twenty_thousand_files_ends_soon(lab: Lab) -> None:

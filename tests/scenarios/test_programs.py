@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -271,16 +270,16 @@ def test_a_program_as_it_is_is_recorded_as_the_page_says(lab: Lab, name: str) ->
     assert result.exit_code == program.exit_code, result.stderr
     assert program.said in result.stderr
     (run,) = lab.runs()
-    environment = tomllib.loads(lab.show(f"{run}:environment.toml"))
+    environment = lab.toml("environment.toml", run)
     assert environment["interpreter"]["executable"] == str(BIN / "python")
     assert set(program.packages) <= set(environment["packages"])
     assert logged(lab, run, program) == {metric: program.metrics[metric] for metric in row.metrics}
-    seen = tomllib.loads(lab.show(f"{run}:run.toml")).get("seen", ())
+    seen = lab.toml("run.toml", run).get("seen", ())
     kinds = {one["kind"] for one in seen if one.get("metrics")}
     assert kinds == ({row.kind} if row.metrics else set())
     if program.settings:
         key, value = program.settings
-        assert tomllib.loads(lab.show(f"{run}:settings.toml"))[row.settings][key] == value
+        assert lab.toml("settings.toml", run)[row.settings][key] == value
     else:
         assert row.settings == ""
         assert "settings.toml" not in lab.git("ls-tree", "--name-only", run).split()
@@ -314,7 +313,7 @@ def test_with_one_more_line_a_repeat_is_the_same_and_a_changed_setting_is_named(
 def came_back(lab: Lab, program: Program, to: Path) -> None:
     """Of the latest run, data and outputs are known by digest and can be had as files."""
     assert lab.gitexp("get", "latest", "--to", str(to)).exit_code == 0
-    for name, data in tomllib.loads(lab.show("experiments:data.toml")).items():
+    for name, data in lab.toml("data.toml").items():
         assert data["digest"] == DIGESTS[name]
         (back,) = (to / "data" / name).iterdir()
         assert back.read_bytes() == (lab.path / data["path"]).read_bytes()
@@ -391,6 +390,6 @@ def test_of_a_launcher_and_the_program_that_computes_the_program_is_recorded(
     launcher = elsewhere / name if (elsewhere / name).exists() else Path(name)
     result = lab.gitexp("run", "--", str(launcher), *arguments)
     assert result.exit_code == 0, result.stderr
-    environment = tomllib.loads(lab.show("experiments:environment.toml"))
+    environment = lab.toml("environment.toml")
     assert environment["interpreter"]["executable"] == str(BIN / "python")
     assert environment.get("launcher", {"path": "none"})["path"].endswith(launched_by)

@@ -131,9 +131,9 @@ def test_a_recipe_made_of_components_is_started_checked_and_tried_as_shown(lab: 
     assert typed[-1] == "gitexp resume ID"
     untried = ("gitexp run mine", "gitexp test mine", typed[-1])  # as long as real runs are; other tests try them
     type_in(lab, [line for line in typed if line not in untried])
-    record = tomllib.loads(lab.show("experiments:recipe.toml"))
+    record = lab.toml("recipe.toml")
     assert record["model"]["use"] == "recipes/digits-cnn/components.py:CNN"
-    assert tomllib.loads(lab.show("experiments~1:run.toml"))["kind"] == "smoke"
+    assert lab.toml("run.toml", "experiments~1")["kind"] == "smoke"
 
 
 def test_every_name_for_a_run_is_understood(lab: Lab) -> None:

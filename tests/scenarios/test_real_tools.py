@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -163,7 +162,7 @@ def test_tomllib_reads_every_toml_file_of_an_awkward_run(lab: Lab) -> None:
     lab.git("config", "user.name", 'A "B" \\')
     assert lab.gitexp("run", "odd", "--no-verify", "-m", "\x1b[1m\u2028 \\u0000 '''\"\"\"\r\n\x7f").exit_code == 0
     names = [name for name in lab.git("ls-tree", "--name-only", "experiments").split() if name.endswith(".toml")]
-    tables = {name: tomllib.loads(lab.show(f"experiments:{name}")) for name in names}
+    tables = {name: lab.toml(name) for name in names}
     assert sorted(tables) == ["data.toml", "environment.toml", "metrics.toml", "recipe.toml", "run.toml"]
     assert tables["run.toml"]["argv"] == ["sh", "-c", "exit 0", '\x7f \\ "']
     assert tables["run.toml"]["code"]["changed"] == ["na\u00efve \U0001f600.txt", "recipes/odd.toml"]
@@ -181,4 +180,4 @@ def test_a_spreadsheet_finds_nothing_to_execute_in_the_history(lab: Lab) -> None
     assert lab.gitexp("run", "--", "python", "train.py").exit_code == 1
     rows = list(csv.reader(io.StringIO(lab.show("experiments:history.csv"), newline=""), strict=True))
     assert rows == [["step", "time_s", 'a,"b"', "loss", " =1"], ["", "", "-0.5", "-0.5", "-0.5"]]
-    assert len(tomllib.loads(lab.show("experiments:run.toml"))["defects"]) == 4
+    assert len(lab.toml("run.toml")["defects"]) == 4

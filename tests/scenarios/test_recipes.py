@@ -31,19 +31,15 @@ def with_recipe(lab: Lab, text: str = 'extends = ["../base.toml"]\nlayers = [8, 
     lab.commit("a recipe")
 
 
-def run_toml(lab: Lab) -> dict[str, object]:
-    return tomllib.loads(lab.show("experiments:run.toml"))
-
-
 def test_a_recipe_extends_a_base_and_fills_placeholders(lab: Lab) -> None:
     with_recipe(lab)
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "0.1 data/one.csv 1 8 4 {}\n"
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["recipe"], run["recipe_path"], run["seed"]) == ("tiny", "recipes/tiny.toml", 1)
     assert run["argv"] == ["echo", "0.1", "data/one.csv", "1", "8", "4", "{}"]
-    recorded = tomllib.loads(lab.show("experiments:recipe.toml"))
+    recorded = lab.toml("recipe.toml")
     assert "extends" not in recorded
     assert recorded["optimizer"] == {"lr": 0.1, "name": "sgd"}
     assert recorded["run"]["command"][1] == "{optimizer.lr}"
@@ -53,7 +49,7 @@ def test_overrides_and_flags_win_over_files(lab: Lab) -> None:
     with_recipe(lab)
     result = lab.gitexp("run", "tiny", "-s", "optimizer.lr=1", "-s", "+optimizer.eps=1e-8", "--seed", "7")
     assert result.stdout == "1.0 data/one.csv 7 8 4 {}\n"
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["optimizer"] == {"lr": 1.0, "name": "sgd", "eps": 1e-8}
+    assert lab.toml("recipe.toml")["optimizer"] == {"lr": 1.0, "name": "sgd", "eps": 1e-8}
 
 
 def test_a_recorded_recipe_runs_again_as_it_is(lab: Lab) -> None:
@@ -74,7 +70,7 @@ def test_a_recipe_is_found_by_name_file_and_folder_from_a_subfolder_too(lab: Lab
     assert lab.gitexp("run", "../recipes/tiny.toml", cwd=data).stdout == "0.1 data/one.csv 1 8 4 {}\n"
     assert lab.gitexp("run", "big", cwd=data).stdout == "0.1 data/one.csv 1 1 {}\n"
     assert lab.gitexp("run", "recipes/big/").exit_code == 0
-    assert run_toml(lab)["recipe"] == "big"
+    assert lab.toml("run.toml")["recipe"] == "big"
 
 
 def test_everything_wrong_is_said_at_once_and_nothing_runs(lab: Lab) -> None:
@@ -169,7 +165,7 @@ def test_data_that_changes_during_the_run_is_a_defect(lab: Lab) -> None:
     result = lab.gitexp("run", "tiny")
     assert result.exit_code == 1
     assert "warning: dataset one changed while the program ran: one.csv" in result.stderr
-    assert run_toml(lab)["defects"] == ["dataset one changed while the program ran: one.csv"]
+    assert lab.toml("run.toml")["defects"] == ["dataset one changed while the program ran: one.csv"]
 
 
 def test_a_program_of_any_language_finds_its_data_and_recipe_in_the_environment(lab: Lab) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ def test_a_run_whose_gitexp_and_worker_were_killed_is_recorded_when_its_program_
     until_over(lab)
     assert "recorded sh" in lab.gitexp("status").stderr
     assert len(lab.runs()) == 1
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["status"], run["finished_is_last_sign"]) == ("crashed", True)
     assert lab.show("experiments:metrics.toml") == '"loss" = 0.5\n'
 
@@ -58,7 +57,7 @@ def test_a_program_whose_worker_was_killed_is_stopped_and_may_finish(lab: Lab) -
     os.kill(worker, signal.SIGKILL)
     process.communicate(timeout=20)
     assert process.returncode == 4
-    assert tomllib.loads(lab.show("experiments:run.toml"))["status"] == "crashed"
+    assert lab.toml("run.toml")["status"] == "crashed"
     assert lab.show("experiments:metrics.toml") == '"saved" = 1\n'
 
 
@@ -166,7 +165,7 @@ def test_a_run_that_cannot_be_recorded_now_waits_and_is_recorded_later(lab: Lab)
     [folder] = (lab.path / ".git" / "gitexp" / "runs").iterdir()
     (folder / "after.json").rmdir()
     assert "recorded sh" in lab.gitexp("status").stderr
-    assert tomllib.loads(lab.show("experiments:run.toml"))["status"] == "completed"
+    assert lab.toml("run.toml")["status"] == "completed"
 
 
 def test_a_run_whose_folder_was_removed_says_so(lab: Lab) -> None:
@@ -206,7 +205,7 @@ def test_a_crashed_run_with_a_long_history_ended_when_it_last_showed_life(lab: L
     for path in folder.iterdir():
         os.utime(path, (2_000_000_000, 2_000_000_000))
     assert "recorded sh" in lab.gitexp("status").stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert run["history"]["rows"] == 200
     assert run["finished"].isoformat() == "2033-05-18T03:33:20+00:00"
 
@@ -215,7 +214,7 @@ def test_a_crashed_run_never_ended_before_it_started(lab: Lab) -> None:
     for path in left_over(lab).iterdir():
         os.utime(path, (1_700_000_000, 1_700_000_000))  # as by a clock that was set, or ticks slowly
     assert "recorded sh" in lab.gitexp("status").stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert run["finished"] == run["started"]
 
 
@@ -307,7 +306,7 @@ def test_what_no_disk_takes_from_the_worker_is_recorded_by_the_command_that_atte
     assert said[0] == "still here\n"
     assert "warning: gitexp could not write to the run's folder" in said[1]
     assert process.returncode == 4
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["status"], run["exit_code"]) == ("failed", 3)
     assert "gitexp could not write to the run's folder" in " ".join(run["defects"])
 
@@ -318,7 +317,7 @@ def test_what_no_disk_takes_from_the_worker_is_recorded_by_the_command_that_atte
 def test_a_run_whose_words_nobody_takes_ends_and_is_recorded_with_its_own_exit_code(lab: Lab, closed: str) -> None:
     script = f"gitexp run -- sh -c 'sleep 0.3; echo out; echo err >&2; exit 3' {closed}"
     assert lab.command("bash", "-c", script).exit_code == 4
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["status"], run["exit_code"]) == ("failed", 3)
     assert lab.show("experiments:output.log") == "out\nerr\n"
 
@@ -367,15 +366,15 @@ def test_a_run_folder_that_a_power_cut_has_torn_is_named_once_and_kept_out_of_th
 def test_a_recipe_that_a_power_cut_has_torn_is_recorded_as_it_was_when_the_run_started(lab: Lab) -> None:
     torn(lab, "recipe.toml", "outcome.json")
     assert "recorded sh" in lab.gitexp("status").stderr
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["run"]["command"][0] == "sh"
+    assert lab.toml("recipe.toml")["run"]["command"][0] == "sh"
     words = "recipe.toml was changed while the program ran, and is recorded as it was before"
-    assert words in tomllib.loads(lab.show("experiments:run.toml"))["defects"]
+    assert words in lab.toml("run.toml")["defects"]
 
 
 def test_of_what_the_worker_wrote_the_rest_is_recorded_and_what_is_torn_is_named(lab: Lab) -> None:
     torn(lab, "started.json", "environment.json", "outcome.json")
     assert "recorded sh" in lab.gitexp("status").stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert run["status"] == "crashed"
     assert run["defects"] == [
         f"{name} is empty or cut off, as a power cut leaves it"
@@ -411,7 +410,7 @@ def test_a_silent_run_of_another_machine_is_left_alone_until_somebody_says_that_
     assert f"gitexp status --record {run_id}\n" in lab.gitexp("status").stdout
     assert lab.runs() == []
     assert f"recorded sh {run_id} (crashed)" in lab.gitexp("status", "--record", run_id).stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["status"], run["host"]) == ("crashed", "node17")
 
 
@@ -447,10 +446,10 @@ def test_a_program_that_changes_the_folder_of_its_run_loses_nothing_of_it(
     lab.write("words.sh", f'cd "$(dirname "$GITEXP_RECIPE")"\n{act}\n')
     lab.commit("words")
     lab.gitexp("run", "recipes/words.toml")
-    run = tomllib.loads(lab.show("experiments:run.toml"))
-    recipe = tomllib.loads(lab.show("experiments:recipe.toml"))
+    run = lab.toml("run.toml")
+    recipe = lab.toml("recipe.toml")
     assert (run["status"], recipe["run"]["command"]) == ("completed", ["sh", "words.sh"])
-    assert "words" in tomllib.loads(lab.show("experiments:data.toml"))
+    assert "words" in lab.toml("data.toml")
     said = "\n".join(run.get("defects", []))
     assert [word for word in defects if word not in said] == []
     assert bool(said) == bool(defects)

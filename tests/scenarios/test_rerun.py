@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,10 +52,6 @@ def rerun(lab: Lab, *args: str) -> Result:
     return done
 
 
-def record(lab: Lab, rev: str = "experiments") -> dict[str, object]:
-    return tomllib.loads(lab.show(f"{rev}:run.toml"))
-
-
 def test_a_run_is_done_once_more_from_its_record_wherever_the_working_tree_stands(ready: Lab) -> None:
     first = ran(ready, "r")
     original = ready.git("rev-parse", "experiments").strip()
@@ -66,15 +61,15 @@ def test_a_run_is_done_once_more_from_its_record_wherever_the_working_tree_stand
     ready.write("train.py", "raise SystemExit('what is being typed')\n")
     done = rerun(ready, first[:8])
     assert done.exit_code == 0, done.stderr
-    again = record(ready)
+    again = ready.toml("run.toml")
     assert (again["kind"], again["reproduces"], again["seed"]) == ("rerun", first, 3)
-    assert again["argv"] == record(ready, original)["argv"]
-    assert again["code"] == record(ready, original)["code"]
+    assert again["argv"] == ready.toml("run.toml", original)["argv"]
+    assert again["code"] == ready.toml("run.toml", original)["code"]
     for same in ("code", "recipe.toml", "data.toml", "metrics.toml", "artifacts.xxh128"):
         assert ready.git("rev-parse", f"experiments:{same}") == ready.git("rev-parse", f"{original}:{same}")
     assert f"Gitexp-Reproduces: {first}\n" in ready.git("log", "-1", "--format=%B", "experiments")
     assert "defects" not in again
-    verdict = tomllib.loads(ready.show("experiments:verdict.toml"))
+    verdict = ready.toml("verdict.toml")
     assert (verdict["run"], verdict["commit"], verdict["grade"]) == (first, f"sha1:{original}", "bitwise")
     assert "Gitexp-Verdict: bitwise\n" in ready.git("log", "-1", "--format=%B", "experiments")
     assert f"reproduces {first}: bitwise, " in done.stderr
@@ -135,7 +130,7 @@ def test_a_rerun_is_recorded_where_a_filter_cannot_tell_what_changed(ready: Lab)
     done = rerun(ready, first)
     assert done.exit_code == 0, done.stderr
     words = "nobody could see whether files changed while it ran: fatal: a.bin: clean filter 'lfs' failed"
-    again = record(ready)
+    again = ready.toml("run.toml")
     assert (again["kind"], again["defects"]) == ("rerun", [words])
     assert "edited_count" not in again["code"]
 
@@ -161,8 +156,8 @@ def test_the_tree_of_a_dirty_run_is_dirty_in_the_same_way(ready: Lab) -> None:
     (ready.path / "helper.py").unlink()
     done = rerun(ready, first)
     assert done.exit_code == 0, done.stderr
-    again = record(ready)
-    assert again["code"] == record(ready, original)["code"]
+    again = ready.toml("run.toml")
+    assert again["code"] == ready.toml("run.toml", original)["code"]
     assert ready.git("rev-parse", "experiments:code") == ready.git("rev-parse", f"{original}:code")
     assert "-dirty" in ready.show("experiments:output.log")
 
@@ -214,8 +209,8 @@ def test_another_lab_reruns_with_the_data_of_a_remote_and_the_verdict_comes_back
     assert done.exit_code == 0, done.stderr
     assert bob.gitexp("push").exit_code == 0
     assert ready.gitexp("pull").exit_code == 0
-    assert tomllib.loads(ready.show("experiments:verdict.toml"))["grade"] == "bitwise"
-    assert record(ready)["user"] != "" and "Bob" in ready.git("log", "-1", "--format=%an", "experiments")
+    assert ready.toml("verdict.toml")["grade"] == "bitwise"
+    assert ready.toml("run.toml")["user"] != "" and "Bob" in ready.git("log", "-1", "--format=%an", "experiments")
 
 
 def test_data_that_nobody_has_is_named_before_anything_starts(ready: Lab, bob: Lab) -> None:
@@ -225,7 +220,7 @@ def test_data_that_nobody_has_is_named_before_anything_starts(ready: Lab, bob: L
     for words in (("--dry-run",), ()):
         done = rerun(bob, first, *words)
         assert done.exit_code == 3
-        digest = tomllib.loads(ready.show("experiments:data.toml"))["rows"]["digest"]
+        digest = ready.toml("data.toml")["rows"]["digest"]
         assert "1 object of the data is nowhere to be had; nothing ran" in done.stderr
         assert f"last seen:\n  rows: data/rows.csv on {os.uname().nodename}, when run {first}" in done.stderr
         assert "recorded by Ada <ada@example.org>" in done.stderr
@@ -264,8 +259,8 @@ def test_which_further_variables_are_recorded_is_for_whoever_reruns_to_say(ready
     asked = Lab(bob.path, {**bob.env, "LAB_SITE": "b", "HOME_PAGE": "x", "BOBS": "y"})
     assert "differs   variable LAB_SITE b → unknown" in asked.gitexp("rerun", first, "--dry-run").stdout
     rerun(asked, first, "--yes")
-    assert tomllib.loads(bob.show("experiments:environment.toml"))["variables"] == {"BOBS": "y"}
-    inputs = tomllib.loads(bob.show("experiments:verdict.toml"))["inputs"]
+    assert bob.toml("environment.toml")["variables"] == {"BOBS": "y"}
+    inputs = bob.toml("verdict.toml")["inputs"]
     assert ("LAB_SITE", "b", "unknown") in [(one["name"], one.get("original"), one.get("rerun")) for one in inputs]
 
 
@@ -306,7 +301,7 @@ def test_where_data_lies_is_what_the_recipe_says_whatever_data_toml_does(ready: 
     done = rerun(ready, first, "--yes")
     assert done.exit_code == 0, done.stderr
     assert 'path = "data/rows.csv"' in ready.show("experiments:data.toml")
-    assert "edited" not in record(ready)["code"]
+    assert "edited" not in ready.toml("run.toml")["code"]
 
 
 def test_gits_own_variables_would_send_it_elsewhere_so_they_are_refused(ready: Lab) -> None:
@@ -329,7 +324,7 @@ def test_a_history_of_which_a_record_has_a_sample_is_compared_whole(ready: Lab, 
     assert bob.gitexp("pull").exit_code == 0
     done = rerun(bob, first, "--yes")
     assert done.exit_code == 0, done.stderr
-    assert tomllib.loads(bob.show("experiments:verdict.toml"))["compared"]["values"] == 2000
+    assert bob.toml("verdict.toml")["compared"]["values"] == 2000
 
 
 def test_a_rerun_does_not_go_on_but_is_done_again(ready: Lab) -> None:
@@ -368,7 +363,7 @@ def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(re
     original = ready.git("rev-parse", "experiments").strip()
     assert f"from {away}/rows.csv" in ready.gitexp("rerun", first, "--dry-run").stdout
     assert rerun(ready, first).exit_code == 0
-    assert record(ready)["argv"] == record(ready, original)["argv"]
+    assert ready.toml("run.toml")["argv"] == ready.toml("run.toml", original)["argv"]
     (away / "rows.csv").write_text("3\n")
     assert "nowhere to be had" in rerun(ready, first).stderr
 
@@ -512,8 +507,8 @@ def test_killed_while_its_program_runs_it_is_recorded_by_the_next_command(long: 
     until_all_is_over(long, going)
     assert "recorded r " in long.gitexp("status").stderr
     assert left_behind(long) == []
-    assert [record(long)["kind"], len(long.runs())] == ["rerun", 2]
-    assert tomllib.loads(long.show("experiments:verdict.toml"))["grade"] == "bitwise"
+    assert [long.toml("run.toml")["kind"], len(long.runs())] == ["rerun", 2]
+    assert long.toml("verdict.toml")["grade"] == "bitwise"
     assert breaches(long.path) == []
 
 
@@ -524,7 +519,7 @@ def test_with_its_worker_killed_the_rerun_has_failed_and_nothing_is_left(long: L
     going.process.communicate(timeout=30)
     assert going.process.returncode == 1
     assert left_behind(long) == []
-    assert tomllib.loads(long.show("experiments:verdict.toml"))["grade"] == "failed"
+    assert long.toml("verdict.toml")["grade"] == "failed"
 
 
 @pytest.mark.long
@@ -536,7 +531,7 @@ def test_with_command_worker_and_program_killed_what_there_is_is_recorded_once(l
     until_all_is_over(long, going)
     assert "recorded r " in long.gitexp("status").stderr
     assert left_behind(long) == []
-    assert [record(long)["status"], record(long)["kind"], len(long.runs())] == ["crashed", "rerun", 2]
+    assert [long.toml("run.toml")["status"], long.toml("run.toml")["kind"], len(long.runs())] == ["crashed", "rerun", 2]
     assert "recorded" not in long.gitexp("log").stderr
 
 
@@ -574,7 +569,7 @@ def test_ctrl_c_is_recorded_and_leaves_nothing(long: Lab) -> None:
     going.process.communicate(timeout=20)
     assert going.process.returncode == 130
     assert left_behind(long) == []
-    assert record(long)["status"] == "interrupted"
+    assert long.toml("run.toml")["status"] == "interrupted"
 
 
 @pytest.mark.long
@@ -585,4 +580,4 @@ def test_two_reruns_of_a_run_at_once_do_not_disturb_each_other(long: Lab) -> Non
         assert process.returncode == 0, words
     assert left_behind(long) == []
     assert len(long.runs()) == 3
-    assert all("defects" not in record(long, commit) for commit in long.runs())
+    assert all("defects" not in long.toml("run.toml", commit) for commit in long.runs())

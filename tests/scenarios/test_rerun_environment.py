@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,7 +69,7 @@ def test_a_package_of_the_code_that_is_installed_in_development_mode_is_said_to_
     live = lab.path / base / "mine" / "__init__.py"
     words = f"mine would be imported from {live}, not from {base}/mine of the code"
     assert (done.exit_code, words in done.stderr) == (1, True)
-    verdict = tomllib.loads(lab.show("experiments:verdict.toml"))
+    verdict = lab.toml("verdict.toml")
     assert (verdict["grade"], verdict["missing"]) == ("failed", [words])
 
 
@@ -147,7 +146,7 @@ def test_another_version_of_a_package_and_a_thread_count_are_named_before_the_st
     done = within(flat, pythons[1], OMP_NUM_THREADS="2").gitexp("rerun", first)
     told = [line for line in done.stderr.splitlines() if line.startswith("  differs")]
     assert told == ["  differs   package tool 1.0 → 2.0", "  differs   variable OMP_NUM_THREADS 1 → 2"]
-    verdict = tomllib.loads(flat.show("experiments:verdict.toml"))
+    verdict = flat.toml("verdict.toml")
     assert (verdict["grade"], verdict["inputs"]) == (
         "bitwise",
         [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ LOG = 'echo "{\\"loss\\": 0.5}" >> "$GITEXP_METRICS"\n'
 def grade(lab: Lab) -> str:
     """Of the newest run, which is a rerun."""
     assert left_behind(lab) == []
-    found: str = tomllib.loads(lab.show("experiments:verdict.toml"))["grade"]
+    found: str = lab.toml("verdict.toml")["grade"]
     return found
 
 
@@ -37,7 +36,7 @@ def test_a_bare_command_in_a_subfolder_of_a_repository_with_sha_256(tmp_path: Pa
     done = lab.gitexp("rerun", "latest")
     assert done.exit_code == 0, done.stderr
     assert grade(lab) == "bitwise"
-    record = tomllib.loads(lab.show("experiments:run.toml"))
+    record = lab.toml("run.toml")
     assert (record["argv"], record["cwd"]) == (["sh", "train.sh", "a b"], "sub/dir")
     assert breaches(lab.path) == []
 
@@ -216,7 +215,7 @@ def test_a_training_of_components_comes_out_to_the_same_bits(trained: Lab, how: 
     first = ran(trained, "tiny", *how)
     done = trained.gitexp("rerun", first)
     assert (done.exit_code, grade(trained)) == (0, "bitwise"), done.stderr
-    record = tomllib.loads(trained.show("experiments:run.toml"))
+    record = trained.toml("run.toml")
     assert (record["kind"], record["reproduces"]) == ("smoke" if "--smoke" in how else "rerun", first)
 
 
@@ -227,7 +226,7 @@ def test_a_run_that_went_on_after_a_kill_is_done_again_from_its_beginning(traine
     assert trained.gitexp("resume", "latest").exit_code == 0
     done = trained.gitexp("rerun", "latest")
     assert done.exit_code == 0, done.stderr
-    verdict = tomllib.loads(trained.show("experiments:verdict.toml"))
+    verdict = trained.toml("verdict.toml")
     assert (verdict["attempt"], verdict["grade"]) == (2, "metrics")
     assert {name.partition("/")[0] for name in verdict["names"]} == {"artifact checkpoints"}
     assert verdict["different"].get("digests", 0) == 0
@@ -249,9 +248,9 @@ def test_what_a_dvc_file_stands_for_comes_from_the_object_store(lab: Lab) -> Non
     cached.unlink()
     done = lab.gitexp("rerun", first)
     assert (done.exit_code, grade(lab)) == (0, "bitwise"), done.stderr
-    old, new = (tomllib.loads(lab.show(f"{rev}:data.toml"))["d"] for rev in (original, "experiments"))
+    old, new = (lab.toml("data.toml", rev)["d"] for rev in (original, "experiments"))
     assert (new["digest"], new["path"]) == (old["digest"], old["path"])
-    assert "edited" not in tomllib.loads(lab.show("experiments:run.toml"))["code"]
+    assert "edited" not in lab.toml("run.toml")["code"]
 
 
 def test_read_only_folders_that_the_program_made_are_removed_too(lab: Lab) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,7 +77,7 @@ def test_a_lab_that_has_a_url_and_a_store_reruns_to_the_bit_and_the_verdict_come
     bea.approve()
     assert bea.gitexp("push").exit_code == 0
     assert ada.gitexp("pull").exit_code == 0
-    assert tomllib.loads(ada.show("experiments:verdict.toml"))["grade"] == "bitwise"
+    assert ada.toml("verdict.toml")["grade"] == "bitwise"
     assert ada.git("log", "-1", "--format=%an", "experiments").strip() == "Bea"
     assert "bitwise" in ada.gitexp("log").stdout
     assert "Bea" in ada.gitexp("show", run).stdout
@@ -97,7 +96,7 @@ def test_another_package_and_thread_count_are_named_in_the_verdict_of_the_other_
     run = shared(ada)
     bea.git("fetch", "-q")
     bea.gitexp("rerun", run, "--yes")
-    inputs = tomllib.loads(bea.show("experiments:verdict.toml"))["inputs"]
+    inputs = bea.toml("verdict.toml")["inputs"]
     assert {(one["name"], one["original"], one["rerun"]) for one in inputs} >= {
         ("tool", "1.0", "2.0"),
         ("OMP_NUM_THREADS", "1", "2"),

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def environments(lab: Lab) -> list[Path]:
 
 
 def verdict(lab: Lab) -> dict[str, object]:
-    return tomllib.loads(lab.show("experiments:verdict.toml"))
+    return lab.toml("verdict.toml")
 
 
 def test_the_recorded_environment_is_made_and_the_code_comes_from_the_record(developed: tuple[Lab, str]) -> None:
@@ -84,7 +83,7 @@ def test_the_recorded_environment_is_made_and_the_code_comes_from_the_record(dev
     assert f"packages come from uv's cache, else from {lab.env['UV_FIND_LINKS']}" in done.stderr
     assert "mine comes from the code (src), without its commands" in done.stderr
     assert "env       as recorded" in done.stderr
-    recorded = tomllib.loads(lab.show("experiments:environment.toml"))
+    recorded = lab.toml("environment.toml")
     assert recorded["threads"] == {"OMP_NUM_THREADS": "1"}
     assert recorded["packages"]["tool"] == "1.0"
     assert "pythonpath" not in recorded["interpreter"]
@@ -202,5 +201,5 @@ def test_a_command_that_a_package_installs_is_the_recorded_environments(lab: Lab
     assert there.gitexp("rerun", first).exit_code == 1
     done = there.gitexp("rerun", "--env", first)
     assert (done.exit_code, "env       as recorded" in done.stderr) == (0, True), done.stderr
-    recorded = tomllib.loads(lab.show("experiments:environment.toml"))
+    recorded = lab.toml("environment.toml")
     assert recorded["probed"] == f"{environments(lab)[0]}/bin/python"

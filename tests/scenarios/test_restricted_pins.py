@@ -87,7 +87,7 @@ def test_the_pin_of_restricted_data_tells_nobody_which_data_it_is(secret: Lab) -
 
 def test_a_run_holds_to_a_keyed_pin(secret: Lab) -> None:
     done(secret, "run", "count")
-    assert tomllib.loads(secret.show("experiments:data.toml"))["animals"]["digest"] == pinned(secret)["pets"]["digest"]
+    assert secret.toml("data.toml")["animals"]["digest"] == pinned(secret)["pets"]["digest"]
     secret.write("data/pets.csv", PETS + "cow,3\n")
     result = secret.gitexp("run", "count")
     assert result.exit_code == 3

@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +116,7 @@ def run_of(lab: Lab, run: str = "latest") -> dict[str, object]:
 
 def weights(lab: Lab, run: str) -> str:
     """The digest of its final weights."""
-    return str(tomllib.loads(lab.show(f"{run}:run.toml"))["digests"]["weights"])
+    return str(lab.toml("run.toml", run)["digests"]["weights"])
 
 
 def history(lab: Lab, run: str = "experiments") -> list[tuple[str, str]]:
@@ -196,7 +195,7 @@ def test_killed_with_its_worker_and_gitexp_it_is_recorded_as_crashed_and_goes_on
     assert result.exit_code == 0, result.stderr
     assert "recorded tiny" in result.stderr
     assert "(crashed)" in result.stderr
-    assert tomllib.loads(killed.show("experiments~1:run.toml"))["status"] == "crashed"
+    assert killed.toml("run.toml", "experiments~1")["status"] == "crashed"
     assert weights(killed, "experiments") == weights(killed, undisturbed)
     assert killed.show("experiments:metrics.toml") == killed.show(f"{undisturbed}:metrics.toml")
     assert killed.state() == before
@@ -260,7 +259,7 @@ def test_a_long_history_goes_on_whole(tmp_path: Path) -> None:
     lab.commit("short histories")
     assert lab.gitexp("run", "tiny", DIE_AT="step 22").exit_code == 4
     assert lab.gitexp("resume", "latest").exit_code == 0
-    whole = tomllib.loads(lab.show("experiments:run.toml"))["history"]
+    whole = lab.toml("run.toml")["history"]
     assert whole["rows"] == 21 + 3
     assert whole["kept"] < whole["rows"]
     assert lab.gitexp("get", "latest", "history.csv", "--to", str(tmp_path / "got")).exit_code == 0
@@ -289,10 +288,10 @@ def test_of_a_metrics_file_that_is_appended_to_each_attempt_has_its_own_lines(tm
 def test_a_smoke_run_goes_on_as_a_smoke_run(tmp_path: Path) -> None:
     lab = set_up(tmp_path, "train.checkpoint_every=1")
     assert lab.gitexp("run", "tiny", "--smoke", DIE_AT="step 2").exit_code == 4
-    run_id = tomllib.loads(lab.show("experiments:run.toml"))["id"]
+    run_id = lab.toml("run.toml")["id"]
     result = lab.gitexp("resume", run_id)
     assert result.exit_code == 0, result.stderr
-    run = tomllib.loads(lab.show("experiments:run.toml"))
+    run = lab.toml("run.toml")
     assert (run["id"], run["attempt"], run["kind"]) == (run_id, 2, "smoke")
 
 
@@ -561,7 +560,7 @@ def test_a_strangers_run_is_shown_and_does_not_go_on_before_somebody_says_yes(ki
     assert allowed.exit_code == 0, allowed.stderr
     assert "  set       optimizer.lr = 0.5\n" in allowed.stderr
     assert not (tmp_path / "executed").exists()
-    assert "python" not in tomllib.loads(killed.show("experiments:recipe.toml")).get("run", {})
+    assert "python" not in killed.toml("recipe.toml").get("run", {})
 
 
 def test_on_a_terminal_a_strangers_run_is_asked_for(killed: Lab) -> None:

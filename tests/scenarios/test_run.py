@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,6 @@ RECORD = {
 }
 
 
-def run_toml(lab: Lab, commit: str = "experiments") -> dict[str, object]:
-    return tomllib.loads(lab.show(f"{commit}:run.toml"))
-
-
 def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
     before = lab.state()
     result = lab.gitexp("run", "-m", "why not", "--", "sh", "-c", "echo out; echo err >&2")
@@ -43,7 +38,7 @@ def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
     [commit] = lab.runs()
     assert set(lab.git("ls-tree", "--name-only", commit).split()) == RECORD
     assert lab.git("rev-parse", f"{commit}:code") == lab.git("rev-parse", "HEAD^{tree}")
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["format"], run["status"], run["exit_code"], run["argv"]) == (
         1,
         "completed",
@@ -69,7 +64,7 @@ def test_a_run_that_names_no_data_and_saves_nothing_loads_nothing_for_it(lab: La
 def test_a_failing_program_is_recorded_and_exits_with_4(lab: Lab) -> None:
     result = lab.gitexp("run", "--", "sh", "-c", "exit 7")
     assert result.exit_code == 4
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["status"], run["exit_code"]) == ("failed", 7)
     assert "failed (exit code 7)" in result.stderr
     assert lab.git("log", "-1", "--format=%s", "experiments") == "sh: failed (exit code 7)\n"
@@ -77,7 +72,7 @@ def test_a_failing_program_is_recorded_and_exits_with_4(lab: Lab) -> None:
 
 def test_a_program_that_dies_by_itself_is_failed_with_its_signal(lab: Lab) -> None:
     assert lab.gitexp("run", "--", "sh", "-c", "kill -SEGV $$").exit_code == 4
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["status"], run["signal"]) == ("failed", "SIGSEGV")
     assert "exit_code" not in run
 
@@ -92,7 +87,7 @@ def test_a_command_that_does_not_exist_is_refused(lab: Lab) -> None:
 def test_a_timeout_stops_the_program_and_its_children(lab: Lab) -> None:
     result = lab.gitexp("run", "--timeout", "0.5s", "--", "sh", "-c", "sleep 60 & sleep 60")
     assert result.exit_code == 4
-    assert run_toml(lab)["status"] == "timed-out"
+    assert lab.toml("run.toml")["status"] == "timed-out"
 
 
 def test_sigterm_reaches_the_whole_group_and_the_run_is_interrupted(lab: Lab) -> None:
@@ -103,7 +98,7 @@ def test_sigterm_reaches_the_whole_group_and_the_run_is_interrupted(lab: Lab) ->
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 143
-    assert run_toml(lab)["status"] == "interrupted"
+    assert lab.toml("run.toml")["status"] == "interrupted"
     assert set(lab.show("experiments:output.log").split()) >= {"ready", "bye", "child"}
 
 
@@ -115,7 +110,7 @@ def test_sigint_interrupts_with_130(lab: Lab) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["status"], run["stopped_by"]) == ("interrupted", "SIGINT")
 
 
@@ -126,7 +121,7 @@ def test_a_killed_gitexp_leaves_a_run_that_the_next_command_records(lab: Lab) ->
     result = lab.gitexp("status")
     assert result.exit_code == 0, result.stderr
     [commit] = lab.runs()
-    assert run_toml(lab, commit)["status"] == "completed"
+    assert lab.toml("run.toml", commit)["status"] == "completed"
     assert lab.show(f"{commit}:output.log") == "ready\ndone\n"
 
 
@@ -137,7 +132,7 @@ def test_a_killed_worker_leaves_a_crashed_run(lab: Lab) -> None:
     os.kill(worker, signal.SIGKILL)
     process.communicate(timeout=30)
     assert process.returncode == 4
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["status"], run["finished_is_last_sign"]) == ("crashed", True)
 
 
@@ -185,7 +180,7 @@ def test_a_command_keeps_the_folder_it_was_started_in(lab: Lab) -> None:
     folder.mkdir()
     result = lab.gitexp("run", "--", "pwd", cwd=folder)
     assert result.stdout == f"{folder}\n"
-    assert run_toml(lab)["cwd"] == "sub"
+    assert lab.toml("run.toml")["cwd"] == "sub"
 
 
 def test_stdin_reaches_the_program(lab: Lab) -> None:
@@ -197,7 +192,7 @@ def test_the_program_learns_of_its_run(lab: Lab) -> None:
     result = lab.gitexp("run", "--seed", "7", "--", "sh", "-c", script)
     run_id, seed = result.stdout.split()
     assert seed == "7"
-    assert run_toml(lab)["id"] == run_id
+    assert lab.toml("run.toml")["id"] == run_id
 
 
 def test_metrics_of_the_python_api_are_recorded(lab: Lab) -> None:
@@ -214,7 +209,7 @@ def test_metrics_of_the_python_api_are_recorded(lab: Lab) -> None:
     lab.commit("training")
     result = lab.gitexp("run", "--", "python", "train.py")
     assert result.exit_code == 0, result.stderr
-    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {"loss": 0.3333333333333333, "acc": 0.5}
+    assert lab.toml("metrics.toml") == {"loss": 0.3333333333333333, "acc": 0.5}
     rows = lab.show("experiments:history.csv").splitlines()
     assert rows[0] == "step,time_s,loss,acc"
     assert [row.split(",")[0] for row in rows[1:]] == ["0", "1", "2", ""]
@@ -227,7 +222,7 @@ def test_metrics_of_the_python_api_are_recorded(lab: Lab) -> None:
 def test_the_message_cannot_forge_trailers(lab: Lab) -> None:
     lab.gitexp("run", "-m", "x\n\nGitexp-Run: kkkkkkkkkkkkkkkk", "--", "true")
     trailers = lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Run,valueonly)", "experiments").split()
-    assert trailers == [run_toml(lab)["id"]]
+    assert trailers == [lab.toml("run.toml")["id"]]
 
 
 def test_the_branch_may_not_be_checked_out(lab: Lab, tmp_path: Path) -> None:
@@ -261,7 +256,7 @@ def test_runs_work_in_a_linked_worktree(lab: Lab, tmp_path: Path) -> None:
     lab.git("worktree", "add", "-q", str(tmp_path / "linked"), "-b", "side")
     linked = Lab(tmp_path / "linked", lab.env)
     assert linked.gitexp("run", "--", "true").exit_code == 0
-    assert run_toml(lab)["code"]["branch"] == "side"  # type: ignore[index]
+    assert lab.toml("run.toml")["code"]["branch"] == "side"  # type: ignore[index]
 
 
 def test_secrets_do_not_reach_the_record(lab: Lab) -> None:
@@ -304,14 +299,14 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(lab: Lab) -> None:
 
 def test_an_empty_message_is_no_message(lab: Lab) -> None:
     assert lab.gitexp("run", "-m", "", "--", "true").exit_code == 0
-    assert "message" not in run_toml(lab)
+    assert "message" not in lab.toml("run.toml")
     assert lab.git("log", "-1", "--format=%b", "experiments").startswith("Gitexp-Run: ")
 
 
 def test_a_message_cannot_drive_the_terminal_of_who_reads_the_log(lab: Lab) -> None:
     lab.gitexp("run", "-m", "red \x1b[31m\nsecond line", "--", "true")
     assert "\n\nred  [31m\nsecond line\n\n" in lab.git("log", "-1", "--format=%B", "experiments")
-    assert run_toml(lab)["message"] == "red  [31m\nsecond line"
+    assert lab.toml("run.toml")["message"] == "red  [31m\nsecond line"
 
 
 def test_signed_commits_of_the_code_do_not_confuse_the_record(lab: Lab, tmp_path: Path) -> None:
@@ -323,7 +318,7 @@ def test_signed_commits_of_the_code_do_not_confuse_the_record(lab: Lab, tmp_path
     lab.commit("signed")
     result = lab.gitexp("run", "--", "true")
     assert result.exit_code == 0, result.stderr
-    assert run_toml(lab)["code"]["subject"] == "signed"  # type: ignore[index]
+    assert lab.toml("run.toml")["code"]["subject"] == "signed"  # type: ignore[index]
 
 
 def test_a_folder_or_a_file_that_is_not_executable_is_no_program(lab: Lab) -> None:
@@ -341,13 +336,13 @@ def test_a_program_that_cannot_be_executed_is_recorded_with_the_reason(lab: Lab)
     result = lab.gitexp("run", "--", "./script")
     assert result.exit_code == 4
     assert "error: The program could not be started: No such file or directory: './script'" in result.stderr
-    assert run_toml(lab)["error"] == "No such file or directory: './script'"
+    assert lab.toml("run.toml")["error"] == "No such file or directory: './script'"
 
 
 def test_from_a_detached_head_the_record_names_no_branch(lab: Lab) -> None:
     lab.git("switch", "-q", "--detach")
     assert lab.gitexp("run", "--", "true").exit_code == 0
-    assert "branch" not in run_toml(lab)["code"]  # type: ignore[operator]
+    assert "branch" not in lab.toml("run.toml")["code"]  # type: ignore[operator]
 
 
 # ---- a seed that nothing takes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 from harness import Lab
 
@@ -38,7 +36,7 @@ def test_a_secret_among_the_arguments_is_not_recorded(lab: Lab, argv: list[str])
     assert result.exit_code == 0, result.stderr
     assert SECRET in result.stdout
     assert SECRET not in everywhere(lab)
-    recorded = tomllib.loads(lab.show("experiments:run.toml"))["argv"]
+    recorded = lab.toml("run.toml")["argv"]
     assert len(recorded) == len(argv) + 1 and "[redacted:named]" in "".join(recorded)
 
 
@@ -51,8 +49,8 @@ def test_a_program_that_clears_the_folder_of_its_run_does_not_make_its_secret_pu
 def test_a_short_secret_among_the_arguments_is_not_recorded_there(lab: Lab) -> None:
     assert lab.gitexp("run", "--", "true", "--password", "abc", "--pin", "abc").exit_code == 0
     recorded = ["true", "--password", "[redacted:named]", "--pin", "abc"]
-    assert tomllib.loads(lab.show("experiments:run.toml"))["argv"] == recorded
-    assert tomllib.loads(lab.show("experiments:recipe.toml"))["run"]["command"] == recorded
+    assert lab.toml("run.toml")["argv"] == recorded
+    assert lab.toml("recipe.toml")["run"]["command"] == recorded
 
 
 def test_ordinary_arguments_are_recorded_as_they_are(lab: Lab) -> None:
@@ -62,7 +60,7 @@ def test_ordinary_arguments_are_recorded_as_they_are(lab: Lab) -> None:
     )
     argv = options.split()
     assert lab.gitexp("run", "--", "true", *argv).exit_code == 0
-    assert tomllib.loads(lab.show("experiments:run.toml"))["argv"] == ["true", *argv]
+    assert lab.toml("run.toml")["argv"] == ["true", *argv]
 
 
 def test_a_secret_of_a_recipe_is_visibly_redacted_and_the_program_gets_it(lab: Lab) -> None:
@@ -76,7 +74,7 @@ def test_a_secret_of_a_recipe_is_visibly_redacted_and_the_program_gets_it(lab: L
     assert result.exit_code == 0, result.stderr
     assert result.stdout.endswith(f"\n{SECRET}\n") and f'token = "{SECRET}"' in result.stdout
     assert SECRET not in everywhere(lab)
-    recorded = tomllib.loads(lab.show("experiments:recipe.toml"))
+    recorded = lab.toml("recipe.toml")
     assert recorded["api"] == {"token": "[redacted:named]", "password": "[redacted:named]"}
     assert recorded["model"] == {"pad_token": "<pad>", "image_key": "image", "max_tokens": 7}
 
@@ -95,7 +93,7 @@ def test_a_secret_of_a_recipe_is_visibly_redacted_and_the_program_gets_it(lab: L
 )
 def test_a_message_keeps_no_secret(lab: Lab, message: str, recorded: str) -> None:
     assert lab.gitexp("run", "-m", message, "--", "true").exit_code == 0
-    assert tomllib.loads(lab.show("experiments:run.toml"))["message"] == recorded
+    assert lab.toml("run.toml")["message"] == recorded
     assert recorded in lab.git("log", "-1", "--format=%B", "experiments")
     assert lab.gitexp("show", "latest").stdout.count(recorded) >= 1
 
@@ -111,7 +109,7 @@ def test_names_of_metrics_and_artifacts_keep_no_secret(lab: Lab) -> None:
     result = lab.gitexp("run", "--", "python", "train.py")
     assert result.exit_code == 0, result.stderr
     assert TOKEN not in everywhere(lab)
-    assert tomllib.loads(lab.show("experiments:metrics.toml")) == {
+    assert lab.toml("metrics.toml") == {
         "[redacted:github]": 1.5,
         "loss": 2,
         "[redacted:github] (2)": 1.5,

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 from harness import GITEXP, Lab, at_terminal, exit_code, spawn
-
-
-def run_toml(lab: Lab) -> dict[str, object]:
-    return tomllib.loads(lab.show("experiments:run.toml"))
 
 
 def test_a_progress_bar_streams_through_and_one_line_ends_the_run(lab: Lab) -> None:
@@ -72,7 +66,7 @@ def test_ctrl_c_interrupts_the_program_and_the_run_is_recorded(lab: Lab) -> None
     terminal.expect_exact("saved\r\n")
     terminal.expect_exact("interrupted")
     assert exit_code(terminal) == 130
-    run = run_toml(lab)
+    run = lab.toml("run.toml")
     assert (run["status"], run["stopped_by"], run["exit_code"]) == ("interrupted", "SIGINT", 1)
 
 
@@ -90,7 +84,7 @@ def test_ctrl_z_stops_the_run_and_fg_goes_on_with_it(lab: Lab) -> None:
     terminal.expect(r"sh [k-z]{16}  commit")
     terminal.sendline("exit $?")
     assert exit_code(terminal) == 0
-    assert run_toml(lab)["status"] == "completed"
+    assert lab.toml("run.toml")["status"] == "completed"
 
 
 def test_a_window_that_changes_its_size_is_the_programs_too(lab: Lab) -> None:
