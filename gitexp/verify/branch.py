@@ -15,7 +15,8 @@ from gitexp.git.repo import Repo, is_partial
 from gitexp.git.signatures import signatures
 from gitexp.git.standing import ROOTS, cut_at
 from gitexp.history.historyfile import Whole
-from gitexp.history.read import read_run
+from gitexp.history.read import Run, read_run
+from gitexp.record.digests import Oid
 from gitexp.record.identity import VERDICT
 from gitexp.record.runrecord import RunRecord
 from gitexp.text.bounded import LARGEST
@@ -29,7 +30,7 @@ from gitexp.verify.records import Looked, Looking, look_at
 from gitexp.verify.verdicts import samples, verdict_problems
 
 MOST = 20  # problems of one commit that are told
-NO_ORIGINAL = "verdict on a run that is not here, which was not computed again"
+NO_ORIGINAL = "verdict on a run that is not here, or of a newer format, which was not computed again"
 NO_WHOLE = "verdict on histories of which git has samples, which was not computed again"
 OTHER_EVENT = "event of a kind that this gitexp does not know"
 NO_REFLOG = "branch without a reflog here, to tell whether it only grew"
@@ -171,24 +172,31 @@ class Walk:
         if looked.run is None or looked.tree is None:
             return looked.problems
         self._kept.append(_kept(one, looked.run, looked))
-        return [*looked.problems, *self._verdict(one, looked)]
+        judged = self.at.told(VERDICT, partial(self._verdict, one)) if VERDICT in looked.tree.files else []
+        return [*looked.problems, *judged]
 
-    def _verdict(self, one: Commit, looked: Looked) -> list[str]:
-        if looked.tree is None or VERDICT not in looked.tree.files:
-            return []
+    def _verdict(self, one: Commit) -> Iterator[str]:
         reader = self.at.objects.reader
+        rerun = read_run(reader, one.id)
+        yield from verdict_problems(reader, rerun, self._original(rerun), self._whole)
+
+    def _original(self, rerun: Run) -> Run | None:
+        """The run that a verdict is about; None where it cannot be computed again from what is here."""
+        reader, said = self.at.objects.reader, rerun.verdict
+        if said is None:
+            return None
+        commit = Oid(said.commit).digits
         try:
-            rerun = read_run(reader, one.id)
-        except GitexpError as error:
-            return [error.what]
-        commit = rerun.verdict.commit.rpartition(":")[2] if rerun.verdict else ""
-        here = next(reader.find_many([f"{commit}^{{commit}}"], limit=0)) if commit else None
-        if commit and here is None:
+            original = read_run(reader, commit) if reader.find(f"{commit}^{{commit}}", limit=0) else None
+        except GitexpError:
+            original = None
+        if original is None:
             self.at.unseen[NO_ORIGINAL] += 1
-        elif here and self._whole is None and samples(rerun, *([read_run(reader, commit)] if here else [])):
+            return None
+        if self._whole is None and samples(original, rerun):
             self.at.unseen[NO_WHOLE] += 1
-            here = None
-        return self.at.told(VERDICT, lambda: verdict_problems(reader, rerun, commit if here else None, self._whole))
+            return None
+        return original
 
     def _event(self, one: Commit) -> Iterator[str]:
         raw = self.at.objects.read(one.id, COMMIT, limit=LARGEST)

@@ -9,7 +9,7 @@ from gitexp.errors import GitexpError
 from gitexp.git.objectreader import ObjectReader
 from gitexp.history.historyfile import Whole
 from gitexp.history.judging import judge
-from gitexp.history.read import Run, read_run
+from gitexp.history.read import Run
 from gitexp.record.identity import as_plain
 from gitexp.record.verdict import Verdict, dump_verdict, load_verdict
 from gitexp.text.schema import spell
@@ -19,8 +19,8 @@ COMPARED = ("ending", "compared", "different", "rows", "divergence", "finals", "
 BY_TESTS = ("equivalent", "inconclusive", "different")
 
 
-def verdict_problems(reader: ObjectReader, rerun: Run, original: str | None, whole: Whole | None) -> Iterator[str]:
-    """`original`: the commit that is there; None: it is not here. `whole`: all that was logged; None: not at hand."""
+def verdict_problems(reader: ObjectReader, rerun: Run, original: Run | None, whole: Whole | None) -> Iterator[str]:
+    """`original`: None where it is not here. `whole`: all that was logged; None: not at hand."""
     if rerun.verdict is None:
         yield from ([what for what in rerun.problems if what.startswith("verdict")] or ["cannot be read"])
         return
@@ -33,15 +33,10 @@ def samples(*runs: Run) -> bool:
     return any(run.record and run.record.history and run.record.history.kept < run.record.history.rows for run in runs)
 
 
-def _computed(reader: ObjectReader, rerun: Run, said: Verdict, commit: str, whole: Whole | None) -> Iterator[str]:
-    try:
-        original = read_run(reader, commit)
-    except GitexpError as error:
-        yield f"the run that it is about cannot be read: {error.what}"
-        return
+def _computed(reader: ObjectReader, rerun: Run, said: Verdict, original: Run, whole: Whole | None) -> Iterator[str]:
     about = original.record
     if about is None or (about.id, about.attempt) != (said.run, said.attempt):
-        yield f"{commit[:12]} is no record of {said.run}, attempt {said.attempt}"
+        yield f"{original.commit[:12]} is no record of {said.run}, attempt {said.attempt}"
         return
     wholes = [whole, lambda run: None] if whole and samples(original, rerun) else [lambda run: None]
     found = [_again(reader, original, rerun, one) for one in wholes]

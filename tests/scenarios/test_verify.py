@@ -227,7 +227,18 @@ def test_a_verdict_that_its_own_run_toml_contradicts_is_named(rerun: Lab) -> Non
 def test_a_verdict_on_a_run_that_is_not_here_is_counted(rerun: Lab, tmp_path: Path) -> None:
     alone = Lab(tmp_path / "alone", rerun.env)
     rerun.git("clone", "-q", "--depth", "1", "-b", "experiments", f"file://{rerun.path}", str(alone.path))
-    assert "1 × verdict on a run that is not here, which was not computed again" in verified(alone).stderr
+    assert (
+        "1 × verdict on a run that is not here, or of a newer format, which was not computed again"
+        in verified(alone).stderr
+    )
+
+
+def test_a_verdict_on_a_record_of_a_newer_format_is_counted(rerun: Lab) -> None:
+    blob = rerun.git("hash-object", "-w", "--stdin", feed="format = 2\n").strip()
+    tree = rerun.git("mktree", feed=f"100644 blob {blob}\trun.toml\n").strip()
+    newer = rerun.git("commit-tree", tree, "-m", "newer").strip()
+    found = tampered(rerun, "verdict.toml", rerun.toml("verdict.toml")["commit"], f"sha1:{newer}")
+    assert "1 × verdict on a run that is not here, or of a newer format, which was not computed again" in found.stderr
 
 
 def test_an_attempt_after_one_that_completed_is_named(small: Lab) -> None:
