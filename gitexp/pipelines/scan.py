@@ -25,6 +25,7 @@ from gitexp.record.manifest import display
 from gitexp.redact import redact
 from gitexp.regularfile import read_regular
 from gitexp.secretforms import SHAPES
+from gitexp.text.encoding import MARK
 from gitexp.text.secretscan import DIGITS, Secret, load_detectors, secrets_in_each
 from gitexp.wholefile import write_note
 
@@ -242,7 +243,8 @@ def _place(one: _Found) -> str:
 
 def _allowed(root: Path) -> Iterator[str]:
     """The fingerprints that the allow-file has: the first word of each line, but for what is behind a #."""
-    for number, line in enumerate((read_text(root, ALLOWED) or "").splitlines(), 1):
+    text = (read_text(root, ALLOWED) or "").removeprefix(MARK)
+    for number, line in enumerate(text.splitlines(), 1):
         word = line.partition("#")[0].split()[:1]
         if word and (len(word[0]) != DIGITS or word[0].strip("0123456789abcdef")):
             # What it has instead may be the secret.

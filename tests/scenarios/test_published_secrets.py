@@ -152,6 +152,18 @@ def test_the_line_of_the_error_allows_what_is_no_secret_for_everybody(shared: La
     assert shared.gitexp("push").exit_code == 0
 
 
+def test_an_allow_file_of_a_windows_editor_is_read(shared: Lab) -> None:
+    shared.write("settings.py", f'key = "{AWS}"\n')
+    shared.commit("settings")
+    assert shared.gitexp("run", "--", "true").exit_code == 0
+    fix = refused(shared, "settings.py:1  aws").stderr.partition("is real\n")[2].partition("    where it is none")[0]
+    assert shared.command("sh", "-c", fix).exit_code == 0
+    allowed = shared.path / ".gitexp-secrets"
+    allowed.write_bytes(b"\xef\xbb\xbf" + allowed.read_bytes().replace(b"\n", b"\r\n"))
+    shared.commit("it is an example")
+    assert shared.gitexp("push").exit_code == 0
+
+
 def test_an_allow_file_with_the_secret_itself_is_refused_without_a_word_of_it(shared: Lab) -> None:
     shared.write(".gitexp-secrets", f"# ours\n\n{AWS}\n")
     shared.commit("allowed")
