@@ -2,5 +2,6 @@
 
 `branch` goes through the commits and gives each its problems: `commits` what a commit must be, `events` what is said
 about runs, `growth` what only a whole branch shows. `records` takes one run apart: `runs` has what run.toml and the
-message must be, `files`, `metrics`, `data`, `manifests` and `verdicts` the other files. `objects` reads many at once.
+message must be, `files`, `metrics`, `data`, `manifests` and `verdicts` the other files. All ask `looking`, which reads
+by `objects`, many at once.
 """

@@ -23,10 +23,11 @@ from gitexp.text.bounded import LARGEST
 from gitexp.verify import growth
 from gitexp.verify.commits import Commit, listed, shape
 from gitexp.verify.events import KINDS, said
+from gitexp.verify.looking import Looking
 from gitexp.verify.manifests import Bytes
 from gitexp.verify.objects import BLOB, COMMIT, TREE, Absent, Objects
 from gitexp.verify.parallel import Part, in_parts
-from gitexp.verify.records import Looked, Looking, look_at
+from gitexp.verify.records import Looked, look_at
 from gitexp.verify.verdicts import samples, verdict_problems
 
 MOST = 20  # problems of one commit that are told

@@ -12,11 +12,12 @@ from gitexp.errors import GitexpError
 from gitexp.record.datarecord import DatasetRecord, load_data
 from gitexp.record.digests import Digest
 from gitexp.record.manifest import PART_LINES, Entry
-from gitexp.record.runrecord import ByExample, Saved
+from gitexp.record.runrecord import RunRecord
 from gitexp.spec.catalogue import DrawRule, dataset_name
 from gitexp.text.schema import spell
-from gitexp.verify.manifests import Bytes, Manifest, read_manifest
-from gitexp.verify.objects import Absent, Objects
+from gitexp.verify.looking import Looking
+from gitexp.verify.manifests import Manifest, read_manifest
+from gitexp.verify.objects import Absent
 
 Parts = Sequence[tuple[str, str]] | str  # a manifest: the id of its file, or names and ids of its folder
 KINDS = ("data", "model", "binary")
@@ -25,10 +26,8 @@ MOST_DRAWN = 1 << 20  # rows
 HIDDEN = ("counts", "split", "files", "size_bytes", "version", "fetched_bytes")  # of restricted data: never there
 
 
-def data_problems(
-    text: str, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None, unseen: Counter[str]
-) -> Iterator[str]:
-    """`manifests`: those of the folder data/, by file name. `held`: the bytes that are here; None: not to be read."""
+def data_problems(text: str, manifests: Mapping[str, Parts], at: Looking) -> Iterator[str]:
+    """`manifests`: those of the folder data/, by file name."""
     try:
         records = load_data(text)
     except GitexpError as error:
@@ -37,12 +36,10 @@ def data_problems(
     known = {f"{name}.{ending}" for name in records for ending in ("xxh128", "sha256")}
     yield from (f"data/{spell(name)[1:-1]} is of no dataset" for name in manifests if name not in known)
     for name, one in records.items():
-        yield from (f"{spell(name)[1:-1]}: {what}" for what in _dataset(one, manifests, objects, held, unseen))
+        yield from (f"{spell(name)[1:-1]}: {what}" for what in _dataset(one, manifests, at))
 
 
-def _dataset(
-    one: DatasetRecord, manifests: Mapping[str, Parts], objects: Objects, held: Bytes | None, unseen: Counter[str]
-) -> Iterator[str]:
+def _dataset(one: DatasetRecord, manifests: Mapping[str, Parts], at: Looking) -> Iterator[str]:
     if why := dataset_name(one.name):
         yield why
     if one.kind not in KINDS:
@@ -51,7 +48,7 @@ def _dataset(
     for stated in digests:
         if stated not in (None, "unknown") and not Digest(stated).right:
             yield f"{spell(stated)} is no digest"
-    yield from _drawn(one, unseen)
+    yield from _drawn(one, at.unseen)
     parts = manifests.get(f"{one.name}.xxh128")
     if one.digest is None:
         yield "has no digest"
@@ -68,11 +65,11 @@ def _dataset(
 
     def each(entry: Entry) -> None:
         nonlocal here, total
-        size = held.size_of(entry.digest) if held else None
+        size = at.held.size_of(entry.digest) if at.held else None
         if size is not None:
             here, total = here + 1, total + size
 
-    found = read_manifest(objects, parts, each=each)
+    found = read_manifest(at.objects, parts, each=each)
     yield from _manifest(found, f"data/{one.name}.xxh128", parts)
     if found.xxh128 and one.digest.algorithm == "xxh128" and found.xxh128 != one.digest.digits:
         yield f"its digest is {one.digest}, that of its manifest xxh128:{found.xxh128}"
@@ -84,7 +81,7 @@ def _dataset(
     if (strong is None) != (one.sha256 is None):
         yield f"data/{one.name}.sha256 and sha256 in data.toml go together"
     elif strong is not None:
-        again = read_manifest(objects, strong, strong=True)
+        again = read_manifest(at.objects, strong, strong=True)
         yield from _manifest(again, f"data/{one.name}.sha256", strong)
         if again.sha256 and f"sha256:{again.sha256}" != one.sha256:
             yield f"sha256 is {one.sha256}, that of its manifest sha256:{again.sha256}"
@@ -135,16 +132,9 @@ def _manifest(found: Manifest, where: str, parts: Parts) -> Iterator[str]:
         yield f"{where} has {found.files:,} lines: more than {PART_LINES:,} are in parts"
 
 
-def artifact_problems(
-    artifacts: str,
-    sizes: str | None,
-    strong: str | None,
-    saved: Saved | None,
-    items: ByExample | None,
-    objects: Objects,
-    held: Bytes | None,
-) -> Iterator[str]:
-    """What a run saved, by the ids of its manifest, of artifacts.sizes and of artifacts.sha256."""
+def artifact_problems(has: Mapping[str, str], run: RunRecord, at: Looking) -> Iterator[str]:
+    """What a run saved: its manifest, artifacts.sizes and artifacts.sha256, held against run.toml and the bytes."""
+    sizes, strong, saved, items = has.get("artifacts.sizes"), has.get("artifacts.sha256"), run.artifacts, run.items
     digests, by_example = list[bytes](), list[str | None]()
 
     def each(entry: Entry) -> None:
@@ -152,7 +142,7 @@ def artifact_problems(
         if entry.path == b"gitexp-items.csv":
             by_example.append(Digest.xxh128(entry.digest))
 
-    found = read_manifest(objects, artifacts, each=each)
+    found = read_manifest(at.objects, has["artifacts.xxh128"], each=each)
     yield from _manifest(found, "artifacts.xxh128", [])
     if found.problems:
         return
@@ -160,10 +150,10 @@ def artifact_problems(
         yield f"[items] digest is {items.digest}, and no gitexp-items.csv was saved that has it"
     digests.sort()
     total = 0
-    lines = (line for block in objects.blocks([sizes] if sizes else ()) for line in block.split(b"\n")[:-1])
+    lines = (line for block in at.objects.blocks([sizes] if sizes else ()) for line in block.split(b"\n")[:-1])
     for line, group in zip_longest(lines, groupby(digests)):
         digest, count = (group[0].hex(), len([*group[1]])) if group else ("", 0)
-        here = held.size_of(digest) if held and digest else None
+        here = at.held.size_of(digest) if at.held and digest else None
         if not sizes:
             continue
         stated = re.fullmatch(rb"([0-9a-f]{32})  ([0-9]{1,19})", line or b"")
@@ -180,7 +170,7 @@ def artifact_problems(
     if saved is not None and (saved.sha256 is None) != (strong is None):
         yield "artifacts.sha256 and [artifacts] sha256 go together"
     elif strong is not None and saved is not None:
-        again = read_manifest(objects, strong, strong=True)
+        again = read_manifest(at.objects, strong, strong=True)
         yield from _manifest(again, "artifacts.sha256", [])
         if again.sha256 and f"sha256:{again.sha256}" != saved.sha256:
             yield f"[artifacts] sha256 is {saved.sha256}, that of artifacts.sha256 sha256:{again.sha256}"

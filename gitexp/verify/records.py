@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple
 
 from gitexp.datasets.digest import digest_blocks
 from gitexp.errors import GitexpError
@@ -19,12 +18,10 @@ from gitexp.text.schema import spell
 from gitexp.verify import files as check
 from gitexp.verify.commits import Commit
 from gitexp.verify.data import Parts, artifact_problems, data_problems
-from gitexp.verify.manifests import Bytes
+from gitexp.verify.looking import Looking
 from gitexp.verify.metrics import NOTHING, history_problems, read_table, sample_problems
-from gitexp.verify.objects import COMMIT, Absent, Objects
+from gitexp.verify.objects import COMMIT, Absent
 from gitexp.verify.runs import message_problems, run_problems
-
-T = TypeVar("T")
 
 IMPORTED = ("README.md", "FORMAT.md", "run.toml", "recipe.toml", "metrics.toml", "history.csv")
 ALWAYS = (*IMPORTED, "data.toml", "environment.toml", "requirements.txt", "artifacts.xxh128", "output.log")
@@ -33,14 +30,11 @@ TEXTS = ("README.md", "FORMAT.md")  # for people
 FOLDERS = ("code", "data", "environment")
 FILE, FOLDER = "100644", "40000"
 NEWER = "record of a newer format, of which nothing was looked at"
-NOT_HERE = "file of a record that this clone does not have"
 NO_CODE = "run whose code commit is not here, to hold code/ against it"
 SAMPLES = "history of which git has a sample, without its whole"
 NO_RECIPE = "run whose recipe file is not in its code/"
 UNKNOWN_FILES = "file that this gitexp does not know"
-SHARED = 4096  # answers that are kept
-HEAVIEST = 8 << 20  # characters of the texts that they were made of
-MOST = 100  # problems of a file
+MOST_ITEMS = 16 << 20  # bytes of values by example
 
 
 class Tree(NamedTuple):
@@ -50,62 +44,6 @@ class Tree(NamedTuple):
     files: Mapping[str, str]
     manifests: Mapping[str, Parts]
     code: str | None
-
-
-class Looking:
-    """What the checks of one record need beside it, and what could not be looked at, by what it is."""
-
-    def __init__(self, objects: Objects, *, is_partial: bool, held: Bytes | None) -> None:
-        self.objects, self.held = objects, held
-        self.unseen = Counter[str]()
-        self._partial = is_partial
-        self._made: dict[tuple[str, ...], Any] = {}
-        self._weight = 0  # of the texts that some of these were made of
-
-    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
-        """What is made of some objects, for all records that have them."""
-        if key not in self._made:
-            if len(self._made) > SHARED or self._weight > HEAVIEST:
-                self._made.clear()
-                self._weight = 0
-            self._made[key] = make()
-        return self._made[key]  # type: ignore[no-any-return]
-
-    def text(self, oid: str, *, limit: int = LARGEST) -> str:
-        """A file as text. Raises Absent."""
-        try:
-            return self.objects.read(oid, limit=limit).decode()
-        except UnicodeDecodeError as error:
-            raise Absent("not UTF-8") from error
-
-    def told(self, name: str, problems: Callable[[], Iterator[str]], *, named: bool = False) -> list[str]:
-        """The problems of a file, which they may name themselves, or that it cannot be had."""
-        try:
-            return [
-                what if named else f"{name} {what}" if what[:4] == "has " else f"{name}: {what}"
-                for what in islice(problems(), MOST)
-            ]
-        except Absent as error:
-            if error.missing and self._partial:
-                self.unseen[NOT_HERE] += 1
-                return []
-            return [f"{name} is {error.what}"]
-        except GitexpError as error:
-            return [error.what if error.what.startswith(name) else f"{name}: {error.what}"]
-
-    def shared(self, name: str, problems: Callable[[], Iterator[str]], *oids: str) -> list[str]:
-        """The same, once for all records that have these objects."""
-        return self.once((name, *oids), lambda: self.told(name, problems))
-
-    def table(self, name: str, oid: str) -> Mapping[str, Any]:
-        """A .toml file. Raises Absent and Unreadable."""
-
-        def load() -> Mapping[str, Any]:
-            text = self.text(oid)
-            self._weight += len(text)
-            return load_tables(text, where=name)
-
-        return self.once(("table", name, oid), load)
 
 
 def listing(one: Commit, at: Looking) -> Tree:
@@ -148,25 +86,17 @@ def look_at(one: Commit, at: Looking) -> Looked:
         at.unseen[NEWER] += 1
         return Looked([])
     except Absent as error:
-        return Looked(at.told("its record", _raising(error)))
+        return Looked(at.lacking("its record", error))
     except GitexpError as error:
         return Looked([error.what])
     problems = at.told("its tree", lambda: _placed(tree, run, at))
-    recipe = _readable(at, "recipe.toml", tree) or {}
+    recipe = at.readable("recipe.toml", tree.files) or {}
     problems += at.told("run.toml", lambda: _of_table(table, run_problems(run, table, one, recipe)))
     if run.id != one.run:
         problems.append(f"run.toml is of run {run.id}, the message of {spell(one.run)}")
-    data = [
-        table.get("digest") for table in (_readable(at, "data.toml", tree) or {}).values() if isinstance(table, dict)
-    ]
+    datasets = (at.readable("data.toml", tree.files) or {}).values()
+    data = [table.get("digest") for table in datasets if isinstance(table, dict)]
     return Looked([*problems, *_of_files(one, run, tree, at)], run, tree, tuple(map(str, data)))
-
-
-def _raising(error: Absent) -> Callable[[], Iterator[str]]:
-    def fail() -> Iterator[str]:
-        raise error
-
-    return fail
 
 
 def _required(tree: Tree, name: str) -> str:
@@ -204,59 +134,60 @@ def _placed(tree: Tree, run: RunRecord, at: Looking) -> Iterator[str]:
 
 def _of_files(one: Commit, run: RunRecord, tree: Tree, at: Looking) -> Iterator[str]:
     """Sections 5 to 11."""
-    has, objects = tree.files, at.objects
+    has = tree.files
     for name in sorted(name for name in has if name.endswith(".toml") and name not in ("run.toml", VERDICT)):
         yield from at.shared(name, partial(_table_problems, at, name, has[name]), has[name])
     for name in TEXTS:
         yield from at.shared(name, partial(_text_problems, at, has[name]), has[name]) if name in has else ()
-    stated = _readable(at, "metrics.toml", tree) or {}
-    grade = ""
-    if VERDICT in has and run.reproduces:
-        grade = str((_readable(at, VERDICT, tree) or {}).get("grade", ""))
-    yield from at.told(
-        "its message",
-        lambda: message_problems(_message(objects.read(one.id, COMMIT, limit=LARGEST)), run, stated, grade=grade),
-    )
+    stated = at.readable("metrics.toml", has) or {}
+    yield from at.told("its message", lambda: _message(one, run, stated, has, at))
     yield from _code(run, tree.code, at)
-    if tree.code is not None:
-        yield from at.shared("code/", partial(_tree_problems, at, tree.code), tree.code)
-        path = tuple((run.recipe_path or "").split("/"))
-        if path[0] and not at.once((tree.code, *path), partial(_holds, at, tree.code, path)):
-            at.unseen[NO_RECIPE] += 1
-    if "data.toml" in has:
-        held = [
-            oid
-            for parts in tree.manifests.values()
-            for oid in ([parts] if isinstance(parts, str) else dict(parts).values())
-        ]
-        yield from at.shared(
-            "data.toml",
-            lambda: data_problems(at.text(has["data.toml"]), tree.manifests, objects, at.held, at.unseen),
-            has["data.toml"],
-            *tree.manifests,
-            *held,
-        )
+    yield from _data(tree, at)
     if "requirements.txt" in has:
-        environment = _readable(at, "environment.toml", tree)
-        yield from at.shared(
-            "requirements.txt",
-            lambda: check.requirements_problems(at.text(has["requirements.txt"]), environment),
-            has["requirements.txt"],
-            has.get("environment.toml", ""),
-        )
+        ids = has["requirements.txt"], has.get("environment.toml", "")
+        yield from at.shared("requirements.txt", lambda: _requirements(has, at), *ids)
     if "artifacts.xxh128" in has:
-        ids = has["artifacts.xxh128"], has.get("artifacts.sizes"), has.get("artifacts.sha256")
-        looked = partial(artifact_problems, *ids, run.artifacts, run.items, objects, at.held)
-        key = ("artifacts", *map(str, ids), str(run.artifacts), str(run.items))
+        own = (has.get(f"artifacts.{ending}", "") for ending in ("xxh128", "sizes", "sha256"))
+        key = ("artifacts", *own, str(run.artifacts), str(run.items))
+        looked = partial(artifact_problems, has, run, at)
         yield from at.once(key, lambda: at.told("artifacts.xxh128", looked, named=True))
     if "output.log" in has:
-        yield from at.told("output.log", lambda: check.output_problems(objects.read(has["output.log"])))
+        yield from at.told("output.log", lambda: check.output_problems(at.objects.read(has["output.log"])))
     if "usage.csv" in has:
-        yield from at.told("usage.csv", lambda: check.usage_problems(objects.read(has["usage.csv"])))
+        yield from at.told("usage.csv", lambda: check.usage_problems(at.objects.read(has["usage.csv"])))
     yield from _items(run, has, at)
     yield from at.told("run.toml", lambda: _peaks(run, has, at))
     yield from _history(run, tree, stated, at)
     yield from at.held.told() if at.held else ()
+
+
+def _message(
+    one: Commit, run: RunRecord, stated: Mapping[str, Any], has: Mapping[str, str], at: Looking
+) -> Iterator[str]:
+    raw = at.objects.read(one.id, COMMIT, limit=LARGEST)
+    verdict = at.readable(VERDICT, has) if run.reproduces else None
+    grade = str((verdict or {}).get("grade", ""))
+    yield from message_problems(raw.partition(b"\n\n")[2].decode("utf-8", "replace"), run, stated, grade=grade)
+
+
+def _data(tree: Tree, at: Looking) -> Iterator[str]:
+    """Section 6: datasets, once for all records that have the same with the same manifests."""
+    if "data.toml" not in tree.files:
+        return
+    oid = tree.files["data.toml"]
+    parts = ([one] if isinstance(one, str) else dict(one).values() for one in tree.manifests.values())
+    yield from at.shared(
+        "data.toml",
+        lambda: data_problems(at.text(oid), tree.manifests, at),
+        oid,
+        *tree.manifests,
+        *chain.from_iterable(parts),
+    )
+
+
+def _requirements(has: Mapping[str, str], at: Looking) -> Iterator[str]:
+    environment = at.readable("environment.toml", has)
+    yield from check.requirements_problems(at.text(has["requirements.txt"]), environment)
 
 
 def _text_problems(at: Looking, oid: str) -> Iterator[str]:
@@ -276,34 +207,23 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
 }
 
 
-def _message(raw: bytes) -> str:
-    return raw.partition(b"\n\n")[2].decode("utf-8", "replace")
-
-
-def _readable(at: Looking, name: str, tree: Tree) -> Mapping[str, Any] | None:
-    """A table; None where it cannot be read, which its own check says."""
-    try:
-        return at.table(name, tree.files[name]) if name in tree.files else None
-    except GitexpError:
-        return None
-
-
 def _code(run: RunRecord, code: str | None, at: Looking) -> Iterator[str]:
-    """Section 4, [code]: `clean` says whether code/ is the commit's tree."""
-    if run.code.commit is None:
-        return
-    digits = run.code.commit.digits
-    known = (
-        at.once(("code", digits), lambda: at.objects.reader.find(f"{digits}^{{tree}}", limit=0))
-        if run.code.commit.right
-        else None
-    )
-    if known is None:
-        at.unseen[NO_CODE] += 1
-    elif run.code.clean and known[0] != code:
-        yield f"code/ is said to be the tree of {digits[:12]}, and is another"
-    elif not run.code.clean and known[0] == code and not run.code.changed_count:
-        yield "code/ is said to differ from its commit, and does not"
+    """Section 4, [code]: `clean` says whether code/ is the commit's tree; and the recipe is in it."""
+    if run.code.commit is not None:
+        digits, right = run.code.commit.digits, run.code.commit.right
+        look = partial(at.objects.reader.find, f"{digits}^{{tree}}", limit=0)
+        known = at.once(("code", digits), look) if right else None
+        if not known:
+            at.unseen[NO_CODE] += 1
+        elif run.code.clean and known[0] != code:
+            yield f"code/ is said to be the tree of {digits[:12]}, and is another"
+        elif not run.code.clean and known[0] == code and not run.code.changed_count:
+            yield "code/ is said to differ from its commit, and does not"
+    if code is not None:
+        yield from at.shared("code/", partial(_tree_problems, at, code), code)
+        path = tuple((run.recipe_path or "").split("/"))
+        if path[0] and not at.once((code, *path), partial(_holds, at, code, path)):
+            at.unseen[NO_RECIPE] += 1
 
 
 def _tree_problems(at: Looking, code: str) -> Iterator[str]:
@@ -337,11 +257,8 @@ def _items(run: RunRecord, has: Mapping[str, str], at: Looking) -> Iterator[str]
     if inside != ("items.csv" in has):
         yield "items.csv and [items] of run.toml do not go together"
     elif inside and run.items is not None:
-        examples = run.items.examples
-        limit = 16 << 20
-        yield from at.told(
-            "items.csv", lambda: check.items_problems(at.objects.read(has["items.csv"], limit=limit), examples)
-        )
+        examples, oid = run.items.examples, has["items.csv"]
+        yield from at.told("items.csv", lambda: check.items_problems(at.objects.read(oid, limit=MOST_ITEMS), examples))
 
 
 def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking) -> Iterator[str]:
@@ -371,7 +288,7 @@ def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking)
 
 def _rules(tree: Tree, at: Looking) -> MetricRules | None:
     """What the recipe says of metrics; None where it is not right."""
-    recipe = _readable(at, "recipe.toml", tree)
+    recipe = at.readable("recipe.toml", tree.files)
     if recipe is None or at.shared("rules", lambda: check.recipe_problems(recipe), tree.files["recipe.toml"]):
         return None
     return metric_rules(recipe)
