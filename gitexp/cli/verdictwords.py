@@ -16,6 +16,7 @@ from gitexp.record.verdict import Counts, Divergence, InputDifference, Verdict
 
 SHOWN = 5
 SHOWN_RERUNS = 10
+UNRECORDED = "stdin, further variables, the network and what is neither code nor data are in no record"
 COUNTED = {
     "values": ("logged value", ""),
     "summary": ("final value", ""),
@@ -85,6 +86,8 @@ def _details(verdict: Verdict) -> list[str]:
     if verdict.inputs_count:
         named = "; ".join(input_in_words(one) for one in verdict.inputs[:SHOWN])
         lines.append(f"inputs that differ: {named}{and_more(verdict.inputs_count, SHOWN)}")
+    elif verdict.grade in ("different", "failed") and not verdict.missing:
+        lines.append(f"inputs that differ: none that is recorded; {UNRECORDED}")
     lines += [f"not compared: {safe(sentence)}" for sentence in verdict.missing[:SHOWN]]
     return lines
 
@@ -107,6 +110,6 @@ def divergence_in_words(found: Divergence) -> str:
 def input_in_words(one: InputDifference) -> str:
     """`packages numpy 2.1.0 → 2.2.0`."""
     letters = LETTERS if one.kind == "code" else None  # those of a tree, as git abbreviates them
-    both = [value[:letters] if value else "none" for value in (one.original, one.rerun)]
+    both = [value[:letters] if value else "(none)" for value in (one.original, one.rerun)]
     values = f" {' → '.join(both)}" if one.original or one.rerun else ""
     return safe(" ".join(filter(None, [one.kind, one.name])) + values)

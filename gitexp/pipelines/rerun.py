@@ -25,7 +25,7 @@ from gitexp.history.read import Run, read_run
 from gitexp.pipelines.get import HISTORY, bring, what_run_has
 from gitexp.pipelines.rebuilt import aimed, entered
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
-from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, program_lines, why_ask
+from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, place_lines, program_lines, why_ask
 from gitexp.pipelines.run import argv_of
 from gitexp.pipelines.surroundings import Asked, lacks, matters, surroundings
 from gitexp.record.datarecord import DatasetRecord
@@ -34,6 +34,7 @@ from gitexp.record.runrecord import Mixture, RunRecord
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.recipe import Recipe, program_argv
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch, seed_that_nothing_takes
+from gitexp.stages.lead import lead
 from gitexp.stages.resolve import resolve_recorded
 from gitexp.stages.submit import Submitted, make_folder
 from gitexp.text.bounded import LARGEST
@@ -146,6 +147,8 @@ class Ready:
         except GitFailed as error:
             raise _incomplete(clone, spec, record) or error from error
         self._tree, self._there = tree, Clone(tree.repo, config)
+        recipe, self._led = lead(recipe, spec.runs, tree=root, home=clone.repo.root if own else None)
+        self._spec = spec = spec._replace(recipe=recipe)
         head = Head(tree.head, spec.code, _code(spec).subject or "", None)
         self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
         look = look_at_branch(self._surveyed, config)
@@ -179,6 +182,7 @@ class Ready:
             *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, spec.recipe),
+            *place_lines(self._around.argv, root, led=self._led, sources=self._sources, clone=self._home),
             *code_lines(_code(spec), self._tree),
             *data_lines(self._sources),
             *self._around.lines,

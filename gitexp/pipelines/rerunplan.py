@@ -7,6 +7,7 @@ its own branches, as the recipe there says, but for numbers. All else is shown, 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,19 @@ def program_lines(argv: Sequence[str], cwd: Path, root: Path, recipe: Recipe) ->
         lines.append(f"  in        {escaped(where)}")
     env = [f"{name}={value}" for name, value in recipe.env.items()]
     return lines + ([f"  with      {escaped(shlex.join(env))}"] if env else [])
+
+
+def place_lines(
+    argv: Sequence[str], root: Path, *, led: Sequence[str], sources: Sequence[Source], clone: Clone
+) -> list[str]:
+    """Paths of the command that lead into the new working tree in place of another; and those that lead out of it."""
+    lines = [f"  moved     {escaped(path)}, to the new working tree" for path in led[:SHOWN]]
+    known = [root, clone.repo.common_dir, *(Path(one.place) for one in sources if one.place), Path("/dev")]
+    named = (re.fullmatch(r"(?:[^/=\s]*=)?(/.*)", word) for word in argv[1:])
+    outside = [os.path.normpath(one[1]) for one in named if one]
+    outside = [path for path in dict.fromkeys(outside) if not any(Path(path).is_relative_to(one) for one in known)]
+    lines += [f"  outside   {escaped(path)}: used where it is, and no part of the record" for path in outside[:SHOWN]]
+    return lines
 
 
 def code_lines(code: Code, tree: OwnTree) -> list[str]:

@@ -176,9 +176,9 @@ def _program_here(asked: Asked) -> tuple[tuple[str, ...], list[str]]:
     name, base = asked.argv[0], os.path.basename(asked.argv[0])  # noqa: PTH119 -- of another machine
     if os.sep not in name:
         return asked.argv, []
+    if within(str(asked.cwd / name), asked.tree.root) and os.access(asked.cwd / name, os.X_OK):
+        return asked.argv, []
     if not os.path.isabs(name):  # noqa: PTH117 -- of another machine
-        if within(str(asked.cwd / name), asked.tree.root) and os.access(asked.cwd / name, os.X_OK):
-            return asked.argv, []
         beside = (
             asked.home.root / os.path.relpath(asked.cwd, asked.tree.root) / name
         )  # .venv/bin/python, which git ignores

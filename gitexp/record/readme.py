@@ -111,7 +111,8 @@ Now execute `argv` of `run.toml` in its `cwd`, which is relative to `code/`, wit
 `[variables]` of `run.toml` (the seed; that it is a smoke run) and `[threads]`,
 `[flags]` and `[locale]` of `environment.toml` in the environment, but for what
 names devices of the machine it ran on. `pythonpath` there, if any, named folders
-of that machine: of those in the code, name yours in `PYTHONPATH`. By hand, or
+of that machine: of those in the code, name yours in `PYTHONPATH`. What begins
+with `root` in `argv` lies in the code, too: yours takes its place. By hand, or
 with any Python from 3.11:
 
 ```sh
@@ -124,8 +125,10 @@ python3 -c 'if True:
         for name, value in table.items():
             if "VISIBLE_DEVICES" not in name and "[redacted" not in value:
                 os.environ[name] = value
+    root, here = run["root"] + "/", os.getcwd() + "/"
+    argv = [word.replace(root, here) for word in run["argv"]]
     os.chdir(run["cwd"])
-    os.execvp(run["argv"][0], run["argv"])'
+    os.execvp(argv[0], argv)'
 ```
 
 ### 5. Compare

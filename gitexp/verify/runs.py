@@ -8,6 +8,7 @@ from datetime import UTC
 from math import isclose
 from typing import Any
 
+from gitexp.record.codepaths import root_before
 from gitexp.record.digests import Digest
 from gitexp.record.environment import table_of
 from gitexp.record.message import ending, one_line, printable, trailers
@@ -76,6 +77,9 @@ def _given(run: RunRecord, recipe: Mapping[str, Any]) -> Iterator[str]:
         yield f"GITEXP_SMOKE says other than kind = {run.kind}"
     command = table_of(recipe, "run").get("command")
     words = command[1:] if isinstance(command, list) else []
+    if run.kind == "rerun" and len(words) == len(run.argv) - 1:  # what lay in the code is named where it lies now
+        pairs = zip(words, run.argv[1:], strict=True)
+        words = [ran if root_before(ran, str(told), run.root) else told for told, ran in pairs]
     if words and not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
         yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(command)}"
 

@@ -71,6 +71,20 @@ def test_who_follows_the_readme_gets_the_same_metrics(stranger: Lab, xxhsum: str
     assert stranger.git("worktree", "list").count("\n") == 1
 
 
+def test_absolute_paths_into_the_code_lead_into_the_strangers_copy(stranger: Lab, lab: Lab, tmp_path: Path) -> None:
+    lab.write("say.py", "import sys; print(open(sys.argv[1].removeprefix('--in=')).read())\n")
+    lab.write("said.txt", "as recorded")
+    lab.commit("a program")
+    done = lab.gitexp("run", "--", "python", f"{lab.path}/say.py", f"--in={lab.path}/said.txt")
+    assert done.exit_code == 0, done.stderr
+    lab.path.rename(tmp_path / "moved")
+    stranger.git("fetch", "-q", str(tmp_path / "moved"), "experiments:refs/remotes/origin/experiments")
+    get, _, _, export, run, *_ = commands(stranger.show("origin/experiments:README.md"))
+    result = typed(stranger, get, export, run)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.endswith("\nas recorded\n")
+
+
 def test_who_changed_the_data_is_told_by_the_readmes_check(stranger: Lab, xxhsum: str) -> None:
     get, _, check, *_ = commands(stranger.show("origin/experiments:README.md"))
     result = typed(stranger, get, "echo >> recipes/digits-mlp/digits.csv.gz", check)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,6 +84,7 @@ def test_a_rerun_that_comes_out_otherwise_says_so_and_exits_with_1(ready: Lab) -
     done = rerun(Lab(ready.path, {**ready.env, "FACTOR": "2"}), first)
     assert done.exit_code == 1
     assert f"does not reproduce {first}: different, " in done.stderr
+    assert "inputs that differ: none that is recorded; stdin, further variables, the network and " in done.stderr
     assert rerun(ready, first).exit_code == 0
 
 
@@ -160,6 +162,72 @@ def test_the_tree_of_a_dirty_run_is_dirty_in_the_same_way(ready: Lab) -> None:
     assert again["code"] == ready.toml("run.toml", original)["code"]
     assert ready.git("rev-parse", "experiments:code") == ready.git("rev-parse", f"{original}:code")
     assert "-dirty" in ready.show("experiments:output.log")
+
+
+WHOLE = """\
+import pathlib, sys
+source, out = sys.argv[1].removeprefix("--in="), pathlib.Path(sys.argv[2])
+print(f"METRIC loss={pathlib.Path(source).read_text().strip()}")
+out.parent.mkdir(exist_ok=True)
+out.write_text("from now on")
+"""
+
+
+def test_absolute_paths_into_the_code_lead_into_the_new_working_tree(lab: Lab, tmp_path: Path) -> None:
+    lab.write("train.py", WHOLE)
+    lab.write("loss.txt", "0.5")
+    lab.write(".gitignore", "out/\n")
+    lab.commit("a program")
+    (tmp_path / "link").symlink_to(lab.path)
+    ran(lab, "--", "python", f"{lab.path}/train.py", f"--in={tmp_path}/link/loss.txt", f"{lab.path}/out/model")
+    lab.write("train.py", "raise SystemExit('the code of today')\n")
+    lab.write("loss.txt", "0.25")
+    lab.write("out/model", "what the original wrote")
+    for words in ("rerun", "rerun of a rerun"):
+        done = rerun(lab, "latest")
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+        assert f"  moved     {lab.path}/train.py, to the new working tree\n" in done.stderr
+        again = lab.toml("run.toml")
+        root = again["root"]
+        assert again["argv"] == ["python", f"{root}/train.py", f"--in={root}/loss.txt", f"{root}/out/model"]
+        assert lab.git("rev-parse", "experiments:recipe.toml") == lab.git("rev-parse", "experiments~1:recipe.toml")
+    assert (lab.path / "out/model").read_text() == "what the original wrote"
+    assert lab.gitexp("verify", "--all").exit_code == 0
+
+
+def test_absolute_paths_into_the_code_of_another_lab_lead_into_the_new_working_tree(ready: Lab, bob: Lab) -> None:
+    ready.write("train.py", WHOLE)
+    ready.write("loss.txt", "0.5")
+    ready.write(".gitignore", "out/\n")
+    ready.commit("a program")
+    first = pushed(ready, "--", "python", f"{ready.path}/train.py", f"{ready.path}/loss.txt", f"{ready.path}/out/model")
+    ready.write("loss.txt", "0.25")
+    assert bob.gitexp("pull").exit_code == 0
+    done = rerun(bob, first, "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert f"python {bob.path}/.git/gitexp/runs/" in done.stderr
+
+
+def test_a_script_that_was_started_by_its_whole_path_is_the_recorded_one_and_its_interpreter_stays(lab: Lab) -> None:
+    (lab.path / ".venv/bin").mkdir(parents=True)
+    (lab.path / ".venv/bin/python").symlink_to(sys.executable)
+    lab.write("train.sh", f"#!/bin/sh\n{lab.path}/.venv/bin/python -c \"print('METRIC loss=0.5')\"\n").chmod(0o755)
+    lab.write(".gitignore", ".venv/\n")
+    lab.commit("a program")
+    first = ran(lab, "--", f"{lab.path}/train.sh")
+    other = ran(lab, "--", "env", f"{lab.path}/.venv/bin/python", "-c", "print('METRIC loss=0.5')")
+    lab.write("train.sh", "#!/bin/sh\nexit 5\n").chmod(0o755)
+    assert rerun(lab, first).exit_code == 0
+    done = rerun(lab, other)
+    assert (done.exit_code, "  moved " in done.stderr) == (0, False), done.stderr
+
+
+def test_paths_that_lead_out_of_the_code_are_named_before_it_starts(lab: Lab, tmp_path: Path) -> None:
+    lab.write("train.sh", "echo METRIC loss=0.5 >$1; cat $1\n")
+    lab.commit("a program")
+    first = ran(lab, "--", "sh", "train.sh", f"{tmp_path}/written")
+    line = f"  outside   {tmp_path}/written: used where it is, and no part of the record\n"
+    assert line in rerun(lab, first, "--dry-run").stdout
 
 
 # ---- another lab: consent, and data

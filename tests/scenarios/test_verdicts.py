@@ -26,8 +26,11 @@ def put(lab: Lab) -> None:
         reason="beyond the tolerance: val.acc\x1b[2J",
         different=Counts(3, 1),
         divergence=Divergence("val.acc", 2, 3, 0.5, 0.25),
-        inputs_count=1,
-        inputs=(InputDifference("packages", "numpy", "2.1.0", "2.2.0"),),
+        inputs_count=2,
+        inputs=(
+            InputDifference("packages", "numpy", "2.1.0", "2.2.0"),
+            InputDifference("hardware", "cuda", "none", None),
+        ),
     )
     for run_id, who, verdict in ((B, "Bob", same), (C, "Eve", other)):
         files = {"verdict.toml": dump_verdict(verdict)}
@@ -58,7 +61,7 @@ def test_show_of_a_rerun_has_its_verdict(fresh: Lab, gitexp: Gitexp) -> None:
         in shown
     )
     assert "          first differs: val.acc at step 2: 0.5, then 0.25\n" in shown
-    assert "          inputs that differ: packages numpy 2.1.0 → 2.2.0\n" in shown
+    assert "          inputs that differ: packages numpy 2.1.0 → 2.2.0; hardware cuda none → (none)\n" in shown
     verdict = gitexp("show", C, "--json").json["run"]["verdict"]
     assert (verdict["grade"], verdict["divergence"]["step"], verdict["different"]["values"]) == ("different", 2, 3)
 
