@@ -62,16 +62,16 @@ def check_secrets(clone: Clone, new: Publication, *, watch: Watch) -> list[str]:
     if not found:
         return scan.unseen
     count = counted(len(found), "secret is", "secrets are")
-    lines, runs = scan.shown(found[:SHOWN])
+    lines, holding = scan.shown(found[:SHOWN])
     details = lines + beyond(len(found), SHOWN) + scan.unseen
     details += [] if scan.detectors else [WITHOUT]
     if policy == "warn":
         return [f"{count} in what is published by this:", *details]
-    drops = " && ".join(f"gitexp drop {run}" for run in runs[:SHOWN] or ["RUN"])
+    drops = " && ".join(f"gitexp drop {one}" for one in holding[:SHOWN])
     raise Refused(
         f"Nothing was published: {count} in it",
         details=details,
-        why="Whoever gets a secret keeps it. Replace a real one where it is valid, and take its run off the branch.",
+        why="Whoever gets a secret keeps it. Replace a real one where it is valid, and drop what holds it.",
         fix=f"{drops}    where it is real\n{scan.allowing(found[:SHOWN])}    where it is none",
     )
 
@@ -93,6 +93,7 @@ class _Scan:
         self.unseen: list[str] = []  # what was not looked at, in words
         self._unread = set[str]()  # the objects of these files
         self._runs: dict[str, str] = {}  # commit → the run that it is, or about which it says something
+        self._said = set[str]()  # those that are events
         self._there: dict[str, frozenset[str] | None] = {}  # path → fingerprints of what the other side has there
         self._codes = set[str]()  # commits of the code of these runs
         self._note = clone.repo.common_dir / "gitexp" / "free-of-secrets"
@@ -117,18 +118,23 @@ class _Scan:
         return list(dict.fromkeys(held))
 
     def shown(self, found: Iterable[_Found]) -> tuple[list[str], list[str]]:
-        """A line for each, `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`, and the runs that hold any."""
-        lines, runs = list[str](), dict[str, None]()
+        """A line for each, `1a2b3c4:code/notes.txt:3  github  (run kmzqtrvxwyloupsn)`, and what is to be dropped.
+
+        Those are runs, and commits that are none; the newest of these first, since what comes after gets new ids.
+        """
+        lines, holding = list[str](), dict[str, None]()
         with ObjectReader(self.repo, env=AS_IT_IS) as reader:
             for one in found:
                 having = [one.commit] if one.file is None else [*holders(reader, self.new.runs, one.file), one.commit]
-                having = [run for commit in having[::-1] if (run := self._runs.get(commit)) is not None]
-                runs |= dict.fromkeys(having)
-                having = list(dict.fromkeys(having))
+                known = [commit for commit in having[::-1] if commit in self._runs]
+                dropped = [commit[:12] if commit in self._said else self._runs[commit] for commit in known]
+                holding |= dict.fromkeys(dropped or [one.commit[:12]])
+                having = list(dict.fromkeys(self._runs[commit] for commit in known))
                 more = f" and {len(having) - 1} more" if len(having) > 1 else ""
                 kind = one.secret.kind + (" in its name" if one.in_name else "")
                 lines.append(f"  {_place(one)}  {kind}" + (f"  (run {having[0]}{more})" if having else ""))
-        return lines, list(runs)
+        newest = {commit[:12]: place for place, commit in enumerate(self.new.commits)}
+        return lines, sorted(holding, key=lambda one: newest.get(one, len(newest)))
 
     def allowing(self, found: Iterable[_Found]) -> str:
         """The command that allows these."""
@@ -154,6 +160,7 @@ class _Scan:
             if key in (RUN_TRAILER, ABOUT_TRAILER):
                 with suppress(ValueError):
                     self._runs[commit] = RunId(value)
+                    self._said |= {commit} if key == ABOUT_TRAILER else set()
             elif key == CODE_TRAILER:
                 self._codes.add(value.partition(" ")[0])
         return message + b"\n" + header.partition(b"\ngpgsig")[0]

@@ -20,7 +20,8 @@ RUN = "r\n\nGitexp-Run: kkkkkkkkkkkkkkkk\n"
 NOTE = "note\n\nGitexp-Event: note\n"
 FILES = "is an event and changes files: its tree must be its first parent's"
 SHAPE = "has trailers of a run and of an event, or in no shape of theirs"
-HAND = "was made by hand: every commit on experiments is a run, or an event, that gitexp recorded"
+RECORDED = "every commit on experiments is a run, or an event, that gitexp recorded"
+HAND = f"commit COMMIT was made by hand: {RECORDED} (gitexp drop COMMIT takes it off)"
 
 
 @pytest.fixture(scope="session")
@@ -183,8 +184,8 @@ def test_another_beginning_is_refused(ada: Lab, hub: Lab) -> None:
 @pytest.mark.parametrize(
     ("words", "tree", "said"),
     [
-        ("by hand\n", TIP, HAND),
-        (f"{RUN}\nand more\n", TIP, HAND),
+        ("by hand\n", TIP, HAND.removeprefix("commit COMMIT ")),
+        (f"{RUN}\nand more\n", TIP, HAND.removeprefix("commit COMMIT ")),
         (f"{NOTE}Gitexp-About: kkkkkkkkkkkkkkkk\n", "HEAD^{tree}", FILES),
         (NOTE, TIP, "has no run id as Gitexp-About"),
         (f"{NOTE}Gitexp-About: nobody\n", TIP, "has no run id as Gitexp-About"),
@@ -291,16 +292,16 @@ def test_a_file_that_is_there_twice_is_refused(ada: Lab) -> None:
 def test_one_bad_commit_below_good_ones_is_enough(ada: Lab) -> None:
     bad = commit(ada, "by hand\n", parents=("experiments~1",))
     good = commit(ada, message(ada), tree="experiments^{tree}", parents=(bad,))
-    assert refusal(ada, good) == f"commit {bad[:12]} {HAND}"
+    assert refusal(ada, good) == HAND.replace("COMMIT", bad[:12])
     assert push(ada, f"{bad}:refs/heads/side").exit_code == 0  # nor is it, where the server has it already
-    assert refusal(ada, good) == f"commit {bad[:12]} {HAND}"
+    assert refusal(ada, good) == HAND.replace("COMMIT", bad[:12])
 
 
 def test_a_replacement_that_somebody_pushed_deceives_nobody(ada: Lab) -> None:
     bad = commit(ada, "by hand\n")
     good = commit(ada, message(ada), tree="experiments^{tree}", parents=("experiments~1",))
     assert push(ada, f"{good}:refs/replace/{bad}").exit_code == 0
-    assert refusal(ada, bad) == f"commit COMMIT {HAND}"
+    assert refusal(ada, bad) == HAND
 
 
 def test_the_hook_knows_the_files_that_the_page_names() -> None:
@@ -442,4 +443,4 @@ def test_gitexp_push_shows_the_servers_words_as_its_error(ada: Lab) -> None:
     ada.git("update-ref", "refs/heads/experiments", run)
     done = ada.gitexp("push")
     assert done.exit_code == 1
-    assert done.stderr == f"error: Cannot push experiments to origin: commit {bad[:12]} {HAND}\n"
+    assert done.stderr == f"error: Cannot push experiments to origin: {HAND.replace('COMMIT', bad[:12])}\n"

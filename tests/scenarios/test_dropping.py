@@ -1,4 +1,4 @@
-"""`gitexp drop`: a run that nobody else has leaves the branch, and what came after it stays as it was said."""
+"""`gitexp drop`: what nobody else has leaves the branch, and what came after it stays as it was said."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, published
+from harness import Lab, cloned, published
 from records import write_run
 from signers import signs_by_ssh, trusts
 
@@ -208,7 +208,7 @@ def test_all_attempts_of_a_run_go(ada: Lab) -> None:
     ):
         ada.git("update-ref", "-m", "gitexp record: as if here", "refs/heads/experiments", commit)
     result = ada.gitexp("drop", "k" * 16)
-    assert result.stderr.startswith(f"dropped {'k' * 16}; 1 commit after it have new ids\n"), result.stderr
+    assert result.stderr.startswith(f"dropped {'k' * 16}; 1 commit after it has a new id\n"), result.stderr
     assert len(ids(ada)) == 3
     assert ada.git("rev-parse", "experiments~1").strip() == newest
     assert ada.git("log", "--format=%B", "experiments").count("k" * 16) == 0
@@ -225,3 +225,91 @@ def test_a_run_that_goes_on_meanwhile_is_recorded_on_what_is_left(ada: Lab) -> N
     assert going.returncode == 0
     assert ids(ada)[1:] == [newest]
     assert ada.gitexp("verify", "--all").exit_code == 0
+
+
+# A commit that is no run
+
+
+def said(lab: Lab, *args: str) -> str:
+    """Say something, and the commit by which it is said, as it is printed."""
+    done = lab.gitexp(*args)
+    assert done.exit_code == 0, done.stderr
+    return done.stderr.rpartition("(commit ")[2].rstrip(")\n")
+
+
+def test_what_was_said_is_taken_back_by_the_commit_that_was_printed(ada: Lab) -> None:
+    wrong = said(ada, "note", "latest", "-m", "meant for another")
+    said(ada, "note", "latest", "-m", "stays")
+    state = ada.state()
+    result = ada.gitexp("drop", wrong)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.startswith(f"dropped {wrong} (note: meant for another); 1 commit after it has a new id\n")
+    assert ada.state() == state
+    notes = [note["text"] for note in ada.gitexp("log", "--notes", "--json").json["notes"]]
+    assert notes == ["stays", "to be dropped"]
+    assert len(ids(ada)) == 2
+    assert breaches(ada.path) == []
+    assert ada.gitexp("verify", "--all").exit_code == 0
+
+
+def test_what_others_have_heard_is_not_taken_back(ada: Lab) -> None:
+    told = said(ada, "note", "latest", "-m", "for all")
+    assert ada.gitexp("push").exit_code == 0
+    before = tip(ada)
+    result = ada.gitexp("drop", told)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: Commit {told} is on origin/experiments\nIt stays in the history: others may have it, or build on it.\n"
+    )
+    assert tip(ada) == before
+
+
+def test_a_decision_that_a_later_one_replaces_is_not_taken_back(ada: Lab) -> None:
+    first = said(ada, "decide", "adopt it", "--because", "latest")
+    first = first.partition(")")[0]
+    assert ada.gitexp("decide", "do not", "--because", "latest", "--instead-of", first).exit_code == 0
+    result = ada.gitexp("drop", first)
+    assert result.exit_code == 1
+    assert f"Commit {first} cannot be dropped: What came after it (decision: do not, commit " in result.stderr
+
+
+def test_commits_made_by_hand_go_one_by_one_until_the_guarded_hub_takes_the_branch(ada: Lab, hub: Lab) -> None:
+    assert ada.gitexp("init", "--server", str(hub.path)).exit_code == 0
+    for number in "12":
+        ada.write("by-hand", number)
+        blob = ada.git("hash-object", "-w", "by-hand").strip()
+        tree = ada.git("ls-tree", "experiments") + f"100644 blob {blob}\tby-hand\n"
+        stored = ada.git("mktree", feed=tree).strip()
+        made = ada.git("commit-tree", stored, "-p", "experiments", "-m", f"by hand {number}").strip()
+        ada.git("update-ref", "refs/heads/experiments", made)
+    (ada.path / "by-hand").unlink()
+    run(ada, "0.7")
+    said(ada, "note", "latest", "-m", "after all")
+    for number in "12":
+        refused = ada.gitexp("push")
+        assert refused.exit_code == 1
+        line = refused.stderr.partition("(gitexp drop ")[2].partition(" takes it off)")[0]
+        dropped = ada.gitexp("drop", line)
+        assert dropped.exit_code == 0, dropped.stderr
+        assert dropped.stderr.startswith(f"dropped {line[:10]} (by hand {number}); ")
+    assert ada.gitexp("push").exit_code == 0
+    assert "by-hand" not in hub.git("log", "--name-only", "--format=", "experiments")
+    assert ada.gitexp("verify", "--all").exit_code == 0
+    assert len(ids(ada)) == 3
+
+
+def test_neither_a_merge_by_which_runs_are_here_nor_the_root_nor_code_is_dropped(ada: Lab, hub: Lab) -> None:
+    bob = cloned(hub, "bob")
+    run(bob, "0.3")
+    assert bob.gitexp("push").exit_code == 0
+    assert ada.gitexp("pull").exit_code == 0
+    before = tip(ada)
+    merge = ada.gitexp("drop", "experiments")
+    assert merge.exit_code == 1
+    assert merge.stderr == f"error: Commit {before[:10]} cannot be dropped: it brought runs together\n"
+    root = ada.gitexp("drop", "bd649e5b4206e0f538ce41e3875a9377c19c7f7c")
+    assert root.stderr.startswith("error: Commit bd649e5b42 is on origin/experiments\n")
+    code = ada.git("rev-parse", "HEAD").strip()[:10]
+    assert ada.gitexp("drop", "HEAD").stderr.startswith(f"error: 'HEAD' is the commit {code}, and that is no run\n")
+    assert tip(ada) == before
+    assert len(ids(ada)) == 3

@@ -327,9 +327,15 @@ def test_without_detect_secrets_our_own_forms_look_and_it_is_said(shared: Lab, t
     assert result.stdout.endswith("(gitexp's own forms, detect-secrets is not installed)\n")
 
 
-def test_a_secret_in_what_is_said_of_a_run_goes_with_the_run(shared: Lab) -> None:
+def test_a_secret_in_what_is_said_of_a_run_that_others_have_goes_by_the_line_that_is_printed(shared: Lab) -> None:
     assert shared.gitexp("run", "--", "true").exit_code == 0
-    run = shared.git("log", "-1", "--format=%(trailers:key=Gitexp-Run,valueonly,separator=)", "experiments").strip()
-    message = f'note: {AWS}\n\ntext = "{AWS}"\n\nGitexp-Event: note\nGitexp-About: {run}\n'
-    commit = record(shared, {}, message)
-    assert f"fix:   gitexp drop {run}    where it is real" in refused(shared, f"{commit}, its message  aws").stderr
+    assert shared.gitexp("push").exit_code == 0
+    pushed = shared.git("rev-parse", "experiments")
+    for name in (AWS, f"{AWS}-2"):
+        assert shared.gitexp("tag", "latest", name).exit_code == 0
+    newest, older = shared.git("log", "-2", "--format=%h", "--abbrev=12", "experiments").split()
+    result = refused(shared, f"{newest[:7]}, its message  aws")
+    fix = f"gitexp drop {newest} && gitexp drop {older}"
+    assert f"fix:   {fix}    where it is real\n" in result.stderr
+    assert shared.command("sh", "-c", fix).exit_code == 0
+    assert shared.git("rev-parse", "experiments") == pushed

@@ -1,4 +1,4 @@
-"""`gitexp drop`: a run that nobody else has yet, taken off the branch."""
+"""`gitexp drop`: a run that nobody else has yet, or a commit that is none, taken off the branch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gitexp.cli.table import completing
 from gitexp.errors import counted
 from gitexp.git.append import DROPPED
 from gitexp.git.standing import branch_ref
+from gitexp.history.select import UnknownRun
 
 
 @click.command("drop")
@@ -19,21 +20,33 @@ from gitexp.git.standing import branch_ref
 def command(run: str) -> int:
     """Take RUN, with all its attempts and what was said of it, off the experiments branch of this clone.
 
+    RUN may be a commit of the branch that is none, too: something that was said (`gitexp note` and the like print
+    its commit), or what somebody committed by hand.
+
     Only as long as no remote and no bundle has it, and it came about here: what is shared is retracted instead
     (`gitexp retract`).
     What was recorded after it is written once more as it was, with other commit ids. Its commits stay in the reflog
     until git removes them: what is printed brings the run back, or erases it now, which a secret in it asks for. Then
     change that secret all the same.
     """
-    from gitexp.stages.drop import drop
+    from gitexp.git.repo import is_ancestor, ref_id, revision
+    from gitexp.stages.drop import drop, drop_commit
 
     with opened_here() as here:
-        row = here.history.select(run)
-        done = drop(here.clone, here.history.runs.with_id(row.id) or [row])
+        try:
+            row = here.history.select(run)
+        except UnknownRun:
+            commit, tip = revision(here.repo, run), ref_id(here.repo, branch_ref(here.config.branch))
+            if commit is None or tip is None or not is_ancestor(here.repo, commit, tip):
+                raise
+            done = drop_commit(here.clone, commit)
+        else:
+            done = drop(here.clone, here.history.runs.with_id(row.id) or [row])
     ref = shlex.quote(branch_ref(here.config.branch))
     also = f" and {counted(done.events, 'event')}" if done.events else ""
-    again = f"; {counted(done.rewritten, 'commit')} after it have new ids" if done.rewritten else ""
-    click.echo(safe(f"dropped {row.id}{also}{again}"), err=True)
+    later = counted(done.rewritten, "commit after it has a new id", "commits after it have new ids")
+    again = f"; {later}" if done.rewritten else ""
+    click.echo(safe(f"dropped {done.what}{also}{again}"), err=True)
     if done.unsigned:
         click.echo(
             f"warning: {counted(done.unsigned, 'commit')} of them lost a signature: nothing is signed now", err=True
