@@ -80,7 +80,7 @@ def _noise(answer: Attribution, share: bool) -> str:
     if answer.noise is None:
         return f"noise: {answer.why}"
     if not answer.noise.sd:
-        return "noise: none, all replicates are equal"
+        return "noise: none, replicates are equal, or each seed does the same to every cell"
     how = answer.total.noise.method if answer.total.noise else "pooled t"
     sd = amount(answer.noise.sd, share=share)
     return f"± is the {answer.level:.0%} interval ({how}, df {answer.noise.n - 1}); one run varies by {sd}"

@@ -20,7 +20,8 @@ from gitexp.stats.several import holm
 from gitexp.stats.summary import Summary, summary
 
 NAMED = 2  # factors of which a sentence without a claim tells the difference
-EXACT = 5  # replicates beyond the first of each cell, all equal, from which on there is no noise
+EXACT = 5  # degrees of freedom with nothing left in them, from which on there is no noise
+ROUNDED = 1e-9  # of an effect: two that differ by less are one
 
 Cell = frozenset[int]  # which factors are B's, by number
 Contrast = Mapping[Cell, int]  # the weight of each cell
@@ -177,7 +178,8 @@ def _noise(
         residuals = {at: residual - shift[at[1]] for at, residual in residuals.items()}
         df = (len(known) - 1) * (len(same[0]) - 1)
         if max(map(abs, residuals.values())) <= ROUNDING * largest:
-            return None, True, "every cell's seeds differ by the same: they show no noise"
+            few = "so few seeds, which do the same to every cell, show no noise"
+            return (Noise(0.0, df + 1), True, "") if df >= EXACT else (None, True, few)
     return Noise(sqrt(fsum(r * r for r in residuals.values()) / df), df + 1), blocked, ""
 
 
@@ -259,7 +261,9 @@ def sentence(found: Attribution, metric: str, *, share: bool) -> str:
         words = [f"{names[i]}{'' if at else f' moved {metric}'} by" for at, i in enumerate(found.causes)]
         by = [f"{word} {_twice(found.factors[i], told)}" for i, word in zip(found.causes, words, strict=True)]
         within = found.total.p > 1 - found.level
-        text = listed(by) + (f", though in all it is within noise ({total})" if within else f", of {total}")
+        text = listed(by).removesuffix(",") + (
+            f", though in all it is within noise ({total})" if within else f", of {total}"
+        )
     return text + (f"; {counted(found.missing, 'cell')} without a number" if found.missing else "")
 
 
@@ -272,6 +276,7 @@ def _twice(one: FactorEffect, told: Callable[[Effect], str]) -> str:
     """Its effect alone, and within B where that is another by more than the noise of both."""
     x, y = one.alone, one.taken
     text = told(x)
-    if x.noise and y.noise and not (x.noise.low <= y.noise.high and y.noise.low <= x.noise.high):
+    apart = max(x.noise.low - y.noise.high, y.noise.low - x.noise.high) if x.noise and y.noise else 0.0
+    if apart > ROUNDED * abs(x.estimate or 0.0):
         text += f" alone and {told(y)} within B,"
     return text

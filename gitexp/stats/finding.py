@@ -212,7 +212,8 @@ def between(low: float, high: float, *, share: bool) -> str:
 
 def _places(value: float) -> int:
     """Decimals that show two digits of a value."""
-    return 1 - floor(log10(abs(value))) if value and abs(value) < float("inf") else 0
+    size = float(f"{abs(value):.12g}")  # 9.999999999999998 is 10, of which floating point lost a bit
+    return 1 - floor(log10(size)) if size and size < float("inf") else 0
 
 
 def _fixed(value: float, places: int) -> str:

@@ -100,6 +100,28 @@ def test_many_replicates_that_are_all_equal_to_their_like_have_no_noise() -> Non
     assert sentence(attribute(NAMES, same), "loss", share=False) == "within noise: loss differs by 0"
 
 
+def test_seeds_that_do_the_same_to_every_cell_leave_no_noise() -> None:
+    def of(seeds: int) -> Attribution:
+        value = {one: 0.9 - 0.03 * (1 in one) for one in cells_of(2)}
+        runs = {one: [Measured(seed, value[one] + WIGGLE[seed]) for seed in range(seeds)] for one in cells_of(2)}
+        return attribute(NAMES[:2], runs)
+
+    assert sentence(of(3), "val.acc", share=True) == "optimizer.lr moved val.acc by -3.0 points, of -3.0 points"
+    assert of(2).why == "so few seeds, which do the same to every cell, show no noise"
+
+
+def test_without_noise_what_floating_point_lost_is_no_difference_within_b() -> None:
+    def value(one: Cell) -> float:
+        return 0.5 + 0.1 * (0 in one) + 0.2 * ({1, 2} <= one)
+
+    runs = {one: [Measured(seed, value(one)) for seed in range(2)] for one in cells_of(3)}
+    text = sentence(attribute(NAMES[:3], runs), "val.acc", share=True)
+    assert text == "code moved val.acc by 10 points, of 30 points"
+    more = {one: [Measured(seed, value(one) + 0.1 * ({0, 1} <= one)) for seed in range(2)] for one in cells_of(3)}
+    text = sentence(attribute(NAMES[:3], more), "val.acc", share=True)
+    assert text == "code moved val.acc by 10 points alone and 20 points within B, of 40 points"
+
+
 def test_few_replicates_that_are_equal_show_no_noise() -> None:
     runs = {one: [Measured(seed, float(len(one))) for seed in range(2)] for one in cells_of(1)}
     assert attribute(("code",), runs).why == "so few replicates, each equal to its like, show no noise"
