@@ -374,7 +374,8 @@ def test_the_record_names_the_package_that_trained_by_a_digest_that_sha256sum_gi
     with_recipe(lab)
     assert lab.gitexp("run", "line").exit_code == 0
     training = lab.toml("environment.toml")["training"]
-    folder = Path(gitexp.__file__).parent
+    where = "import gitexp, pathlib; print(pathlib.Path(gitexp.__file__).parent)"
+    folder = lab.command(sys.executable, "-c", where).stdout.strip()  # the installed one, whose recipes are in it
     listed = "find . -name '*.py' -o -name '*.toml' | sed 's|^./||' | LC_ALL=C sort | xargs sha256sum | sha256sum"
     told = subprocess.run(["sh", "-c", listed], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert training["gitexp_digest"] == f"sha256:{told.split()[0]}"
