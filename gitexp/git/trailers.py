@@ -1,10 +1,11 @@
-"""Find commits by their trailers: those of the last paragraph alone, whatever the lines above it say."""
+"""Find commits by their trailers, and take commits apart into fields: trailers of the last paragraph alone count."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 
-from gitexp.git.repo import Repo, output
+from gitexp.git.repo import Repo, failure, output, start
 
 _APART = "\x1f"
 
@@ -41,3 +42,28 @@ def commits_with(
     """The commits, merges aside, that have the trailer (with this value), the newest first. Raises GitFailed."""
     answer = output(repo, "log", "--no-merges", *asked(key, value), *revisions, "--", env=env)
     return [commit for commit, *_ in told(answer, value)]
+
+
+def logged(
+    repo: Repo,
+    fields: Sequence[str],
+    *asked: str,
+    feed: Sequence[str] = (),
+    options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> list[list[str]] | None:
+    """These fields of the commits that `git log` lists (of `feed`, by --stdin); None where it cannot read one of them.
+
+    `options` come before `log`.
+    """
+    form = "--format=" + "%x00".join(fields) + "%x00"
+    stdin = subprocess.PIPE if feed else subprocess.DEVNULL
+    args = (*options, "log", "--no-show-signature", "-s", "--encoding=UTF-8", form, *asked)
+    log = start(repo.root, *args, env=env, stdin=stdin)
+    out, words = log.communicate("".join(f"{one}\n" for one in feed).encode() if feed else None)
+    if log.returncode not in (0, 128):
+        raise failure(log.args, log.returncode, words)  # type: ignore[arg-type]
+    if log.returncode != 0:
+        return None
+    found, width = out.decode("utf-8", "replace").split("\0"), len(fields)
+    return [[found[at].lstrip("\n"), *found[at + 1 : at + width]] for at in range(0, len(found) - width, width)]

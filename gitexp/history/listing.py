@@ -7,7 +7,6 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
@@ -15,9 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 from gitexp.errors import GitexpError, counted
 from gitexp.git.branch import Tip
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, failure, is_ancestor, output, promisor, start
+from gitexp.git.repo import Repo, is_ancestor, output, promisor, start
 from gitexp.git.standing import cut_at
-from gitexp.git.trailers import value_of
+from gitexp.git.trailers import logged, value_of
 from gitexp.history.cache import (
     DAMAGED,
     EVERY,
@@ -38,7 +37,6 @@ EVERYWHERE = "everywhere"  # instead of a ref: the index of all of them
 
 _TRAILERS = (RUN_TRAILER, EVENT_TRAILER, ABOUT_TRAILER)
 _FIELDS = ("%m", "%H", "%at", "%ct", "%an", *map(value_of, _TRAILERS))
-_FORMAT = "--format=" + "%x00".join(_FIELDS) + "%x00"
 
 
 class Runs:
@@ -234,18 +232,10 @@ class _Scan(NamedTuple):
 
 def _scan(repo: Repo, reader: ObjectReader, *revisions: str, feed: Sequence[str] = ()) -> _Scan | None:
     """What these commits are; None where git knows no such commit."""
-    stdin = subprocess.PIPE if feed else subprocess.DEVNULL
-    asked = ("log", "--no-show-signature", "-s", "--encoding=UTF-8", _FORMAT, *revisions, "--")
-    log = start(repo.root, *asked, stdin=stdin)
-    listing, words = log.communicate("".join(f"{one}\n" for one in feed).encode() if feed else None)
-    if log.returncode not in (0, 128):
-        raise failure(log.args, log.returncode, words)  # type: ignore[arg-type]
-    if log.returncode != 0:
+    commits = logged(repo, _FIELDS, *revisions, "--", feed=feed)
+    if commits is None:
         return None
-    fields = listing.decode("utf-8", "replace").split("\0")
-    width = len(_FIELDS)
-    commits = [fields[i : i + width] for i in range(0, len(fields) - width, width)]
-    gone = any(mark.strip() == "<" for mark, *_ in commits)
+    gone = any(mark == "<" for mark, *_ in commits)
     runs, events = list[RunCommit](), list[Event]()
     for _, oid, at, ct, author, run, kind, about in commits:
         authored, committed = int(at or 0), int(ct or 0)

@@ -16,16 +16,17 @@ from gitexp.errors import GitexpError
 from gitexp.git.append import DROPPED, Next, advance, written_here
 from gitexp.git.branch import maintain, require_not_checked_out
 from gitexp.git.objectreader import ObjectReader
-from gitexp.git.repo import Repo, is_ancestor, output, ref_id
+from gitexp.git.repo import PULL, Repo, is_ancestor, output, ref_id
 from gitexp.git.rewriting import rewrite
 from gitexp.git.standing import branch_ref, given_ref
-from gitexp.git.trailers import value_of
+from gitexp.git.trailers import logged, value_of
 from gitexp.history.cache import forget_cache
 from gitexp.history.row import Row
 from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 
 PATIENCE_S = 10.0
 NAMING = ("run.toml", "verdict.toml")  # files of a record that may name another
+_FIELDS = ("%H", "%P", *map(value_of, (RUN_TRAILER, ABOUT_TRAILER, EVENT_TRAILER)), "%s")
 WHY_NOT = "It stays in the history: others may have it, or build on it."
 
 
@@ -106,18 +107,11 @@ def _drop(clone: Clone, commits: Sequence[str], *, run: str, what: str, why: str
 
 def _unshared(repo: Repo, tips: Sequence[str], *, without: str) -> dict[str, _Commit]:
     """What these have and `without` has not, and nobody else, as far as is known here; each after its parents."""
-    told = (f"%x1f{value_of(key)}" for key in (RUN_TRAILER, ABOUT_TRAILER, EVENT_TRAILER))
-    asked = ("--no-show-signature", "--reverse", "--topo-order", f"--format=%H%x1f%P{''.join(told)}%x1f%s")
-    found = {}
-    for text in (
-        output(repo, "log", *asked, *tips, "--not", without, "--remotes", "--glob=" + given_ref("*"), "--")
-        .decode("utf-8", "replace")
-        .split("\n")
-    ):
-        if text:
-            oid, parents, run, about, event, subject = text.split("\x1f", 5)
-            found[oid] = _Commit(oid, parents.split(), run, about, event, subject)
-    return found
+    elsewhere = ("--not", without, "--remotes", "--glob=" + given_ref("*"), "--")
+    found = logged(repo, _FIELDS, "--reverse", "--topo-order", *tips, *elsewhere)
+    if found is None:
+        raise GitexpError("It cannot be told what came after it: commits are missing here, or damaged", fix=PULL)
+    return {oid: _Commit(oid, parents.split(), *told) for oid, parents, *told in found}
 
 
 def _require_no_loss(repo: Repo, one: _Commit) -> None:

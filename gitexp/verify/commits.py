@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitexp.git.branch import Tip
 from gitexp.git.damage import readable
-from gitexp.git.repo import AS_IT_IS, Repo, failure, start
+from gitexp.git.repo import AS_IT_IS, Repo
 from gitexp.git.standing import ROOTS
-from gitexp.git.trailers import value_of
+from gitexp.git.trailers import logged, value_of
 from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
 
 _FIELDS = ("%H", "%T", "%P", "%at", "%ct", "%e", *map(value_of, (RUN_TRAILER, EVENT_TRAILER, ABOUT_TRAILER)))
@@ -48,20 +47,13 @@ def _log(repo: Repo, revisions: Sequence[str], how: str) -> dict[str, Commit] | 
     """None: git cannot read one of them. The objects themselves are asked, and no file beside them."""
     if not revisions:
         return {}
-    form = "--format=" + "%x00".join(_FIELDS) + "%x00"
-    asked = ("-c", "core.commitGraph=false", "log", "--no-show-signature", how, "--encoding=UTF-8", form, "--stdin")
-    log = start(repo.root, *asked, env=AS_IT_IS, stdin=subprocess.PIPE)
-    out, words = log.communicate("".join(f"{one}\n" for one in revisions).encode())
-    if log.returncode not in (0, 128):
-        raise failure(log.args, log.returncode, words)  # type: ignore[arg-type]
-    if log.returncode:
+    asked = (how, "--stdin")
+    found = logged(repo, _FIELDS, *asked, feed=revisions, options=("-c", "core.commitGraph=false"), env=AS_IT_IS)
+    if found is None:
         return None
-    fields = out.decode("utf-8", "replace").split("\0")
-    width, made = len(_FIELDS), dict[str, Commit]()
-    for at in range(0, len(fields) - width, width):
-        oid, tree, parents, authored, committed, encoding, *told = fields[at : at + width]
+    made = dict[str, Commit]()
+    for oid, tree, parents, authored, committed, encoding, *told in found:
         run, event, about = (one.strip()[:LONGEST] for one in told)
-        oid = oid.strip()
         made[oid] = Commit(
             oid, tree, tuple(parents.split()), int(authored or 0), int(committed or 0), encoding, run, event, about
         )
