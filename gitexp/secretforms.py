@@ -30,7 +30,8 @@ _NAME = (
 )
 _PASSWORD = rb"(?:pass(?:word|wd|phrase|code)|[_-](?:pwd|pass))"
 _NO_VALUE = rb"(?!\[redacted|[$<{*])"
-_MIXED = rb"(?=[^\s\"']*[0-9])(?=[^\s\"']*[A-Za-z])"  # letters and digits: neither a number nor a word
+# Letters and digits: neither a number nor a word. Of a line that goes on like that nobody looks at all from each place.
+_MIXED = rb"(?=[^\s\"']{0,256}[0-9])(?=[^\s\"']{0,256}[A-Za-z])"
 
 _BEGINNING_FORM = rb"()(?<![\w-])(?:" + _BEGINNING + rb")(?=[\w=+-]*[0-9])[\w.=+-]{16,}"
 _NAMED = (

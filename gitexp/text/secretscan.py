@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREFIXES = 8192  # bytes in which a binary file has a NUL
 SECOND_OPINION = 1 << 20  # bytes of the largest file that detect-secrets is asked about: it takes a second for each MB
+LONG_LINE = 4096  # characters of a line that it is asked about: of one 16 times as long it may take 256 times as long
 TOGETHER = 1 << 18  # bytes of small files that are looked through at once
 DIGITS = 16  # of a fingerprint
 _LEFT_OUT = "base high_entropy_strings ip_public keyword"
@@ -85,14 +86,15 @@ def _stands_for_one(value: bytes) -> bool:
 
 def as_text(content: bytes) -> tuple[bytes, bool]:
     """What of a file can be searched for words, and whether it is a binary one."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes text
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) and content[2:4] != b"\0\0":  # as PowerShell writes text
         return content.decode("utf-16", "replace").encode("utf-8", "surrogateescape"), False
     if b"\0" not in content[:PREFIXES]:
         return content, False
     import re
 
-    wide = content.replace(b"\0", b"") if not content[1:64:2].strip(b"\0") else content  # UTF-16 without a mark
-    return b"\n".join(re.findall(rb"[ -~]{16,}", wide)), True
+    # Of one, two or four bytes a letter: UTF-16 and UTF-32 have no mark where a program says which it is.
+    words = re.findall(rb"[ -~]{16,}|(?:[ -~]\0){15,}[ -~]|(?:[ -~]\0{3}){15,}[ -~]", content)
+    return b"\n".join(words).replace(b"\0", b""), True
 
 
 def _own(text: bytes) -> Iterator[tuple[str, int, bytes]]:
@@ -145,10 +147,11 @@ def _is_code(kind: str, match: re.Match[bytes]) -> bool:
 
 def _detected(text: bytes, detectors: Sequence[RegexBasedDetector]) -> Iterator[tuple[str, int, bytes]]:
     """The same by detect-secrets: a detector reads line by line where its patterns are found in the whole."""
-    words = text.decode("utf-8", "replace")
+    lines = [line if len(line) <= LONG_LINE else "" for line in text.decode("utf-8", "replace").split("\n")]
+    words = "\n".join(lines)
     for detector in detectors:
         if any(pattern.search(words) for pattern in detector.denylist):
-            for number, line in enumerate(words.split("\n"), 1):
+            for number, line in enumerate(lines, 1):
                 for value in detector.analyze_string(line):
                     yield detector.secret_type.lower(), number, value.encode("utf-8", "replace")
 

@@ -78,9 +78,11 @@ def test_pictures_and_digests_hold_none() -> None:
     assert secrets_in("\n".join(lines).encode(), DETECTORS) == []
 
 
-@pytest.mark.parametrize("encode", [lambda text: text.encode("utf-16"), lambda text: text.encode("utf-16-le")])
-def test_words_of_two_bytes_a_letter_are_read(encode) -> None:
-    assert [one.kind for one in secrets_in(encode(f"x\r\ntoken {GITHUB}\r\n"), DETECTORS)] == ["github"]
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("before", ["x\r\n", 40 * "密钥"])
+def test_words_of_several_bytes_a_letter_are_read(encoding: str, before: str) -> None:
+    text = f"{before}token {GITHUB}\r\n".encode(encoding)
+    assert [one.kind for one in secrets_in(text, DETECTORS)] == ["github"]
 
 
 def test_a_binary_file_is_searched_for_what_begins_as_nothing_else_does() -> None:
@@ -93,6 +95,15 @@ def test_a_file_of_nothing_but_secrets_takes_no_longer_than_another() -> None:
     began = time.process_time()
     found = secrets_in(text, DETECTORS)
     assert len(found) == 100_000 and found[-1].line == 100_000
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("piece", ["token=", "password=", "&token=", "sk-", "://"])
+def test_a_long_line_of_nothing_but_beginnings_takes_no_longer_than_another(piece: str) -> None:
+    """From each of them on the rest of the line was looked at: a quarter of an hour for this one."""
+    text = f"{piece * 150_000} {GITHUB}"[-1_000_000:]
+    began = time.process_time()
+    assert [one.kind for one in secrets_in(text.encode(), DETECTORS)] == ["github"]
     assert time.process_time() - began < 10
 
 
