@@ -24,6 +24,7 @@ _HIDDEN = {0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x200B, 0x200E,
 _HIDDEN |= {*range(0x180B, 0x1810), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xFFA0}
 _HIDDEN |= {*range(0xFFF9, 0xFFFC), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0080)}
 _GAP = "  "
+AHEAD_S = 60.0  # events are dated after what they answer, so the newest may lie a little ahead
 VALUE_LIMIT = 400  # characters of one value on a page; JSON has all of it
 
 
@@ -250,6 +251,8 @@ def size(count: int | None) -> str:
 def ago(then: float, *, now: float) -> str:
     """When, for people, in at most seven columns: `50s ago`, `3h ago`, `2w ago`; the date where it lies ahead."""
     passed = now - then
+    if -AHEAD_S < passed < 0:
+        passed = 0.0
     if passed < 0:
         return stamp(then)[:10]  # another machine's clock
     for unit, seconds, limit in (("s", 1, 60), ("m", 60, 60), ("h", 3600, 24), ("d", 86400, 14), ("w", 604800, 100)):

@@ -93,6 +93,11 @@ class RecipeCommand(click.Command):
         raise meant_line(ctx, words, options, error) from error
 
 
+def paragraphs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> str:
+    """`callback` of a text that may be given several times, as `git commit -m` takes it: a paragraph each."""
+    return "\n\n".join(texts)
+
+
 def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """`shell_complete` of a parameter that stands for a run, a recipe, …: who answers is imported when a shell asks."""
 

@@ -312,6 +312,9 @@ class History:
         details = [f"  did you mean {describe(row)}" for row in near]
         details += [f"  {text!r} is a recipe; its newest run is {describe(row)}" for row in named]
         fix = "gitexp log    lists the runs there are"
+        if text == "baseline" and self.runs.count():
+            details.append("  a recipe's baseline is what diff and show measure against by themselves: gitexp diff RUN")
+            fix += "\ngitexp baseline    lists them; gitexp tag RUN baseline gives a run that name"
         for commit, row in self._elsewhere(text):
             held = next(filter(None, self.holders([commit])[commit]), None)
             details.append(f"  {f'{held} has it, as last fetched' if held else 'this clone has it'}: {describe(row)}")

@@ -11,7 +11,7 @@ from gitexp.errors import GitexpError, beyond, counted
 from gitexp.git.bundle import read_head, remember_given, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
-from gitexp.git.repo import Repo, commits_among, output, ref_id
+from gitexp.git.repo import Repo, commits_among, output, ref_id, remote_names
 from gitexp.git.standing import branch_ref, is_shallow
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import Remote, There, TransportFailed
@@ -75,6 +75,12 @@ class Unbundled(NamedTuple):
 def unbundle(clone: Clone, file: Path, *, name: str | None) -> Unbundled:
     """Take up the runs of a file. `name`: what the other lab's branch is called here from now on, as a remote's is."""
     repo, branch = clone.repo, clone.config.branch
+    if name in remote_names(repo):
+        raise GitexpError(
+            f"{name} is a remote of this clone",
+            why="What it has is what git last fetched from there. A lab that a file comes from has a name of its own.",
+            fix="gitexp unbundle FILE --as ANOTHER-NAME    or without --as",
+        )
     head = read_head(file)
     if branch not in head.tips:
         known = ", ".join(sorted(head.tips)[:SHOWN]) or "none"

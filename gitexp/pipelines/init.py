@@ -69,6 +69,13 @@ def init_server(path: Path) -> tuple[Installed, str]:
 
     Raises GitexpError, and nothing was written, where that branch is somebody's own.
     """
+    if not path.is_dir():
+        raise GitexpError(
+            f"There is no folder {path}",
+            why="The hook goes into the bare repository that others push to, on the machine where it lies.",
+            fix=f"git init --bare {shlex.quote(str(path))}    where it is to begin here\n"
+            "gitexp init --server -    prints the hook, for another machine: docs/guide/sharing.md has the line",
+        )
     repo = find_bare(path)
     branch = repo.settings.get("gitexp.branch", BRANCH)
     try:

@@ -107,6 +107,7 @@ def test_times(passed: float, shown: str) -> None:
 
 def test_a_time_that_lies_ahead_is_a_date() -> None:
     assert ago(1795168800.0, now=0.0) == "2026-11-20"
+    assert ago(1795168800.0, now=1795168795.5) == "0s ago"
 
 
 @pytest.mark.parametrize(

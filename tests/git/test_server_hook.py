@@ -428,6 +428,13 @@ def test_where_git_looks_for_hooks_elsewhere_the_line_to_add_is_named(ada: Lab, 
     assert "guarded" not in told
 
 
+def test_a_folder_that_is_not_there_is_not_said_to_be_gone(ada: Lab) -> None:
+    done = ada.gitexp("init", "--server", "new lab.git")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: There is no folder new lab.git\n")
+    assert "\nfix:   git init --bare 'new lab.git'    where it is to begin here\n" in done.stderr
+
+
 def test_a_working_tree_is_no_server(ada: Lab) -> None:
     done = ada.gitexp("init", "--server", ".")
     assert done.exit_code == 1

@@ -85,6 +85,32 @@ def test_what_a_file_builds_on_is_named_where_it_is_not_here(lab: Lab, far: Lab,
     assert f"fix:   gitexp bundle FILE --since {before[:12]}" in result.stderr
 
 
+def test_since_takes_any_revision_of_the_branch(lab: Lab, tmp_path: Path) -> None:
+    run(lab)
+    assert lab.gitexp("note", "latest", "-m", "said").exit_code == 0
+    lab.git("update-ref", "refs/remotes/lab-b/experiments", "experiments")
+    run(lab)
+    result = lab.gitexp("bundle", str(tmp_path / "one"), "--since", "lab-b/experiments")
+    assert result.exit_code == 0 and result.stderr.startswith("wrote 1 run to "), result.stderr
+    code = lab.gitexp("bundle", str(tmp_path / "two"), "--since", "HEAD")
+    assert code.stderr.startswith("error: HEAD is no commit of experiments in this clone\n")
+    assert lab.gitexp("bundle", str(tmp_path / "two"), "--since", "nosuch").stderr.startswith("error: No run is called")
+
+
+def test_a_file_does_not_say_what_a_remote_of_this_clone_has(lab: Lab, far: Lab, tmp_path: Path) -> None:
+    run(lab)
+    assert lab.gitexp("bundle", str(tmp_path / "one")).exit_code == 0
+    far.git("remote", "add", "origin", str(tmp_path / "hub"))
+    result = far.gitexp("unbundle", str(tmp_path / "one"), "--as", "origin")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: origin is a remote of this clone\n"
+        "What it has is what git last fetched from there. A lab that a file comes from has a name of its own.\n"
+        "fix:   gitexp unbundle FILE --as ANOTHER-NAME    or without --as\n"
+    )
+    assert far.git("for-each-ref", "refs/remotes") == ""
+
+
 def test_a_file_that_is_there_is_left_alone_and_nothing_new_makes_none(lab: Lab, tmp_path: Path) -> None:
     run(lab)
     file = tmp_path / "x.bundle"

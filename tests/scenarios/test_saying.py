@@ -102,6 +102,49 @@ def test_a_tag_is_moved_for_a_reason_alone(ada: Lab) -> None:
     assert ada.gitexp("tag", "latest", "latest").stderr.startswith("error: 'latest' cannot be a tag\n")
 
 
+def test_what_git_tag_would_take_is_answered_with_the_line_that_works(ada: Lab) -> None:
+    swapped = ada.gitexp("tag", "good", "latest~1")
+    assert swapped.exit_code == 1
+    assert swapped.stderr.endswith("\nfix:   gitexp tag 'latest~1' good    # the run comes first\n")
+    assert ada.gitexp("tag", "latest~1", "good").exit_code == 0
+    unmoved = ada.gitexp("tag", "latest", "good", "--move")
+    assert unmoved.stderr == 'error: A tag is moved for a reason\nfix:   gitexp tag latest good --move --why "…"\n'
+    alone = ada.gitexp("tag", "-d", "good")
+    assert alone.exit_code == 2
+    line = "gitexp tag good good --delete"
+    assert alone.stderr == f"error: Which tag of which run?\nfix:   {line}    or    gitexp tag\n"
+    assert ada.command("sh", "-c", line).exit_code == 0
+    assert ada.gitexp("show", "good").exit_code == 1
+
+
+def test_a_message_in_several_parts_has_a_paragraph_for_each(ada: Lab) -> None:
+    assert ada.gitexp("note", "latest", "-m", "what", "-m", "and why").exit_code == 0
+    assert payload(ada) == {"text": "what\n\nand why"}
+    assert ada.gitexp("retract", "latest", "-m", "a leak", "-m", "of test images").exit_code == 0
+    assert payload(ada) == {"why": "a leak\n\nof test images"}
+    assert ada.gitexp("run", "-m", "first", "-m", "second", "--", "sh", "train.sh", "0.7").exit_code == 0
+    assert ada.gitexp("show", "--json").json["run"]["message"] == "first\n\nsecond"
+    assert breaches(ada.path) == []
+
+
+def test_a_clone_that_has_no_runs_says_so_and_not_that_nothing_was_said(ada: Lab, hub: Lab) -> None:
+    assert ada.gitexp("tag", "latest", "good").exit_code == 0
+    assert ada.gitexp("push").exit_code == 0
+    alone = Lab(hub.path.parent / "alone", hub.env)
+    hub.git("clone", "-q", "--single-branch", "-b", "main", str(hub.path), str(alone.path))
+    for command in (["tag"], ["baseline"], ["decisions"]):
+        result = alone.gitexp(*command)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "no runs of origin were fetched" in result.stderr
+
+
+def test_baseline_is_no_name_by_itself_and_what_it_is_for_is_said(ada: Lab) -> None:
+    assert ada.gitexp("baseline", "latest~1").exit_code == 0
+    result = ada.gitexp("diff", "baseline", "latest")
+    assert result.exit_code == 1
+    assert "a recipe's baseline is what diff and show measure against by themselves: gitexp diff RUN\n" in result.stderr
+
+
 def test_a_retracted_run_counts_no_more_until_that_is_undone(ada: Lab) -> None:
     best, other = ids(ada)
     assert ada.gitexp("retract", "latest").exit_code == 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.said import baselines
 from gitexp.history.select import UnknownRun
@@ -16,7 +18,14 @@ from gitexp.record.event import Payload
 @click.argument("run", required=False, shell_complete=completing("run"))
 @click.option("--for", "recipe", metavar="RECIPE", help="Of this recipe's runs (RUN's own).")
 @click.option("--none", is_flag=True, help="The recipe of --for has no baseline any more.")
-@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, without which no baseline is moved.")
+@click.option(
+    "--why",
+    "-m",
+    metavar="TEXT",
+    multiple=True,
+    callback=paragraphs,
+    help="The reason, without which no baseline is moved.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the baselines as JSON.")
 def command(run: str | None, recipe: str | None, none: bool, why: str, as_json: bool) -> int:
     """Measure the runs of a recipe against RUN: `gitexp show` its deltas, and `gitexp diff` one run named alone.
@@ -57,7 +66,7 @@ def _set(here: Opened, run: str, recipe: str | None, *, why: str) -> str:
     if had and not why.strip():
         raise GitexpError(
             f"The baseline of {of} is run {had[0].about}, since {had[0].author} said so",
-            fix=f'gitexp baseline {row.id} --for {of} --why "…"',
+            fix=f'gitexp baseline {row.id} --for {shlex.quote(of)} --why "…"',
         )
     commit = say(here.clone, runs, row, kind="baseline", payload=Payload(why, of))
     was = f", which was {had[0].about}" if had else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,9 @@ def command(file: str, since: str | None) -> int:
     click.echo(f"wrote {done.new.words} to {safe(file)} ({moved}, {size(path.stat().st_size)})", err=True)
     if done.left_out:
         click.echo(f"note: {done.left_out}", err=True)
-    click.echo(f"there:  gitexp unbundle {safe(path.name)}    next time, here:  --since {done.tip[:12]}", err=True)
+    click.echo(
+        f"there:  gitexp unbundle {safe(shlex.quote(path.name))}    next time, here:  --since {done.tip[:12]}", err=True
+    )
     return 0
 
 
@@ -59,13 +62,16 @@ def _there(here: Opened, since: str) -> There:
     from gitexp.git.repo import is_ancestor, revision
     from gitexp.git.standing import branch_ref
     from gitexp.git.transport import Remote, There, known_there
+    from gitexp.history.select import UnknownRun
 
     if since in here.history.tips:
         return known_there(here.repo, Remote(since, since), branch=here.config.branch)
-    if not re.fullmatch(r"[0-9a-f]{7,64}", since):
-        commit: str | None = here.history.select(since).commit
-    else:
-        commit = revision(here.repo, since)
+    commit = revision(here.repo, since)
+    try:
+        commit = commit if re.fullmatch(r"[0-9a-f]{7,64}", since) else here.history.select(since).commit
+    except UnknownRun:
+        if commit is None:
+            raise
     if commit is None or not is_ancestor(here.repo, commit, branch_ref(here.config.branch)):
         raise GitexpError(
             f"{since} is no commit of {here.config.branch} in this clone",

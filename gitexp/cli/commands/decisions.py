@@ -30,6 +30,8 @@ def command(as_json: bool) -> int:
         replaced = {one.name: one.commit for one in found if one.name}
         if as_json:
             write_json(decisions=[{**event_shape(one), "replaced_by": replaced.get(one.commit)} for one in found])
+        elif not found and not here.history.runs.count():
+            raise here.history.no_runs()
         elif not found:
             click.echo('Nothing was decided yet: gitexp decide "…" --because RUN', err=True)
         else:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from gitexp.cli.opened import opened_here
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import UsageError
 from gitexp.record.event import OUTCOMES, Payload
 
 
 @click.command("note")
 @click.argument("run", shell_complete=completing("run"))
-@click.option("-m", "--message", "text", metavar="TEXT", required=True, help="What there is to say.")
+@click.option(
+    "-m",
+    "--message",
+    "text",
+    metavar="TEXT",
+    required=True,
+    multiple=True,
+    callback=paragraphs,
+    help="What there is to say.",
+)
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="What became of what was tried.")
 def command(run: str, text: str, outcome: str | None) -> int:
     """Say something about RUN, to be read by all who have it.
@@ -26,7 +37,7 @@ def command(run: str, text: str, outcome: str | None) -> int:
     from gitexp.stages.say import say
 
     if not text.strip():
-        raise UsageError("A note has words", fix="gitexp note RUN -m TEXT")
+        raise UsageError("A note has words", fix=f'gitexp note {shlex.quote(run)} -m "…"')
     with opened_here() as here:
         row = here.history.select(run)
         commit = say(here.clone, here.history.runs, row, kind="note", payload=Payload(text, outcome=outcome or ""))

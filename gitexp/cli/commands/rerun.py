@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.execution import carry_out, watch
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, before_anything_runs
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With another value of this key.")
 @click.option("--seed", type=int, help="With another seed: a replicate.")
-@click.option("-m", "--message", help="Why; kept in the commit.")
+@click.option("-m", "--message", multiple=True, callback=paragraphs, help="Why; kept in the commit.")
 @click.option("--env", "rebuild", is_flag=True, help="With the recorded Python and packages, which uv installs.")
 @click.option("--anyway", is_flag=True, help="Even if a GPU, a container or the system that RUN had is not here.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, where its parts come from, and do nothing.")
@@ -47,7 +47,7 @@ def command(
     env_of: str | None,
     overrides: tuple[str, ...],
     seed: int | None,
-    message: str | None,
+    message: str,
     rebuild: bool,
     anyway: bool,
     dry_run: bool,
@@ -84,7 +84,7 @@ def command(
             row = here.history.select(run)
             _mention(here, row)
             spec = _spec(here, row, others, overrides, seed)
-            message = message or (str(spec.mixture) if spec.mixture else None)
+            message = message or (str(spec.mixture) if spec.mixture else "")
             how = readied(spec, reader=here.reader, clone=here.clone, anyway=anyway, rebuild=rebuild or bool(env_of))
             ready = until_over.enter_context(how)
             if dry_run:

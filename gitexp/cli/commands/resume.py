@@ -8,18 +8,18 @@ import click
 
 from gitexp.cli.consent import ask_first, tell
 from gitexp.cli.execution import carry_out, watch
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import Refused, before_anything_runs
 from gitexp.git.worktree import Survey
 
 
 @click.command("resume")
 @click.argument("run", shell_complete=completing("run"))
-@click.option("-m", "--message", help="Why; kept in the commit.")
+@click.option("-m", "--message", multiple=True, callback=paragraphs, help="Why; kept in the commit.")
 @click.option("--no-verify", is_flag=True, help="Skip the hook gitexp-pre-run (it refuses dirty trees).")
 @click.option("--yes", is_flag=True, help="Do not ask before a run goes on that this clone has not recorded.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON; the program's stdout goes to stderr.")
-def command(run: str, message: str | None, no_verify: bool, yes: bool, as_json: bool) -> int:
+def command(run: str, message: str, no_verify: bool, yes: bool, as_json: bool) -> int:
     """Go on with RUN from its newest checkpoint, as the next attempt of the same run.
 
     For recipes that are made of components. Code, recipe and data have to be what they were. With

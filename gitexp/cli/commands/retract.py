@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from gitexp.cli.opened import opened_here
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.said import NOTHING_SAID, said_of
 from gitexp.record.event import Payload
@@ -13,7 +15,14 @@ from gitexp.record.event import Payload
 
 @click.command("retract")
 @click.argument("run", shell_complete=completing("run"))
-@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, which is shown wherever the run is.")
+@click.option(
+    "--why",
+    "-m",
+    metavar="TEXT",
+    multiple=True,
+    callback=paragraphs,
+    help="The reason, which is shown wherever the run is.",
+)
 @click.option("--undo", is_flag=True, help="Let a retracted run count again.")
 def command(run: str, why: str, undo: bool) -> int:
     """Say that RUN does not count: its data leaked, its code had a bug.
@@ -28,7 +37,7 @@ def command(run: str, why: str, undo: bool) -> int:
     from gitexp.stages.say import say
 
     if not undo and not why.strip():
-        raise UsageError("A retraction has a reason", fix='gitexp retract RUN --why "…"')
+        raise UsageError("A retraction has a reason", fix=f'gitexp retract {shlex.quote(run)} --why "…"')
     with opened_here() as here:
         runs, row = here.history.runs, here.history.select(run)
         standing = said_of(runs, [row.id]).get(row.id, NOTHING_SAID).retracted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitexp.cli.execution import carry_out, print_run, watch
-from gitexp.cli.table import RecipeCommand, completing
+from gitexp.cli.table import RecipeCommand, completing, paragraphs
 from gitexp.git.worktree import Survey
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--metrics", "files", multiple=True, metavar="FILE", help="A metric file that it writes, or a pattern.")
 @click.option("--data", multiple=True, metavar="NAME=PATH", help="A dataset that it reads; {data.NAME} in a recipe.")
 @click.option("--save", "outputs", multiple=True, metavar="PATH", help="Outputs to keep: a file, folder or pattern.")
-@click.option("-m", "--message", help="Why this run; kept in its commit.")
+@click.option("-m", "--message", multiple=True, callback=paragraphs, help="Why this run; kept in its commit.")
 @click.option("--seed", type=int, metavar="N", help="The run's seed: {seed}, GITEXP_SEED, `seed` of the recipe.")
 @click.option("--timeout", metavar="TIME", help="Stop the program after this long: 90s, 15m, 2h.")
 @click.option(
@@ -44,7 +44,7 @@ def command(
     files: tuple[str, ...],
     data: tuple[str, ...],
     outputs: tuple[str, ...],
-    message: str | None,
+    message: str,
     seed: int | None,
     timeout: str | None,
     smoke: bool,

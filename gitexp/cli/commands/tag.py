@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write_json
 from gitexp.cli.render import Cell, Column, Screen, ago, safe, stamp, table
 from gitexp.cli.shapes import event_shape
-from gitexp.cli.table import completing
+from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.row import Event
 from gitexp.history.said import said_of, tagged
@@ -23,7 +24,14 @@ from gitexp.record.event import MOST_RUNS, Payload, is_tag
 @click.argument("name", required=False)
 @click.option("--move", is_flag=True, help="Take the name from the run that has it.")
 @click.option("--delete", "-d", is_flag=True, help="Take the name from RUN.")
-@click.option("--why", "-m", metavar="TEXT", default="", help="The reason, without which no name is moved.")
+@click.option(
+    "--why",
+    "-m",
+    metavar="TEXT",
+    multiple=True,
+    callback=paragraphs,
+    help="The reason, without which no name is moved.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the tags as JSON.")
 def command(run: str | None, name: str | None, move: bool, delete: bool, why: str, as_json: bool) -> int:
     """Give RUN a name, by which it can be called wherever a run is: `gitexp diff baseline latest`.
@@ -42,16 +50,18 @@ def command(run: str | None, name: str | None, move: bool, delete: bool, why: st
             print_names(here, tagged(here.history.runs), of="tags", as_json=as_json)
         return 0
     if name is None or as_json:
-        raise UsageError(
-            "--json lists the tags" if as_json else "A tag needs a name", fix="gitexp tag RUN NAME    or    gitexp tag"
-        )
+        line = f"gitexp tag {shlex.quote(run)} {shlex.quote(run)} --delete" if delete else "gitexp tag RUN NAME"
+        what = "--json lists the tags" if as_json else "Which tag of which run?" if delete else "A tag needs a name"
+        raise UsageError(what, fix=f"{line}    or    gitexp tag")
     if move and not why.strip():
-        raise UsageError("A tag is moved for a reason", fix=f'gitexp tag RUN {name} --move --why "…"')
+        line = f'gitexp tag {shlex.quote(run)} {shlex.quote(name)} --move --why "…"'
+        raise UsageError("A tag is moved for a reason", fix=line)
     if not is_tag(name):
         raise GitexpError(
             f"{name!r} cannot be a tag",
             why="A tag is made of letters, digits, and _ . + - behind the first of them, 64 at most. It is no word "
             "that means a run by itself (latest), and not like a run's id (4 to 16 letters from k to z) or a commit's.",
+            fix=f"gitexp tag {shlex.quote(name)} {run}    # the run comes first" if is_tag(run) else "",
         )
     with opened_here() as here:
         click.echo(_untag(here, run, name, why=why) if delete else _tag(here, run, name, move=move, why=why), err=True)
@@ -91,6 +101,8 @@ def print_names(here: Opened, names: Sequence[Event], *, of: str, as_json: bool)
     if as_json:
         write_json(**{of: [event_shape(one) for one in tags]})
         return
+    if not tags and not here.history.runs.count():
+        raise here.history.no_runs()
     if not tags:
         click.echo(f"There are no {of}", err=True)
         return
