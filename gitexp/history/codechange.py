@@ -84,17 +84,11 @@ def _start_files(repo: Repo, a: Run, b: Run) -> Process:
 
 
 def _start_commits(repo: Repo, a: Run, b: Run) -> Process:
-    old, new = _code_commit(a), _code_commit(b)
+    old, new = (run.record.code.oid if run.record else None for run in (a, b))  # hints
     if old is None or new is None or old == new:
         return None
     shown = (f"-{COMMITS_SHOWN}", "--left-right", "--format=%m%H %s", "--encoding=UTF-8")
     return start(repo.root, "log", "--no-show-signature", "-s", *shown, f"{old}...{new}", "--")
-
-
-def _code_commit(run: Run) -> str | None:
-    """The commit that the run says its code was, as an id that is safe to give to git; it is only a hint."""
-    hint = run.record.code.commit if run.record else None
-    return hint.digits if hint is not None and hint.right else None
 
 
 def parse_numstat(listing: bytes) -> Iterator[FileChange]:

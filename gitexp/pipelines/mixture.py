@@ -70,11 +70,10 @@ def mixture(
     )
     keys = () if whole_recipe else tuple(factor.name for factor, _ in taken if factor.kind == RECIPE)
     data = {factor.dataset: run for factor, run in taken if factor.kind == DATA}
-    commit = code_record.code.commit
     return Spec(
         original=of,
         code=coded.code or "",
-        commit=commit.digits if commit and commit.right else None,
+        commit=code_record.code.oid,
         recipe=recipe,
         data={name: _dataset(data.get(name, of), name) for name in recipe.data},
         seed=recipe.seed,

@@ -75,7 +75,7 @@ def spec_of(commit: str, *, reader: ObjectReader, clone: Clone) -> Spec:
     return Spec(
         original=run,
         code=run.code or "",
-        commit=record.code.commit.digits if record.code.commit and record.code.commit.right else None,
+        commit=record.code.oid,
         recipe=recorded_recipe(run, reader=reader, clone=clone),
         data={name: (run, one) for name, one in run.data.items()},
         seed=record.seed,

@@ -79,7 +79,7 @@ def place_lines(
 def code_lines(code: Code, tree: OwnTree) -> list[str]:
     """Which code, and what of it no record holds. What passes through filters the code says, not its record."""
     said = escaped(code.subject or "")
-    commit = code.commit.digits if code.commit and code.commit.right else None
+    commit = code.oid
     dirty = "" if code.clean else f", and {counted(code.changed_count or 0, 'file')} that differed from it"
     lines = [f"  code      {commit[:7] if commit else 'no commit'} {said}{dirty}"]
     if commit != tree.head:

@@ -142,9 +142,9 @@ def _nothing_to_go_on(record: RunRecord, again: str) -> Refused:
 
 
 def _commit_of(record: RunRecord) -> str | None:
-    """The commit that has its code, where one does: of `sha1:…`, as it may come from anybody, what can be typed."""
-    named = record.code.commit if record.code.clean else None
-    return named.digits[:10] if named is not None and named.right else None
+    """The commit that has its code, where one does, as it can be typed."""
+    oid = record.code.oid if record.code.clean else None
+    return oid[:10] if oid else None
 
 
 def _require_still_newest(clone: Clone, commit: str, record: RunRecord) -> None:

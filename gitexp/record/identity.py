@@ -55,6 +55,11 @@ class Code(NamedTuple):
     lfs: tuple[str, ...] = ()  # at most 20 patterns of files that code/ has as git-lfs pointers
     license: str | None = None  # SPDX; None: the root has no licence that is known by its first words
 
+    @property
+    def oid(self) -> str | None:
+        """The commit's id, safe to give to git; None: there is none, or the record names what cannot be one."""
+        return self.commit.digits if self.commit is not None and self.commit.right else None
+
 
 class Recorder(NamedTuple):
     """The gitexp that wrote the record. None: that could not be told."""

@@ -210,13 +210,12 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
 def _code(run: RunRecord, code: str | None, at: Looking) -> Iterator[str]:
     """Section 4, [code]: `clean` says whether code/ is the commit's tree; and the recipe is in it."""
     if run.code.commit is not None:
-        digits, right = run.code.commit.digits, run.code.commit.right
-        look = partial(at.objects.reader.find, f"{digits}^{{tree}}", limit=0)
-        known = at.once(("code", digits), look) if right else None
-        if not known:
+        oid = run.code.oid or ""
+        known = at.once(("code", oid), partial(at.objects.reader.find, f"{oid}^{{tree}}", limit=0)) if oid else None
+        if known is None:
             at.unseen[NO_CODE] += 1
         elif run.code.clean and known[0] != code:
-            yield f"code/ is said to be the tree of {digits[:12]}, and is another"
+            yield f"code/ is said to be the tree of {oid[:12]}, and is another"
         elif not run.code.clean and known[0] == code and not run.code.changed_count:
             yield "code/ is said to differ from its commit, and does not"
     if code is not None:
