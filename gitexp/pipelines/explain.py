@@ -24,8 +24,8 @@ from gitexp.history.read import Run, read_run
 from gitexp.history.said import NOT_RETRACTED
 from gitexp.history.select import History, no_metric
 from gitexp.pipelines.mixture import mixture
-from gitexp.pipelines.rerun import Spec, sound_record, spec_of
 from gitexp.pipelines.rerundata import look_for, require_all
+from gitexp.pipelines.rerunspec import Spec, sound_record, spec_of
 from gitexp.record.environment import environment_class
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten

@@ -24,7 +24,7 @@ from gitexp.history.factors import (
 )
 from gitexp.history.inputs import Inputs, seed_in
 from gitexp.history.read import Run
-from gitexp.pipelines.rerun import Spec, code_config, sound_record
+from gitexp.pipelines.rerunspec import Spec, code_config, sound_record
 from gitexp.record.arguments import with_seed
 from gitexp.record.datarecord import DatasetRecord
 from gitexp.record.runrecord import Mixture

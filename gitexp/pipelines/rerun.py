@@ -7,126 +7,41 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gitexp import runfolder
 from gitexp.attempt import Checked, Rerun
-from gitexp.clone import Clone, read_config
+from gitexp.clone import Clone
 from gitexp.errors import GitexpError, Refused, beyond
 from gitexp.git.append import recorded_here
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.owntree import finish_tree, listing_of, make_tree
 from gitexp.git.repo import GitFailed, output
 from gitexp.git.worktree import Head, Surveyed
-from gitexp.history.read import Run, read_run
 from gitexp.pipelines.get import HISTORY, bring, what_run_has
 from gitexp.pipelines.rebuilt import aimed, entered
 from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
 from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, place_lines, program_lines, why_ask
+from gitexp.pipelines.rerunspec import Spec, code_config, sound_record
 from gitexp.pipelines.run import argv_of
 from gitexp.pipelines.surroundings import Asked, lacks, matters, surroundings
-from gitexp.record.datarecord import DatasetRecord
-from gitexp.record.identity import Code, as_plain
-from gitexp.record.runrecord import Mixture, RunRecord
+from gitexp.record.identity import as_plain
+from gitexp.record.runrecord import RunRecord
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.recipe import Recipe, program_argv
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch, seed_that_nothing_takes
 from gitexp.stages.lead import lead
-from gitexp.stages.resolve import resolve_recorded
 from gitexp.stages.submit import Submitted, make_folder
-from gitexp.text.bounded import LARGEST
 from gitexp.text.schema import escaped
 
 if TYPE_CHECKING:
     from gitexp.datasets.progress import Watch
-    from gitexp.spec.config import Config
 
 
 SHOWN = 20
-
-
-class Spec(NamedTuple):
-    """What is to run. A plain rerun has all of one run; a mixture has some of it of others."""
-
-    original: Run  # what it is compared with, or is a mixture of
-    code: str  # tree
-    commit: str | None  # that HEAD is to be; None: it is not recorded
-    recipe: Recipe
-    data: Mapping[str, tuple[Run, DatasetRecord]]  # whose bytes, by the recipe's names
-    seed: int | None
-    environment: Run  # whose environment is aimed at
-    coded: Run  # whose code it is
-    mixture: Mixture | None = None
-    taken: tuple[Run, ...] = ()  # of a mixture: other runs that something else was taken from
-
-    @property
-    def runs(self) -> tuple[Run, ...]:
-        """All that something is of."""
-        return (self.original, self.coded, self.environment, *(run for run, _ in self.data.values()), *self.taken)
-
-
-def spec_of(commit: str, *, reader: ObjectReader, clone: Clone) -> Spec:
-    """What the run of this commit was. Raises Refused for one that cannot be done again."""
-    run = read_run(reader, commit)
-    record = sound_record(run)
-    return Spec(
-        original=run,
-        code=run.code or "",
-        commit=record.code.oid,
-        recipe=recorded_recipe(run, reader=reader, clone=clone),
-        data={name: (run, one) for name, one in run.data.items()},
-        seed=record.seed,
-        environment=run,
-        coded=run,
-    )
-
-
-def sound_record(run: Run) -> RunRecord:
-    """The run.toml of a run that can be done again. Raises Refused."""
-    record, problems = run.record, list(run.problems)
-    if record is None or problems:
-        raise Refused(f"The record of {run.commit[:7]} is damaged", details=[f"  {one}" for one in problems])
-    if record.imported:
-        raise Refused(
-            f"Run {record.id} was imported from {escaped(record.imported.tool)}; it cannot be done again",
-            why="Its program, data and environment are not in the record.",
-        )
-    if run.code is None:
-        raise Refused(f"The record of run {record.id} holds no code", fix="gitexp pull")
-    return record
-
-
-def recorded_recipe(run: Run, *, reader: ObjectReader, clone: Clone) -> Recipe:
-    """The recipe as it was recorded, with the datasets that the code's own catalogue names."""
-    record = sound_record(run)
-    return resolve_recorded(
-        (reader.read(f"{run.commit}:recipe.toml") or b"").decode("utf-8", "replace"),
-        name=record.recipe,
-        path=record.recipe_path,
-        where=f"{run.commit[:7]}:recipe.toml",
-        config=code_config(run, reader=reader, clone=clone),
-    )
-
-
-def code_config(run: Run, *, reader: ObjectReader, clone: Clone) -> Config:
-    """As the code of a run says, but for what is the user's to say.
-
-    That are this clone's remotes, its branch, which further variables of the user's shell are recorded, and signing.
-    """
-
-    def read(name: str) -> str | None:
-        if posixpath.normpath(name).startswith(("/", "..")):
-            return None
-        text = reader.read(f"{run.commit}:code/{posixpath.normpath(name)}", limit=LARGEST + 1)
-        return None if text is None else text.decode("utf-8", "replace")
-
-    config = read_config(clone.repo, read=read)
-    own = clone.config
-    policy = config.policy._replace(variables=own.policy.variables, sign=own.policy.sign)
-    return config._replace(remotes=own.remotes, branch=own.branch, policy=policy)
 
 
 class Ready:
@@ -149,7 +64,7 @@ class Ready:
         self._tree, self._there = tree, Clone(tree.repo, config)
         recipe, self._led = lead(recipe, spec.runs, tree=root, home=clone.repo.root if own else None)
         self._spec = spec = spec._replace(recipe=recipe)
-        head = Head(tree.head, spec.code, _code(spec).subject or "", None)
+        head = Head(tree.head, spec.code, spec.recorded_code.subject or "", None)
         self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
         look = look_at_branch(self._surveyed, config)
         self._said = check_branch(look, self._surveyed, config)
@@ -183,7 +98,7 @@ class Ready:
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, spec.recipe),
             *place_lines(self._around.argv, root, led=self._led, sources=self._sources, clone=self._home),
-            *code_lines(_code(spec), self._tree),
+            *code_lines(spec.recorded_code, self._tree),
             *data_lines(self._sources),
             *self._around.lines,
         )
@@ -192,9 +107,7 @@ class Ready:
         if self._asked.own:
             return None
         spec, home, sources = self._spec, self._home, self._sources
-        why = why_ask(
-            spec.runs, spec.recipe, code=spec.code, commit=spec.commit, there=self._there, home=home, sources=sources
-        )
+        why = why_ask(spec, there=self._there, home=home, sources=sources)
         return why or ("Its packages are whatever that record says." if self._around.is_to_be_made else None)
 
     @property
@@ -230,7 +143,7 @@ class Ready:
             folder=made.folder,
             lock=made.lock,
             home=repo,
-            code=_code(spec),
+            code=spec.recorded_code,
             code_tree=spec.code,
             env=self._tree.env,
             placed=placed,
@@ -314,11 +227,6 @@ def _pinned(ref: DatasetRef, spec: Spec) -> DatasetRef:
 
 def _base(ref: DatasetRef) -> str:
     return posixpath.basename(ref.path or "").removesuffix(".dvc")
-
-
-def _code(spec: Spec) -> Code:
-    """What was recorded of the code, but for what happened to it while it ran."""
-    return sound_record(spec.coded).code._replace(edited=(), edited_count=None)
 
 
 def _cwd(record: RunRecord, root: Path) -> Path:

@@ -18,9 +18,9 @@ from gitexp.errors import GitexpError, Refused, and_more, counted
 from gitexp.git.owntree import OwnTree, filtered, lfs_addresses
 from gitexp.git.repo import Repo, output, revision
 from gitexp.git.standing import branch_ref
-from gitexp.history.read import Run
 from gitexp.pipelines.again import beside, recipe_here
 from gitexp.pipelines.rerundata import Source
+from gitexp.pipelines.rerunspec import Spec
 from gitexp.record.identity import Code
 from gitexp.record.runrecord import RunRecord
 from gitexp.spec.recipe import Recipe
@@ -116,29 +116,20 @@ def data_lines(sources: Sequence[Source]) -> list[str]:
     return lines
 
 
-def why_ask(
-    runs: Sequence[Run],
-    recipe: Recipe,
-    *,
-    code: str,
-    commit: str | None,
-    there: Clone,
-    home: Clone,
-    sources: Sequence[Source],
-) -> str | None:
+def why_ask(spec: Spec, *, there: Clone, home: Clone, sources: Sequence[Source]) -> str | None:
     """Why somebody has to say yes to what this clone has not recorded itself; None: nobody has to.
 
-    `runs`: all that something is taken of. `there`: the working tree with the code.
+    `there`: the working tree with the code.
     """
-    record = runs[0].record
-    if len({run.commit for run in runs}) > 1 or record is None:
+    record = spec.original.record
+    if len({run.commit for run in spec.runs}) > 1 or record is None:
         return "It is a mixture of runs, not all of which this clone recorded."
-    if commit is None or not _is_own_code(home.repo, home.config.branch, commit, code):
+    if not _is_own_code(home.repo, home.config.branch, spec):
         return "Its code is in no branch of this clone, and does whatever its author wrote."
     if record.recipe_path is None:
         return "Its command is whatever that record says."
     try:
-        found = beside(recipe, recipe_here(record, there))
+        found = beside(spec.recipe, recipe_here(record, there))
     except GitexpError:
         return "The code has no such recipe."
     told = [path for path in (*found.changed, *found.added, *found.left_out)]
@@ -155,11 +146,12 @@ def why_ask(
     return f"Data would come from an address that only the record names: {escaped(strange[0])}." if strange else None
 
 
-def _is_own_code(repo: Repo, branch: str, commit: str, code: str) -> bool:
-    """Whether a local branch has this commit in its history, and the code is all of it and nothing else."""
-    if revision(repo, commit) is None:
+def _is_own_code(repo: Repo, branch: str, spec: Spec) -> bool:
+    """Whether a local branch has its commit in its history, and the code is all of it and nothing else."""
+    commit = spec.commit
+    if commit is None or revision(repo, commit) is None:
         return False
-    if output(repo, "rev-parse", f"{commit}^{{tree}}").decode().strip() != code:
+    if output(repo, "rev-parse", f"{commit}^{{tree}}").decode().strip() != spec.code:
         return False
     listed = output(repo, "for-each-ref", f"--contains={commit}", "--format=%(refname)", "refs/heads")
     return bool({*listed.decode(errors="replace").split()} - {branch_ref(branch)})

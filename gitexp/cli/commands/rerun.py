@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gitexp.cli.opened import Opened
     from gitexp.history.row import Row
-    from gitexp.pipelines.rerun import Spec
+    from gitexp.pipelines.rerunspec import Spec
 
 
 @click.command("rerun")
@@ -98,7 +98,7 @@ def _spec(
     here: Opened, row: Row, others: Mapping[str, str | None], overrides: tuple[str, ...], seed: int | None
 ) -> Spec:
     """All of the run as recorded, or with what is of others."""
-    from gitexp.pipelines.rerun import spec_of
+    from gitexp.pipelines.rerunspec import spec_of
 
     if not (any(others.values()) or overrides or seed is not None):
         return spec_of(row.commit, reader=here.reader, clone=here.clone)
