@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import click
 
@@ -16,7 +17,6 @@ from gitexp.cli.table import completing
 from gitexp.errors import UsageError
 from gitexp.history.cache import Condition, of_commits
 from gitexp.history.choosing import chosen_by, without_repeats
-from gitexp.history.listing import Runs
 from gitexp.history.reproduced import Reproduced, at_least
 from gitexp.history.reproduced import reproduced as reproduced_runs
 from gitexp.history.row import Row
@@ -85,103 +85,124 @@ def command(
     gitexp log --where 'optimizer.lr < 1e-3 and val.acc > 0.9 and since("2w")'
     gitexp log --group @digits-mlp
     """
-    if (group or by) and (summary or columns):
-        raise UsageError("--group and --by are not combined with --summary or --columns")
-    if notes and (group or by or summary or columns or sort or form not in (None, "json")):
-        raise UsageError("--notes is a list of its own", fix="gitexp log --notes --json    as JSON")
-    if signed and (group or by or summary or notes):
-        raise UsageError("--signatures is not combined with --group, --by, --summary or --notes")
-    columns = columns or ("finished,author,recipe,status" if signed else None)
+    shape = _Shape(form, columns, sort, group or bool(by), by, summary, notes, signed).sound()
     with opened_here() as here:
         all_remotes = everything and choice.remote is None
         history = here.history.everywhere() if all_remotes else here.history.at(choice.remote)
         here, choice = here._replace(history=history), choice._replace(remote=None)
-        runs = here.history.runs
-        if runs.cut_off():
-            click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
-        runs.say_what_is_lost()
-        if not runs.count() and form not in ("json", "csv"):
-            raise here.history.no_runs()
+        _require_runs(here, shape)
         choice = choice._replace(smoke=everything or choice.smoke, retracted=notes or choice.retracted)
-        together = group or bool(by)
-        wanted = _wanted(here, runs, choice, recipe=recipe, status=status, attempts=not together and not notes)
-        runs = history.seen  # with those of a remote that was named
+        wanted = _wanted(here, choice, recipe=recipe, status=status, attempts=not shape.together and not notes)
         wanted = wanted if reproduced is None else wanted & at_least(reproduced)
-        unlimited = everything or form in ("json", "csv") or summary or notes
+        unlimited = everything or shape.is_data or summary or notes
         limit = count if count is not None else -1 if unlimited else SHOWN_RUNS
         if notes:
             from gitexp.cli.notespage import print_notes
 
             print_notes(here, wanted, limit=limit, as_json=form == "json")
             return 0
-        order = None if sort is None else _best_first(here, runs, wanted, sort, recipe=recipe)
-        chosen = runs.rows(wanted, order=order, limit=-1 if together else limit)
+        order = None if sort is None else _best_first(here, sort, recipe=recipe)
+        chosen = history.seen.rows(wanted, order=order, limit=-1 if shape.together else limit)
         held = history.holders(row.commit for row in chosen) if all_remotes else {}
         if summary:
             _summary(here, chosen, as_json=form == "json")
-        elif together:
-            _groups(here, chosen, by=by, sort=sort, form=form, limit=limit)
+        elif shape.together:
+            _groups(here, chosen, shape, limit=limit)
         elif form == "json":
             _write_json(here, chosen, held, signed=signed)
-        elif form == "csv" and columns is None:
+        elif form == "csv" and shape.columns is None:
             from gitexp.cli.shapes import csv_table
 
-            write(csv_table(chosen, said_of(runs, [row.id for row in chosen])))
+            write(csv_table(chosen, said_of(history.seen, [row.id for row in chosen])))
+        elif not chosen:
+            _tell_nothing_fits(here, choice)
         else:
-            _show(here, runs, choice, wanted, chosen, held, sort=sort, columns=columns, form=form, signed=signed)
+            _show(here, wanted, chosen, held, shape)
     return 0
 
 
-def _wanted(
-    here: Opened, runs: Runs, choice: Choice, *, recipe: str | None, status: str | None, attempts: bool
-) -> Condition:
+class _Shape(NamedTuple):
+    """How the runs are to be told."""
+
+    form: str | None  # one of FORMATS; None: on a screen
+    columns: str | None
+    sort: str | None
+    together: bool  # in groups
+    by: tuple[str, ...]
+    summary: bool
+    notes: bool
+    signed: bool
+
+    @property
+    def is_data(self) -> bool:
+        """Whether programs read it."""
+        return self.form in ("json", "csv")
+
+    def sound(self) -> _Shape:
+        """The same, with the columns that signatures stand beside. Raises UsageError for what cannot be combined."""
+        if self.together and (self.summary or self.columns):
+            raise UsageError("--group and --by are not combined with --summary or --columns")
+        apart = self.together or self.summary or self.columns or self.sort or self.form not in (None, "json")
+        if self.notes and apart:
+            raise UsageError("--notes is a list of its own", fix="gitexp log --notes --json    as JSON")
+        if self.signed and (self.together or self.summary or self.notes):
+            raise UsageError("--signatures is not combined with --group, --by, --summary or --notes")
+        return self._replace(columns=self.columns or ("finished,author,recipe,status" if self.signed else None))
+
+
+def _require_runs(here: Opened, shape: _Shape) -> None:
+    """Say what of the runs is not here. Raises GitexpError where people would read a list of none."""
+    runs = here.history.runs
+    if runs.cut_off():
+        click.echo("warning: this clone is shallow, so older runs are not here: git fetch --unshallow", err=True)
+    runs.say_what_is_lost()
+    if not runs.count() and not shape.is_data:
+        raise here.history.no_runs()
+
+
+def _wanted(here: Opened, choice: Choice, *, recipe: str | None, status: str | None, attempts: bool) -> Condition:
     """The runs that were asked for. What a word names is there, whatever it is."""
     if choice.words:
         wanted = of_commits(row.commit for row in fitting_rows(here, choice, attempts=attempts))
     else:
-        wanted = chosen_by(runs, where=choice.where, smoke=choice.smoke, retracted=choice.retracted, attempts=attempts)
+        _, where, smoke, retracted, _ = choice
+        wanted = chosen_by(here.history.runs, where=where, smoke=smoke, retracted=retracted, attempts=attempts)
     wanted = wanted if recipe is None else wanted & Condition("r.recipe = ?", (recipe,))
     return wanted if status is None else wanted & Condition("r.status = ?", (status,))
 
 
-def _best_first(here: Opened, runs: Runs, wanted: Condition, metric: str, *, recipe: str | None) -> Condition:
+def _best_first(here: Opened, metric: str, *, recipe: str | None) -> Condition:
     """An order by a metric. Raises GitexpError where none of the runs has it, and without a goal."""
-    if metric not in runs.keys("metric"):
-        raise no_metric("None of these runs", metric, sorted(runs.keys("metric")))
+    known = here.history.seen.keys("metric")
+    if metric not in known:
+        raise no_metric("None of these runs", metric, sorted(known))
     return best_first(metric, goal=here.history.goal(metric, recipe=recipe))
 
 
+def _tell_nothing_fits(here: Opened, choice: Choice) -> None:
+    runs = here.history.seen
+    names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
+    left_out = not choice.retracted and runs.count(RETRACTED)
+    hint = " (retracted runs are left out without --retracted)" if left_out else ""
+    click.echo(f"No run fits{hint}; recipes there are: {safe(', '.join(names))}", err=True)
+
+
 def _show(
-    here: Opened,
-    runs: Runs,
-    choice: Choice,
-    wanted: Condition,
-    chosen: Sequence[Row],
-    held: Mapping[str, Sequence[str]],
-    *,
-    sort: str | None,
-    columns: str | None,
-    form: str | None,
-    signed: bool,
+    here: Opened, wanted: Condition, chosen: Sequence[Row], held: Mapping[str, Sequence[str]], shape: _Shape
 ) -> None:
-    if not chosen:
-        names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
-        left_out = not choice.retracted and runs.count(RETRACTED)
-        hint = " (retracted runs are left out without --retracted)" if left_out else ""
-        click.echo(f"No run fits{hint}; recipes there are: {safe(', '.join(names))}", err=True)
-        return
-    if columns is not None or form is not None:
+    runs, form = here.history.seen, shape.form
+    if shape.columns is not None or form is not None:
         from gitexp.cli.columns import chosen_columns, exact, usual_columns
 
         found = usual_columns(chosen)
-        if columns is not None:
-            found = chosen_columns(runs, chosen, columns, figure=exact if form == "csv" else number)
-        if signed:
+        if shape.columns is not None:
+            found = chosen_columns(runs, chosen, shape.columns, figure=exact if form == "csv" else number)
+        if shape.signed:
             found.append(_signatures(here, chosen))
         _write_table(here, found, form=form)
     else:
         listed = Listed(runs, wanted)
-        show(lambda on: run_table(here, listed, chosen, held, sort=sort, on=on, now=time.time()), repo=here.repo)
+        show(lambda on: run_table(here, listed, chosen, held, sort=shape.sort, on=on, now=time.time()), repo=here.repo)
     every = runs.count(wanted)
     if every > len(chosen):
         click.echo(f"{len(chosen)} of {every} runs; -n {every} shows all of them", err=True)
@@ -205,12 +226,11 @@ def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -
         write(as_text(columns, form, on=screen(here.repo.settings)))
 
 
-def _groups(
-    here: Opened, chosen: Sequence[Row], *, by: Sequence[str], sort: str | None, form: str | None, limit: int
-) -> None:
+def _groups(here: Opened, chosen: Sequence[Row], shape: _Shape, *, limit: int) -> None:
     from gitexp.cli.columns import as_text
     from gitexp.cli.grouptable import fitting, group_columns, group_shapes, grouped
 
+    by, sort, form = shape.by, shape.sort, shape.form
     chosen, again = without_repeats(chosen)
     every, alone = grouped(here.history, chosen, by=by, sort=sort)
     groups = every if limit < 0 else every[:limit]
