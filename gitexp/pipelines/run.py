@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp import runfolder
 from gitexp.attempt import Checked, Ended, read_ended
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gitexp.git.quarantine import EditWatch
     from gitexp.pipelines.settle import Settled
     from gitexp.stages.record import Recorded
+    from gitexp.stages.snapshot import Snapshot
 
 
 class Done(NamedTuple):
@@ -141,58 +142,68 @@ def run(
     watch: Watch,
 ) -> Done:
     """Execute a checked run and record it, whatever becomes of it."""
-    surveyed, repo = checked.surveyed, checked.surveyed.repo
+    repo, config, recipe = checked.surveyed.repo, checked.config, checked.recipe
     home = checked.rerun.home if checked.rerun else repo  # a rerun's working tree goes once it is recorded
     submitted, code = prepare(checked, message=message, streams=streams)
     stdin = 0 if streams.stdin == "inherit" else None
     with execute(str(submitted.folder), start=local.start, terminal=terminal, stdin=stdin) as running:
         # Loaded while the program runs: what recording takes costs as much to import as everything before.
-        from gitexp.git.quarantine import EditWatch
-        from gitexp.git.untracked import collapsed, entries_within
+        import gitexp.git.quarantine
+        import gitexp.git.untracked
         from gitexp.history.previous import PreviousRun
         from gitexp.pipelines.settle import settle, settle_all, stop_left_over
 
-        if captures(checked.recipe):
+        if captures(recipe):
             import gitexp.stages.capture  # noqa: F401
         previous = None
         if not checked.rerun:
-            previous = PreviousRun(
-                repo,
-                branch=checked.config.branch,
-                recipe=checked.recipe.name,
-                run_id=submitted.id,
-                smoke=checked.smoke,
-            )
+            name, smoke = recipe.name, checked.smoke
+            previous = PreviousRun(repo, branch=config.branch, recipe=name, run_id=submitted.id, smoke=smoke)
         running.attend(screen(submitted))
     ended = _ended(submitted, running.outcome)
-    if checked.recipe.made_of_components:
+    if recipe.made_of_components:
         _require_begun(checked, submitted, ended)
     try:
         if previous:
             previous.read()
         stop_left_over(ended)
-        looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored)
-        data = [said for one in checked.datasets.values() if (said := one.changed())]
-        edited = _edited(checked, looking)
-        new = frozenset(looking.new) if checked.config.policy.dirty == "refuse" else frozenset[str]()
-        changed = tuple(path for path in edited if path not in new)
-        left = tuple(collapsed((path for path in edited if path in new), surveyed.listing))
-        unseen = [f"nobody could see whether files changed while it ran: {looking.unseen}"] if looking.unseen else []
-        after = {"data": [*data, *unseen], "edited": None if unseen else list(edited)}
-        runfolder.write_json(str(submitted.folder), runfolder.AFTER, after)
-        ended = ended._replace(after=after)
-        there = entries_within(looking.untracked, repo.root, checked.cwd)
-        recorded = settle(home, ended, watch=watch, there=there)
+        meanwhile = _meanwhile(checked, code)
+        runfolder.write_json(str(submitted.folder), runfolder.AFTER, meanwhile.after)
+        recorded = settle(home, ended._replace(after=meanwhile.after), watch=watch, there=meanwhile.there)
     except (GitexpError, OSError) as error:
         raise _not_recorded(submitted, error) from error
     os.close(submitted.lock)
     others = settle_all(home)
     maintain(home)
+    done = Done(home, recorded, recipe, None, *meanwhile.paths, others, earlier=0, rerun=previous is None)
     if previous is None:
-        return Done(home, recorded, checked.recipe, None, edited, changed, left, others, earlier=0, rerun=True)
+        return done
     before = previous.metrics(recorded.record.splits, checked.described)
-    told = previous.other_held_out
-    return Done(home, recorded, checked.recipe, before, edited, changed, left, others, previous.count, told)
+    return done._replace(previous=before, earlier=previous.count, other_held_out=previous.other_held_out)
+
+
+class _Meanwhile(NamedTuple):
+    """What happened to the working tree and the data while the program ran."""
+
+    paths: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # edited, changed, left, as Done has them
+    after: dict[str, Any]  # what recording is to know of it
+    there: Sequence[str]  # what git does not know where the program ran
+
+
+def _meanwhile(checked: Checked, code: Snapshot) -> _Meanwhile:
+    from gitexp.git.quarantine import EditWatch
+    from gitexp.git.untracked import collapsed, entries_within
+
+    surveyed, repo = checked.surveyed, checked.surveyed.repo
+    looking = EditWatch(repo, tree=code.tree, env=code.env, ignored=surveyed.ignored)
+    data = [said for one in checked.datasets.values() if (said := one.changed())]
+    edited = _edited(checked, looking)
+    new = frozenset(looking.new) if checked.config.policy.dirty == "refuse" else frozenset[str]()
+    changed = tuple(path for path in edited if path not in new)
+    left = tuple(collapsed((path for path in edited if path in new), surveyed.listing))
+    unseen = [f"nobody could see whether files changed while it ran: {looking.unseen}"] if looking.unseen else []
+    after = {"data": [*data, *unseen], "edited": None if unseen else list(edited)}
+    return _Meanwhile((edited, changed, left), after, entries_within(looking.untracked, repo.root, checked.cwd))
 
 
 def _edited(checked: Checked, looking: EditWatch) -> tuple[str, ...]:
