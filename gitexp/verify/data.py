@@ -150,19 +150,21 @@ def artifact_problems(has: Mapping[str, str], run: RunRecord, at: Looking) -> It
         yield f"[items] digest is {items.digest}, and no gitexp-items.csv was saved that has it"
     digests.sort()
     total = 0
-    lines = (line for block in at.objects.blocks([sizes] if sizes else ()) for line in block.split(b"\n")[:-1])
+    lines = (line for block in at.objects.blocks([sizes] if sizes else ()) for line in block.splitlines(keepends=True))
     for line, group in zip_longest(lines, groupby(digests)):
         digest, count = (group[0].hex(), len([*group[1]])) if group else ("", 0)
         here = at.held.size_of(digest) if at.held and digest else None
         if not sizes:
             continue
-        stated = re.fullmatch(rb"([0-9a-f]{32})  ([0-9]{1,19})", line or b"")
+        stated = re.fullmatch(rb"([0-9a-f]{32})  ([0-9]{1,19})\n", line or b"")
         if stated is None or stated[1].decode() != digest:
             yield "artifacts.sizes has not each digest of artifacts.xxh128 once, in order, with its bytes"
             return
         total += int(stated[2]) * count
         if here is not None and here != int(stated[2]):
             yield f"artifacts.sizes: xxh128:{digest} has {int(stated[2]):,} bytes, {here:,} in the object store"
+    if saved is None and found.files:
+        yield f"run.toml says nothing of what was saved, artifacts.xxh128 has {found.files:,} files"
     if saved is not None and saved.files != found.files:
         yield f"run.toml says that {saved.files:,} files were saved, artifacts.xxh128 has {found.files:,}"
     if saved is not None and sizes and saved.size_bytes != total:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gitexp.datasets.digest import digest_blocks
 from gitexp.errors import GitexpError
 from gitexp.record.digests import Digest
+from gitexp.record.environment import table_of
 from gitexp.record.identity import VERDICT
 from gitexp.record.metrics import MetricRules, metric_rules
 from gitexp.record.runrecord import NewerFormat, RunRecord, record_of
@@ -183,6 +184,9 @@ def _data(tree: Tree, at: Looking) -> Iterator[str]:
         *tree.manifests,
         *chain.from_iterable(parts),
     )
+    named, said = (at.readable(name, tree.files) for name in ("recipe.toml", "data.toml"))
+    if named is not None and said is not None and {*table_of(named, "data")} != {*said}:
+        yield "data.toml has other datasets than [data] of recipe.toml"
 
 
 def _requirements(has: Mapping[str, str], at: Looking) -> Iterator[str]:
@@ -274,6 +278,9 @@ def _history(run: RunRecord, tree: Tree, stated: Mapping[str, Any], at: Looking)
         if run.history.kept == run.history.rows:
             if Digest.xxh128(digest_blocks(blocks())) != run.history.digest:
                 yield "history.csv is not what [history] digest says"
+        elif Digest.xxh128(digest_blocks(blocks())) == run.history.digest:
+            rows = f"{run.history.kept:,} of {run.history.rows:,} rows"
+            yield f"history.csv is the whole history, and run.toml says that it is {rows}"
         elif at.held is None or at.held.size_of(run.history.digest) is None:
             at.unseen[SAMPLES] += 1
         else:

@@ -73,14 +73,19 @@ def _given(run: RunRecord, recipe: Mapping[str, Any]) -> Iterator[str]:
         yield "[variables] has other names than GITEXP_…"
     if run.variables.get("GITEXP_SEED", str(run.seed)) != str(run.seed):
         yield f"GITEXP_SEED is {spell(run.variables['GITEXP_SEED'])}, seed {run.seed}"
+    seed = recipe.get("seed")
+    if recipe and (seed is not None or "GITEXP_SEED" in run.variables) and seed != run.seed:
+        yield f"seed is {run.seed}, that of the recipe {spell(seed)}"
     if ("GITEXP_SMOKE" in run.variables) != (run.kind == "smoke"):
         yield f"GITEXP_SMOKE says other than kind = {run.kind}"
     command = table_of(recipe, "run").get("command")
-    words = command[1:] if isinstance(command, list) else []
+    if not isinstance(command, list):
+        return
+    words = command[1:]
     if run.kind == "rerun" and len(words) == len(run.argv) - 1:  # what lay in the code is named where it lies now
         pairs = zip(words, run.argv[1:], strict=True)
         words = [ran if root_before(ran, str(told), run.root) else told for told, ran in pairs]
-    if words and not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
+    if not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
         yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(command)}"
 
 

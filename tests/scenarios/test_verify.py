@@ -88,6 +88,12 @@ def test_what_another_reader_of_the_page_sees_is_named_too(
         ("run.toml", "files = 1", "files = 2", "run.toml says that 2 files were saved, artifacts.xxh128 has 1"),
         ("run.toml", "size_bytes = 2", "size_bytes = 3", "run.toml says that 3 bytes were saved, artifacts.sizes 2"),
         ("artifacts.sizes", "  ", "   ", "artifacts.sizes has not each digest"),
+        ("artifacts.sizes", "2\n", "2\n0", "artifacts.sizes has not each digest"),
+        ("run.toml", "[artifacts]", "[artefacts]", "run.toml says nothing of what was saved"),
+        ("run.toml", "rows = 1\n", "rows = 2\n", "is the whole history, and run.toml says that it is 1 of 2 rows"),
+        ("recipe.toml", "[run]", "seed = 8\n\n[run]", "seed is None, that of the recipe 8"),
+        ("recipe.toml", '    "small.sh",\n', "", '[run] command of the recipe ["sh"]'),
+        ("recipe.toml", "readme =", "other =", "data.toml has other datasets than [data] of recipe.toml"),
         ("recipe.toml", '"min"', '"least"', "metrics.goal.loss: expected"),
         ("requirements.txt", "\n", "\nevil==6.6.6\n", "installs evil 6.6.6, environment.toml has none"),
         (
