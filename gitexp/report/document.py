@@ -8,7 +8,7 @@ runs share.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from math import floor, isfinite, log10
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gitexp.curves.series import RunHistory
 from gitexp.curves.shaping import thin
 from gitexp.history.choosing import repeats
-from gitexp.history.row import Event
+from gitexp.history.row import Event, Row
 from gitexp.history.said import NOTHING_SAID, Said
 from gitexp.record.metrics import foremost, goal_of
 from gitexp.report.claims import Claim
@@ -63,36 +63,24 @@ class Asked(NamedTuple):
 
 def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], str]) -> dict[str, Any]:
     """The document of these runs, in their order."""
-    rows = [one.row for one in runs]
+    rows, made, say = [one.row for one in runs], asked.made, _Words(safe)
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
     goals = {name: goal for name in names if (goal := goal_of(name, asked.goals))}
     ranked = foremost(names, [name for name in asked.goals if name in names])
     shown = list(dict.fromkeys([*ranked, *names]))[:MOST_METRICS]
-    say = _Words(safe)
     curves, axes, thinned, further = _curves([one.history for one in runs], ranked, say)
-    told = [{key: value for key, value in row.settings.items() if _is_setting(key)} for row in rows]
-    settings = list(dict.fromkeys(key for values in told for key in values))
-    varying = [key for key in settings if len({repr(values.get(key)) for values in told}) > 1]
-    wanted = {*list(dict.fromkeys([*varying, *settings]))[:MOST_SETTINGS]}
-    kept = [key for key in settings if key in wanted]
+    settings, too_many = _settings(rows, say)
     digests = dict.fromkeys(name for one in runs for name in one.digests)
-    said = [asked.said.get(row.id, NOTHING_SAID) for row in rows]
-    here, again = {row.id for row in rows}, repeats(rows)
-    events = [
-        e for e in asked.events if e.kind in _SHOWN and (not asked.named or here & {e.about, *json.loads(e.runs)})
-    ]
-    replaced = {e.name: e.commit for e in asked.events if e.kind == "decision"}
     groups: dict[str, list[int]] = {}
     for at, one in enumerate(runs):
         groups.setdefault(one.alike, []).append(at)
-    made = asked.made
     return {
         "format": FORMAT,
         "title": safe(asked.title),
         "made": {**made._asdict(), "branch": safe(made.branch), "command": safe(made.command)},
         "watch": asked.watch,
         "left_out": {"known": not asked.named, "smoke": asked.smoke, "retracted": asked.retracted},
-        "beyond": {"metric": len(names) - len(shown), "setting": len(settings) - len(kept), "curve": further},
+        "beyond": {"metric": len(names) - len(shown), "setting": too_many, "curve": further},
         "goals": [[safe(name), goal] for name, goal in goals.items()],
         "primary": safe(ranked[0]) if ranked else None,
         "claims": [
@@ -100,38 +88,60 @@ def document(runs: Sequence[Reported], asked: Asked, *, safe: Callable[[str], st
              "unfair": [*map(safe, c.unfair)]}
             for c in asked.claims
         ],
-        "runs": {
-            "id": [safe(row.id) for row in rows],
-            "commit": [row.commit[:12] for row in rows],
-            "attempt": [row.attempt for row in rows],
-            "finished": [round(row.finished) for row in rows],
-            "seed": [_exact(row.seed) for row in rows],
-            "duration_s": [_exact(row.duration_s) for row in rows],
-            "clean": [row.clean for row in rows],
-            "defects": [row.defects for row in rows],
-            "problem": [row.problem is not None for row in rows],
-            "repeats": [row.commit in again for row in rows],
-            **{name: say.coded([getattr(row, name) or None for row in rows])
-               for name in ("author", "status", "recipe", "kind", "message", "held_out")},
-            "tag": say.coded([", ".join(one.tags) or None for one in said]),
-            "note": say.coded([one.noted or None for one in said]),
-            "baseline": say.coded([", ".join(one.baseline) or None for one in said]),
-            "retracted": say.coded([one.reason for one in said]),
-        },
+        "runs": _runs(rows, [asked.said.get(row.id, NOTHING_SAID) for row in rows], say),
         "groups": list(groups.values()),
-        "settings": [{"name": safe(key), **say.coded([values.get(key) for values in told])} for key in kept],
+        "settings": settings,
         "metrics": [{"name": safe(name), "values": [_exact(row.metrics.get(name)) for row in rows]} for name in shown],
         "facts": [{"name": safe(name), **say.coded([one.digests.get(name) for one in runs])} for name in digests],
         "axes": axes,
         "curves": curves,
         "thinned": thinned,
         "usage": [{"run": at, **_usage(one)} for at, one in enumerate(runs) if one.used is not None],
-        "events": [
-            [safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12],
-             safe(_words(e, replaced.get(e.commit, "")))]
-            for e in events
-        ],
+        "events": [*_events(asked, {row.id for row in rows}, safe)],
     }  # fmt: skip
+
+
+def _runs(rows: Sequence[Row], said: Sequence[Said], say: _Words) -> dict[str, Any]:
+    """The facts of runs, column by column."""
+    again = repeats(rows)
+    return {
+        "id": [say.safe(row.id) for row in rows],
+        "commit": [row.commit[:12] for row in rows],
+        "attempt": [row.attempt for row in rows],
+        "finished": [round(row.finished) for row in rows],
+        "seed": [_exact(row.seed) for row in rows],
+        "duration_s": [_exact(row.duration_s) for row in rows],
+        "clean": [row.clean for row in rows],
+        "defects": [row.defects for row in rows],
+        "problem": [row.problem is not None for row in rows],
+        "repeats": [row.commit in again for row in rows],
+        **{name: say.coded([getattr(row, name) or None for row in rows])
+           for name in ("author", "status", "recipe", "kind", "message", "held_out")},
+        "tag": say.coded([", ".join(one.tags) or None for one in said]),
+        "note": say.coded([one.noted or None for one in said]),
+        "baseline": say.coded([", ".join(one.baseline) or None for one in said]),
+        "retracted": say.coded([one.reason for one in said]),
+    }  # fmt: skip
+
+
+def _settings(rows: Sequence[Row], say: _Words) -> tuple[list[dict[str, Any]], int]:
+    """The settings, of too many those first in which runs differ; and how many are left out."""
+    told = [{key: value for key, value in row.settings.items() if _is_setting(key)} for row in rows]
+    every = list(dict.fromkeys(key for values in told for key in values))
+    varying = [key for key in every if len({repr(values.get(key)) for values in told}) > 1]
+    wanted = {*list(dict.fromkeys([*varying, *every]))[:MOST_SETTINGS]}
+    kept = [key for key in every if key in wanted]
+    columns = [{"name": say.safe(key), **say.coded([values.get(key) for values in told])} for key in kept]
+    return columns, len(every) - len(kept)
+
+
+def _events(asked: Asked, here: Set[str], safe: Callable[[str], str]) -> Iterator[list[Any]]:
+    """What was said, or of chosen runs (`here`: their ids) what was said about them."""
+    replaced = {e.name: e.commit for e in asked.events if e.kind == "decision"}
+    for e in asked.events:
+        if e.kind in _SHOWN and (not asked.named or here & {e.about, *json.loads(e.runs)}):
+            words = safe(_words(e, replaced.get(e.commit, "")))
+            yield [safe(e.kind), safe(e.about), safe(e.author), e.said, e.commit[:12], words]
 
 
 def _words(event: Event, replaced: str) -> str:
