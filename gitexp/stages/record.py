@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -278,16 +278,9 @@ def describe_run(
     started = _moment((outcome or ended.started).get("started") or submission.submitted)
     # A file's time is the kernel's last tick, which may lie some milliseconds before the moment it was written.
     finished = _moment(outcome["finished"]) if outcome else max(started, _moment(_last_sign(ended.folder)))
-    code, after = submission.code, ended.after
-    defects = [*results.problems, *lost, *ended.torn]
-    defects += (outcome or {}).get("problems", ())
-    defects += submission.strange_imports if submission.mixture else ()  # whose verdict counts for nothing
-    if after is None and submission.data:
-        defects.append("the data was not checked after the run, because it was recorded later")
-    elif after is not None:
-        defects += after["data"]
-        if (edited := after["edited"]) is not None:
-            code = code._replace(edited=tuple(edited[:20]), edited_count=len(edited))
+    edited = None if ended.after is None else ended.after["edited"]
+    code = submission.code
+    code = code if edited is None else code._replace(edited=tuple(edited[:20]), edited_count=len(edited))
     host = str(ended.started.get("host") or submission.host or UNKNOWN)
     return RunRecord(
         id=RunId(submission.id),
@@ -316,7 +309,7 @@ def describe_run(
         job=submission.job,
         reproduces=None if submission.mixture else submission.original.get("id"),
         mixture=load_mixture(submission.mixture) if submission.mixture else None,
-        defects=tuple(defects),
+        defects=tuple(_defects(ended, [*results.problems, *lost])),
         notes=(*submission.notes, *results.notes, *doubts(ended.environment)),
         summary=results.judged,
         seen=results.seen,
@@ -331,6 +324,17 @@ def describe_run(
         splits=trained.splits,
         items=results.items,
     )
+
+
+def _defects(ended: Ended, known: Sequence[str]) -> Iterator[str]:
+    """Sentences on what of a record is not as it should be. `known`: what collecting and keeping came upon."""
+    submission = ended.submission
+    yield from (*known, *ended.torn, *(ended.outcome or {}).get("problems", ()))
+    yield from submission.strange_imports if submission.mixture else ()  # whose verdict counts for nothing
+    if ended.after is not None:
+        yield from ended.after["data"]
+    elif submission.data:
+        yield "the data was not checked after the run, because it was recorded later"
 
 
 def _recorded_by(user: str | None, host: str) -> str | None:
