@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gitexp.cli.opened import Opened
 from gitexp.cli.render import Cell, Column, Screen, number, safe, value
-from gitexp.cli.runtable import Filled, fits, metric_names
+from gitexp.cli.runtable import Filled, fits, metric_names, without_room
 from gitexp.cli.settingcolumns import setting_column, settings_of, varying
 from gitexp.errors import GitexpError
 from gitexp.history.compare import goals_in_order
@@ -116,10 +116,7 @@ def group_columns(here: Opened, groups: Sequence[Group], *, by: Sequence[str], s
 
 def fitting(columns: Sequence[Filled], *, on: Screen) -> list[Filled]:
     """Of the columns of groups those that a screen has room for: ranges go first, then seeds, then the last metrics."""
-    found = [*columns]
-    for name in (RANGE, "seeds"):
-        if not fits(found, on=on):
-            found = [one for one in found if one[0].name != name]
+    found = without_room(columns, (RANGE, "seeds"), on=on)
     while len(found) > 3 and not fits(found, on=on):
         found.pop()
     return found

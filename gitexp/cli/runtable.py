@@ -96,7 +96,8 @@ def run_table(
     lines = [[_metric_cell(row, name, best, out) for name in names] for row in chosen]  # each row's are parsed once
     metrics = [(Column(safe(name), right=True), [line[at] for line in lines]) for at, name in enumerate(names)]
     stated = {safe(name) for goal in goals.values() for name in goal}
-    bare = [one for one in filled if one[0].name not in LESS_THAN_METRICS] if alone else [*filled, *less]
+    more = [name for name in LESS_THAN_METRICS if name != "verdict"]
+    bare = [one for one in filled if one[0].name not in more] if alone else [*filled, *less]
     filled = [*_with_settings(filled, settings, metrics[:1], bare=bare, on=on), *less]
     message = [(Column("message", least=12), [Cell(safe(row.message or "-"), "dim") for row in chosen])]
     if not (plain or width >= WIDE) or not any(row.message for row in chosen):
@@ -213,6 +214,15 @@ def fits(filled: Sequence[Filled], *, on: Screen) -> bool:
         widest = max([text_width(column.name), *(text_width(cell.text) for cell in cells)])
         total += min(widest, column.least) if column.least else widest
     return total <= on.width
+
+
+def without_room(columns: Sequence[Filled], less: Sequence[str], *, on: Screen) -> list[Filled]:
+    """Columns that a screen has room for: of those in `less`, one after the other goes until it has."""
+    found = [*columns]
+    for name in less:
+        if not fits(found, on=on):
+            found = [one for one in found if one[0].name != name]
+    return found
 
 
 def _readable(here: Opened, row: Row) -> Run | None:

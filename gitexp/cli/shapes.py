@@ -156,16 +156,20 @@ _COLUMNS = (
 _SAID = tuple(f"said.{name}" for name in NOTHING_SAID.facts)
 
 
-def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
+def csv_table(
+    rows: Sequence[Row], said: Mapping[str, Said] = {}, held: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """Rows as RFC 4180 with LF: a column for each metric of any of them, one for each setting, what is said of them.
 
+    With `held`, which says where each commit is, also that: names of remotes, the clone itself as a dot.
     A setting that is called as another column has `setting:` before its name. Control characters are shown as escapes.
     """
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
     settings = list(dict.fromkeys(key for row in rows for key in row.settings))
-    taken = {*_COLUMNS, *_SAID, *metrics}
+    where = [] if held is None else ["where"]
+    taken = {*_COLUMNS, *_SAID, *where, *metrics}
     lines: list[Sequence[Any]] = [
-        [*_COLUMNS, *metrics, *(f"setting:{key}" if key in taken else key for key in settings), *_SAID]
+        [*_COLUMNS, *metrics, *(f"setting:{key}" if key in taken else key for key in settings), *_SAID, *where]
     ]
     for row in rows:
         finished = datetime.fromtimestamp(row.finished, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -176,7 +180,8 @@ def csv_table(rows: Sequence[Row], said: Mapping[str, Said] = {}) -> str:
         told = row.settings
         words = said.get(row.id, NOTHING_SAID).facts.values()
         told_cells = (_in_a_cell(told.get(key)) for key in settings)
-        lines.append([*facts, *map(row.metrics.get, metrics), *told_cells, *words])
+        places = [] if held is None else [", ".join(name or "." for name in held[row.commit])]
+        lines.append([*facts, *map(row.metrics.get, metrics), *told_cells, *words, *places])
     return csv_lines(lines)
 
 

@@ -11,7 +11,7 @@ from gitexp.errors import GitexpError, beyond, counted
 from gitexp.git.bundle import read_head, remember_given, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
-from gitexp.git.repo import Repo, commits_among, output, ref_id, remote_names
+from gitexp.git.repo import Repo, commits_among, line, output, ref_id, remote_names
 from gitexp.git.standing import branch_ref, is_shallow
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import Remote, There, TransportFailed
@@ -85,6 +85,9 @@ def unbundle(clone: Clone, file: Path, *, name: str | None) -> Unbundled:
     if branch not in head.tips:
         known = ", ".join(sorted(head.tips)[:SHOWN]) or "none"
         raise GitexpError(f"{file} has no branch {branch}; branches in it: {known}")
+    ours, theirs = line(repo, "rev-parse", "--show-object-format"), "sha256" if len(head.tips[branch]) > 40 else "sha1"
+    if ours != theirs:
+        raise GitexpError(f"{file} has ids of {theirs}, this clone those of {ours}: git brings no such two together")
     here = commits_among(repo, head.built_on)
     if lacked := [f"  {commit[:12]} {words[:80]}" for commit, words in head.built_on.items() if commit not in here]:
         own = ref_id(repo, branch_ref(branch))

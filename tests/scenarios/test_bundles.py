@@ -225,6 +225,23 @@ def test_what_is_no_file_is_no_bundle(lab: Lab, tmp_path: Path) -> None:
     assert lab.gitexp("unbundle", "README", "--as", "../x").exit_code == 2
 
 
+def test_a_file_of_a_repository_with_other_ids_is_not_said_to_be_damaged(
+    lab: Lab, tmp_path: Path, env: dict[str, str]
+) -> None:
+    other = Lab(tmp_path / "other", env)
+    other.path.mkdir()
+    other.git("init", "-q", "-b", "main", "--object-format=sha256")
+    other.commit("a program")
+    assert other.gitexp("init").exit_code == 0
+    run(other, "--no-verify")
+    file = tmp_path / "one"
+    assert other.gitexp("bundle", str(file)).exit_code == 0
+    result = lab.gitexp("unbundle", str(file))
+    assert result.exit_code == 1
+    words = "has ids of sha256, this clone those of sha1: git brings no such two together"
+    assert result.stderr == f"error: {file} {words}\n"
+
+
 def test_a_lab_that_never_had_a_run_takes_up_all(lab: Lab, tmp_path: Path, env: dict[str, str]) -> None:
     run(lab)
     file = tmp_path / "-x.bundle"

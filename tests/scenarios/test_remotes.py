@@ -56,6 +56,11 @@ def test_log_all_lists_the_runs_of_every_remote_once_and_says_where_each_is(ada:
     assert [run["said"]["tags"] for run in told] == [["found"], []]
     assert [run["id"] for run in well(ada.gitexp("log", "--all", "--json")).json["runs"]] == [L]  # lab-b retracted K
     assert [run["id"] for run in well(ada.gitexp("log", "--json")).json["runs"]] == [K]  # of which nobody knows here
+    head, *sheet = well(ada.gitexp("log", "--all", "--retracted", "--csv")).stdout.splitlines()
+    assert head.endswith(",where")
+    assert [line[:1] for line in sheet] == ["l", "k"]
+    assert sheet[0].endswith(",lab-b") and sheet[1].endswith(',"., lab-b, origin"')
+    assert not well(ada.gitexp("log", "--csv")).stdout.splitlines()[0].endswith(",where")
     write_run(ada, M, finished="2026-11-20T12:00:00Z")
     told = well(ada.gitexp("log", "--all", "--json")).json["runs"]
     assert [(run["id"], run["where"]) for run in told] == [(M, ["."]), (L, ["lab-b"])]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pexpect
 import pytest
 from contract.reader import breaches
 from harness import Lab, abandoned, at_terminal, cloned, exit_code, published, until_over, wait_for
@@ -239,6 +240,11 @@ def test_log_shows_whose_the_signatures_are(lab: Lab, ssh_keygen: str) -> None:
     assert head.split() == ["run", "finished", "author", "recipe", "status", "signature"]
     assert "good: ada" in signed
     assert plain.split()[-1] == "missing"
+    terminal = at_terminal(lab, "log", "--signatures", columns=60, PAGER="cat", NO_COLOR="1")
+    terminal.expect(pexpect.EOF)
+    assert terminal.before is not None
+    lines = terminal.before.splitlines()
+    assert len(lines) == 3 and "good: ada" in lines[1] and max(map(len, lines)) <= 60
     sheet = lab.gitexp("log", "--signatures", "--columns", "acc", "--csv").stdout.splitlines()
     assert sheet[0] == "run,acc,signature"
     assert sheet[2].endswith(",0.9,missing")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from harness import Gitexp, Lab
-from records import write_run
+import pexpect
+from harness import Gitexp, Lab, at_terminal
+from records import RECIPE, write_run
 
 from gitexp import notebook
 from gitexp.record.identity import RunId
@@ -114,6 +115,16 @@ def test_log_counts_reproductions(fresh: Lab, gitexp: Gitexp) -> None:
     assert gitexp("log", "--where", "verdict == 'bitwise'", "--columns", "reproduces,verdict,hardware").stdout == (
         f"run               reproduces  verdict  hardware\n{B}  {A[:8]}    bitwise  Example CPU · 2 cores\n"
     )
+
+
+def test_on_a_narrow_terminal_settings_give_way_to_verdicts(fresh: Lab) -> None:
+    put(fresh)
+    tried = RECIPE.replace("lr = 0.01", "lr = 0.0125\nmomentum = 0.95\nweight_decay = 0.0001")
+    write_run(fresh, D, files={"recipe.toml": tried}, finished="2026-11-19T10:00:00Z")
+    terminal = at_terminal(fresh, "log", columns=60, PAGER="cat", NO_COLOR="1")
+    terminal.expect(pexpect.EOF)
+    assert terminal.before is not None
+    assert "  1 of 2×" in terminal.before and "  0.9" in terminal.before
 
 
 def test_a_log_without_reruns_has_no_column_for_them(fresh: Lab, gitexp: Gitexp) -> None:

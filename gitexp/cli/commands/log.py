@@ -12,7 +12,7 @@ from gitexp.cli.choice import Choice, choosing_options, fitting_rows
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write, write_json
 from gitexp.cli.render import Cell, Column, number, safe, screen
-from gitexp.cli.runtable import Filled, Listed, run_table
+from gitexp.cli.runtable import Filled, Listed, run_table, without_room
 from gitexp.cli.table import completing
 from gitexp.errors import UsageError
 from gitexp.history.cache import Condition, of_commits
@@ -26,6 +26,7 @@ from gitexp.history.where import best_first
 from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20
+SIGNED, SIGNATURE_LEAST = "finished,author,recipe,status", 30  # what stands beside signatures
 FORMATS = ("json", "csv", "markdown", "latex")
 
 
@@ -113,7 +114,8 @@ def command(
         elif form == "csv" and shape.columns is None:
             from gitexp.cli.shapes import csv_table
 
-            write(csv_table(chosen, said_of(history.seen, [row.id for row in chosen])))
+            said = said_of(history.seen, [row.id for row in chosen])
+            write(csv_table(chosen, said, held if all_remotes else None))
         elif not chosen:
             _tell_nothing_fits(here, choice)
         else:
@@ -147,7 +149,7 @@ class _Shape(NamedTuple):
             raise UsageError("--notes is a list of its own", fix="gitexp log --notes --json    as JSON")
         if self.signed and (self.together or self.summary or self.notes):
             raise UsageError("--signatures is not combined with --group, --by, --summary or --notes")
-        return self._replace(columns=self.columns or ("finished,author,recipe,status" if self.signed else None))
+        return self._replace(columns=self.columns or (SIGNED if self.signed else None))
 
 
 def _require_runs(here: Opened, shape: _Shape) -> None:
@@ -199,7 +201,7 @@ def _show(
             found = chosen_columns(runs, chosen, shape.columns, figure=exact if form == "csv" else number)
         if shape.signed:
             found.append(_signatures(here, chosen))
-        _write_table(here, found, form=form)
+        _write_table(here, found, form=form, less=("finished", "recipe", "status") if shape.columns == SIGNED else ())
     else:
         listed = Listed(runs, wanted)
         show(lambda on: run_table(here, listed, chosen, held, sort=shape.sort, on=on, now=time.time()), repo=here.repo)
@@ -214,14 +216,15 @@ def _signatures(here: Opened, chosen: Sequence[Row]) -> Filled:
     told = signatures(here.repo, [row.commit for row in chosen])
     styles = {"good": "green", "bad": "red", "unknown": "yellow"}
     cells = [Cell(safe(told[row.commit].words), styles.get(told[row.commit].state, "")) for row in chosen]
-    return Column("signature"), cells
+    return Column("signature", least=SIGNATURE_LEAST), cells
 
 
-def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None) -> None:
+def _write_table(here: Opened, columns: Sequence[Filled], *, form: str | None, less: Sequence[str] = ()) -> None:
+    """`less`: the columns that go first where a screen has no room for all."""
     from gitexp.cli.columns import as_text
 
     if form is None:
-        show(lambda on: as_text(columns, None, on=on), repo=here.repo)
+        show(lambda on: as_text(without_room(columns, less, on=on), None, on=on), repo=here.repo)
     else:
         write(as_text(columns, form, on=screen(here.repo.settings)))
 
