@@ -124,7 +124,9 @@ def _answers(repo: Repo, commits: Sequence[str], options: Sequence[str]) -> dict
         fields = out.decode("utf-8", "replace").split("\0")
         for at in range(0, len(fields) - 6, 7):  # the seventh is empty
             commit, letter, key, committer, signer, told = fields[at : at + 6]
-            own = letter == "G" and _is_of(committer.lower(), names.get(key) or [signer], told)
+            lines = names.get(key, [])
+            lines = lines if any(signer in one for one in lines) else [*lines, signer]  # git cuts a line at its comma
+            own = letter == "G" and _is_of(committer.lower(), lines, told)
             found[commit] = _judged(letter, key, committer, signer, own=own)
         for one in left:
             if one not in found:  # of which it died: the others are to be looked at all the same
@@ -160,14 +162,27 @@ def _is_of(committer: str, names: Sequence[str], told: str) -> bool:
 
     `told`: gpg's words, which have all names of a key.
     """
-    patterns = [one.strip().lower() for name in names if "<" not in name for one in name.split(",")]
-    if patterns:
-        return not any("@" in one for one in patterns) or any(fnmatchcase(committer, one) for one in patterns)
+    lines = [[one.strip() for one in name.lower().split(",")] for name in names if "<" not in name]
+    if lines:
+        return not any("@" in one for line in lines for one in line) or any(
+            _names_it(line, committer) for line in lines
+        )
     return re.search(_VALID % re.escape(committer), told, re.IGNORECASE | re.MULTILINE) is not None
 
 
+def _names_it(patterns: Sequence[str], committer: str) -> bool:
+    """As ssh takes patterns: one with a ! before it takes out what another lets in."""
+    others = [one[1:] for one in patterns if one.startswith("!")]
+    return any(fnmatchcase(committer, one) for one in patterns) and not any(
+        fnmatchcase(committer, one) for one in others
+    )
+
+
 def _names(repo: Repo) -> dict[str, list[str]]:
-    """Whose each key of the allowed signers is: ssh-keygen says only the first. By fingerprint."""
+    """Whose each key of the allowed signers is: ssh-keygen says only the first. By fingerprint.
+
+    A line that holds for some time or for some use alone is ssh-keygen's to judge: it counts where that names it.
+    """
     from base64 import b64decode, b64encode
     from hashlib import sha256
 
@@ -180,6 +195,8 @@ def _names(repo: Repo) -> dict[str, list[str]]:
     for line in lines:
         names, _, rest = line.strip().partition(" ")
         for word in rest.split():
+            if word.startswith(("valid-", "namespaces=")):
+                break
             if word.startswith("AAAA"):
                 with suppress(ValueError):
                     key = b64encode(sha256(b64decode(word)).digest()).decode().rstrip("=")

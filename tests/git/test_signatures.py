@@ -72,6 +72,23 @@ def test_a_key_may_be_of_a_pattern_of_several_names_or_of_one_without_address(
     assert [one.state for one in looked_at(here, signed(here))] == ["good"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        'ada@example.org valid-before="20200101" KEY\nzoe@x.org',
+        'zoe@x.org KEY\nada@example.org namespaces="file"',
+        "!ada@example.org,*@example.org",
+        "*@example.org,!ada@example.org",
+    ],
+)
+def test_a_name_that_is_no_more_or_for_something_else_is_none_of_the_committers(
+    here: Lab, ssh_keygen: str, names: str
+) -> None:
+    key = signs_by_ssh(here)
+    trusts(here, key, names=names.replace("KEY", key.with_suffix(".pub").read_text().strip()))
+    assert [one.state for one in looked_at(here, signed(here))] == ["unknown"]
+
+
 def test_a_revoked_key_is_unknown_and_what_was_changed_stays_bad(here: Lab, ssh_keygen: str) -> None:
     key = signs_by_ssh(here)
     trusts(here, key)
