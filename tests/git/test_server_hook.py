@@ -339,7 +339,7 @@ def test_a_push_that_moves_the_branch_twice_is_judged_twice(ada: Lab, hub: Lab) 
     sent = "".join(f"{len(line) + 4:04x}{line}" for line in lines).encode() + b"0000" + objects
     taking = ["git", "receive-pack", str(hub.path)]
     done = subprocess.run(taking, env=ada.env, input=sent, capture_output=True, check=True)
-    assert f"error: commit {bad[:12]} {HAND}\n".encode() in done.stderr
+    assert f"error: {HAND.replace('COMMIT', bad[:12])}\n".encode() in done.stderr
     assert hub.git("rev-parse", "experiments").strip() == tip
 
 
