@@ -67,11 +67,24 @@ def lab(set_up: Path, tmp_path: Path, env: dict[str, str]) -> Lab:
 
 
 @pytest.fixture
-def gitexp(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
-    """The command line, run in this process inside the repository `fresh`."""
-    for name, value in fresh.env.items():
+def as_ada(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process, and git as it calls it, have as their environment."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for name, value in env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.chdir(fresh.path)
+
+
+@pytest.fixture
+def here(fresh: Lab, as_ada: None) -> Lab:
+    """The repository `fresh`, which git calls of this process see as its own do."""
+    return fresh
+
+
+@pytest.fixture
+def gitexp(here: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gitexp:
+    """The command line, run in this process inside the repository `fresh`."""
+    monkeypatch.chdir(here.path)
 
     def run(*args: str) -> Result:
         capfd.readouterr()

@@ -37,30 +37,22 @@ def by_libgit2(folder: Path, files: Mapping[str, Path]) -> str:
     return str(repo.create_commit(None, who, who, MESSAGE, root.write(), []))
 
 
-@pytest.fixture
-def there(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A repository that git calls of this process see as its own do."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return fresh
-
-
 @pytest.mark.parametrize("write", [by_git, by_libgit2])
 def test_whoever_writes_a_record_its_commit_has_the_same_id(
-    there: Lab, write: Callable[[Path, Mapping[str, Path]], str]
+    here: Lab, write: Callable[[Path, Mapping[str, Path]], str]
 ) -> None:
-    there.git("config", "user.name", "Ada")
-    there.git("config", "user.email", "ada@example.org")
-    there.git("config", "core.autocrlf", "true")
-    there.write(".gitattributes", "* text=auto eol=crlf ident\n")  # of no effect on a record
+    here.git("config", "user.name", "Ada")
+    here.git("config", "user.email", "ada@example.org")
+    here.git("config", "core.autocrlf", "true")
+    here.write(".gitattributes", "* text=auto eol=crlf ident\n")  # of no effect on a record
     files = {
-        "run.toml": there.write("run.toml", "format = 1\n"),
-        "output.log": there.write("output.log", "$Id$ crlf\r\nlf\nno end"),
-        "data.toml": there.write("data.toml", ""),  # beside the folder data, before which it is sorted
-        "data/digits.xxh128": there.write("digits", "0" * 32 + "  a\n"),
+        "run.toml": here.write("run.toml", "format = 1\n"),
+        "output.log": here.write("output.log", "$Id$ crlf\r\nlf\nno end"),
+        "data.toml": here.write("data.toml", ""),  # beside the folder data, before which it is sorted
+        "data/digits.xxh128": here.write("digits", "0" * 32 + "  a\n"),
     }
-    assert write(there.path, files) == "d47c61db6b4cee2f007fda2ccd5806932a11ed6f"
-    assert there.git("fsck", "--strict", "--no-dangling") == ""
+    assert write(here.path, files) == "d47c61db6b4cee2f007fda2ccd5806932a11ed6f"
+    assert here.git("fsck", "--strict", "--no-dangling") == ""
 
 
 def reachable(repo: pygit2.Repository, ref: str) -> Iterator[pygit2.Object]:
@@ -78,11 +70,11 @@ def reachable(repo: pygit2.Repository, ref: str) -> Iterator[pygit2.Object]:
             waiting += [entry for entry in found if entry.filemode != FileMode.COMMIT]  # of a submodule
 
 
-def test_libgit2_reads_the_same_bytes_of_every_object_of_the_branch(there: Lab) -> None:
-    there.git("fetch", "-q", str(BUNDLE), "experiments:experiments")
-    found = {str(one.id): one.read_raw() for one in reachable(pygit2.Repository(there.path), "experiments")}
-    ids = [line.split(" ")[0] for line in there.git("rev-list", "--objects", "experiments").splitlines()]
-    with ObjectReader(find_repo(there.path)) as reader:
+def test_libgit2_reads_the_same_bytes_of_every_object_of_the_branch(here: Lab) -> None:
+    here.git("fetch", "-q", str(BUNDLE), "experiments:experiments")
+    found = {str(one.id): one.read_raw() for one in reachable(pygit2.Repository(here.path), "experiments")}
+    ids = [line.split(" ")[0] for line in here.git("rev-list", "--objects", "experiments").splitlines()]
+    with ObjectReader(find_repo(here.path)) as reader:
         ours = list(reader.find_many(ids))
     assert len(ids) > 100
     assert ours == [(oid, found.pop(oid)) for oid in ids]

@@ -17,12 +17,10 @@ EVENT = "note: too good\n\nGitexp-Event: note\nGitexp-About: kkkkkkkkkkkkkkkk\n"
 
 
 @pytest.fixture
-def begun(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A repository with an experiments branch, which git calls of this process see as its own do."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    assert fresh.gitexp("init").exit_code == 0
-    return fresh
+def begun(here: Lab) -> Lab:
+    """A repository with an experiments branch."""
+    assert here.gitexp("init").exit_code == 0
+    return here
 
 
 def test_an_event_that_lost_a_race_has_the_tree_of_the_tip_that_it_came_to_stand_on(begun: Lab, tmp_path: Path) -> None:

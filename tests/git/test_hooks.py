@@ -26,12 +26,7 @@ echo framework >>"$HOME/calls"
 OLD = '#!/bin/sh\necho "old: $*" >>"$HOME/calls"\ncat >>"$HOME/calls"\nexit 0\n'
 
 
-@pytest.fixture(autouse=True)
-def the_environment_is_adas(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT")]:
-        monkeypatch.delenv(name)
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("as_ada")
 
 
 @pytest.fixture

@@ -12,14 +12,6 @@ from gitexp.git.repo import find_repo
 from gitexp.git.signatures import MISSING, Signature, signatures
 
 
-@pytest.fixture
-def here(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A repository that git calls of this process see as its own do."""
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return fresh
-
-
 def signed(lab: Lab, message: str = "signed", *args: str) -> str:
     return lab.git("commit-tree", "-S", *args, "HEAD^{tree}", "-m", message).strip()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,12 +35,7 @@ NOISE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def the_environment_is_adas(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("as_ada")
 
 
 @pytest.fixture

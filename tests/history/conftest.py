@@ -12,10 +12,8 @@ from gitexp.git.repo import Repo, find_repo
 
 
 @pytest.fixture
-def repo(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> Repo:
-    for name, value in fresh.env.items():
-        monkeypatch.setenv(name, value)
-    return find_repo(fresh.path)
+def repo(here: Lab) -> Repo:
+    return find_repo(here.path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -257,12 +256,8 @@ def test_six_clones_that_push_at_once_lose_no_run(ada: Lab, hub: Lab) -> None:
 
 
 def test_after_too_many_lost_races_push_gives_up_and_says_that_nothing_is_lost(
-    ada: Lab, hub: Lab, monkeypatch: pytest.MonkeyPatch
+    ada: Lab, hub: Lab, as_ada: None
 ) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    for name, value in ada.env.items():
-        monkeypatch.setenv(name, value)
     (hub.path / "refs" / "heads" / "experiments.lock").touch()
     with pytest.raises(GitexpError, match="Others were faster 2 times in a row") as caught:
         push_runs(
