@@ -64,12 +64,13 @@ def factors(inputs: Inputs, *, changed: Sequence[str] | None = None, by_package:
     elif not inputs.same_code:
         found.append(Factor(CODE, CODE, a=(a.code or "")[:10], b=(b.code or "")[:10]))
     with_data, others = _of_datasets(changes, datasets)
+    naming = {name: tuple(_naming(name, inputs)) for name in datasets}
     found += _of_recipe(others)
-    found += _of_command(inputs, others)
+    found += _of_command(inputs, others, told={option for options in naming.values() for option in options})
     for name in datasets:
         digests = [run.data[name].digest if name in run.data else None for run in (a, b)]
         keys = with_data.get(name, ())
-        found.append(Factor(DATA, dotted(("data", name)), keys, a=digests[0], b=digests[1], dataset=name))
+        found.append(Factor(DATA, dotted(("data", name)), keys, naming[name], digests[0], digests[1], dataset=name))
     idle = [change.key for change in inputs.recipe if change.key.startswith(IDLE)]
     if idle:
         untold.append(
@@ -143,23 +144,41 @@ def _of_recipe(changes: list[KeyChange]) -> Iterator[Factor]:
             yield Factor(RECIPE, f"[{dotted(table)}]", together, a=use and use.a, b=use and use.b)
 
 
-def _of_command(inputs: Inputs, changes: list[KeyChange]) -> Iterator[Factor]:
-    """The arguments, one by one where they can be told apart, else the command."""
+def _naming(name: str, inputs: Inputs) -> Iterator[str]:
+    """The options that say where a dataset lies, or the same part of it, and differ because it lies elsewhere."""
+    for change in inputs.arguments:
+        parts = [_part(value, run, name) for value, run in ((change.a, inputs.a), (change.b, inputs.b))]
+        if change.name not in LOOSE and parts[0] == parts[1] is not None:
+            yield change.name
+
+
+def _part(value: str | None, run: Run, name: str) -> str | None:
+    """Which part of a dataset a path of the command is; None: none."""
+    record, data = run.record, run.data.get(name)
+    if record is None or data is None or not data.path or not value:
+        return None
+    root = posixpath.join("/", record.root or "")
+    place, path = (posixpath.normpath(posixpath.join(root, *one)) for one in ((data.path,), (record.cwd, value)))
+    return path[len(place) :] if f"{path}/".startswith(f"{place}/") else None
+
+
+def _of_command(inputs: Inputs, changes: list[KeyChange], *, told: Collection[str]) -> Iterator[Factor]:
+    """The arguments, one by one where they can be told apart, else the command. `told`: options told of elsewhere."""
     change = next((one for one in changes if one.key == COMMAND), None)
     if change is None:
         return
-    told = [one for one in inputs.arguments if not is_seed(one.name)]
-    loose = any(one.name in LOOSE for one in told)
-    apart = [one for one in told if one.name not in LOOSE and not (loose and _may_take_a_word(one))]
+    own = [one for one in inputs.arguments if not is_seed(one.name) and one.name not in told]
+    loose = any(one.name in LOOSE for one in own)
+    apart = [one for one in own if one.name not in LOOSE and not (loose and _may_take_a_word(one))]
     names = {one.name for one in apart}
     pairs = ((change.a, change.b), (change.b, change.a))
     if not inputs.arguments or any(swapped(*pair, {name}) is None for name in names for pair in pairs):
-        if told or not inputs.arguments:
+        if own or not inputs.arguments:
             yield Factor(RECIPE, COMMAND, (("run", "command"),), a=change.a, b=change.b)
         return
     for one in apart:
         yield Factor(RECIPE, one.name, options=(one.name,), a=one.a, b=one.b)
-    rest = tuple(one.name for one in told if one.name not in names)
+    rest = tuple(one.name for one in own if one.name not in names)
     if rest:
         yield Factor(RECIPE, COMMAND, options=rest, a=change.a, b=change.b)
 

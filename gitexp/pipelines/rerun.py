@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from gitexp.git.repo import GitFailed, output
 from gitexp.git.worktree import Head, Surveyed
 from gitexp.pipelines.get import HISTORY, bring, what_run_has
 from gitexp.pipelines.rebuilt import aimed, entered
-from gitexp.pipelines.rerundata import Source, look_for, put_in_place, require_all
+from gitexp.pipelines.rerundata import look_for, put_in_place, require_all
 from gitexp.pipelines.rerunplan import Plan, code_lines, data_lines, place_lines, program_lines, why_ask
 from gitexp.pipelines.rerunspec import Spec, code_config, sound_record
 from gitexp.pipelines.run import argv_of
@@ -33,7 +33,7 @@ from gitexp.record.runrecord import RunRecord
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.recipe import Recipe, program_argv
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch, seed_that_nothing_takes
-from gitexp.stages.lead import lead
+from gitexp.stages.lead import Ground, lead
 from gitexp.stages.submit import Submitted, make_folder
 from gitexp.text.schema import escaped
 
@@ -62,17 +62,18 @@ class Ready:
         except GitFailed as error:
             raise _incomplete(clone, spec, record) or error from error
         self._tree, self._there = tree, Clone(tree.repo, config)
-        recipe, self._led = lead(recipe, spec.runs, tree=root, home=clone.repo.root if own else None)
-        self._spec = spec = spec._replace(recipe=recipe)
         head = Head(tree.head, spec.code, spec.recorded_code.subject or "", None)
         self._surveyed = Surveyed(tree.repo, head, changes=(), flagged=(), author="", listing=listing_of(tree))
         look = look_at_branch(self._surveyed, config)
         self._said = check_branch(look, self._surveyed, config)
         check_store(self._surveyed)
         self._cwd = _cwd(record, root)
+        self._ground = Ground(root, self._cwd, clone.repo.root if own else None)
+        self._places = {one.name: str(root / one.laid(clone.place)) for one in self._sources}
+        recipe, self._led = lead(recipe, spec.runs, self._places, ground=self._ground)
         self._asked = Asked(
             spec.environment,
-            planned_argv(recipe, self._sources, self._there),
+            planned_argv(recipe, self._places, root),
             cwd=self._cwd,
             tree=tree.repo,
             code=spec.code,
@@ -97,7 +98,7 @@ class Ready:
             *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, spec.recipe),
-            *place_lines(self._around.argv, root, led=self._led, sources=self._sources, clone=self._home),
+            *place_lines(self._around.argv, root, led=self._led, places=self._places, clone=self._home),
             *code_lines(spec.recorded_code, self._tree),
             *data_lines(self._sources),
             *self._around.lines,
@@ -124,19 +125,19 @@ class Ready:
         said += () if spec.mixture else self._history(watch)
         from gitexp.pipelines.rundata import ready_data
 
-        elsewhere = {one.name for one in self._sources if one.elsewhere}
         absent = made.folder / "absent"  # of what is there in another version, or as a pointer, the name alone counts
-        refs = {
-            name: _pinned(ref._replace(path=f"{absent / _base(ref)}") if name in elsewhere else ref, spec)
-            for name, ref in recipe.data.items()
-        }
+        outside = {one.name: one.place for one in self._sources if one.here}
+        outside |= {one.name: f"{absent / _base(recipe.data[one.name])}" for one in self._sources if one.elsewhere}
+        refs = {n: _pinned(ref._replace(path=outside.get(n, ref.path)), spec) for n, ref in recipe.data.items()}
         datasets = ready_data(refs, clone=self._there, watch=watch)
-        for name in elsewhere:
+        for name in outside:
             datasets[name] = datasets[name]._replace(record=datasets[name].record._replace(path=recipe.data[name].path))
         if self._around.is_to_be_made:
             before = self._around.lines
             self._around = entered(self._around, self._asked, beside=made.folder, lock=made.lock)
             said += tuple(line for line in self._around.lines if line not in before)
+        lie = {name: str(one.path) for name, one in datasets.items() if name in self._places}
+        recipe, _ = lead(recipe, spec.runs, lie, ground=self._ground)
         argv = (self._around.argv[0], *argv_of(recipe, datasets, root=root)[1:])
         rerun = Rerun(
             id=made.id,
@@ -210,14 +211,13 @@ def _incomplete(clone: Clone, spec: Spec, record: RunRecord) -> Refused | None:
     )
 
 
-def planned_argv(recipe: Recipe, sources: Sequence[Source], there: Clone) -> tuple[str, ...]:
+def planned_argv(recipe: Recipe, places: Mapping[str, str], root: Path) -> tuple[str, ...]:
     """The command as it will be, with the data where it will be."""
     if recipe.made_of_components:
-        return argv_of(recipe, {}, root=there.repo.root)
-    places = {one.name: one.place for one in sources if one.place and (one.here or not one.place.startswith("/"))}
-    cached = {one.name: f"{there.place.checkouts}/{(one.record.digest or '').rpartition(':')[2]}" for one in sources}
-    written = {name: ref.path or "" for name, ref in recipe.data.items()}
-    return program_argv(recipe, data_paths={**written, **cached, **places})
+        return argv_of(recipe, {}, root=root)
+    paths = {name: Path(place) for name, place in places.items()}
+    here = {name: str(one.relative_to(root) if one.is_relative_to(root) else one) for name, one in paths.items()}
+    return program_argv(recipe, data_paths={**{name: ref.path or "" for name, ref in recipe.data.items()}, **here})
 
 
 def _pinned(ref: DatasetRef, spec: Spec) -> DatasetRef:

@@ -22,6 +22,7 @@ from gitexp.history.read import Run
 from gitexp.pipelines.get import Wanted, bring, get_into, what_run_has
 from gitexp.pipelines.refetch import unversioned, whom_to_ask
 from gitexp.record.datarecord import DatasetRecord
+from gitexp.record.digests import Digest
 from gitexp.record.manifest import ALGORITHM, Entry, display, parse_manifest
 from gitexp.removal import remove_tree
 from gitexp.spec.catalogue import DatasetRef
@@ -54,6 +55,14 @@ class Source(NamedTuple):
         outside = self.place is None or self.place.startswith("/")
         return self.record.path is not None and outside and not self.here
 
+    def laid(self, place: Place) -> str:
+        """Where it will lie, as far as that is known before its bytes are here: relative to the code, or absolute."""
+        if self.place and (self.here or not self.place.startswith("/")):
+            return self.place
+        name = posixpath.basename(self.record.path or (self.record.url or "").partition("?")[0]).removesuffix(".dvc")
+        folder = place.checkouts / Digest(self.record.digest or "").digits
+        return str(folder / name if name and _is_lone(list(self.wanted.entries or ()), name) else folder)
+
     @property
     def record(self) -> DatasetRecord:
         """As the run's record describes it."""
@@ -83,7 +92,7 @@ def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, 
     need, place, name = wanted.need, clone.place, ref.name
     need = need._replace(record=need.record._replace(path=ref.path))  # data.toml may say any other
     wanted = wanted._replace(need=need)
-    source = Source(name, wanted, run, _place(ref), "", known=ref.digest == need.digest)
+    source = Source(name, wanted, run, _place(ref, clone), "", known=ref.digest == need.digest)
     entries = list(wanted.entries) if wanted.entries is not None else _behind(need, place)
     if entries is not None and is_in_code(reader, need, entries):
         return source._replace(origin="part of the code", known=True)
@@ -123,8 +132,8 @@ def _source(ref: DatasetRef, wanted: Wanted, run: Run, *, reader: ObjectReader, 
     return source._replace(origin=", ".join(origins) or "from here", lost=tuple(lacking.items()))
 
 
-def _place(ref: DatasetRef) -> str | None:
-    """Where the recipe has it."""
+def _place(ref: DatasetRef, clone: Clone) -> str | None:
+    """Where the recipe has it. What lies beside the repository lies beside the user's."""
     if ref.path is None:
         return None
     path = posixpath.normpath(ref.path)
@@ -132,8 +141,9 @@ def _place(ref: DatasetRef) -> str | None:
         raise GitexpError(
             f"Dataset {ref.name} lay at {escaped(path)}; nothing is written into a repository's own folder"
         )
-    # What a .dvc file stands for was read from our own cache.
-    return None if path.startswith("..") or path.endswith(".dvc") else path
+    if path.endswith(".dvc"):  # what it stands for was read from our own cache
+        return None
+    return os.path.normpath(clone.repo.root / path) if path.startswith("../") else path
 
 
 def _behind(need: DatasetNeed, place: Place) -> list[Entry] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,11 +64,14 @@ def program_lines(argv: Sequence[str], cwd: Path, root: Path, recipe: Recipe) ->
 
 
 def place_lines(
-    argv: Sequence[str], root: Path, *, led: Sequence[str], sources: Sequence[Source], clone: Clone
+    argv: Sequence[str], root: Path, *, led: Mapping[str, str], places: Mapping[str, str], clone: Clone
 ) -> list[str]:
-    """Paths of the command that lead into the new working tree in place of another; and those that lead out of it."""
-    lines = [f"  moved     {escaped(path)}, to the new working tree" for path in led[:SHOWN]]
-    known = [root, clone.repo.common_dir, *(Path(one.place) for one in sources if one.place), Path("/dev")]
+    """Paths that the command has in place of the recorded ones; and those that lead out of the working tree."""
+    lines = []
+    for old, new in [*led.items()][:SHOWN]:
+        to = "to the new working tree" if Path(new).is_relative_to(root) else f"to {escaped(new)}"
+        lines.append(f"  moved     {escaped(old)}, {to}")
+    known = [root, clone.repo.common_dir, *map(Path, places.values()), Path("/dev")]
     named = (re.fullmatch(r"(?:[^/=\s]*=)?(/.*)", word) for word in argv[1:])
     outside = [os.path.normpath(one[1]) for one in named if one]
     outside = [path for path in dict.fromkeys(outside) if not any(Path(path).is_relative_to(one) for one in known)]
@@ -112,7 +115,9 @@ def data_lines(sources: Sequence[Source]) -> list[str]:
         size = "" if of.files is None else f" ({counted(of.files, 'file')}, {of.size_bytes or 0:,} bytes)"
         lines.append(f"  data      {source.name}{size}: {source.origin}")
         if source.place and source.place.startswith("/") and not source.here:
-            lines.append(f"            it lay at {escaped(source.place)}, outside of the code, and is not there")
+            lines.append(
+                f"            it lay at {escaped(of.path or source.place)}, outside of the code, and is not there"
+            )
     return lines
 
 

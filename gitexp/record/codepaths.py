@@ -1,34 +1,40 @@
-"""Absolute paths in a command line that lead into the code: the same ones in another working tree.
+"""Paths in a command line of what lies in another place by now: the same ones there.
 
-`root` in run.toml tells which they are. A path ends where a shell's word would.
+`root` in run.toml, and `path` in data.toml, tell which they are. A path ends where a shell's word would.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 _END = r"\s'\":;,"
 
 
-def led_into(word: str, roots: Sequence[str], tree: str, *, stays: Callable[[str, str], bool]) -> tuple[str, list[str]]:
-    """The word with `tree` in the place of each root, and the paths that were led there.
+def led(word: str, places: Mapping[str, str], *, stays: Callable[[str, str], bool]) -> tuple[str, dict[str, str]]:
+    """The word with each of the places where the other is, and which paths were led where.
 
-    `stays`: whether a path is left, which would be led to the other.
+    An absolute place counts wherever it stands, another one at the beginning and behind a `=` alone. `stays`: whether
+    a path is left, which would be led to the other.
     """
-    found: list[str] = []
+    found: dict[str, str] = {}
 
-    def led(match: re.Match[str]) -> str:
-        if stays(match[0], tree + match[2]):
+    def there(match: re.Match[str]) -> str:
+        to = places[match[1]] + match[2]
+        if stays(match[0], to):
             return match[0]
-        found.append(match[0])
-        return tree + match[2]
+        if match[0] != to:
+            found[match[0]] = to
+        return to
 
-    absolute = sorted({root for root in roots if re.match("/+[^/]", root)}, key=len, reverse=True)
+    known = sorted((place for place in places if place.strip("/")), key=len, reverse=True)
+    absolute = [re.escape(place) for place in known if place.startswith("/")]
+    relative = [re.escape(place) for place in known if not place.startswith("/")]
     if absolute:
         # Before it a slash alone (sqlite:////place), or what no longer path would have there.
-        root = "|".join(map(re.escape, absolute))
-        word = re.sub(rf"(?<![\w.~-])({root})((?:/[^{_END}]*)?)(?![^{_END}])", led, word)
+        word = re.sub(rf"(?<![\w.~-])({'|'.join(absolute)})((?:/[^{_END}]*)?)(?![^{_END}])", there, word)
+    if relative and not found:
+        word = re.sub(rf"(?:(?<==)|^)({'|'.join(relative)})((?:/.*)?)$", there, word, count=1, flags=re.DOTALL)
     return word, found
 
 

@@ -1,39 +1,55 @@
-"""A recorded command whose absolute paths led into the code it ran with → the same, led into a new working tree."""
+"""A recorded command, which names what lay in another place → the same, led into a new working tree and to its data."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gitexp.history.inputs import COMMAND, is_command
 from gitexp.history.read import Run
-from gitexp.record.codepaths import led_into, root_before
+from gitexp.record.codepaths import led, root_before
+from gitexp.record.environment import table_of
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe
 
 
-def lead(recipe: Recipe, runs: Sequence[Run], *, tree: Path, home: Path | None) -> tuple[Recipe, list[str]]:
-    """The recipe as it is executed in `tree`, and the paths that were led there; what is recorded of it stays.
+class Ground(NamedTuple):
+    """Where it is to run. `home`: the working tree of the clone that recorded it itself, whose programs are its own."""
 
-    `runs`: that it is of. `home`: the working tree of the clone that recorded them itself, whose programs are theirs.
+    tree: Path
+    cwd: Path
+    home: Path | None
+
+
+def lead(
+    recipe: Recipe, runs: Sequence[Run], data: Mapping[str, str], *, ground: Ground
+) -> tuple[Recipe, Mapping[str, str]]:
+    """The recipe as it is executed, and the paths that were led elsewhere; what is recorded of it stays.
+
+    `runs`: that it is of. `data`: where each dataset lies here.
     """
-    roots = [*_roots(runs), *_names(home, [*recipe.command, *recipe.env.values()])]
-    found: list[str] = []
+    tree, home = str(ground.tree), ground.home
+    words = [*recipe.command, *recipe.env.values()]
+    places = dict.fromkeys([*_roots(runs), *_names(home, words)], tree)
+    places |= dict(_of_data(recipe, runs, data, ground))
+    found: dict[str, str] = {}
 
-    def led(word: str, to: str, *, first: bool = False) -> str:
+    def moved(word: str, places: Mapping[str, str], *, first: bool = False) -> str:
         def stays(path: str, there: str) -> bool:
             program = first or (home is not None and os.path.isfile(path) and os.access(path, os.X_OK))  # noqa: PTH113
             return program and not os.path.lexists(there)
 
-        word, paths = led_into(word, roots, to, stays=stays)
-        found.extend(paths)
+        word, paths = led(word, places, stays=stays)
+        found.update(paths)
         return word
 
-    command = tuple(led(word, escape(str(tree)), first=not at) for at, word in enumerate(recipe.command))
-    env = {name: led(value, str(tree)) for name, value in recipe.env.items()}
-    return recipe._replace(command=command, env=env), list(dict.fromkeys(found))
+    written = {escape(old): escape(new) for old, new in places.items()}
+    command = tuple(moved(word, written, first=not at) for at, word in enumerate(recipe.command))
+    env = {name: moved(value, places) for name, value in recipe.env.items()}
+    return recipe._replace(command=command, env=env), found
 
 
 def _roots(runs: Iterable[Run]) -> Iterator[str]:
@@ -55,3 +71,23 @@ def _names(home: Path | None, words: Iterable[str]) -> Iterator[str]:
         for place in (Path(path), *Path(path).parents):
             if os.path.isdir(place) and os.path.samefile(place, home):  # noqa: PTH112, PTH121
                 yield str(place)
+
+
+def _of_data(recipe: Recipe, runs: Iterable[Run], data: Mapping[str, str], ground: Ground) -> Iterator[tuple[str, str]]:
+    """What a program was told of a dataset's place, absolute or from its folder, and what it is to be told here."""
+    for run in runs:
+        if (record := run.record) is None:
+            continue
+        root, stated = record.root or "/", table_of(run.recipe or {}, "data")
+        for name, new in data.items():
+            entry = stated.get(name)
+            own = entry.get("path") if isinstance(entry, Mapping) else entry  # data.toml may say any other
+            for path in {own, recipe.data[name].path} if name in recipe.data else ():
+                if not isinstance(path, str) or not {".", "/"} & {*path}:  # a name of the catalogue
+                    continue
+                old = os.path.normpath(os.path.join(root, path))  # noqa: PTH118 -- of another machine
+                yield old, new
+                before = os.path.relpath(old, os.path.join(root, record.cwd))  # noqa: PTH118
+                now = os.path.relpath(new, ground.cwd)
+                if now != before:
+                    yield before, now if Path(new).is_relative_to(ground.tree) else new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC
@@ -82,11 +83,21 @@ def _given(run: RunRecord, recipe: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(command, list):
         return
     words = command[1:]
-    if run.kind == "rerun" and len(words) == len(run.argv) - 1:  # what lay in the code is named where it lies now
-        pairs = zip(words, run.argv[1:], strict=True)
-        words = [ran if root_before(ran, str(told), run.root) else told for told, ran in pairs]
+    if run.kind == "rerun" and len(words) == len(run.argv) - 1:
+        pairs = zip(map(str, words), run.argv[1:], strict=True)
+        words = [ran if _leads_elsewhere(told, ran, run, recipe) else told for told, ran in pairs]
     if not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
         yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(command)}"
+
+
+def _leads_elsewhere(told: str, ran: str, run: RunRecord, recipe: Mapping[str, Any]) -> bool:
+    """Whether a rerun's word names what lay in the original's code, or was its data, where that lay this time."""
+    if root_before(ran, told, run.root) or (run.mixture and run.mixture.data):  # of which data.toml has other places
+        return True
+    of_data = [one.get("path") if isinstance(one, Mapping) else one for one in table_of(recipe, "data").values()]
+    places = [one for one in of_data if isinstance(one, str)]
+    places += [posixpath.relpath(one, run.cwd) for one in places if one[:1] not in ("", "/")]
+    return any(root_before(told, ran, place) for place in places)
 
 
 def _ending(run: RunRecord) -> Iterator[str]:

@@ -84,6 +84,16 @@ def test_arguments_are_one_factor_each(fresh: Lab, reader: ObjectReader, differ:
     assert names(found) == ["--wd", "--lr", "run.command", "seed"]
 
 
+def test_an_option_that_names_a_dataset_moves_with_it(fresh: Lab, differ: Differ) -> None:
+    runs = []
+    for run, place in ((A, "old"), (B, "../new")):
+        text = f'[run]\ncommand = ["python", "train.py", "--in", "{place}/x.csv", "--lr", "{len(place)}"]\n'
+        data = data_toml(str(len(place)) * 32).replace('"digits"', f'"{place}"')
+        runs.append(write_run(fresh, run, files={"recipe.toml": text, "data.toml": data}))
+    found = differ(*runs)
+    assert [(one.name, one.options) for one in found.factors] == [("--lr", ("--lr",)), ("data.digits", ("--in",))]
+
+
 def test_a_mixed_command_has_the_options_that_were_taken(fresh: Lab, reader: ObjectReader, differ: Differ) -> None:
     a = write_run(fresh, A, files=command("python", "train.py", "--lr", "0.1", "--seed", "1", "--wd=0"))
     b = write_run(fresh, B, files=command("python", "train.py", "--wd=0.5", "--lr", "0.3", "--amp", "--seed", "2"))

@@ -102,6 +102,23 @@ def test_the_recipe_the_data_and_the_seed_come_one_by_one_or_together(lab: Lab, 
     assert lab.toml("run.toml")["mixture"] == {"of": b, "code": a, "data": {"rows": a}, "seed": 7}
 
 
+@pytest.mark.parametrize("how", ["--in", ""], ids=["an option", "a word"])
+def test_a_command_that_names_its_data_reads_that_of_the_other_run(lab: Lab, tmp_path: Path, how: str) -> None:
+    lab.write("count.py", "import sys; print('METRIC sum=' + open(sys.argv[-1].removeprefix('--in=')).read())\n")
+    lab.write("data/one.txt", "1")
+    lab.write("data/two.txt", "2")
+    lab.commit("a program")
+    (tmp_path / "three.txt").write_text("3")
+    a, b, c = (
+        ran(lab, "--data", f"d={place}", "--", "python", "count.py", *([how] if how else []), str(place))
+        for place in ("data/one.txt", "data/two.txt", tmp_path / "three.txt")
+    )
+    assert rerun(lab, a, "--data-of", b) == {"sum": 2.0}
+    assert rerun(lab, a, "--data-of", c) == {"sum": 3.0}
+    assert rerun(lab, c, "--data-of", a) == {"sum": 1.0}
+    assert lab.gitexp("verify", "--all").exit_code == 0
+
+
 def test_a_key_may_be_typed_and_the_page_says_what_it_is(lab: Lab, two: tuple[str, str]) -> None:
     a, _ = two
     assert rerun(lab, a, "-s", "optimizer.lr=0.9")["lr"] == 0.9

@@ -436,6 +436,33 @@ def test_data_outside_of_the_repository_is_used_there_where_its_digest_agrees(re
     assert "nowhere to be had" in rerun(ready, first).stderr
 
 
+COUNT = "import pathlib, sys; print(f'METRIC sum={sum(map(float, pathlib.Path(sys.argv[1]).read_text().split()))}')\n"
+
+
+def test_a_command_is_told_where_its_data_lies_this_time(ready: Lab, bob: Lab, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away/rows.csv").write_text("1\n2\n")
+    ready.write("count.py", COUNT)
+    ready.commit("a program")
+    firsts = [
+        ran(ready, "--data", f"rows={place}", "--", "python", "count.py", f"{place}/rows.csv")
+        for place in ("../away", f"{tmp_path}/away")
+    ]
+    assert ready.gitexp("push").exit_code == 0
+    done = rerun(ready, firsts[0])
+    assert done.exit_code == 0, done.stderr
+    assert f"  moved     ../away/rows.csv, to {tmp_path}/away/rows.csv\n" in done.stderr
+    (tmp_path / "away").rename(tmp_path / "gone")
+    assert bob.gitexp("pull").exit_code == 0
+    for first in firsts:
+        done = rerun(bob, first, "--yes")
+        assert done.exit_code == 0, done.stderr
+        digits = bob.toml("data.toml")["rows"]["digest"].rpartition(":")[2]
+        assert bob.toml("run.toml")["argv"][2] == f"{bob.path}/.git/gitexp/data/{digits}/rows.csv"
+        assert f"program   python count.py {bob.path}/.git/gitexp/data/{digits}/rows.csv\n" in done.stderr
+    assert bob.gitexp("verify", "--all").exit_code == 0
+
+
 def test_what_cannot_be_read_where_the_data_lay_is_another_version_of_it(ready: Lab, tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.write_text("1\n2\n")
