@@ -233,6 +233,10 @@ class History:
         if row is not None:
             return row
         if runs.first(counts) is None:
+            smoke = runs.first(lambda row: row.kind == "smoke")
+            if smoke is not None:
+                fix = f"gitexp show {smoke.id}\ngitexp log --smoke    lists them"
+                raise UnknownRun("There are smoke runs alone, and none of them is the latest run", fix=fix)
             raise self.no_runs()
         raise UnknownRun(f"There are not that many runs: {text}", fix="gitexp log")
 

@@ -23,6 +23,7 @@ from gitexp.git.trailers import logged, value_of
 from gitexp.history.cache import forget_cache
 from gitexp.history.row import Row
 from gitexp.record.identity import ABOUT_TRAILER, EVENT_TRAILER, RUN_TRAILER
+from gitexp.redact import redact
 
 PATIENCE_S = 10.0
 NAMING = ("run.toml", "verdict.toml")  # files of a record that may name another
@@ -78,7 +79,7 @@ def _drop(clone: Clone, commits: Sequence[str], *, run: str, what: str, why: str
                 raise _shared(repo, commit, branch=branch, run=run, what=what)
         if not run:
             [one] = (known[commit] for commit in commits)
-            name = f"{one.oid[:10]} ({one.subject[:60]})"
+            name = f"{one.oid[:10]} ({_shown(one.subject)})"
             _require_no_loss(repo, one)
         gone = {one.oid for one in known.values() if one.oid in commits or (run and run in (one.run, one.about))}
         behind: dict[str, _Commit] = {}
@@ -114,6 +115,11 @@ def _unshared(repo: Repo, tips: Sequence[str], *, without: str) -> dict[str, _Co
     return {oid: _Commit(oid, parents.split(), *told) for oid, parents, *told in found}
 
 
+def _shown(subject: str) -> str:
+    """Its first words, without the secret for which it may go."""
+    return redact(subject.encode("utf-8", "surrogateescape"), secrets=()).decode("utf-8", "replace")[:60]
+
+
 def _require_no_loss(repo: Repo, one: _Commit) -> None:
     """Raises GitexpError where this commit alone puts runs on the branch that nobody else has."""
     others = _unshared(repo, one.parents[1:], without=one.parents[0]) if len(one.parents) > 1 else {}
@@ -134,7 +140,7 @@ def _shared(repo: Repo, commit: str, *, branch: str, run: str, what: str) -> Git
 
 
 def _refused(what: str, run: str, one: _Commit, how: str) -> GitexpError:
-    after = "it" if one.oid[:10] in what else f"What came after it ({one.subject[:40]}, commit {one.oid[:10]})"
+    after = "it" if one.oid[:10] in what else f"What came after it ({_shown(one.subject)}, commit {one.oid[:10]})"
     named = f"Run {one.run}" if one.run else after
     return GitexpError(f"{what} cannot be dropped: {named} {how}", why=WHY_NOT, fix=_instead(run) if run else "")
 

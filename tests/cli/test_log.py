@@ -273,6 +273,18 @@ def test_when_no_run_fits_that_is_said_on_stderr(fresh: Lab, gitexp: Gitexp) -> 
     assert result.stderr == "No run fits; recipes there are: digits, other\n"
 
 
+def test_where_there_are_smoke_runs_alone_that_is_said(fresh: Lab, gitexp: Gitexp) -> None:
+    write_run(fresh, A, kind="smoke")
+    result = gitexp("log")
+    assert result.stderr == "No run fits (smoke runs are left out without --smoke); recipes there are: digits\n"
+    latest = gitexp("note", "latest", "-m", "tried")
+    assert latest.exit_code == 1
+    assert latest.stderr == (
+        "error: There are smoke runs alone, and none of them is the latest run\n"
+        f"fix:   gitexp show {A}\n       gitexp log --smoke    lists them\n"
+    )
+
+
 def test_a_clone_lists_the_runs_of_its_remote(fresh: Lab, gitexp: Gitexp, monkeypatch: pytest.MonkeyPatch) -> None:
     write_three(fresh)
     fresh.git("clone", "-q", ".", "../clone")

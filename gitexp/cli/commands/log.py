@@ -27,6 +27,7 @@ from gitexp.record.runrecord import STATUSES
 
 SHOWN_RUNS = 20
 SIGNED, SIGNATURE_LEAST = "finished,author,recipe,status", 30  # what stands beside signatures
+SMOKE = Condition("r.kind = 'smoke'")
 FORMATS = ("json", "csv", "markdown", "latex")
 
 
@@ -184,8 +185,10 @@ def _best_first(here: Opened, metric: str, *, recipe: str | None) -> Condition:
 def _tell_nothing_fits(here: Opened, choice: Choice) -> None:
     runs = here.history.seen
     names = sorted(str(name) for (name,) in runs.values("DISTINCT r.recipe"))[:12]
-    left_out = not choice.retracted and runs.count(RETRACTED)
-    hint = " (retracted runs are left out without --retracted)" if left_out else ""
+    hint = (
+        " (retracted runs are left out without --retracted)" if not choice.retracted and runs.count(RETRACTED) else ""
+    )
+    hint += " (smoke runs are left out without --smoke)" if not choice.smoke and runs.count(SMOKE) else ""
     click.echo(f"No run fits{hint}; recipes there are: {safe(', '.join(names))}", err=True)
 
 
