@@ -257,6 +257,11 @@ def test_runs_are_measured_against_the_baseline_of_their_recipe(ada: Lab) -> Non
     assert ada.gitexp("retract", second, "--why", "a leak").exit_code == 0
     assert ada.gitexp("diff", "--json").json["a"]["id"] != second
     assert "  retracted: a leak\n" in ada.gitexp("baseline").stdout
+    again = ada.gitexp("baseline", second)
+    assert again.exit_code == 1
+    assert again.stderr == (
+        f"error: Run {second} is retracted, and so no baseline: a leak\nfix:   gitexp retract {second} --undo\n"
+    )
     assert ada.gitexp("retract", second, "--undo").exit_code == 0
     assert ada.gitexp("baseline", "--none", "--for", "train").exit_code == 0
     assert ada.gitexp("baseline").stderr == "There are no baselines\n"

@@ -9,7 +9,7 @@ import click
 from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, UsageError
-from gitexp.history.said import baselines
+from gitexp.history.said import NOTHING_SAID, baselines, said_of
 from gitexp.history.select import UnknownRun
 from gitexp.record.event import Payload
 
@@ -60,6 +60,11 @@ def _set(here: Opened, run: str, recipe: str | None, *, why: str) -> str:
         from gitexp.text.schema import near
 
         raise UnknownRun(f"There is no run of a recipe {of!r}{near(of, known)}", fix="gitexp log")
+    reason = said_of(runs, [row.id]).get(row.id, NOTHING_SAID).reason
+    if reason is not None:
+        raise GitexpError(
+            f"Run {row.id} is retracted, and so no baseline: {reason}", fix=f"gitexp retract {row.id} --undo"
+        )
     had = baselines(runs, of)
     if had and had[0].about == row.id:
         return f"{row.id} is the baseline of {of} already"
