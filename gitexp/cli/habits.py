@@ -15,7 +15,8 @@ from gitexp.errors import Refused, UsageError
 _OTHERS = {
     "ls": "log", "list": "log", "runs": "log", "history": "log", "compare": "diff", "exec": "run", "repro": "run",
     "start": "run", "train": "run", "fetch": "pull", "download": "get", "checkout": "get", "validate": "check",
-    "create": "new", "sync": "push",
+    "create": "new", "sync": "push", "share": "push", "remove": "drop", "delete": "drop", "undo": "drop",
+    "comment": "note", "annotate": "note", "fsck": "verify",
 }  # fmt: skip
 _ABOVE = ("exp", "exps", "experiment", "experiments", "runs")  # `dvc exp show`
 OTHERS = frozenset((*_ABOVE, *_OTHERS))
