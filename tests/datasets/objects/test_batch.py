@@ -30,18 +30,6 @@ with ObjectStore(Path(sys.argv[1])).batch() as batch:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "objects")
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Path:
-    path = tmp_path / "one"
-    path.write_bytes(b"1")
-    return path
-
-
-@pytest.fixture
 def hundred(tmp_path: Path) -> ObjectStore:
     """A store of a hundred objects."""
     store = ObjectStore(tmp_path / "a hundred")

@@ -14,18 +14,6 @@ from gitexp.errors import GitexpError
 DIGEST = "df3ce784d856334d65cd25028f98f158"  # of b"1"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "objects")
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Path:
-    path = tmp_path / "one"
-    path.write_bytes(b"1")
-    return path
-
-
 @pytest.mark.parametrize("how", [ObjectStore.put, ObjectStore.take])
 def test_bytes_are_kept_read_only_under_their_digest(store: ObjectStore, one: Path, how: object) -> None:
     how(store, one, digest=DIGEST)  # type: ignore[operator]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import Opener
 
 from gitexp.datasets.objects.store import ObjectStore
 
@@ -58,6 +59,11 @@ def web(tmp_path: Path) -> Iterator[Web]:
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
     return ObjectStore(tmp_path / "objects")
+
+
+@pytest.fixture
+def opened(store: ObjectStore) -> Opener:
+    return Opener(store)
 
 
 @pytest.fixture

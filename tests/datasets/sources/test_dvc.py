@@ -6,13 +6,10 @@ import shutil
 import sys
 
 import pytest
+from fetching import Opener, paths
 from harness import Lab
 
-from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.place import Place
 from gitexp.datasets.sources.dvcfile import DvcOut, load_dvc
-from gitexp.datasets.sources.pointed import open_pointed
-from gitexp.datasets.sources.resolution import Fetched
 from gitexp.errors import Refused
 
 HELLO = "outs:\n- md5: b1946ac92492d2347c6235b4d2611184\n  size: 6\n  hash: md5\n  path: one.txt\n"
@@ -42,27 +39,6 @@ def cached(project: Lab) -> Lab:
     (project.write(".dvc/cache/files/md5/b2/02f333fba4fd38d4b8e5e693077aab", "")).write_bytes(A_CSV.encode())
     project.write(".dvc/cache/files/md5/9d/d4e461268c8034f5c8564e155c67a6", "x")
     return project
-
-
-class Opener:
-    """Opens paths of a repository."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self.store = store
-
-    def __call__(self, lab: Lab, name: str) -> Fetched | None:
-        place = Place(lab.path, lab.path / ".git", {"gitexp.store": str(self.store.root)})
-        return open_pointed(lab.path / name, place)
-
-
-@pytest.fixture
-def opened(store: ObjectStore) -> Opener:
-    return Opener(store)
-
-
-def paths(fetched: Fetched | None) -> list[str]:
-    assert fetched is not None
-    return [line[34:] for line in fetched.manifest.decode().splitlines()]
 
 
 def test_a_file_comes_from_the_cache(cached: Lab, opened: Opener) -> None:

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from _pytest.monkeypatch import MonkeyPatch
+from fetching import Box
 
 from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.sources.open import fetch, resolve
 from gitexp.datasets.sources.public import is_public
-from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceFile, SourceSettings
+from gitexp.datasets.sources.resolution import Resolution, SourceFile, SourceSettings
 from gitexp.errors import Refused
 
 DIGITS = SourceSettings("digits", source="UCI", access="restricted", owner="Jane <jane@lab.example>")
 TEN = bytes(range(256)) * 40  # 10,240 bytes
 TEN_DIGEST = "xxh128:1cb22534d0d96975c03d2231ab9348f3"
-
-
-class Box:
-    """All that a fetch needs besides the address."""
-
-    def __init__(self, store: ObjectStore, workspace: Path) -> None:
-        self.store, self.workspace = store, workspace
-
-    def get(self, url: str, settings: SourceSettings = DIGITS) -> Fetched:
-        resolution = resolve(url, settings=settings)
-        return fetch(resolution, settings=settings, store=self.store, workspace=self.workspace)
-
-    def left(self) -> list[str]:
-        """Partial files that wait to be continued."""
-        return [path.name for path in (self.workspace / "partial").iterdir()]
 
 
 class Watcher:
@@ -50,7 +37,7 @@ class Watcher:
 
 @pytest.fixture
 def box(store: ObjectStore, workspace: Path) -> Box:
-    return Box(store, workspace)
+    return Box(store, workspace, DIGITS)
 
 
 def test_a_file_comes_into_the_store_with_its_manifest(web, box) -> None:
@@ -222,7 +209,7 @@ def _with(auth: str, web) -> SourceSettings:
 def test_a_token_comes_from_the_variable_that_auth_names(web, box, monkeypatch: MonkeyPatch) -> None:
     web.write("a.csv", b"1")
     monkeypatch.setenv("LAB_TOKEN", "open-sesame")
-    assert box.get(f"{web.url}/locked/a.csv", _with("env:LAB_TOKEN", web)).files == 1
+    assert replace(box, settings=_with("env:LAB_TOKEN", web)).get(f"{web.url}/locked/a.csv").files == 1
 
 
 def test_a_token_that_is_not_set_is_asked_for(web, monkeypatch: MonkeyPatch) -> None:
@@ -243,7 +230,7 @@ def test_a_token_does_not_follow_a_redirect_to_another_host(web, monkeypatch: Mo
 def test_a_token_is_in_no_error_and_no_file(web, box, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_TOKEN", "not-the-one")
     with pytest.raises(Refused) as caught:
-        box.get(f"{web.url}/locked/a.csv", _with("env:LAB_TOKEN", web))
+        replace(box, settings=_with("env:LAB_TOKEN", web)).get(f"{web.url}/locked/a.csv")
     error = caught.value
     assert "not-the-one" not in "\n".join([error.what, *error.details, error.why, error.fix])
 
@@ -276,7 +263,7 @@ def test_netrc_is_used_where_auth_says_so(web, box, tmp_path: Path, monkeypatch:
     netrc.write_text("machine 127.0.0.1 login ada password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert box.get(f"{web.url}/basic/a.csv", _with("netrc", web)).files == 1
+    assert replace(box, settings=_with("netrc", web)).get(f"{web.url}/basic/a.csv").files == 1
 
 
 # ---- what a stranger's record may have asked

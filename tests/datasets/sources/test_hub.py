@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from _pytest.monkeypatch import MonkeyPatch
+from fetching import Box, paths
 
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.sources.open import fetch, resolve
-from gitexp.datasets.sources.resolution import Fetched, SourceSettings
+from gitexp.datasets.sources.open import resolve
+from gitexp.datasets.sources.resolution import SourceSettings
 from gitexp.errors import Refused
 
 DIGITS = SourceSettings("digits", source="the hub", owner="Jane <jane@lab.example>")
 COMMIT = "c0ffee0000000000000000000000000000000001"
-
-
-class Box:
-    """All that a fetch needs besides the address."""
-
-    def __init__(self, store: ObjectStore, workspace: Path) -> None:
-        self.store, self.workspace = store, workspace
-
-    def get(self, url: str, settings: SourceSettings = DIGITS) -> Fetched:
-        resolution = resolve(url, settings=settings)
-        return fetch(resolution, settings=settings, store=self.store, workspace=self.workspace)
 
 
 @pytest.fixture
@@ -40,11 +31,7 @@ def hub(web, monkeypatch: MonkeyPatch):
 
 @pytest.fixture
 def box(store: ObjectStore, workspace: Path) -> Box:
-    return Box(store, workspace)
-
-
-def paths(fetched: Fetched) -> list[str]:
-    return [line[34:] for line in fetched.manifest.decode().splitlines()]
+    return Box(store, workspace, DIGITS)
 
 
 def test_a_revision_is_resolved_to_its_commit(hub) -> None:
@@ -129,10 +116,8 @@ def test_a_closed_repository_names_the_owner(hub) -> None:
 
 def test_the_token_is_sent_to_the_hub_where_auth_says_so(hub, box, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf-secret")
-    box.get(
-        "hf://datasets/lab/digits@main/model.bin",
-        DIGITS._replace(auth="env:HF_TOKEN", trusted=frozenset({f"env:HF_TOKEN {hub.url}"})),
-    )
+    settings = DIGITS._replace(auth="env:HF_TOKEN", trusted=frozenset({f"env:HF_TOKEN {hub.url}"}))
+    replace(box, settings=settings).get("hf://datasets/lab/digits@main/model.bin")
     assert {line["token"] for line in hub.requests()} == {"Bearer hf-secret"}
 
 

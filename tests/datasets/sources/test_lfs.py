@@ -7,14 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fetching import Opener
 from harness import Lab, have
 
 from gitexp.datasets.build import build_manifest
-from gitexp.datasets.objects.store import ObjectStore
 from gitexp.datasets.place import Place
 from gitexp.datasets.sources.looks import looks_pointed
-from gitexp.datasets.sources.pointed import open_pointed
-from gitexp.datasets.sources.resolution import Fetched
 from gitexp.errors import Refused
 from gitexp.spec.catalogue import DatasetRef
 from gitexp.stages.look import look
@@ -44,22 +42,6 @@ def clone(tracked: Lab, tmp_path: Path) -> Lab:
     env = {**tracked.env, "GIT_LFS_SKIP_SMUDGE": "1"}
     tracked.command("git", "clone", "-q", str(tracked.path), str(tmp_path / "clone"), GIT_LFS_SKIP_SMUDGE="1")
     return Lab(tmp_path / "clone", env)
-
-
-class Opener:
-    """Opens paths of a repository."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self.store = store
-
-    def __call__(self, lab: Lab, name: str) -> Fetched | None:
-        place = Place(lab.path, lab.path / ".git", {"gitexp.store": str(self.store.root)})
-        return open_pointed(lab.path / name, place)
-
-
-@pytest.fixture
-def opened(store: ObjectStore) -> Opener:
-    return Opener(store)
 
 
 def test_a_folder_with_pointers_is_the_data_that_they_stand_for(tracked: Lab, clone: Lab, opened: Opener) -> None:

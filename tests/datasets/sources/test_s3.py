@@ -6,27 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import Box, paths
 
 from gitexp.datasets.objects.store import ObjectStore
-from gitexp.datasets.sources.open import fetch, resolve
-from gitexp.datasets.sources.resolution import Fetched, Resolution, SourceSettings
+from gitexp.datasets.sources.open import resolve
+from gitexp.datasets.sources.resolution import SourceSettings
 from gitexp.errors import Refused
-
-
-class Box:
-    """All that a fetch needs besides the address."""
-
-    def __init__(self, store: ObjectStore, workspace: Path, settings: SourceSettings) -> None:
-        self.store, self.workspace, self.settings = store, workspace, settings
-
-    def resolve(self, url: str) -> Resolution:
-        return resolve(url, settings=self.settings)
-
-    def fetch(self, resolution: Resolution) -> Fetched:
-        return fetch(resolution, settings=self.settings, store=self.store, workspace=self.workspace)
-
-    def get(self, url: str) -> Fetched:
-        return self.fetch(self.resolve(url))
 
 
 @pytest.fixture
@@ -40,10 +25,6 @@ def box(store: ObjectStore, workspace: Path, s3_endpoint: str) -> Box:
         trusted=frozenset({f"aws {s3_endpoint}"}),
     )
     return Box(store, workspace, settings)
-
-
-def paths(fetched: Fetched) -> list[str]:
-    return [line[34:] for line in fetched.manifest.decode().splitlines()]
 
 
 def test_an_object_in_a_versioned_bucket_is_named_by_its_version(box: Box, versioned: Any) -> None:
