@@ -291,6 +291,15 @@ def test_a_commit_by_hand_on_the_experiments_branch_is_refused(guarded: Lab) -> 
     assert guarded.git("rev-parse", "HEAD") == before
 
 
+def test_where_no_branch_was_checked_out_before_the_line_to_type_is_not_the_one_that_goes_back(
+    guarded: Lab, tmp_path: Path
+) -> None:
+    guarded.git("worktree", "add", "-q", str(tmp_path / "linked"), "experiments")
+    result = commit(Lab(tmp_path / "linked", guarded.env))
+    assert result.exit_code == 1
+    assert result.stderr.endswith("fix:   git switch ANOTHER-BRANCH    then commit there\n")
+
+
 @pytest.mark.parametrize("written", ['branch = "trials"', "branch='trials' # ours", '\n# [x]\n  branch="trials"\n[a]'])
 def test_the_guard_knows_the_branch_that_gitexp_toml_names(guarded: Lab, written: str) -> None:
     guarded.git("switch", "-q", "-c", "trials")

@@ -85,6 +85,16 @@ def test_what_a_file_builds_on_is_named_where_it_is_not_here(lab: Lab, far: Lab,
     assert f"fix:   gitexp bundle FILE --since {before[:12]}" in result.stderr
 
 
+def test_a_file_that_makes_the_tree_dirty_is_said_to(lab: Lab, tmp_path: Path) -> None:
+    run(lab)
+    note = "note: [one].bundle lies in the working tree: runs are refused until it is elsewhere\n"
+    assert note in lab.gitexp("bundle", "[one].bundle").stderr
+    assert lab.gitexp("run", "--", "true").exit_code == 3
+    lab.write(".gitignore", "*.bundle\n")
+    assert "note: " not in lab.gitexp("bundle", "two.bundle").stderr
+    assert "note: " not in lab.gitexp("bundle", str(tmp_path / "three.bundle")).stderr
+
+
 def test_since_takes_any_revision_of_the_branch(lab: Lab, tmp_path: Path) -> None:
     run(lab)
     assert lab.gitexp("note", "latest", "-m", "said").exit_code == 0

@@ -16,6 +16,7 @@ from gitexp.errors import GitexpError
 
 if TYPE_CHECKING:
     from gitexp.cli.opened import Opened
+    from gitexp.git.repo import Repo
     from gitexp.git.transport import There
 
 
@@ -45,16 +46,27 @@ def command(file: str, since: str | None) -> int:
     with opened_here() as here:
         there = There(None) if since is None else _there(here, since)
         done = bundle(here.clone, path, there=there, watch=ProgressBar)
+        in_the_way = _is_a_change(here.repo, path.resolve())
     for line in done.cleared.words:
         click.echo(safe(line), err=True)
     moved = span(safe(here.config.branch), there.tip, done.tip)
     click.echo(f"wrote {done.new.words} to {safe(file)} ({moved}, {size(path.stat().st_size)})", err=True)
+    if in_the_way:
+        click.echo(f"note: {safe(file)} lies in the working tree: runs are refused until it is elsewhere", err=True)
     if done.left_out:
         click.echo(f"note: {done.left_out}", err=True)
     click.echo(
         f"there:  gitexp unbundle {safe(shlex.quote(path.name))}    next time, here:  --since {done.tip[:12]}", err=True
     )
     return 0
+
+
+def _is_a_change(repo: Repo, path: Path) -> bool:
+    """Whether the file makes the working tree dirty."""
+    from gitexp.git.repo import output
+
+    listing = ("--literal-pathspecs", "ls-files", "--others", "--exclude-standard", "--", str(path))
+    return path.is_relative_to(repo.root) and output(repo, *listing) != b""
 
 
 def _there(here: Opened, since: str) -> There:
