@@ -37,7 +37,9 @@ def verdict_lines(verdict: Verdict, *, mixture: bool) -> list[str]:
         how, grade = "held against", verdict.grade
     elif verdict.grade == "inconclusive":
         how = "says nothing of"
-    lines = [f"{how} {verdict.run}{attempt}: {grade}, {compared_in_words(verdict.compared)} compared"]
+    lines = [f"{how} {verdict.run}{attempt}: {grade}"]
+    if compared := compared_in_words(verdict.compared):
+        lines[0] += f", {compared} compared"
     if verdict.reason:
         lines[0] += f"; {safe(verdict.reason)}"
     return [*lines, *_details(verdict)]
@@ -51,8 +53,12 @@ def style_of(grade: str) -> str:
 def verdict_facts(verdict: Verdict) -> Iterator[Fact]:
     """The same as facts on the page of the rerun."""
     reason = f": {safe(verdict.reason[:VALUE_LIMIT])}" if verdict.reason else ""
-    compared = f"  ({compared_in_words(verdict.compared)} compared)"
-    yield "verdict", f"{verdict.grade}{reason}{compared}", style_of(verdict.grade)
+    compared = compared_in_words(verdict.compared)
+    yield (
+        "verdict",
+        f"{verdict.grade}{reason}" + (f"  ({compared} compared)" if compared else ""),
+        style_of(verdict.grade),
+    )
     for line in _details(verdict):
         yield "", line[:VALUE_LIMIT], ""
 
@@ -93,9 +99,9 @@ def _details(verdict: Verdict) -> list[str]:
 
 
 def compared_in_words(counts: Counts) -> str:
-    """`12 logged values and 2 artifacts`."""
+    """`12 logged values and 2 artifacts`; "" where there was nothing."""
     parts = [counted(n, *COUNTED[name]) for name, n in counts._asdict().items() if n > 0]
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]])) or "nothing"
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def divergence_in_words(found: Divergence) -> str:

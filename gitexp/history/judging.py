@@ -199,6 +199,8 @@ class _Found:
         if not self.counts.total and not self.same_failure:
             nothing = "no metric, no digest of weights, no artifact" + ", no traceback" * self.failed
             return "inconclusive", f"there was nothing to compare: {nothing}"
+        if not self.counts.total and self.complete:
+            return "bitwise", "it failed in the same way, and there was nothing else to compare"
         if not self.different.total and self.complete:
             return "bitwise", "all that was compared is the same" + (", and the failure too" if self.failed else "")
         numbers = self.counts.values + self.counts.summary

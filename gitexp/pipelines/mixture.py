@@ -127,6 +127,8 @@ def swapped(of: Run, swaps: Swaps, *, reader: ObjectReader, clone: Clone) -> Spe
         reader=reader,
         clone=clone,
     )
+    if swaps.seed is not None and spec.recipe.seed not in (None, swaps.seed):
+        raise UsageError(f"--seed got {swaps.seed}, and -s seed got {spec.recipe.seed}; leave one out")
     if not taken and spec.recipe.values == of.recipe:
         typed = [*swaps.overrides, *([] if swaps.seed is None else [f"seed {swaps.seed}"])]
         own = sound_record(of).id

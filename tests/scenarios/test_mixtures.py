@@ -189,6 +189,11 @@ def test_a_key_is_no_argument_of_a_command(lab: Lab, key: str) -> None:
     assert lab.gitexp("run", "-s", "+rate=0.3", "--", "python", "train.py", "--lr", "0.1").exit_code == 0
 
 
+def test_two_seeds_are_refused(lab: Lab, two: tuple[str, str]) -> None:
+    refused = lab.gitexp("rerun", two[0], "--seed", "4", "-s", "seed=5")
+    assert (refused.exit_code, refused.stderr) == (2, "error: --seed got 4, and -s seed got 5; leave one out\n")
+
+
 def test_a_seed_that_no_command_takes_is_said(lab: Lab) -> None:
     lab.write("train.py", "print(1)\n")
     lab.commit("a program")

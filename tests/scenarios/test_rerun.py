@@ -105,6 +105,21 @@ def test_a_failed_run_is_reproduced_when_it_fails_in_the_same_way(ready: Lab) ->
     assert rerun(Lab(ready.path, {**ready.env, "WORD": "other"}), "latest~1").exit_code == 1
 
 
+def test_a_failure_with_nothing_else_to_compare_is_told_as_that(lab: Lab) -> None:
+    lab.write("train.py", "raise ValueError('no rows')\n")
+    lab.write("idle.py", "")
+    lab.commit("programs")
+    assert lab.gitexp("run", "--", "python", "train.py").exit_code == 4
+    first = lab.toml("run.toml")["id"]
+    said = rerun(lab, first).stderr
+    assert f"reproduces {first}: bitwise; it failed in the same way, and there was nothing else to compare\n" in said
+    second = ran(lab, "--", "python", "idle.py")
+    assert (
+        f"says nothing of {second}: inconclusive; there was nothing to compare: no metric, "
+        in rerun(lab, second).stderr
+    )
+
+
 def test_the_plan_names_the_address_that_the_code_has_git_lfs_ask_whatever_the_record_says(ready: Lab) -> None:
     ready.git("config", "filter.lfs.smudge", "cat")
     ready.git("config", "filter.lfs.clean", "cat")
