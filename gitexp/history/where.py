@@ -82,8 +82,8 @@ def asks_for(text: str, fact: str) -> bool:
 
 
 def looks_like_one(text: str) -> bool:
-    """Whether a word is a condition rather than the name of a run, or several: `latest~1` is one."""
-    return re.search(r"[<>=]|~(?!\d*([~^,]|$))|\bin\s*\(|\b(has|since|before|event)\(", text) is not None
+    """Whether a word is a condition rather than a run, or several: `latest~1`, `latest~2..latest~1` are none."""
+    return re.search(r"[<>=]|~(?!\d*([~^,]|\.\.|$))|\bin\s*\(|\b(has|since|before|event)\(", text) is not None
 
 
 class _Parser:

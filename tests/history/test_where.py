@@ -122,6 +122,8 @@ def test_words_name_runs_ranges_lists_recipes_and_conditions(history: History) -
         (A, C): [A, C],
         (f"{A}..{B}",): [B, A],
         (f"{A}..",): [C, B, A],
+        ("latest~2..latest",): [C, B, A],
+        ("latest~2..latest~1",): [B, A],
         (f"{C},{A}",): [C, A],
         ("@digits",): [B, A],
         ("val.acc > 0.85", C): [A, C],
