@@ -130,9 +130,9 @@ def dump_verdict(verdict: Verdict) -> str:
     return tomli_w.dumps(as_plain(_bounded(verdict)))
 
 
-def load_verdict(text: str, *, where: str = VERDICT) -> Verdict:
+def load_verdict(text: str) -> Verdict:
     """Parse anybody's verdict.toml. Raises Unreadable."""
-    table = load_tables(text, where=where)
+    table = load_tables(text, where=VERDICT)
     try:
         known = {name: load(table[name]) if name in table else None for name, load in _PARTS.items()}
         verdict: Verdict = take(
@@ -141,7 +141,7 @@ def load_verdict(text: str, *, where: str = VERDICT) -> Verdict:
         if verdict.grade not in GRADES:
             raise ValueError(f"{verdict.grade[:40]!r} is not a grade")
     except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"{where} breaks the record format: {error}") from error
+        raise Unreadable(f"{VERDICT} breaks the record format: {error}") from error
     return _bounded(verdict)
 
 

@@ -74,7 +74,7 @@ def cells_of(count: int) -> tuple[Cell, ...]:
     return tuple(dict.fromkeys([frozenset[int](), frozenset(whole), *singles, *others]))
 
 
-def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]], *, level: float = LEVEL) -> Attribution:
+def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]]) -> Attribution:
     """`runs`: of each cell; none of one that failed. Raises GitexpError (scipy)."""
     notes: list[str] = []
     single = {cell: once(runs.get(cell, ())) for cell in cells_of(len(names))}
@@ -101,7 +101,7 @@ def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]], *, 
         if exact:
             return Effect(estimate, Difference("no noise", estimate, estimate, estimate, 0.0, inf, float(not estimate)))
         se = noise.sd * sqrt(fsum(weight * weight / len(values[cell]) for cell, weight in contrast.items()))
-        return Effect(estimate, by_t("blocked t" if blocked else "pooled t", estimate, se, noise.n - 1, level=level))
+        return Effect(estimate, by_t("blocked t" if blocked else "pooled t", estimate, se, noise.n - 1, level=LEVEL))
 
     a, b = frozenset[int](), frozenset(range(len(names)))
     alone = [frozenset({i}) for i in range(len(names))]
@@ -117,7 +117,7 @@ def attribute(names: Sequence[str], runs: Mapping[Cell, Sequence[Measured]], *, 
         interaction=interaction,
         cells={cell: summary(run.value for run in runs.get(cell, ())) for cell in values},
         noise=noise,
-        level=level,
+        level=LEVEL,
         how="none",
         causes=(),
         why=why,

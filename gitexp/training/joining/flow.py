@@ -45,7 +45,6 @@ def shapes_through(
     *,
     giver: str,
     root: Path,
-    slot: str = "model",
     real: Callable[[], nn.Module] | None = None,
 ) -> Output:
     """What the model makes of `input`. Raises Unusable naming the layer that cannot take it, and who gave it.
@@ -55,23 +54,23 @@ def shapes_through(
     given = fields["input"]
     try:
         if not _is_meta(model):
-            return _output(_run(model, given), slot)
+            return _output(_run(model, given))
         if any(isinstance(one, nn.parameter.UninitializedParameter) for one in model.parameters()):
-            raise Unusable(f"{slot} has lazy layers, whose sizes only a first batch would settle; state them")
+            raise Unusable("model has lazy layers, whose sizes only a first batch would settle; state them")
         small = sum(parameter.numel() for parameter in model.parameters()) <= _SMALL
         try:
-            output = _output(_run(model, given.to("meta")), slot)
+            output = _output(_run(model, given.to("meta")))
         except _Failed as failed:
             # The real model has the last word, and better ones: meta says "Invalid channel dimensions".
             if real is None or not (small or _is_of_meta(failed.error)):
                 raise
-            return _output(_run(_built(real), given), slot)
+            return _output(_run(_built(real), given))
         if real is not None and small:
             _run(_built(real), given[:_FEW])
         return output
     except _Failed as failed:
         shown = tensor_shape(given).words()
-        raise Unusable(f"{slot} cannot take input {shown} from {giver}: {failed.words(root)}") from failed.error
+        raise Unusable(f"model cannot take input {shown} from {giver}: {failed.words(root)}") from failed.error
 
 
 def _built(real: Callable[[], nn.Module]) -> nn.Module:
@@ -79,9 +78,7 @@ def _built(real: Callable[[], nn.Module]) -> nn.Module:
         return real()
 
 
-def loss_through(
-    loss: Callable[..., Any], output: Output, fields: Mapping[str, Tensor], *, root: Path, giver: str = "model"
-) -> None:
+def loss_through(loss: Callable[..., Any], output: Output, fields: Mapping[str, Tensor], *, root: Path) -> None:
     """Zeros of the output's shape and the real target through the loss. Raises Unusable when it cannot take them, gives
     no single number, or nothing that a gradient flows through."""
     if "target" not in fields:
@@ -100,7 +97,7 @@ def loss_through(
     except Exception as error:
         said = _said(error, root)
         raise Unusable(
-            f"loss cannot take {shown} from {giver} with target {tensor_shape(target).words()}: {said}"
+            f"loss cannot take {shown} from model with target {tensor_shape(target).words()}: {said}"
         ) from error
     if not isinstance(result, Tensor) or result.dim():
         got = f"[{', '.join(map(str, result.shape))}]" if isinstance(result, Tensor) else f"a {type(result).__name__}"
@@ -238,7 +235,7 @@ def _said(error: Exception, root: Path) -> str:
     return blame(error, root)
 
 
-def _output(value: Any, slot: str) -> Output:
+def _output(value: Any) -> Output:
     """Raises Unusable where no tensor came out, or one whose rows are not the batch's."""
     fields: dict[str, FieldSpec] = {}
     for path, part in trees.tree_flatten_with_path(value)[0]:
@@ -246,7 +243,7 @@ def _output(value: Any, slot: str) -> Output:
             keys = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", "?")))) for key in path]
             fields[".".join(["output", *keys])] = tensor_shape(part)
     if not fields:
-        raise Unusable(f"{slot} gives a {type(value).__name__}; it must give a tensor")
+        raise Unusable(f"model gives a {type(value).__name__}; it must give a tensor")
     return Output(fields, value)
 
 
