@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from gitexp.cli.pageparts import Fact
@@ -16,6 +17,7 @@ from gitexp.record.verdict import Counts, Divergence, InputDifference, Verdict
 
 SHOWN = 5
 SHOWN_RERUNS = 10
+DECLARED = "gitexp run --data NAME=PATH records what a program reads"
 UNRECORDED = "stdin, further variables, the network and what is neither code nor data are in no record"
 COUNTED = {
     "values": ("logged value", ""),
@@ -92,10 +94,19 @@ def _details(verdict: Verdict) -> list[str]:
     if verdict.inputs_count:
         named = "; ".join(input_in_words(one) for one in verdict.inputs[:SHOWN])
         lines.append(f"inputs that differ: {named}{and_more(verdict.inputs_count, SHOWN)}")
-    elif verdict.grade in ("different", "failed") and not verdict.missing:
+    if absent := _absent(verdict):
+        lines.append(f"not there: {safe(absent)}, which is neither code nor data of the record; {DECLARED}")
+    elif not verdict.inputs_count and verdict.grade in ("different", "failed") and not verdict.missing:
         lines.append(f"inputs that differ: none that is recorded; {UNRECORDED}")
     lines += [f"not compared: {safe(sentence)}" for sentence in verdict.missing[:SHOWN]]
     return lines
+
+
+def _absent(verdict: Verdict) -> str | None:
+    """The file that the rerun did not find, where the original ended otherwise."""
+    ending = verdict.ending
+    found = re.search(r"No such file or directory: '([^']+)'", ending.rerun) if ending else None
+    return found[1] if ending and found and found[0] not in ending.original else None
 
 
 def compared_in_words(counts: Counts) -> str:

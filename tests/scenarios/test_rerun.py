@@ -120,6 +120,17 @@ def test_a_failure_with_nothing_else_to_compare_is_told_as_that(lab: Lab) -> Non
     )
 
 
+def test_a_file_that_git_ignores_and_nobody_declared_is_named_when_it_is_missed(lab: Lab) -> None:
+    lab.write("train.py", "print('METRIC loss=' + open('rows.txt').read())\n")
+    lab.write(".gitignore", "rows.txt\n")
+    lab.write("rows.txt", "1")
+    lab.commit("a program")
+    done = rerun(lab, ran(lab, "--", "python", "train.py"))
+    assert (done.exit_code, "inputs that differ" in done.stderr) == (1, False)
+    words = "gitexp run --data NAME=PATH records what a program reads"
+    assert f"not there: rows.txt, which is neither code nor data of the record; {words}\n" in done.stderr
+
+
 def test_the_plan_names_the_address_that_the_code_has_git_lfs_ask_whatever_the_record_says(ready: Lab) -> None:
     ready.git("config", "filter.lfs.smudge", "cat")
     ready.git("config", "filter.lfs.clean", "cat")
