@@ -103,9 +103,9 @@ def _details(verdict: Verdict) -> list[str]:
 
 
 def _absent(verdict: Verdict) -> str | None:
-    """The file that the rerun did not find, where the original ended otherwise."""
+    """The file below its folder that the rerun did not find, where the original ended otherwise."""
     ending = verdict.ending
-    found = re.search(r"No such file or directory: '([^']+)'", ending.rerun) if ending else None
+    found = re.search(r"No such file or directory: '((?![./])[^']+|\./[^']+)'", ending.rerun) if ending else None
     return found[1] if ending and found and found[0] not in ending.original else None
 
 

@@ -131,6 +131,21 @@ def test_a_file_that_git_ignores_and_nobody_declared_is_named_when_it_is_missed(
     assert f"not there: rows.txt, which is neither code nor data of the record; {words}\n" in done.stderr
 
 
+def test_data_whose_place_the_program_has_written_into_itself_is_not_said_to_be_no_data(
+    ready: Lab, bob: Lab, tmp_path: Path
+) -> None:
+    away = tmp_path / "away.txt"
+    away.write_text("1")
+    ready.write("train.py", f"print('METRIC loss=' + open({str(away)!r}).read())\n")
+    ready.commit("a program")
+    first = pushed(ready, "--data", f"rows={away}", "--", "python", "train.py")
+    away.unlink()
+    assert bob.gitexp("pull").exit_code == 0
+    done = rerun(bob, first, "--yes")
+    assert (done.exit_code, "not there: " in done.stderr) == (1, False)
+    assert f"            it lay at {away}, outside of the code, and is not there\n" in done.stderr
+
+
 def test_the_plan_names_the_address_that_the_code_has_git_lfs_ask_whatever_the_record_says(ready: Lab) -> None:
     ready.git("config", "filter.lfs.smudge", "cat")
     ready.git("config", "filter.lfs.clean", "cat")
