@@ -66,8 +66,9 @@ class Said(NamedTuple):
 
     @property
     def noted(self) -> str:
-        """The same with the outcome: `rejected: too good to be true`."""
-        return f"{self.outcome}: {self.note}" if self.outcome and self.note else self.outcome or self.note
+        """The same with the outcome: `rejected: too good to be true`; with a dot where an older note said that."""
+        between = ": " if self.notes and self.notes[0].outcome else " · "
+        return between.join(filter(None, [self.outcome, self.note]))
 
     @property
     def reason(self) -> str | None:

@@ -117,6 +117,22 @@ def test_what_git_tag_would_take_is_answered_with_the_line_that_works(ada: Lab) 
     assert ada.gitexp("show", "good").exit_code == 1
 
 
+def test_an_outcome_does_not_pass_for_what_a_later_note_says(ada: Lab) -> None:
+    assert ada.gitexp("note", "latest", "-m", "a leak", "--outcome", "rejected").exit_code == 0
+    assert "  rejected: a leak  " in ada.gitexp("log").stdout
+    assert ada.gitexp("note", "latest", "-m", "try a longer warm-up").exit_code == 0
+    assert "  rejected · try a longer warm-up  " in ada.gitexp("log").stdout
+
+
+def test_of_two_decisions_in_place_of_one_the_later_is_named(ada: Lab) -> None:
+    assert ada.gitexp("decide", "adopt it", "--because", "latest").exit_code == 0
+    first = ada.gitexp("decisions", "--json").json["decisions"][0]["commit"]
+    for words in ("do not", "on second thoughts"):
+        assert ada.gitexp("decide", words, "--because", "latest", "--instead-of", first).exit_code == 0
+    newest, _, oldest = ada.gitexp("decisions", "--json").json["decisions"]
+    assert (newest["text"], oldest["replaced_by"]) == ("on second thoughts", newest["commit"])
+
+
 def test_a_message_in_several_parts_has_a_paragraph_for_each(ada: Lab) -> None:
     assert ada.gitexp("note", "latest", "-m", "what", "-m", "and why").exit_code == 0
     assert payload(ada) == {"text": "what\n\nand why"}

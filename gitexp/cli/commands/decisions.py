@@ -27,7 +27,7 @@ def command(as_json: bool) -> int:
     with opened_here() as here:
         found = decisions(here.history.runs)
         said = said_of(here.history.runs, [run for one in found for run in json.loads(one.runs)])
-        replaced = {one.name: one.commit for one in found if one.name}
+        replaced = {one.name: one.commit for one in reversed(found) if one.name}
         if as_json:
             write_json(decisions=[{**event_shape(one), "replaced_by": replaced.get(one.commit)} for one in found])
         elif not found and not here.history.runs.count():
