@@ -182,15 +182,13 @@ def _known_of(dataset: DatasetRecord) -> Iterator[str]:
 def _environment(run: Run, *, on: Screen) -> str:
     if run.environment is None:
         return heading("environment", "not recorded", on=on)
-    from gitexp.record.environment import environment_class
-
     interpreter, packages = run.environment.get("interpreter"), run.environment.get("packages")
     words = []
     if isinstance(interpreter, dict):
         words.append(f"{interpreter.get('implementation', 'Python')} {interpreter.get('version', '')}".strip())
     if isinstance(packages, dict):
         words.append(counted(len(packages), "package") + (" (doubtful)" if "doubt" in run.environment else ""))
-    words.append(environment_class(dict(run.environment)))
+    words.append(run.hardware)
     launcher = run.environment.get("launcher")
     if isinstance(launcher, dict):
         words.append(f"started by {launcher.get('path', 'another interpreter')}")

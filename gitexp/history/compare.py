@@ -288,13 +288,12 @@ def between_runs(inputs: Inputs) -> Iterator[str]:
 def _other_hardware(a: Run, b: Run) -> Iterator[str]:
     if a.tree.get("environment.toml") == b.tree.get("environment.toml") or not a.environment or not b.environment:
         return
-    from gitexp.record.environment import environment_class, training_hardware
+    from gitexp.record.environment import training_hardware
 
-    old, new = environment_class(dict(a.environment)), environment_class(dict(b.environment))
-    if old != new:
-        yield f"different hardware: {old} and {new}"
+    if a.hardware != b.hardware:
+        yield f"different hardware: {a.hardware} and {b.hardware}"
     for name, in_a, in_b in training_hardware(dict(a.environment), dict(b.environment)):
-        if name != "accelerators" or old == new:  # else it was said above
+        if name != "accelerators" or a.hardware == b.hardware:  # else it was said above
             yield f"different {name}: {in_a} and {in_b}; the same arithmetic may give other results"
 
 

@@ -143,6 +143,13 @@ class Run:
         return lines_but_measures(self._text("environment.toml") or "")
 
     @cached_property
+    def hardware(self) -> str:
+        """The kind of machine that it ran on, in a few words: the same where runs may be compared."""
+        from gitexp.record.environment import environment_class
+
+        return environment_class(dict(self.environment or {}))
+
+    @cached_property
     def packages_recorded(self) -> bool:
         """Whether the interpreter that is known to have computed was asked what was installed, and answered."""
         text = self._text("environment.toml") or ""

@@ -26,7 +26,6 @@ from gitexp.history.select import History, no_metric
 from gitexp.pipelines.mixture import mixture
 from gitexp.pipelines.rerundata import look_for, require_all
 from gitexp.pipelines.rerunspec import Spec, sound_record, spec_of
-from gitexp.record.environment import environment_class
 from gitexp.record.metricnames import is_clock, is_setting, is_share
 from gitexp.spec.recipe import flatten
 from gitexp.stats.attribution import Attribution, Cell, attribute, cells_of, words_of
@@ -86,11 +85,10 @@ class Explanation(NamedTuple):
     def require_comparable(self, *, rebuild: bool) -> None:
         """Raises Refused where what is trained now would differ in something that cannot be swapped."""
         a, b = (sound_record(run).id for run in (self.a, self.b))
-        classes = [environment_class(dict(run.environment or {})) for run in (self.a, self.b)]
-        if classes[0] != classes[1]:
+        if self.a.hardware != self.b.hardware:
             raise Refused(
                 "A and B ran on different hardware, which cannot be swapped",
-                details=[f"  {name}  {escaped(one)}" for name, one in zip("AB", classes, strict=True)],
+                details=[f"  {name}  {escaped(run.hardware)}" for name, run in (("A", self.a), ("B", self.b))],
                 fix=f"do one of them once more where the other ran, and explain that:  gitexp rerun {a}",
             )
         if any(factor.kind == ENVIRONMENT for factor in self.factors) and not rebuild:
@@ -226,7 +224,7 @@ class Explaining:
             if own is not None and own.record is not None and row.id == own.record.id:
                 continue
             run = read_run(self._reader, row.commit)
-            if not (only_seed and seed_in(run) != seed) and not other_environment(self.whose_environment(cell), run):
+            if not (only_seed and seed_in(run) != seed) and not unlike_environment(self.whose_environment(cell), run):
                 yield run
 
     def unlike(self, one: CellPlan, run: Run) -> str:
@@ -236,7 +234,7 @@ class Explaining:
             return f"{record.id} did not complete ({record.status})"
         if one.alike and alike_of(run) != one.alike:
             return f"{record.id} did not take in what was planned"
-        other = other_environment(self.whose_environment(one.cell), run)
+        other = unlike_environment(self.whose_environment(one.cell), run)
         return f"{record.id} ran in another environment: {other}" if other else ""
 
 
@@ -245,7 +243,7 @@ def alike_of(run: Run) -> str:
     return alike_key(run.recipe_values, code=run.code, data=run.data, kind=sound_record(run).kind)
 
 
-def other_environment(wanted: Run, run: Run) -> str:
+def unlike_environment(wanted: Run, run: Run) -> str:
     """In what a run's environment is not the wanted one, in a few words; empty where it is, as far as is recorded."""
     inputs = Inputs(wanted, run)
     if inputs.environment is None:
@@ -254,8 +252,7 @@ def other_environment(wanted: Run, run: Run) -> str:
     other = [group for group in REBUILT if group in inputs.environment]
     if other:
         return f"{' and '.join(other)} differ"
-    classes = [environment_class(dict(one.environment or {})) for one in (wanted, run)]
-    return "" if classes[0] == classes[1] else "the hardware differs"
+    return "" if wanted.hardware == run.hardware else "the hardware differs"
 
 
 def in_a_line(error: GitexpError) -> str:

@@ -234,7 +234,7 @@ def differences(run: Run, there: Mapping[str, Any], *, packages: bool) -> list[s
         found["hardware"] = {name: pair for name, pair in found.get("hardware", {}).items() if name not in BUILDS}
         unknown = [told("env", "interpreter and packages: which would compute is known once it runs")]
     lines = []
-    classes = [escaped(environment_class(one)) for one in (run.environment or {}, there)]
+    classes = [escaped(one) for one in (run.hardware, environment_class(there))]
     if classes[0] != classes[1]:
         lines.append(told("differs", f"machine {classes[0]} → {classes[1]}"))
     for group, pairs in found.items():
