@@ -298,6 +298,8 @@ class History:
                 why="Runs are the commits on the experiments branch that have a Gitexp-Run trailer.",
                 fix="gitexp log",
             )
+        if (remote := text.rpartition("/")[0]) and remote in remote_names(self.repo):
+            self.of_remote(remote)  # raises where nothing of it was fetched
         rows = self.runs.all()
         if not rows:
             return self.no_runs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ def bundle(clone: Clone, file: Path, *, there: There, watch: Watch) -> Bundled:
     repo, branch = clone.repo, clone.config.branch
     if file.exists() or file.is_symlink():
         raise GitexpError(f"{file} exists already", fix="gitexp bundle ANOTHER-FILE")
+    if not file.parent.is_dir():
+        raise GitexpError(f"There is no folder {file.parent}", fix=f"mkdir -p {shlex.quote(str(file.parent))}")
     if there.tip is None and is_shallow(repo):
         raise GitexpError(
             f"This clone has only the end of {branch}, and a file of that is of no use to a lab that has none of it",

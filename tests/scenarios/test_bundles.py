@@ -95,6 +95,13 @@ def test_a_file_that_makes_the_tree_dirty_is_said_to(lab: Lab, tmp_path: Path) -
     assert "note: " not in lab.gitexp("bundle", str(tmp_path / "three.bundle")).stderr
 
 
+def test_a_folder_that_is_not_there_is_named(lab: Lab, tmp_path: Path) -> None:
+    run(lab)
+    result = lab.gitexp("bundle", str(tmp_path / "new disk" / "one"))
+    assert result.exit_code == 1
+    assert result.stderr == f"error: There is no folder {tmp_path}/new disk\nfix:   mkdir -p '{tmp_path}/new disk'\n"
+
+
 def test_since_takes_any_revision_of_the_branch(lab: Lab, tmp_path: Path) -> None:
     run(lab)
     assert lab.gitexp("note", "latest", "-m", "said").exit_code == 0

@@ -146,6 +146,14 @@ def test_the_index_of_all_remotes_goes_on_from_what_it_has_and_is_made_anew_wher
     assert [run["id"] for run in well(ada.gitexp("log", "--all", "--json")).json["runs"]] == [L]
 
 
+def test_a_tag_of_a_remote_that_was_not_fetched_is_answered_with_what_brings_it(ada: Lab) -> None:
+    ada.git("remote", "add", "lab-c", str(ada.path))
+    assert ada.gitexp("show", "lab-c/found").stderr == (
+        "error: No runs of 'lab-c' were fetched (remotes with runs: lab-b, origin)\nfix:   gitexp pull lab-c\n"
+    )
+    assert "No run is called 'lab-b/nosuch'" in ada.gitexp("show", "lab-b/nosuch").stderr
+
+
 def test_where_only_remotes_have_runs_the_line_that_takes_them_up_is_named(ada: Lab) -> None:
     root = ada.git("rev-list", "--max-parents=0", "experiments").strip()
     ada.git("update-ref", "refs/heads/experiments", root)

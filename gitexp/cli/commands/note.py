@@ -30,6 +30,7 @@ def command(run: str, text: str, outcome: str | None) -> int:
 
     A note is a commit of the experiments branch, with your name and the time; `gitexp push` shares it. `gitexp show`
     has a run's notes, `gitexp log` the first words of the newest, and `gitexp log --notes` all of them.
+    Until it is shared, `gitexp drop COMMIT` takes it back.
 
     \b
     gitexp note latest -m "the schedule was off by one epoch" --outcome rejected
