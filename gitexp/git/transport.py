@@ -129,7 +129,7 @@ def fetch_branch(repo: Repo, remote: Remote, *, branch: str, show: Show | None =
     """
     target = remote.tracking_ref(branch) or f"refs/gitexp/incoming/{os.getpid()}"
     for _ in range(5):
-        code, words = _fetch(repo, remote, f"+refs/heads/{branch}:{target}", show=show)
+        code, words = _fetch(repo, remote, f"+{branch_ref(branch)}:{target}", show=show)
         if code == 0:
             break
         if any("couldn't find remote ref" in text for text in words):
@@ -195,9 +195,7 @@ def fetch_whole(repo: Repo, remote: Remote, *, branch: str, show: Show | None = 
 
 def branch_in_the_way(repo: Repo, remote: Remote, *, branch: str) -> str | None:
     """The remote's branch beside which it cannot have one of this name; None where git finds none."""
-    code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
-    refs = [text.partition("\t")[2] for text in out.split("\n")] if code == 0 else []
-    other = in_the_way(branch_ref(branch), refs, any_case=False)
+    other = in_the_way(branch_ref(branch), _heads_there(repo, remote), any_case=False)
     return other and other.removeprefix("refs/heads/")
 
 
@@ -205,13 +203,21 @@ def known_there(repo: Repo, remote: Remote, *, branch: str) -> There:
     """What a configured remote had when it was last spoken to; one that is only a URL is asked."""
     if remote.name is not None:
         listing = output(repo, "for-each-ref", "--format=%(objectname)\t%(refname)", f"refs/remotes/{remote.name}/")
-        code, out, tracking = 0, listing.decode(errors="surrogateescape"), remote.tracking_ref(branch)
+        heads = _by_ref(listing.decode(errors="surrogateescape"))
     else:
-        code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
-        tracking = branch_ref(branch)
-    heads = dict(text.split("\t")[::-1] for text in out.splitlines() if code == 0 and "\t" in text)
-    here, tip = commits_among(repo, heads.values()), heads.get(tracking or "")
+        heads = _heads_there(repo, remote)
+    here, tip = commits_among(repo, heads.values()), heads.get(remote.tracking_ref(branch) or branch_ref(branch))
     return There(tip if tip in here else None, tuple(sorted(here)))
+
+
+def _heads_there(repo: Repo, remote: Remote) -> dict[str, str]:
+    """The commits of the remote's branches, by their refs there; none where it does not answer."""
+    code, out, _ = _talk(repo, ["ls-remote", "--heads", "--", remote.address], env={}, show=None)
+    return _by_ref(out) if code == 0 else {}
+
+
+def _by_ref(listing: str) -> dict[str, str]:
+    return dict(text.split("\t")[::-1] for text in listing.splitlines() if "\t" in text)
 
 
 def reason(words: Sequence[str]) -> str:
@@ -228,7 +234,7 @@ def push_commit(repo: Repo, remote: Remote, commit: str, *, branch: str, show: S
 
     The user's pre-push hook runs, as with `git push`.
     """
-    target = f"refs/heads/{branch}"
+    target = branch_ref(branch)
     args = ["-c", "advice.pushUpdateRejected=false"]
     if remote.name:
         args += ["-c", f"remote.{remote.name}.mirror=false"]  # a mirror remote takes no refspec at all
@@ -313,14 +319,11 @@ def _talk(
                 # Progress ends in a carriage return, all else in a line feed; what has neither yet is waited for.
                 pieces = re.split(rb"(?<=[\r\n])", rest + chunk)
                 rest = pieces.pop() if chunk else b""
-                for piece in pieces:
-                    if not piece:
-                        continue
-                    if show is None or piece.startswith(_KEPT_BACK):
-                        kept.append(piece)
-                        continue
-                    show(piece)
-                    if piece.startswith(b"remote: ") and not piece.rstrip().endswith((b"done.", b"%)")):  # no progress
-                        kept.append(piece)
+                for piece in filter(None, pieces):
+                    if show is not None and not piece.startswith(_KEPT_BACK):
+                        show(piece)
+                        if not piece.startswith(b"remote: ") or piece.rstrip().endswith((b"done.", b"%)")):  # progress
+                            continue
+                    kept.append(piece)
     words = b"".join(kept).decode(errors="replace").splitlines()
     return process.returncode, out.decode(errors="replace"), tuple(text.rstrip() for text in words if text.strip())
