@@ -167,7 +167,7 @@ def artifact_problems(has: Mapping[str, str], run: RunRecord, at: Looking) -> It
         yield f"run.toml says nothing of what was saved, artifacts.xxh128 has {found.files:,} files"
     if saved is not None and saved.files != found.files:
         yield f"run.toml says that {saved.files:,} files were saved, artifacts.xxh128 has {found.files:,}"
-    if saved is not None and sizes and saved.size_bytes != total:
+    if saved is not None and (sizes or not found.files) and saved.size_bytes != total:
         yield f"run.toml says that {saved.size_bytes:,} bytes were saved, artifacts.sizes {total:,}"
     if saved is not None and (saved.sha256 is None) != (strong is None):
         yield "artifacts.sha256 and [artifacts] sha256 go together"

@@ -15,6 +15,8 @@ from gitexp.record.environment import table_of
 from gitexp.record.message import ending, one_line, printable, trailers
 from gitexp.record.metrics import parse_number
 from gitexp.record.runrecord import STATUSES, RunRecord
+from gitexp.spec.placeholders import Misplaced, fill
+from gitexp.spec.recipe import OUTPUT
 from gitexp.text.schema import spell
 from gitexp.verify.commits import Commit
 
@@ -22,6 +24,7 @@ KINDS = ("run", "smoke", "rerun", "imported")
 REQUIRED = ("format", "id", "attempt", "kind", "status", "started", "finished", "argv", "cwd", "recipe", "code")
 NAMED = 20  # paths of [code] at most
 A_DAY_S = 86_400
+REDACTED = "[redacted:"
 _SIGNAL = r"SIG[A-Z0-9+-]{1,20}"
 _PASSWORD = r"://[^/@]*:[^/@]*@"
 # As git takes a line for a trailer: whatever its case, with blanks around the colon or none.
@@ -79,15 +82,29 @@ def _given(run: RunRecord, recipe: Mapping[str, Any]) -> Iterator[str]:
         yield f"seed is {run.seed}, that of the recipe {spell(seed)}"
     if ("GITEXP_SMOKE" in run.variables) != (run.kind == "smoke"):
         yield f"GITEXP_SMOKE says other than kind = {run.kind}"
-    command = table_of(recipe, "run").get("command")
-    if not isinstance(command, list):
-        return
-    words = command[1:]
-    if run.kind == "rerun" and len(words) == len(run.argv) - 1:
-        pairs = zip(map(str, words), run.argv[1:], strict=True)
-        words = [ran if _leads_elsewhere(told, ran, run, recipe) else told for told, ran in pairs]
-    if not any("{" in str(word) or "}" in str(word) for word in words) and [*run.argv[1:]] != words:
-        yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(command)}"
+    words, ran = _words(recipe), run.argv[1:]
+    if words is not None and (
+        len(words) != len(ran) or not all(_stands_for(*pair, run, recipe) for pair in zip(words, ran, strict=True))
+    ):
+        yield f"argv is {spell([*run.argv])}, [run] command of the recipe {spell(recipe['run']['command'])}"
+
+
+def _words(recipe: Mapping[str, Any]) -> list[str] | None:
+    """The arguments behind the program, with a NUL where a dataset lay; None: the recipe does not say."""
+    command, data = table_of(recipe, "run").get("command"), dict.fromkeys(table_of(recipe, "data"), "\0")
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        return None
+    words = list[str]()
+    for element in fill(command, values={"output": OUTPUT, **recipe}, seed=recipe.get("seed"), data_paths=data):
+        if isinstance(element, Misplaced):
+            return None
+        words += element
+    return words[1:]
+
+
+def _stands_for(told: str, ran: str, run: RunRecord, recipe: Mapping[str, Any]) -> bool:
+    free = "\0" in told or REDACTED in ran or REDACTED in told
+    return told == ran or free or (run.kind == "rerun" and _leads_elsewhere(told, ran, run, recipe))
 
 
 def _leads_elsewhere(told: str, ran: str, run: RunRecord, recipe: Mapping[str, Any]) -> bool:

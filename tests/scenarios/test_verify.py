@@ -117,6 +117,18 @@ def test_what_only_the_product_looks_at_is_named(small: Lab, name: str, old: str
     assert words in found.stdout
 
 
+def test_what_the_recipe_puts_into_the_command_is_held_against_what_ran(lab: Lab) -> None:
+    words = '"-c", "true", "{lr}", "{{}}", "{sizes}", "-s{seed}", "{data.d}", "{output}/x", "{token}"'
+    recipe = f'seed = 3\nlr = 1e-5\nsizes = [1, 2]\ntoken = "ghp_{"a1B2" * 9}"\n[run]\ncommand = ["sh", {words}]\n'
+    lab.write("recipes/full.toml", f'{recipe}[data]\nd = "README"\n')
+    lab.commit("a recipe")
+    assert lab.gitexp("run", "full").exit_code == 0
+    assert verified(lab).stderr == "1 run, 0 events: no problem\n"
+    assert "argv is" in tampered(lab, "recipe.toml", "lr = 1e-05", "lr = 1e-4").stdout
+    forge(lab, "recipe.toml", "lr = 1e-4", "lr = 1e-05")
+    assert "argv is" in tampered(lab, "recipe.toml", "    2,\n", "    2,\n    3,\n").stdout
+
+
 def test_a_run_that_stands_on_nothing_is_named(small: Lab) -> None:
     parent = small.git("log", "-1", "--format=parent %P", "experiments")
     assert (
