@@ -18,8 +18,9 @@ from gitexp.git.repo import Repo
 from gitexp.history.inputs import other_environment
 from gitexp.history.read import Run
 from gitexp.record.environment import environment_class, in_code
+from gitexp.regularfile import read_regular
 from gitexp.stages.ask import Present, Sought, ask, machine
-from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, start_of
+from gitexp.stages.imports import Elsewhere, elsewhere, modules_of, names_in, start_of
 from gitexp.stages.rebuild import Environment
 from gitexp.stages.suffice import Need, lacking
 from gitexp.text.schema import escaped
@@ -28,6 +29,7 @@ from gitexp.worker.probe import FLAGS, LOCALE, THREADS, looks_secret
 
 MOST_NAMED = 12  # facts of a group that differ, of which each has a line
 BUILDS = ("cuda", "hip")  # what torch was built for: no hardware, though it stands there
+MOST_OF_A_SCRIPT = 1 << 16  # bytes
 MOST_SHOWN = 200  # characters of one
 # A recorded value may be anybody's: one that names a file of this machine's is not given to a program here.
 _PLAIN = r"(?!.*(^|[^A-Za-z0-9])/)(?!.*\.\.)[\x20-\x7e]{0,200}"
@@ -142,7 +144,8 @@ def looked_at(
     begun = start_of(asked.argv, cwd=asked.cwd, root=root)
     found = from_argv(list(asked.argv), whole, str(asked.cwd))
     on_path = [asked.cwd / entry for entry in whole.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    text = "\n".join([*asked.argv, asked.named])
+    script, imported = _script_of(asked, whole) if found is not None and found.how == "shebang" else (None, "")
+    text = "\n".join([*asked.argv, asked.named, imported])
     start, told_it = harmless(asked, env)
     own = found is not None and not _is_to_be_asked(found, asked, start)
     python = found is not None and not found.is_r and not own
@@ -151,6 +154,8 @@ def looked_at(
         if python
         else {}
     )
+    if script is not None and names_in(imported) & {*modules}:  # a command of the code's own, as pip installs it
+        begun = begun._replace(first=Path(os.path.realpath(script)).parent)
     how = Sought(tuple(modules), begun.first, begun.options)
     present = (
         Present(None, machine(env=start, cwd=asked.cwd, variables=asked.variables, withheld=told_it))
@@ -166,6 +171,15 @@ def looked_at(
     ]
     strange = tuple(one.words for one in others if not one.installed)
     return (tuple(needs), strange), [*lines, *(told("warning", need.words) for need in needs if not need.must)]
+
+
+def _script_of(asked: Asked, whole: Mapping[str, str]) -> tuple[str | None, str]:
+    """The script that the program is, and its text."""
+    path = shutil.which(asked.cwd / asked.argv[0] if os.sep in asked.argv[0] else asked.argv[0], path=whole.get("PATH"))
+    try:
+        return path, read_regular(path, most=MOST_OF_A_SCRIPT).decode("utf-8", "replace") if path else ""
+    except OSError:
+        return path, ""
 
 
 # ---- which program, with which variables

@@ -90,7 +90,7 @@ def modules_of(
     grep = start(repo.root, "grep", "--no-color", "-hoIE", _IMPORT, code, "--", "*.py")
     paths = os.fsdecode(finish(listing)).split("\0")
     imported = {*_top_level(os.fsdecode(finish_answer(grep)[1]))}
-    imported |= {name for match in re.finditer(_NAMED, named) for name in match.groups() if name}
+    imported |= names_in(named)
     if begun.module:
         imported.add(begun.module.partition(".")[0])
     known = (os.path.relpath(place, tree) for place in (begun.first, cwd, *on_path) if place and _within(place, tree))
@@ -109,6 +109,11 @@ def modules_of(
                 before = found.get(name, Module((), sure=False))
                 found[name] = Module((*before.places, place), sure=before.sure or base in roots)
     return found
+
+
+def names_in(text: str) -> set[str]:
+    """What it imports, or names as a module."""
+    return {name for match in re.finditer(_NAMED, text) for name in match.groups() if name}
 
 
 def _modules(path: str, packages: set[str]) -> Iterator[tuple[str, str, str]]:

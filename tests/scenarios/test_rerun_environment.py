@@ -73,6 +73,28 @@ def test_a_package_of_the_code_that_is_installed_in_development_mode_is_said_to_
     assert (verdict["grade"], verdict["missing"]) == ("failed", [words])
 
 
+COMMAND = '[project.scripts]\nlearn = "mine.cli:main"\n'
+
+
+@pytest.mark.parametrize("base", ["src/", ""], ids=["src", "flat"])
+def test_a_command_of_the_code_that_is_installed_in_development_mode_is_said_to_compute_elsewhere(
+    lab: Lab, tmp_path: Path, base: str
+) -> None:
+    lab.write(f"{base}mine/__init__.py", MINE)
+    lab.write(f"{base}mine/cli.py", "from . import loss\ndef main(): print(f'METRIC loss={loss()}')\n")
+    options = f'packages = ["mine"]\npackage-dir = {{ "" = "{base or "."}" }}\n'
+    lab.write("pyproject.toml", SETUP.replace("[tool.setuptools]", COMMAND + "[tool.setuptools]") + options)
+    lab.write(".gitignore", "*.egg-info\nbuild\n")
+    lab.commit("a package")
+    python = venv(tmp_path / "env")
+    develop(python, lab)
+    there = within(lab, python)
+    done = there.gitexp("rerun", ran(there, "--", "learn"))
+    words = f"mine would be imported from {lab.path}/{base}mine/__init__.py, not from {base}mine of the code"
+    assert (done.exit_code, words in done.stderr) == (1, True), done.stderr
+    assert there.toml("verdict.toml")["grade"] == "failed"
+
+
 def test_a_module_of_the_code_that_pythonpath_leads_elsewhere_is_named(lab: Lab, tmp_path: Path) -> None:
     lab.write("scripts/train.py", TRAIN)
     lab.write("lib/mine.py", MINE)
