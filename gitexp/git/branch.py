@@ -143,9 +143,10 @@ def left_out(repo: Repo, branch: str, *, remote: str) -> GitexpError | None:
     if not sources or any(fnmatchcase(branch_ref(branch), source) for source in sources):
         return None
     named = ", ".join(source.removeprefix("refs/heads/") for source in sources)
+    more = f"git remote set-branches --add {remote} {shlex.quote(branch)}    # then git fetch brings them, too"
     return GitexpError(
         f"This clone fetches {named} of {remote} alone (git clone --single-branch, or --depth), and no runs",
-        fix=f"gitexp pull\ngit remote set-branches --add {remote} {branch}    # then git fetch brings them, too",
+        fix=f"gitexp pull\n{more}",
     )
 
 

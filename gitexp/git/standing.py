@@ -6,6 +6,7 @@ asked only where it is not. Nobody's own branch is ever taken for gitexp's. Touc
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -99,7 +100,8 @@ class Look:
         if target.startswith(b"ref:"):
             named = target[4:].decode(errors="replace").strip().removeprefix("refs/heads/")
             raise BranchUnusable(
-                f"{self._name} is no branch of its own: it stands for {named}", fix=f"git config gitexp.branch {named}"
+                f"{self._name} is no branch of its own: it stands for {named}",
+                fix=f"git config gitexp.branch {shlex.quote(named)}",
             )
         if self._ref.startswith("refs/heads/"):
             require_no_stale_lock(path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -321,12 +322,12 @@ def left_behind(repo: Repo, branch: str, *, remote: str = "") -> GitexpError | N
     if remote:
         what = f"{remote} has no branch {branch} any more, and `git fetch --prune` removed it here"
         return GitexpError(
-            f"{what}; {newest}", fix=f"git branch {branch} {tip[:10]}    and, for all others, gitexp push"
+            f"{what}; {newest}", fix=f"git branch {shlex.quote(branch)} {tip[:10]}    and, for all others, gitexp push"
         )
     return GitexpError(
         f"The branch {branch} was removed here; {newest}",
         why="Of runs that came after it, `git fsck --no-reflogs` names the commits, as dangling.",
-        fix=f"git branch {branch}-before {tip[:10]}",
+        fix=f"git branch {shlex.quote(f'{branch}-before')} {tip[:10]}",
     )
 
 

@@ -7,6 +7,7 @@ is damaged or hostile never breaks a listing: its row says why it cannot be read
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
@@ -270,7 +271,7 @@ def _one_by_one(repo: Repo, tip: Tip, remote: str) -> GitexpError | None:
     return GitexpError(
         f"This clone left {counted(lacking, 'file')} of the records at {remote} (git clone --filter)",
         why="git fetches each one by itself when it is read.",
-        fix=f"git fetch --refetch --no-filter {remote} {branch}",
+        fix=f"git fetch --refetch --no-filter {remote} {shlex.quote(branch)}",
     )
 
 

@@ -7,6 +7,7 @@ Restricted is what the catalogue says is so, and what was so when a run read it.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -117,9 +118,10 @@ def _refusal(
         lines.append(f"  {file.commit[:7]}:{display(os.fsencode(file.path))}  ({why}){more}")
     lines += beyond(len(held), SHOWN)
     count = counted(len(concerned), "run holds", "runs hold")
+    another = shlex.quote(f"{branch}-2")
     return Refused(
         f"Nothing was published: the code of {count} restricted data",
         details=[*lines, *looked.words],
         why="What is pushed is in everybody's clone. As long as no remote has it, gitexp drop RUN takes a run off.",
-        fix=f"git config gitexp.branch {branch}-2 && gitexp init    runs from now on go there, and can be pushed",
+        fix=f"git config gitexp.branch {another} && gitexp init    runs from now on go there, and can be pushed",
     )

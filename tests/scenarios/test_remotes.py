@@ -183,6 +183,17 @@ def test_a_clone_of_one_branch_is_told_what_brings_the_runs(ada: Lab, hub: Lab, 
     assert other.git("rev-parse", "origin/experiments") == ada.git("rev-parse", "origin/experiments")
 
 
+def test_a_branch_that_gitexp_toml_names_is_quoted_in_lines_to_paste(ada: Lab, hub: Lab) -> None:
+    ada.write("gitexp.toml", 'branch = "x;touch${IFS}pwned"\n')
+    ada.commit("a branch of its own name")
+    well(ada.command("git", "push", "-q", "--no-verify", "origin", "main"))
+    other = clone(ada, hub.path, "other", "-b", "main", "--single-branch")
+    line = next(one for one in other.gitexp("log").stderr.splitlines() if "set-branches" in one)
+    well(other.command("sh", "-c", line))
+    assert not (other.path / "pwned").exists()
+    assert "refs/heads/x;touch${IFS}pwned" in other.git("config", "--get-all", "remote.origin.fetch")
+
+
 def test_a_remote_without_anything_to_fetch_is_in_nobodys_way(fresh: Lab, hub: Lab) -> None:
     fresh.git("config", "remote.backup.url", str(hub.path))
     assert "warning" not in well(fresh.gitexp("init")).stderr
