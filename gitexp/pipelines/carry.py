@@ -12,7 +12,7 @@ from gitexp.errors import GitexpError, beyond, counted
 from gitexp.git.bundle import read_head, remember_given, write_bundle
 from gitexp.git.objectreader import ObjectReader
 from gitexp.git.objects import sync_ref
-from gitexp.git.repo import Repo, commits_among, line, output, ref_id, remote_names
+from gitexp.git.repo import Repo, commits_among, is_ancestor, line, output, ref_id, remote_names
 from gitexp.git.standing import branch_ref, is_shallow
 from gitexp.git.trailers import commits_with
 from gitexp.git.transport import Remote, There, TransportFailed
@@ -109,8 +109,10 @@ def unbundle(clone: Clone, file: Path, *, name: str | None) -> Unbundled:
         raise GitexpError(f"{file} is damaged, or broke off", details=error.details, why=why) from error
     if name is not None:
         ref = f"refs/remotes/{name}/{branch}"
-        output(repo, "update-ref", "-m", "gitexp unbundle", ref, head.tips[branch])
-        sync_ref(repo, ref)
+        had = ref_id(repo, ref)
+        if had is None or not is_ancestor(repo, head.tips[branch], had):  # else it is an older file of theirs
+            output(repo, "update-ref", "-m", "gitexp unbundle", ref, head.tips[branch])
+            sync_ref(repo, ref)
     without = [f"^{shared.before}"] if shared.before else []
     moved = shared.before != shared.after
     sentence = _left_out(repo, commits_with(repo, RUN_TRAILER, shared.after, *without) if moved else [])

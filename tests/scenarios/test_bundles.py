@@ -70,6 +70,17 @@ def test_runs_go_there_and_back_and_each_file_has_only_what_is_new(lab: Lab, far
     lab.git("fsck", "--strict")
 
 
+def test_an_older_file_takes_nothing_back_of_what_a_lab_is_known_to_have(lab: Lab, far: Lab, tmp_path: Path) -> None:
+    """Else a run of one's own that they have by now could be dropped."""
+    run(lab)
+    assert lab.gitexp("bundle", str(tmp_path / "old")).exit_code == 0
+    run(lab)
+    assert lab.gitexp("bundle", str(tmp_path / "new")).exit_code == 0
+    for file in ("new", "old"):
+        assert far.gitexp("unbundle", str(tmp_path / file), "--as", "lab-a").exit_code == 0
+    assert far.git("rev-parse", "lab-a/experiments").strip() == tip(lab)
+
+
 def test_what_a_file_builds_on_is_named_where_it_is_not_here(lab: Lab, far: Lab, tmp_path: Path) -> None:
     file = tmp_path / "x.bundle"
     run(lab, "-m", "the first of all")
