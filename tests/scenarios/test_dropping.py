@@ -310,6 +310,10 @@ def test_neither_a_merge_by_which_runs_are_here_nor_the_root_nor_code_is_dropped
     root = ada.gitexp("drop", "bd649e5b4206e0f538ce41e3875a9377c19c7f7c")
     assert root.stderr.startswith("error: Commit bd649e5b42 is on origin/experiments\n")
     code = ada.git("rev-parse", "HEAD").strip()[:10]
-    assert ada.gitexp("drop", "HEAD").stderr.startswith(f"error: 'HEAD' is the commit {code}, and that is no run\n")
+    assert ada.gitexp("drop", "HEAD").stderr == (
+        f"error: HEAD is the commit {code}, which is not on experiments\n"
+        "What came after something that was dropped is there under another id.\n"
+        "fix:   git log --oneline experiments --    lists them\n"
+    )
     assert tip(ada) == before
     assert len(ids(ada)) == 3

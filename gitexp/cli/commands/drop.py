@@ -9,7 +9,7 @@ import click
 from gitexp.cli.opened import opened_here
 from gitexp.cli.render import safe
 from gitexp.cli.table import completing
-from gitexp.errors import counted
+from gitexp.errors import GitexpError, counted
 from gitexp.git.append import DROPPED
 from gitexp.git.standing import branch_ref
 from gitexp.history.select import UnknownRun
@@ -36,9 +36,16 @@ def command(run: str) -> int:
         try:
             row = here.history.select(run)
         except UnknownRun:
-            commit, tip = revision(here.repo, run), ref_id(here.repo, branch_ref(here.config.branch))
-            if commit is None or tip is None or not is_ancestor(here.repo, commit, tip):
+            commit, branch = revision(here.repo, run), here.config.branch
+            tip = ref_id(here.repo, branch_ref(branch))
+            if commit is None or tip is None:
                 raise
+            if not is_ancestor(here.repo, commit, tip):
+                raise GitexpError(
+                    f"{run} is the commit {commit[:10]}, which is not on {branch}",
+                    why="What came after something that was dropped is there under another id.",
+                    fix=f"git log --oneline {shlex.quote(branch)} --    lists them",
+                ) from None
             done = drop_commit(here.clone, commit)
         else:
             done = drop(here.clone, here.history.runs.with_id(row.id) or [row])
