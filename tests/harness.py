@@ -83,6 +83,12 @@ class Lab:
         """Run the installed gitexp command."""
         return self.command(GITEXP, *args, feed=feed, cwd=cwd, **env)
 
+    def well(self, *args: str, feed: str | None = None, cwd: Path | None = None, **env: str) -> Result:
+        """The same, which must succeed."""
+        done = self.gitexp(*args, feed=feed, cwd=cwd, **env)
+        assert done.exit_code == 0, done.stderr
+        return done
+
     def command(self, *argv: str, feed: str | None = None, cwd: Path | None = None, **env: str) -> Result:
         """Run any command."""
         done = subprocess.run(
@@ -181,9 +187,7 @@ def make_lab(path: Path, env: dict[str, str]) -> Lab:
 
 def ran(lab: Lab, *args: str) -> str:
     """Record a run by `gitexp run ARGS`; its id."""
-    done = lab.gitexp("run", "--json", *args)
-    assert done.exit_code == 0, done.stderr
-    found: str = done.json["run"]["id"]
+    found: str = lab.well("run", "--json", *args).json["run"]["id"]
     return found
 
 

@@ -130,8 +130,7 @@ def test_a_table_one_letter_off_is_asked_about_and_is_the_programs_own_all_the_s
     lab.commit()
     said = "warning: recipes/r.toml:3: metric is taken for the program's own; did you mean metrics?\n"
     for command in ("run", "check"):
-        result = lab.gitexp(command, "r")
-        assert result.exit_code == 0
+        result = lab.well(command, "r")
         assert said in result.stderr
         assert "recipes/r.toml:5: dtaa is taken for the program's own; did you mean data?" in result.stderr
         assert (
@@ -160,8 +159,7 @@ def test_a_run_in_progress_is_shown_by_its_id(lab: Lab) -> None:
     try:
         written(lab.path / "pid")
         (run,) = lab.gitexp("status", "--json").json["runs"]
-        shown = lab.gitexp("show", run["id"][:6])
-        assert shown.exit_code == 0
+        shown = lab.well("show", run["id"][:6])
         assert shown.stdout.startswith(f"run      {run['id']}  running\nrecipe   t\nsince    ")
         assert "latest   loss 0.5\n" in shown.stdout
         assert lab.gitexp("show", run["id"], "--json").json["in_progress"]["state"] == "running"

@@ -235,8 +235,7 @@ def test_a_component_that_the_code_of_the_record_lacks_is_a_defect(lab: Lab) -> 
     lab.write("src/lab/kept.py", PARTS)
     lab.commit("a package that is installed from here")
     source, path = str(lab.path / "src"), "+loader.path={data.pairs}"
-    kept = lab.gitexp("run", "line", "-s", "loader.use=lab.kept:Pairs", "-s", path, PYTHONPATH=source)
-    assert kept.exit_code == 0, kept.stderr
+    lab.well("run", "line", "-s", "loader.use=lab.kept:Pairs", "-s", path, PYTHONPATH=source)
     made = lab.gitexp("run", "line", "-s", "loader.use=lab.made:Pairs", "-s", path, PYTHONPATH=source)
     assert made.exit_code == 1, made.stderr
     assert lab.toml("run.toml")["defects"] == [
@@ -247,8 +246,7 @@ def test_a_component_that_the_code_of_the_record_lacks_is_a_defect(lab: Lab) -> 
 @pytest.mark.torch
 def test_a_run_is_recorded_with_the_defaults_that_nobody_typed(lab: Lab) -> None:
     with_recipe(lab)
-    result = lab.gitexp("run", "line")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "line")
     recipe = lab.toml("recipe.toml")
     assert recipe["optimizer"]["momentum"] == 0
     assert recipe["loader"] == {"use": "recipes/line/parts.py:Pairs", "path": "{data.pairs}", "batch_size": 4}
@@ -268,8 +266,7 @@ def test_a_run_is_recorded_with_the_defaults_that_nobody_typed(lab: Lab) -> None
 def test_what_python_compiles_does_not_make_the_tree_dirty(lab: Lab) -> None:
     with_recipe(lab)
     before = lab.state()
-    result = lab.gitexp("run", "line", "--smoke", PYTHONDONTWRITEBYTECODE="")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "line", "--smoke", PYTHONDONTWRITEBYTECODE="")
     assert lab.state() == before
 
 
@@ -291,8 +288,7 @@ def test_a_recorded_recipe_runs_again_to_the_same_bits(lab: Lab) -> None:
 @pytest.mark.torch
 def test_a_smoke_run_is_recorded_and_stays_out_of_the_log(lab: Lab) -> None:
     with_recipe(lab)
-    result = lab.gitexp("run", "line", "--smoke")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "line", "--smoke")
     run = lab.toml("run.toml")
     assert (run["kind"], run["variables"]["GITEXP_SMOKE"]) == ("smoke", "1")
     assert lab.git("log", "-1", "--format=%(trailers:key=Gitexp-Kind,valueonly)", "experiments").strip() == "smoke"
@@ -308,8 +304,7 @@ def test_a_smoke_run_is_recorded_and_stays_out_of_the_log(lab: Lab) -> None:
 def test_check_prints_the_defaults_and_what_flows(lab: Lab) -> None:
     with_recipe(lab)
     before = lab.state()
-    result = lab.gitexp("check", "line")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("check", "line")
     assert tomllib.loads(result.stdout)["model"]["bias"] is True
     assert "loader gives input [batch, 2] float32, target [batch, 1] float32\n" in result.stderr
     explained = lab.gitexp("check", "line", "--explain").stdout

@@ -53,16 +53,14 @@ def test_pinning_changes_the_digests_and_nothing_else_and_a_run_on_other_data_is
 
 
 def test_two_versions_have_their_history_their_runs_and_a_stale_child(pets: Lab) -> None:
-    first = pets.gitexp("run", "pets")
-    assert first.exit_code == 0, first.stderr
+    pets.well("run", "pets")
     old = pets.gitexp("data", "list", "--json").json["datasets"][0]["digest"]
     pets.write("data/b.csv", ROWS)
     pinned = pets.gitexp("data", "pin", "pets")
     assert "  + b.csv" in pinned.stdout.splitlines()
     assert pinned.stderr == "note: clean was made of another version of pets\n"
     pets.commit("more pets")
-    second = pets.gitexp("run", "pets")
-    assert second.exit_code == 0, second.stderr
+    pets.well("run", "pets")
     before = pets.state()
 
     new, then = pets.gitexp("data", "history", "pets", "--json").json["versions"]
@@ -81,8 +79,7 @@ def test_two_versions_have_their_history_their_runs_and_a_stale_child(pets: Lab)
 
 
 def test_a_program_gets_the_same_split_in_a_run_outside_of_one_and_from_the_shell(pets: Lab) -> None:
-    in_run = pets.gitexp("run", "pets")
-    assert in_run.exit_code == 0, in_run.stderr
+    pets.well("run", "pets")
     outside = pets.command("python", "train.py")
     assert outside.stdout == "test rows [4, 5]\n"
     assert outside.stdout in pets.show("experiments:output.log")
@@ -132,8 +129,7 @@ def test_parents_may_be_noted_later_and_until_then_nothing_is_said_of_them(lab: 
     lab.write("clean.csv", ROWS)
     lab.write("recipes/tidy.toml", '[run]\ncommand = ["cat", "{data.clean}"]\n[data]\nclean = "clean"\n')
     lab.commit("a catalogue")
-    run = lab.gitexp("run", "tidy")
-    assert run.exit_code == 0, run.stderr
+    run = lab.well("run", "tidy")
     assert "warning" not in run.stderr
     assert 'pets = "unknown"' in lab.show("experiments:data.toml")
     before = lab.gitexp("data", "lineage", "clean")
@@ -248,8 +244,7 @@ def test_the_code_of_a_run_comes_back_byte_for_byte_and_so_do_files_of_its_recor
     assert lab.gitexp("run", "--", "sh", "sub/train.sh").exit_code == 0
     lab.write("sub/train.sh", "echo other\n")
     before = lab.state()
-    result = lab.gitexp("get", "latest", "code", "--to", "../was")
-    assert result.exit_code == 0, result.stderr
+    lab.well("get", "latest", "code", "--to", "../was")
     was = lab.path.parent / "was"
     assert (was / "sub" / "train.sh").read_text() == "echo loss 0.5\n"
     assert (was / "sub" / "train.sh").stat().st_mode & 0o111
@@ -264,8 +259,7 @@ def test_the_code_of_a_run_comes_back_byte_for_byte_and_so_do_files_of_its_recor
     assert (
         "fix:   gitexp get latest code --to ../both-code && gitexp get latest history.csv --to ../both" in both.stderr
     )
-    got = lab.gitexp("get", "latest", "history.csv", "recipe.toml", "code/sub/train.sh", "output.log", "--to", "../got")
-    assert got.exit_code == 0, got.stderr
+    lab.well("get", "latest", "history.csv", "recipe.toml", "code/sub/train.sh", "output.log", "--to", "../got")
     out = lab.path.parent / "got"
     assert sorted(path.name for path in out.iterdir()) == ["history.csv", "output.log", "recipe.toml", "train.sh"]
     assert (out / "output.log").read_text() == "loss 0.5\n"

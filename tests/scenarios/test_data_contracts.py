@@ -92,8 +92,7 @@ def test_a_first_line_that_looks_like_values_is_asked_about_wherever_it_is_taken
     said = "warning: dataset pets: the first line of pets.csv was taken for its header, and is no row, though it has a"
     commands = (("data", "describe", "pets"), ("data", "check", "pets"), ("run", "-s", "+data.pets=pets", "--", "true"))
     for command in (*commands, commands[-1]):
-        result = lab.gitexp(*command)
-        assert result.exit_code == 0
+        result = lab.well(*command)
         assert said in result.stderr
     for header, rows in (("false", 4), ("true", 3)):
         toml.write_text(toml.read_text().partition("[datasets.pets.contract]")[0])
@@ -107,8 +106,7 @@ def test_a_first_line_that_looks_like_values_is_asked_about_wherever_it_is_taken
 def test_what_describe_prints_is_a_contract_that_the_data_keeps(lab: Lab) -> None:
     lab.write("data/pets.csv", PETS)
     catalogue(lab)
-    result = lab.gitexp("data", "describe", "pets")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("data", "describe", "pets")
     assert "# labels: cat 10, dog 10\n#   in split train: cat 5, dog 5\n" in result.stdout
     catalogue_file = lab.path / "gitexp.toml"
     catalogue_file.write_text(catalogue_file.read_text() + result.stdout)
@@ -119,8 +117,7 @@ def test_what_describe_prints_is_a_contract_that_the_data_keeps(lab: Lab) -> Non
 def test_a_contract_in_a_file_of_its_own_is_never_written_over(lab: Lab) -> None:
     lab.write("data/pets.csv", PETS)
     catalogue(lab)
-    result = lab.gitexp("data", "describe", "pets", "-o", "contracts/pets.toml")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("data", "describe", "pets", "-o", "contracts/pets.toml")
     assert 'contract = "contracts/pets.toml"' in result.stderr
     path = lab.path / "contracts/pets.toml"
     assert tomllib.loads(path.read_text())["fields"]["size"]["dtype"] == "int"
@@ -194,8 +191,7 @@ def test_splits_are_recorded_with_their_rule_and_a_program_gets_the_rows_of_the_
     lab.write("recipes/pets.toml", RECIPE)
     catalogue(lab, "[datasets.pets.samples]\nfew = { count = 3, of = 'train' }\n")
     lab.commit()
-    ran = lab.gitexp("run", "pets")
-    assert ran.exit_code == 0, ran.stderr
+    ran = lab.well("run", "pets")
     pets = recorded(lab)["animals"]
     train, digest = pets["split"]["train"], pets["split"]["train"].pop("digest")
     assert train == {"fraction": 0.5, "stratify": "label", "seed": 1, "rows": 10}
@@ -257,8 +253,7 @@ def test_a_run_on_stale_derived_data_is_warned_about_and_recorded(lab: Lab) -> N
     lab.commit()
     assert lab.gitexp("data", "pin", "pets").exit_code == 0
     lab.commit()
-    result = lab.gitexp("run", "pets")
-    assert result.exit_code == 0
+    result = lab.well("run", "pets")
     assert "warning: dataset animals was made from another pets than the one there is now" in result.stderr
     assert recorded(lab)["animals"]["lineage"] == {
         "parents": {"pets": old},

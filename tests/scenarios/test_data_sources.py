@@ -62,8 +62,7 @@ def catalogue(lab: Lab, pets: str, more: str = "") -> None:
 
 def ran(lab: Lab, *args: str) -> dict[str, Any]:
     """What the record of a run that completed says of animals."""
-    result = lab.gitexp("run", *(args or ("count",)))
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", *(args or ("count",)))
     assert lab.show("experiments:metrics.toml") == '"rows" = 100.0\n'
     found: dict[str, Any] = lab.toml("data.toml")["animals"]
     return found
@@ -322,8 +321,7 @@ def test_what_neither_store_nor_remotes_have_is_got_from_its_url(
     catalogue(a, f'url = "{address}/pets.csv"')
     ran(a)
     forget(a)
-    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
-    assert result.exit_code == 0, result.stderr
+    result = a.well("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert (tmp_path / "got/pets.csv").read_text() == PETS
     assert "611 B fetched" in result.stderr
 
@@ -335,8 +333,7 @@ def test_the_exact_version_is_got_though_its_source_has_moved_on(a: Lab, bucket:
     ran(a)
     bucket.put("pets.csv", b"others")
     forget(a)
-    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
-    assert result.exit_code == 0, result.stderr
+    a.well("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert (tmp_path / "got/pets.csv").read_text() == PETS
 
 
@@ -499,8 +496,7 @@ def test_restricted_data_comes_back_from_its_url_to_who_has_the_key(
     result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert (result.exit_code, "it has another version by now" in result.stderr) == (1, True)
     a.git("config", "gitexp.key", "the key of the lab")
-    result = a.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
-    assert result.exit_code == 0, result.stderr
+    a.well("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert (tmp_path / "got/pets.csv").read_text() == PETS
 
 
@@ -583,8 +579,7 @@ def test_without_the_labs_key_a_run_on_restricted_data_is_refused(secret: Lab) -
 
 def test_bytes_of_restricted_data_go_only_to_the_remotes_that_its_entry_lists(secret: Lab, tmp_path: Path) -> None:
     ran(secret)
-    result = secret.gitexp("push")
-    assert result.exit_code == 0, result.stderr
+    result = secret.well("push")
     assert "note: dataset pets is restricted, and its entry does not list lab" in result.stderr
     assert "pushed 1 run" in result.stderr
     assert secret.gitexp("data", "push").exit_code == 0
@@ -602,8 +597,7 @@ def test_restricted_bytes_do_not_leave_as_an_artifact_or_by_what_older_records_s
     assert "digest" in ran(secret)  # as open data
     catalogue(secret, RESTRICTED, REMOTES.format(tmp_path / "remotes"))
     ran(secret)
-    result = secret.gitexp("push")
-    assert result.exit_code == 0, result.stderr
+    result = secret.well("push")
     assert "artifacts: pets.csv has the bytes of restricted data" in result.stderr
     assert held(tmp_path / "remotes/lab") == set()
 
@@ -653,20 +647,17 @@ def test_who_has_the_key_gets_restricted_data_and_nobody_else(secret: Lab, hub: 
     assert result.exit_code == 1
     assert not (tmp_path / "got").exists()
     b.git("config", "gitexp.key", "the key of the lab")
-    result = b.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
-    assert result.exit_code == 0, result.stderr
+    b.well("get", "latest", "animals", "--to", str(tmp_path / "got"))
     assert (tmp_path / "got/pets.csv").read_text() == PETS
 
 
 def test_after_the_key_has_changed_old_restricted_data_stays_and_is_named(secret: Lab, tmp_path: Path) -> None:
     ran(secret)
     secret.git("config", "gitexp.key", "a new key of the lab")
-    result = secret.gitexp("data", "push", "--remote", "vault")
-    assert result.exit_code == 0
+    result = secret.well("data", "push", "--remote", "vault")
     assert "dataset animals: it was recorded under another key than gitexp.key has now" in result.stderr
     assert held(tmp_path / "remotes/vault") == set()
-    result = secret.gitexp("get", "latest", "animals", "--to", str(tmp_path / "got"))
-    assert result.exit_code == 0, result.stderr
+    secret.well("get", "latest", "animals", "--to", str(tmp_path / "got"))
 
 
 # ---- sha256

@@ -27,13 +27,10 @@ def program(lab: Lab) -> Lab:
 
 def derived(lab: Lab, *words: str) -> dict[str, Any]:
     """The recipe of a run of these words, which is committed and runs to the same metrics."""
-    first = lab.gitexp("run", *words)
-    assert first.exit_code == 0, first.stderr
-    done = lab.gitexp("new", "mine", "--from", "latest")
-    assert done.exit_code == 0, done.stderr
+    lab.well("run", *words)
+    lab.well("new", "mine", "--from", "latest")
     lab.commit("derived")
-    again = lab.gitexp("run", "mine")
-    assert again.exit_code == 0, again.stderr
+    lab.well("run", "mine")
     assert lab.show("experiments:metrics.toml") == lab.show("experiments~1:metrics.toml")
     argv = [lab.toml("run.toml", commit)["argv"] for commit in ("experiments", "experiments~1")]
     assert argv[0] == argv[1]

@@ -42,8 +42,7 @@ def ready(lab: Lab) -> Lab:
 
 
 def page(lab: Lab, *args: str) -> list[str]:
-    result = lab.gitexp("diff", *args)
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("diff", *args)
     return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
 

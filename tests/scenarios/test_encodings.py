@@ -26,8 +26,7 @@ def test_every_toml_that_is_read_may_begin_with_a_byte_order_mark(lab: Lab) -> N
     assert lab.gitexp("data", "pin", "d").exit_code == 0
     assert lab.path.joinpath("data.toml").read_text().startswith(f"{MARK}[datasets.d]")
     lab.commit()
-    result = lab.gitexp("run", "r")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "r")
     assert lab.gitexp("recipe", "card", "r").exit_code == 0
 
 
@@ -111,8 +110,7 @@ def test_metrics_are_found_below_a_folder_that_is_no_text(lab: Lab) -> None:
     folder = lab.path / os.fsdecode(b"d\xff")
     folder.mkdir()
     program = 'echo "{\\"loss\\": 0.5}" > out.jsonl'
-    done = lab.gitexp("run", "-s", "+metrics.files=['out.jsonl']", "--no-verify", "--", "sh", "-c", program, cwd=folder)
-    assert done.exit_code == 0, done.stderr
+    lab.well("run", "-s", "+metrics.files=['out.jsonl']", "--no-verify", "--", "sh", "-c", program, cwd=folder)
     assert lab.show("experiments:metrics.toml") == '"loss" = 0.5\n'
     run = lab.toml("run.toml")
     assert (run["cwd"], run.get("defects")) == ("d\\xff", None)

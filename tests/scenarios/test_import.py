@@ -44,8 +44,7 @@ def database(path: Path, script: Path) -> Path:
 def test_each_row_of_a_loops_table_is_a_run(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "results.tsv").write_text(RESULTS)
     before = lab.state()
-    done = lab.gitexp("import", str(tmp_path / "results.tsv"))
-    assert done.exit_code == 0, done.stderr
+    done = lab.well("import", str(tmp_path / "results.tsv"))
     assert "metrics: val_bpb, memory_gb; of the run: commit, status, note" in done.stderr
     assert done.stdout.endswith("results.tsv: a table, 3 runs imported\n")
     rows = listed(lab)
@@ -124,8 +123,7 @@ def test_trackios_project_comes_with_its_config(lab: Lab, tmp_path: Path) -> Non
 
 
 def test_wandb_and_tensorboard_and_a_table_of_steps_come(lab: Lab) -> None:
-    done = lab.gitexp("import", *(str(CAPTURED / name) for name in ("wandb", "tensorboard", "keras/training.csv")))
-    assert done.exit_code == 0, done.stderr
+    lab.well("import", *(str(CAPTURED / name) for name in ("wandb", "tensorboard", "keras/training.csv")))
     rows = {run_of(lab, row)["imported"]["tool"]: row for row in listed(lab)}
     assert rows["W&B"]["metrics"]["best"] == 0.25
     assert rows["W&B"]["status"] == "completed"

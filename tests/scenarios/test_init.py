@@ -12,8 +12,7 @@ ROOT_SHA1 = "bd649e5b4206e0f538ce41e3875a9377c19c7f7c"  # docs/format.md promise
 
 
 def test_init_writes_configuration_hooks_and_the_constant_root(fresh: Lab) -> None:
-    result = fresh.gitexp("init")
-    assert result.exit_code == 0, result.stderr
+    result = fresh.well("init")
     assert fresh.git("rev-parse", "experiments").strip() == ROOT_SHA1
     assert "# branch" in (fresh.path / "gitexp.toml").read_text()
     for hook in ("gitexp-pre-run", "pre-commit", "pre-push"):
@@ -25,8 +24,7 @@ def test_init_writes_configuration_hooks_and_the_constant_root(fresh: Lab) -> No
 def test_init_twice_changes_nothing(lab: Lab) -> None:
     hooks = lab.path / ".git" / "hooks"
     before = (lab.state(), {path.name: path.read_bytes() for path in hooks.iterdir()})
-    result = lab.gitexp("init")
-    assert result.exit_code == 0
+    lab.well("init")
     assert (lab.state(), {path.name: path.read_bytes() for path in hooks.iterdir()}) == before
     assert lab.git("status", "--porcelain") == ""
 
@@ -89,8 +87,7 @@ def test_in_a_clone_init_takes_up_the_branch_that_is_there(lab: Lab, tmp_path: P
     tip = lab.git("rev-parse", "experiments")
     lab.git("clone", "-q", ".", str(tmp_path / "clone"))
     clone = Lab(tmp_path / "clone", lab.env)
-    result = clone.gitexp("init")
-    assert result.exit_code == 0, result.stderr
+    result = clone.well("init")
     assert clone.git("rev-parse", "experiments") == tip
     assert "origin/experiments" in result.stdout
 
@@ -109,8 +106,7 @@ def test_a_hooks_folder_of_the_project_is_left_alone_and_said_so(fresh: Lab) -> 
     fresh.write(".husky/pre-commit", "#!/bin/sh\nexit 0\n").chmod(0o755)
     fresh.commit("husky")
     fresh.git("config", "core.hooksPath", ".husky")
-    result = fresh.gitexp("init")
-    assert result.exit_code == 0
+    result = fresh.well("init")
     assert sorted(path.name for path in (fresh.path / ".husky").iterdir()) == ["pre-commit"]
     assert "core.hooksPath" in result.stdout
     fresh.commit("gitexp")
@@ -183,8 +179,7 @@ def test_a_clone_that_was_set_up_before_runs_were_fetched_is_told_to_pull(
 def test_init_names_a_branch_of_the_remote_beside_which_it_cannot_have_ours(fresh: Lab, hub: Lab) -> None:
     fresh.git("remote", "add", "origin", str(hub.path))
     fresh.git("push", "-q", "origin", "main:experiments/lr")
-    result = fresh.gitexp("init")
-    assert result.exit_code == 0
+    result = fresh.well("init")
     assert "warning: origin/experiments/lr is there, so its remote cannot have a branch experiments\n" in result.stderr
     assert "fix:   git config gitexp.branch ANOTHER-NAME && gitexp init\n" in result.stderr
 
@@ -197,8 +192,7 @@ def test_a_branch_that_was_removed_is_named_with_the_way_back(lab: Lab) -> None:
     assert log.exit_code == 1
     assert "error: The branch experiments was removed here; the newest of its runs that is known was" in log.stderr
     assert log.stderr.endswith(f"fix:   git branch experiments {run['commit'][:10]}\n")
-    warned = lab.gitexp("run", "--", "true")
-    assert warned.exit_code == 0
+    warned = lab.well("run", "--", "true")
     assert "warning: The branch experiments was removed here; " in warned.stderr
     assert f"git branch experiments-before {run['commit'][:10]}" in warned.stderr
     lab.git("branch", "-q", "-D", "experiments")

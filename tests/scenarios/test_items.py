@@ -126,8 +126,7 @@ def test_real_digits_by_example_widen_the_interval_and_are_named_where_runs_are_
     lab.commit("nearest neighbours of so many digits")
     for used in ("40", "200"):
         for seed in ("1", "2", "3"):
-            ran = lab.gitexp("run", "--", sys.executable, "nearest.py", used, "--seed", seed)
-            assert ran.exit_code == 0, ran.stderr
+            lab.well("run", "--", sys.executable, "nearest.py", used, "--seed", seed)
     groups = ("latest~5,latest~4,latest~3", "latest~2,latest~1,latest")
     page = " ".join(lab.gitexp("diff", *groups).stdout.split())
     assert "(3 runs each, 150 examples)" in page and "B is better by" in page

@@ -35,8 +35,7 @@ def test_metrics_come_from_json_json_lines_and_csv(lab: Lab) -> None:
         """printf '{"step": 1, "loss": 0.5}\\n{"step": 2, "loss": 0.25}\\n' > out/steps.jsonl\n"""
         "printf 'step,lr\\n1,0.1\\n2,0.05\\n' > out/steps.csv\n",
     )
-    result = lab.gitexp("run", "tiny")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "tiny")
     assert lab.toml("metrics.toml") == {"test.acc": 0.9, "loss": 0.25, "lr": 0.05}
     assert lab.show("experiments:history.csv") == (
         "step,time_s,test.acc,loss,lr\n,,0.9,,\n1,,,0.5,\n2,,,0.25,\n1,,,,0.1\n2,,,,0.05\n"
@@ -50,8 +49,7 @@ def test_metrics_come_from_output_with_colours_and_progress_bars(lab: Lab) -> No
         'goal = { acc = "max" }\nsummary = { loss = "min" }\n',
         r"printf '\033[31mloss=\033[1m0.5\033[0m\n\rloss=0.3 \racc 0.75\r'; echo 'loss=0.4 acc 0.5' >&2" + "\n",
     )
-    result = lab.gitexp("run", "tiny")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", "tiny")
     assert lab.toml("metrics.toml") == {"loss": 0.3, "acc": 0.75}
     assert "acc 0.75  loss 0.3" in result.stderr
 
@@ -148,8 +146,7 @@ def test_a_long_history_is_sampled_in_git_and_whole_in_the_store(lab: Lab) -> No
         "train.py", "import gitexp\nfor n in range(20000):\n    gitexp.log(step=n, loss=abs(n - 12345), acc=n / 7)\n"
     )
     lab.commit("training")
-    result = lab.gitexp("run", "--", "python", "train.py")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "--", "python", "train.py")
     history = lab.toml("run.toml")["history"]
     assert (history["rows"], history["kept"]) == (20000, 1000)
     rows = lab.show("experiments:history.csv").splitlines()
@@ -225,8 +222,7 @@ def test_a_log_that_every_run_appends_to_gives_each_run_its_own_lines(lab: Lab) 
         'mkdir -p out\necho "{\\"step\\": 1, \\"acc\\": 0.$GITEXP_SEED}" >> out/log.jsonl\n',
     )
     assert lab.gitexp("run", "tiny", "--seed", "9").exit_code == 0
-    result = lab.gitexp("run", "tiny", "--seed", "5")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", "tiny", "--seed", "5")
     assert lab.toml("metrics.toml") == {"acc": 0.5}
     assert lab.show("experiments:history.csv") == "step,time_s,acc\n1,,0.5\n"
     said = "out/log.jsonl: read from byte 24 on: the lines before were there already"
@@ -339,8 +335,7 @@ def test_what_the_lab_asks_of_every_recipe_is_not_missed_and_does_not_judge_firs
         '[metrics]\nfiles = ["out/m.jsonl"]\ngoal = { loss = "min" }\n',
         'mkdir -p out\nprintf \'{"acc": 0.9, "loss": 2}\\n{"acc": 0.5, "loss": 1}\\n\' > out/m.jsonl\n',
     )
-    result = lab.gitexp("run", "tiny")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "tiny")
     assert lab.toml("metrics.toml") == {"acc": 0.5, "loss": 1}
 
 

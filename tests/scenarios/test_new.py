@@ -12,15 +12,13 @@ SHIPPED = sorted(path.parent.name for path in (Path(__file__).parents[2] / "reci
 
 
 def test_without_a_template_it_lists_them(lab: Lab) -> None:
-    result = lab.gitexp("new")
-    assert result.exit_code == 0
+    result = lab.well("new")
     assert "\nwine-centroid " in result.stdout
     assert [one["name"] for one in lab.gitexp("new", "--json").json["templates"]] == SHIPPED
 
 
 def test_a_copy_has_all_files_names_itself_and_says_where_it_is_from(lab: Lab) -> None:
-    result = lab.gitexp("new", "digits-knn", "neighbours")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("new", "digits-knn", "neighbours")
     assert (
         result.stdout
         == "wrote      recipes/neighbours/: ATTRIBUTION.md, README.md, digits.csv.gz, knn.py, recipe.toml\n"
@@ -43,8 +41,7 @@ def test_a_copy_has_all_files_names_itself_and_says_where_it_is_from(lab: Lab) -
 def test_a_copy_runs_and_its_template_is_in_the_record(lab: Lab) -> None:
     lab.gitexp("new", "wine-centroid", "wine.2")
     lab.commit()
-    result = lab.gitexp("run", "wine.2")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "wine.2")
     assert lab.toml("recipe.toml")["about"]["template"].startswith("wine-centroid ")
     assert lab.toml("metrics.toml")["val.acc"] > 0.9
 
@@ -81,8 +78,7 @@ def test_an_unknown_template_is_an_error_with_the_nearest_one(lab: Lab) -> None:
 
 
 def test_a_copy_in_a_repository_without_gitexp_says_what_comes_first(fresh: Lab) -> None:
-    result = fresh.gitexp("new", "wine-centroid", "wine")
-    assert result.exit_code == 0
+    result = fresh.well("new", "wine-centroid", "wine")
     assert result.stderr.startswith("first      gitexp init\n")
 
 

@@ -27,8 +27,7 @@ def trains(lab: Lab, script: str, recipe: str = "") -> None:
 
 
 def runs(lab: Lab, *words: str) -> Result:
-    result = lab.gitexp("run", *words)
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", *words)
     return result
 
 
@@ -46,8 +45,7 @@ def test_outputs_of_a_recipe_come_back_by_get(lab: Lab) -> None:
     trains(lab, "mkdir -p out; echo weights >out/w.pt\n", 'outputs = ["out/"]\n')
     runs(lab, "tiny")
     (lab.path / "out/w.pt").unlink()
-    result = lab.gitexp("get", "latest", "--to", "back")
-    assert result.exit_code == 0, result.stderr
+    lab.well("get", "latest", "--to", "back")
     assert [path.read_text() for path in (lab.path / "back").rglob("w.pt")] == ["weights\n"]
 
 
@@ -202,8 +200,7 @@ def test_options_say_of_a_command_what_a_recipe_says(lab: Lab) -> None:
     lab.write(".gitignore", "m.csv\n")
     lab.commit("a program")
     words = ["--metric", r"loss=step (?P<step>\d+): loss (\S+)", "--metrics", "m.csv", "--data", "train=../data.csv"]
-    result = lab.gitexp("run", *words, "--", "sh", "train.sh", cwd=lab.path / "sub")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", *words, "--", "sh", "train.sh", cwd=lab.path / "sub")
     recipe = lab.toml("recipe.toml")
     assert recipe["data"] == {"train": "data.csv"}
     assert recipe["metrics"] == {"files": ["m.csv"], "output": {"loss": r"step (?P<step>\d+): loss (\S+)"}}
@@ -380,8 +377,7 @@ def test_a_pattern_finds_outputs_in_a_folder_that_git_ignores_as_a_whole(lab: La
     lab.write(".gitignore", "scratch/\n")
     lab.commit("ignored")
     lab.write("scratch/train.sh", "mkdir -p out; echo w >out/w.pt\n")
-    result = lab.gitexp("run", "--save", "out/*.pt", "--", "sh", "train.sh", cwd=lab.path / "scratch")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "--save", "out/*.pt", "--", "sh", "train.sh", cwd=lab.path / "scratch")
     assert kept(lab) == ["out/w.pt"]
     assert lab.toml("run.toml").get("defects") is None
 

@@ -47,8 +47,7 @@ def swept(lab: Lab) -> Lab:
 
 
 def points(lab: Lab, *args: str) -> list[dict[str, str]]:
-    result = lab.gitexp("plot", *args, "--csv")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("plot", *args, "--csv")
     return list(csv.DictReader(result.stdout.splitlines()))
 
 
@@ -99,8 +98,7 @@ def test_runs_without_the_metric_are_named_and_a_near_name_is_told(swept: Lab) -
 
 def test_a_picture_has_the_same_bytes_each_time_and_names_are_no_markup(swept: Lab, tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.pdf", "b.pdf", "a.png"):
-        result = swept.gitexp("plot", "only $x$ _{}", "-o", str(tmp_path / name))
-        assert result.exit_code == 0, result.stderr
+        swept.well("plot", "only $x$ _{}", "-o", str(tmp_path / name))
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
     assert "only $x$ _{}" in (tmp_path / "a.svg").read_text()  # the comment beside the drawn letters
@@ -144,8 +142,7 @@ def test_runs_that_did_not_complete_are_drawn_and_named(swept: Lab) -> None:
 
 def test_a_matplotlibrc_of_the_repository_is_not_obeyed(swept: Lab, tmp_path: Path) -> None:
     swept.write("matplotlibrc", "text.usetex: True\nbackend: module://evil\n")
-    result = swept.gitexp("plot", "val.acc", "-o", str(tmp_path / "a.svg"))
-    assert result.exit_code == 0, result.stderr
+    swept.well("plot", "val.acc", "-o", str(tmp_path / "a.svg"))
 
 
 @pytest.mark.parametrize("columns", [60, 200])

@@ -331,8 +331,7 @@ def goes_on_as_a_recipe(lab: Lab, typed: tuple[str, str]) -> None:
     assert lab.gitexp("new", "same", "--from", "latest").exit_code == 0
     lab.commit("a recipe")
     for options in ((), typed):
-        result = lab.gitexp("run", "same", *options)
-        assert result.exit_code == 0, result.stderr
+        result = lab.well("run", "same", *options)
     other, same, before, *_ = lab.runs()
     assert numbers(lab, same) == numbers(lab, before)
     assert numbers(lab, other) != numbers(lab, before)
@@ -388,8 +387,7 @@ def test_of_a_launcher_and_the_program_that_computes_the_program_is_recorded(
     assert lab.command("python", "-m", "ipykernel", "install", "--user", "--name", "project").exit_code == 0
     name, *arguments = command.split()
     launcher = elsewhere / name if (elsewhere / name).exists() else Path(name)
-    result = lab.gitexp("run", "--", str(launcher), *arguments)
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "--", str(launcher), *arguments)
     environment = lab.toml("environment.toml")
     assert environment["interpreter"]["executable"] == str(BIN / "python")
     assert environment.get("launcher", {"path": "none"})["path"].endswith(launched_by)

@@ -80,8 +80,7 @@ def test_a_recipe_whose_tests_and_golden_run_pass_is_said_to_pass(tiny: Lab) -> 
     tiny.write("recipes/tiny/expected.toml", GOLDEN.format(loss=0.6931472))
     tiny.commit()
     before = tiny.state()
-    result = tiny.gitexp("test", "tiny", "--junit", "../report.xml")
-    assert result.exit_code == 0, result.stderr
+    result = tiny.well("test", "tiny", "--junit", "../report.xml")
     assert "1 passed" in result.stdout
     assert result.stderr.splitlines() == [
         "ok         model recipes/tiny/parts.py:Net",
@@ -104,8 +103,7 @@ def test_the_short_run_is_measured_against_the_baseline_and_that_is_no_verdict(t
     assert tiny.gitexp("init").exit_code == 0
     write_run(tiny, "k" * 16, recipe="tiny", metrics={"val.loss": 0.25, "mine": 1.0}, seed=7)
     assert tiny.gitexp("baseline", "k" * 16).exit_code == 0
-    result = tiny.gitexp("test", "tiny", "--junit", "../report.xml")
-    assert result.exit_code == 0, result.stderr
+    result = tiny.well("test", "tiny", "--junit", "../report.xml")
     assert result.stderr.splitlines()[-2:] == [
         "measured   against the baseline kkkkkkkk: val.loss 0.6931 against 0.25 (+0.443); one short run"
         " -s train.epochs=1 -s optimizer.lr=0.0 against one run, of seed 7: a difference, no verdict",
@@ -236,8 +234,7 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_runs(tiny: 
 def test_a_recipe_that_wraps_a_program_has_its_tests_run_too(lab: Lab) -> None:
     lab.write("recipes/shell/recipe.toml", '[run]\ncommand = ["true"]\n[model]\nuse = 7\n')
     lab.write("recipes/shell/tests/test_shell.py", "def test_a():\n    pass\n")
-    result = lab.gitexp("test", "shell")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("test", "shell")
     assert "1 passed" in result.stdout
 
 

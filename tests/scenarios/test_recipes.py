@@ -33,8 +33,7 @@ def with_recipe(lab: Lab, text: str = 'extends = ["../base.toml"]\nlayers = [8, 
 
 def test_a_recipe_extends_a_base_and_fills_placeholders(lab: Lab) -> None:
     with_recipe(lab)
-    result = lab.gitexp("run", "tiny")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", "tiny")
     assert result.stdout == "0.1 data/one.csv 1 8 4 {}\n"
     run = lab.toml("run.toml")
     assert (run["recipe"], run["recipe_path"], run["seed"]) == ("tiny", "recipes/tiny.toml", 1)
@@ -128,8 +127,7 @@ def test_a_recipe_outside_of_the_repository_is_refused(lab: Lab, tmp_path: Path)
 
 def test_check_explains_where_each_value_comes_from_and_why(lab: Lab) -> None:
     with_recipe(lab, 'extends = ["../base.toml"]\nlayers = [8]\n[why]\n"optimizer.lr" = "0.2 diverges"\n')
-    plain = lab.gitexp("check", "tiny")
-    assert plain.exit_code == 0
+    plain = lab.well("check", "tiny")
     assert tomllib.loads(plain.stdout)["optimizer"]["lr"] == 0.1
     explained = lab.gitexp("check", "tiny", "--explain", "-s", "optimizer.name=adam").stdout.splitlines()
     words = [line.split() for line in explained]
@@ -175,8 +173,7 @@ def test_a_program_of_any_language_finds_its_data_and_recipe_in_the_environment(
     )
     lab.write("go.sh", f'{script}\necho kept > "$GITEXP_OUTPUT/note"\necho "$GITEXP_STARTED" | grep -c "^[0-9]"\n')
     lab.commit("a shell script")
-    result = lab.gitexp("run", "tiny", "-s", 'run.command=["sh", "go.sh"]')
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", "tiny", "-s", 'run.command=["sh", "go.sh"]')
     assert result.stdout.splitlines() == [str(lab.path / "data" / "one.csv"), "1", "1"]
     assert lab.show("experiments:metrics.toml") == '"x" = 1\n'
     assert lab.show("experiments:artifacts.xxh128").endswith("  note\n")
@@ -196,8 +193,7 @@ def test_the_python_api_works_in_a_run_and_without_one(lab: Lab) -> None:
     with_recipe(lab)
     lab.write("train.py", TRAIN)
     lab.commit("training")
-    run = lab.gitexp("run", "tiny", "-s", 'run.command=["python", "train.py"]', "-s", "optimizer.lr=0.3")
-    assert run.exit_code == 0, run.stderr
+    run = lab.well("run", "tiny", "-s", 'run.command=["python", "train.py"]', "-s", "optimizer.lr=0.3")
     assert run.stdout == "0.3 1,2\nTrue\n"
     assert lab.show("experiments:metrics.toml") == '"train.loss" = 0.5\n'
     before = lab.state()

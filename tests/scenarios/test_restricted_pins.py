@@ -47,8 +47,7 @@ def secret(lab: Lab, hub: Lab, tmp_path: Path) -> Lab:
 
 def done(lab: Lab, *args: str) -> Any:
     """A gitexp command that succeeds."""
-    result = lab.gitexp(*args)
-    assert result.exit_code == 0, result.stderr
+    result = lab.well(*args)
     return result
 
 

@@ -90,8 +90,7 @@ def set_up(path: Path, *changes: str) -> Lab:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A run from beginning to end, then one in a batch job that was killed before its ninth step."""
     lab = set_up(tmp_path_factory.mktemp("both"))
-    done = lab.gitexp("run", "tiny")
-    assert done.exit_code == 0, done.stderr
+    lab.well("run", "tiny")
     assert lab.gitexp("run", "tiny", DIE_AT="step 9", SLURM_JOB_ID="1234", SLURM_RESTART_COUNT="0").exit_code == 4
     return lab
 
@@ -108,8 +107,7 @@ def killed(both: Lab, tmp_path: Path) -> Lab:
 
 def run_of(lab: Lab, run: str = "latest") -> dict[str, object]:
     """A run's run.toml and more, as `gitexp show --json` has it."""
-    shown = lab.gitexp("show", run, "--json")
-    assert shown.exit_code == 0, shown.stderr
+    shown = lab.well("show", run, "--json")
     found: dict[str, object] = shown.json["run"]
     return found
 
@@ -138,8 +136,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_never_was(killed: Lab) -> None:
     before, undisturbed = killed.state(), killed.runs()[1]
     first = run_of(killed)
     assert (first["status"], first["signal"], first["attempt"]) == ("failed", "SIGKILL", 1)
-    result = killed.gitexp("resume", "latest", "-m", "the node was taken away")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", "latest", "-m", "the node was taken away")
     assert "going on from step 6\n" in result.stdout
     run_id = str(first["id"])
     assert f"tiny {run_id}/2  commit " in result.stderr
@@ -174,8 +171,7 @@ def test_what_went_on_and_is_killed_again_goes_on_once_more(killed: Lab) -> None
     assert killed.gitexp("resume", "latest", DIE_AT="step 5").exit_code == 4  # from step 6 on, the eleventh
     assert history(killed)[4:] == [("8", "2"), ("10", "2")]
     first = str(run_of(killed)["id"])
-    result = killed.gitexp("resume", f"{first}/1", "--json")  # whichever attempt is named, the newest goes on
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", f"{first}/1", "--json")  # whichever attempt is named, the newest goes on
     assert "going on from step 9\n" in result.stderr
     run = result.json["run"]
     assert (run["id"], run["attempt"], run["status"]) == (first, 3, "completed")
@@ -191,8 +187,7 @@ def test_killed_with_its_worker_and_gitexp_it_is_recorded_as_crashed_and_goes_on
     os.kill(going.worker, signal.SIGKILL)
     os.kill(going.program, signal.SIGKILL)
     going.ended()
-    result = killed.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", "latest")
     assert "recorded tiny" in result.stderr
     assert "(crashed)" in result.stderr
     assert killed.toml("run.toml", "experiments~1")["status"] == "crashed"
@@ -214,8 +209,7 @@ def test_asked_to_stop_it_keeps_a_checkpoint_of_where_it_was(
     stopped = run_of(killed)
     assert (stopped["status"], stopped["stopped_by"]) == ("interrupted", name)
     assert "  checkpoints/step-00000008.pt\n" in killed.show("experiments:artifacts.xxh128")
-    result = killed.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", "latest")
     assert "going on from step 8\n" in result.stdout
     assert weights(killed, "experiments") == weights(killed, undisturbed)
     assert killed.show("experiments:metrics.toml") == killed.show(f"{undisturbed}:metrics.toml")
@@ -225,8 +219,7 @@ def test_out_of_time_it_goes_on_with_as_much_time_again(killed: Lab) -> None:
     undisturbed = killed.runs()[1]
     assert held(killed, "run", "tiny", "--timeout", "20s", at=8).ended().exit_code == 4
     assert run_of(killed)["status"] == "timed-out"
-    result = killed.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", "latest")
     assert "going on from step 8\n" in result.stdout
     assert weights(killed, "experiments") == weights(killed, undisturbed)
 
@@ -235,8 +228,7 @@ def test_two_processes_go_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     lab = set_up(tmp_path, "resources.processes=2")
     assert lab.gitexp("run", "tiny").exit_code == 0
     assert lab.gitexp("run", "tiny", DIE_AT="step 9", DIE_RANK="1").exit_code == 4
-    result = lab.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("resume", "latest")
     assert "going on from step 6\n" in result.stdout
     assert weights(lab, "experiments") == weights(lab, "experiments~2")
     assert lab.show("experiments:metrics.toml") == lab.show("experiments~2:metrics.toml")
@@ -245,8 +237,7 @@ def test_two_processes_go_on_as_if_nothing_had_been(tmp_path: Path) -> None:
 def test_a_run_that_kept_no_checkpoint_begins_anew_and_says_so(killed: Lab) -> None:
     undisturbed = killed.runs()[1]
     assert killed.gitexp("run", "tiny", DIE_AT="step 3").exit_code == 4
-    result = killed.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", "latest")
     assert "kept no checkpoint; it begins anew, as attempt 2\n" in result.stderr
     assert "going on from" not in result.stdout
     assert history(killed)[:2] == [("2", "1"), ("2", "2")]
@@ -278,8 +269,7 @@ def test_of_a_metrics_file_that_is_appended_to_each_attempt_has_its_own_lines(tm
     lab.commit("a logger that appends")
     lab.write("data/log.jsonl", '{"seen": 99}\n')
     assert lab.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
-    resumed = lab.gitexp("resume", "latest")
-    assert resumed.exit_code == 0, resumed.stderr
+    lab.well("resume", "latest")
     rows = list(csv.DictReader(io.StringIO(lab.show("experiments:history.csv"))))
     seen = [(row["attempt"], int(row["seen"])) for row in rows if row["seen"]]
     assert seen == [("1", n) for n in range(1, 10)] + [("2", n) for n in range(1, 19)]  # from step 7 on
@@ -289,8 +279,7 @@ def test_a_smoke_run_goes_on_as_a_smoke_run(tmp_path: Path) -> None:
     lab = set_up(tmp_path, "train.checkpoint_every=1")
     assert lab.gitexp("run", "tiny", "--smoke", DIE_AT="step 2").exit_code == 4
     run_id = lab.toml("run.toml")["id"]
-    result = lab.gitexp("resume", run_id)
-    assert result.exit_code == 0, result.stderr
+    lab.well("resume", run_id)
     run = lab.toml("run.toml")
     assert (run["id"], run["attempt"], run["kind"]) == (run_id, 2, "smoke")
 
@@ -310,8 +299,7 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     lab.git("push", "-q", "origin", "main")
     assert lab.gitexp("run", "tiny").exit_code == 0
     assert lab.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
-    pushed = lab.gitexp("push")
-    assert pushed.exit_code == 0, pushed.stderr
+    lab.well("push")
     hub.git("clone", "-q", str(tmp_path / "hub.git"), "b")
     there = Lab(tmp_path / "b", world(tmp_path / "home of b"))
     assert there.gitexp("init").exit_code == 0
@@ -323,8 +311,7 @@ def test_another_clone_goes_on_with_what_the_first_one_left(tmp_path: Path) -> N
     leave_nothing(there)
     (tmp_path / "away").rename(tmp_path / "bytes")
     before = there.state()
-    result = there.gitexp("resume", "latest", "--yes")
-    assert result.exit_code == 0, result.stderr
+    result = there.well("resume", "latest", "--yes")
     assert "going on from step 6\n" in result.stdout
     assert there.state() == before
     there.approve()
@@ -347,8 +334,7 @@ def test_a_working_tree_of_code_from_before_the_remote_goes_on_with_what_the_mai
     lab.git("worktree", "add", "-q", str(tmp_path / "resumed"), older)
     resumed = Lab(tmp_path / "resumed", lab.env)
     resumed.write("data/rows.csv", "1\n2\n")
-    result = resumed.gitexp("resume", "latest", "--yes")
-    assert result.exit_code == 0, result.stderr
+    result = resumed.well("resume", "latest", "--yes")
     assert "going on from step 6\n" in result.stdout
 
 
@@ -437,8 +423,7 @@ def test_one_that_was_killed_while_it_made_ready_is_not_in_the_way(killed: Lab) 
     folder = killed.path / ".git" / "gitexp" / "runs" / run_id
     (folder / "saved").mkdir(parents=True)
     (folder / "record.lock").touch()
-    result = killed.gitexp("resume", "latest")
-    assert result.exit_code == 0, result.stderr
+    killed.well("resume", "latest")
 
 
 def test_other_code_is_another_run(killed: Lab) -> None:
@@ -457,8 +442,7 @@ def test_other_code_is_another_run(killed: Lab) -> None:
     there = Lab(killed.path.parent / "resumed", killed.env)
     killed.git("worktree", "add", "-q", str(there.path), ran[:10])
     there.write("data/rows.csv", "1\n2\n")
-    resumed = there.gitexp("resume", str(run_id))
-    assert resumed.exit_code == 0, resumed.stderr
+    there.well("resume", str(run_id))
 
 
 def test_a_dirty_tree_is_refused_by_the_hook_and_by_what_ran(killed: Lab) -> None:
@@ -556,8 +540,7 @@ def test_a_strangers_run_is_shown_and_does_not_go_on_before_somebody_says_yes(ki
     assert "fix:   gitexp resume kkkkkkkkkkkkkkkk --yes\n" in result.stderr
     assert killed.state() == before
     leave_nothing(killed)
-    allowed = killed.gitexp("resume", commit, "--yes")
-    assert allowed.exit_code == 0, allowed.stderr
+    allowed = killed.well("resume", commit, "--yes")
     assert "  set       optimizer.lr = 0.5\n" in allowed.stderr
     assert not (tmp_path / "executed").exists()
     assert "python" not in killed.toml("recipe.toml").get("run", {})
@@ -592,8 +575,7 @@ def test_a_job_does_not_take_up_what_a_stranger_says_it_began(killed: Lab, tmp_p
     tree = killed.git("rev-parse", "experiments^{tree}").strip()
     commit = killed.git("commit-tree", tree, "-p", "experiments~1", feed=message).strip()
     killed.git("update-ref", "refs/heads/experiments", commit)
-    result = killed.gitexp("run", "tiny", SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("run", "tiny", SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1")
     assert "was completed by this job" not in result.stderr
     assert run_of(killed)["id"] != "k" * 16
 
@@ -611,16 +593,14 @@ class Bomb:
 def test_a_checkpoint_that_is_a_trap_is_not_sprung(killed: Lab, tmp_path: Path) -> None:
     undisturbed = killed.runs()[1]
     (tmp_path / "bomb").write_bytes(pickle.dumps(Bomb(tmp_path / "sprung")))
-    saved = killed.gitexp("run", "--", "sh", "-c", f'cp {tmp_path / "bomb"} "$GITEXP_OUTPUT/bomb"')
-    assert saved.exit_code == 0, saved.stderr
+    killed.well("run", "--", "sh", "-c", f'cp {tmp_path / "bomb"} "$GITEXP_OUTPUT/bomb"')
     digest = killed.show("experiments:artifacts.xxh128").split()[0]
     first = killed.runs()[1]
     names = ("recipe.toml", "data.toml", "data/rows.xxh128", "history.csv")
     files: dict[str, str | bytes | None] = {name: killed.show(f"{first}:{name}") for name in names}
     files["artifacts.xxh128"] = f"{digest}  checkpoints/step-00000001.pt\n"
     commit = write_run(killed, "k" * 16, recipe="tiny", recipe_path=PATH, status="failed", files=files)
-    result = killed.gitexp("resume", commit, "--yes")
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("resume", commit, "--yes")
     assert "step-00000001.pt cannot be read; going back to the one before it" in result.stdout
     assert not (tmp_path / "sprung").exists()
     assert weights(killed, "experiments") == weights(killed, undisturbed)
@@ -636,15 +616,13 @@ def test_a_batch_job_that_is_started_again_goes_on_with_what_it_began(killed: La
     trailer = killed.git("log", "-1", "--format=%(trailers:key=Gitexp-Job,valueonly)", "experiments")
     assert trailer.strip() == "slurm:1234"
     requeued = {"SLURM_JOB_ID": "1234", "SLURM_RESTART_COUNT": "1"}
-    result = killed.gitexp("run", "tiny", **requeued)
-    assert result.exit_code == 0, result.stderr
+    result = killed.well("run", "tiny", **requeued)
     assert f"going on with {run_id}, which this job began\n" in result.stderr
     assert "going on from step 6\n" in result.stdout
     run = run_of(killed)
     assert (run["id"], run["attempt"], run["status"], run["job"]) == (run_id, 2, "completed", "slurm:1234")
     assert weights(killed, "experiments") == weights(killed, undisturbed)
-    once_more = killed.gitexp("run", "tiny", "--json", **requeued)
-    assert once_more.exit_code == 0
+    once_more = killed.well("run", "tiny", "--json", **requeued)
     assert f"tiny was completed by this job as {run_id}; nothing ran\n" in once_more.stderr
     assert once_more.json["run"]["id"] == run_id
     assert len(killed.runs()) == 3
@@ -656,8 +634,7 @@ def test_a_batch_job_that_is_started_again_goes_on_with_what_it_began(killed: La
 def test_a_job_does_what_it_has_not_done_before(killed: Lab) -> None:
     began = run_of(killed)["id"]
     requeued = {"SLURM_JOB_ID": "1234", "SLURM_RESTART_COUNT": "2"}
-    other_settings = killed.gitexp("run", "tiny", "-s", "optimizer.lr=0.02", **requeued)
-    assert other_settings.exit_code == 0, other_settings.stderr
+    killed.well("run", "tiny", "-s", "optimizer.lr=0.02", **requeued)
     assert (run_of(killed)["id"] != began, run_of(killed)["attempt"]) == (True, 1)
     assert killed.gitexp("run", "--", "true", **requeued).exit_code == 0
     assert killed.gitexp("run", "--", "true", **requeued).exit_code == 0
@@ -676,8 +653,7 @@ def test_any_scheduler_can_name_its_job(killed: Lab) -> None:
     for pid in (going.process.pid, going.worker, going.program):
         os.kill(pid, signal.SIGKILL)
     going.ended()
-    result = there.gitexp("run", "tiny")
-    assert result.exit_code == 0, result.stderr
+    result = there.well("run", "tiny")
     run = run_of(killed)
     assert (run["attempt"], run["job"]) == (2, "lsf:7[1]")
     assert f"going on with {run['id']}, which this job began\n" in result.stderr

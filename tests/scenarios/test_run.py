@@ -30,8 +30,7 @@ RECORD = {
 
 def test_a_run_becomes_a_commit_and_touches_nothing_else(lab: Lab) -> None:
     before = lab.state()
-    result = lab.gitexp("run", "-m", "why not", "--", "sh", "-c", "echo out; echo err >&2")
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("run", "-m", "why not", "--", "sh", "-c", "echo out; echo err >&2")
     assert lab.state() == before
     assert result.stdout == "out\n"
     assert "err\n" in result.stderr
@@ -118,8 +117,7 @@ def test_a_killed_gitexp_leaves_a_run_that_the_next_command_records(lab: Lab) ->
     assert abandoned(lab, "--", "sh", "-c", "echo ready; sleep 0.5; echo done") == "ready\n"
     assert lab.runs() == []
     until_over(lab)
-    result = lab.gitexp("status")
-    assert result.exit_code == 0, result.stderr
+    lab.well("status")
     [commit] = lab.runs()
     assert lab.toml("run.toml", commit)["status"] == "completed"
     assert lab.show(f"{commit}:output.log") == "ready\ndone\n"
@@ -157,8 +155,7 @@ def test_two_hundred_runs_leave_two_hundred_commits_and_an_untouched_tree(lab: L
 
 
 def test_the_exit_of_a_dry_run_says_what_would_run_and_records_nothing(lab: Lab) -> None:
-    result = lab.gitexp("run", "--dry-run", "--", "touch", "made")
-    assert result.exit_code == 0
+    result = lab.well("run", "--dry-run", "--", "touch", "made")
     assert "would run   touch made" in result.stdout
     assert lab.runs() == []
     assert not (lab.path / "made").exists()
@@ -166,8 +163,7 @@ def test_the_exit_of_a_dry_run_says_what_would_run_and_records_nothing(lab: Lab)
 
 
 def test_json_on_stdout_is_the_run_and_the_program_talks_on_stderr(lab: Lab) -> None:
-    result = lab.gitexp("run", "--json", "--", "echo", "hello")
-    assert result.exit_code == 0
+    result = lab.well("run", "--json", "--", "echo", "hello")
     document = result.json
     assert document["format"] == 1
     assert document["run"]["status"] == "completed"
@@ -207,8 +203,7 @@ def test_metrics_of_the_python_api_are_recorded(lab: Lab) -> None:
     )
     lab.write(".gitignore", "weights.bin\n__pycache__/\n")
     lab.commit("training")
-    result = lab.gitexp("run", "--", "python", "train.py")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "--", "python", "train.py")
     assert lab.toml("metrics.toml") == {"loss": 0.3333333333333333, "acc": 0.5}
     rows = lab.show("experiments:history.csv").splitlines()
     assert rows[0] == "step,time_s,loss,acc"
@@ -316,8 +311,7 @@ def test_signed_commits_of_the_code_do_not_confuse_the_record(lab: Lab, tmp_path
     lab.git("config", "commit.gpgSign", "true")
     lab.git("config", "log.showSignature", "true")
     lab.commit("signed")
-    result = lab.gitexp("run", "--", "true")
-    assert result.exit_code == 0, result.stderr
+    lab.well("run", "--", "true")
     assert lab.toml("run.toml")["code"]["subject"] == "signed"  # type: ignore[index]
 
 
@@ -360,8 +354,7 @@ def test_a_seed_that_nothing_takes_is_warned_of(lab: Lab, command: list[str], wh
     lab.write("fit.py", "print('done')\n")
     lab.write("recipes/regression.toml", '[run]\ncommand = ["python", "fit.py"]\n')
     lab.commit("a program without a seed")
-    result = lab.gitexp(*command)
-    assert result.exit_code == 0
+    result = lab.well(*command)
     assert f"warning: nothing in the {where} takes the seed 4; the program may read GITEXP_SEED\n" in result.stderr
 
 
@@ -378,6 +371,5 @@ def test_a_seed_that_something_takes_is_not(lab: Lab, argv: list[str], program: 
     lab.write("fit.py", program)
     lab.write("recipes/regression.toml", f"seed = 1\n[run]\ncommand = {json.dumps(argv)}\n")
     lab.commit("a program with a seed")
-    result = lab.gitexp("run", "regression", "--seed", "4")
-    assert result.exit_code == 0
+    result = lab.well("run", "regression", "--seed", "4")
     assert "takes the seed" not in result.stderr

@@ -8,8 +8,7 @@ from harness import Lab
 
 
 def page(lab: Lab, *args: str) -> list[str]:
-    result = lab.gitexp("show", *args)
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("show", *args)
     return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
 
