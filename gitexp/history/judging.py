@@ -7,7 +7,7 @@ not be compared is said. Clocks without a goal, and what the recipe declares in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from gitexp.history.read import Run, read_output
 from gitexp.history.replicates import Replicates, tests_of
 from gitexp.history.stepwise import Steps, compare_histories
 from gitexp.record.digests import Digest, Oid
-from gitexp.record.environment import UNKNOWN
+from gitexp.record.environment import UNKNOWN, table_of
 from gitexp.record.message import ending
 from gitexp.record.tolerance import Rules
 from gitexp.record.verdict import MOST, Counts, Ending, Equivalence, Final, InputDifference, Verdict, says_why
@@ -154,7 +154,9 @@ class _Found:
     def inputs(self, inputs: Inputs) -> None:
         """What went in."""
         self.differing = list(_differing(inputs))
-        self.missing += _untold(inputs)
+        unproven = list(_unproven(inputs.a, inputs.b))
+        self.missing += [*_untold(inputs), *unproven]
+        self.complete = self.complete and not unproven
 
     @property
     def beyond(self) -> list[str]:
@@ -309,6 +311,24 @@ def _untold(inputs: Inputs) -> Iterator[str]:
     groups = inputs.environment
     if groups is None or (UNKNOWN, UNKNOWN) in (groups.get("packages") or {}).values():
         yield "whether the packages are the same: of one side they are not recorded"
+
+
+def _unproven(original: Run, rerun: Run) -> Iterator[str]:
+    """Packages of the code itself that may have computed from elsewhere: nobody looked where a script chose Python."""
+    sides = [(run.environment or {}, run.record.root if run.record else None) for run in (original, rerun)]
+    if sides[1][0].get("how") != "process":
+        return
+    ours, theirs = (_in_development(*side) for side in sides)
+    for name, (place, inside) in theirs.items():
+        if not inside and ours.get(name, ("", False))[1]:
+            yield f"whether {name} came from the code: a script chose the interpreter, and there it is that of {place}"
+
+
+def _in_development(environment: Mapping[str, Any], root: str | None) -> dict[str, tuple[str, bool]]:
+    """The folder of each package that is installed in development mode, and whether it lies in the code."""
+    tables = {name: one for name, one in table_of(environment, "packages").items() if isinstance(one, Mapping)}
+    places = {name: str(one["editable"]) for name, one in tables.items() if "editable" in one}
+    return {name: (place, bool(root) and f"{place}/".startswith(f"{root}/")) for name, place in places.items()}
 
 
 def _shown(value: Any) -> str | None:

@@ -95,6 +95,19 @@ def test_a_command_of_the_code_that_is_installed_in_development_mode_is_said_to_
     assert there.toml("verdict.toml")["grade"] == "failed"
 
 
+@pytest.mark.parametrize("editable", [PTH], ids=["pth"], indirect=True)
+def test_what_a_script_starts_proves_nothing_of_a_package_in_development_mode(editable: tuple[Lab, Path]) -> None:
+    lab, _ = editable
+    lab.write("train.sh", "python scripts/train.py; true\n")
+    lab.commit("a script")
+    done = lab.gitexp("rerun", ran(lab, "--", "sh", "train.sh"))
+    assert done.exit_code == 0, done.stderr
+    verdict = lab.toml("verdict.toml")
+    words = f"whether mine came from the code: a script chose the interpreter, and there it is that of {lab.path}"
+    assert (verdict["grade"], verdict["missing"]) == ("tolerance", [words])
+    assert lab.gitexp("verify", "--all").exit_code == 0
+
+
 def test_a_module_of_the_code_that_pythonpath_leads_elsewhere_is_named(lab: Lab, tmp_path: Path) -> None:
     lab.write("scripts/train.py", TRAIN)
     lab.write("lib/mine.py", MINE)
