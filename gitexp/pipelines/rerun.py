@@ -31,7 +31,7 @@ from gitexp.pipelines.surroundings import Asked, lacks, matters, surroundings
 from gitexp.record.identity import as_plain
 from gitexp.record.runrecord import RunRecord
 from gitexp.spec.catalogue import DatasetRef
-from gitexp.spec.recipe import Recipe, program_argv
+from gitexp.spec.recipe import Recipe, flatten, program_argv
 from gitexp.stages.check import check_branch, check_program, check_store, look_at_branch, seed_that_nothing_takes
 from gitexp.stages.lead import Ground, lead
 from gitexp.stages.submit import Submitted, make_folder
@@ -93,12 +93,14 @@ class Ready:
 
     def _lines(self) -> tuple[str, ...]:
         spec, root = self._spec, self._tree.repo.root
+        values = flatten(spec.recipe.values).values() if spec.recipe.made_of_components else ()
+        named = [*self._around.argv[1:], *(one for one in values if isinstance(one, str))]
         mixed, unused = spec.mixture, seed_that_nothing_takes(spec.recipe, self._around.argv, cwd=self._cwd)
         return (
             *([f"  mixture   {escaped(str(mixed))}"] if mixed else []),
             *([f"            {unused}"] if unused and mixed and mixed.seed is not None else []),
             *program_lines(self._around.argv, self._cwd, root, spec.recipe),
-            *place_lines(self._around.argv, root, led=self._led, places=self._places, clone=self._home),
+            *place_lines(named, root, led=self._led, places=self._places, clone=self._home),
             *code_lines(spec.recorded_code, self._tree),
             *data_lines(self._sources),
             *self._around.lines,

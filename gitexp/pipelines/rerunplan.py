@@ -64,15 +64,15 @@ def program_lines(argv: Sequence[str], cwd: Path, root: Path, recipe: Recipe) ->
 
 
 def place_lines(
-    argv: Sequence[str], root: Path, *, led: Mapping[str, str], places: Mapping[str, str], clone: Clone
+    words: Sequence[str], root: Path, *, led: Mapping[str, str], places: Mapping[str, str], clone: Clone
 ) -> list[str]:
-    """Paths that the command has in place of the recorded ones; and those that lead out of the working tree."""
+    """Paths that the command has in place of the recorded ones; and those, of all words, that lead out of the tree."""
     lines = []
     for old, new in [*led.items()][:SHOWN]:
         to = "to the new working tree" if Path(new).is_relative_to(root) else f"to {escaped(new)}"
         lines.append(f"  moved     {escaped(old)}, {to}")
     known = [root, clone.repo.common_dir, *map(Path, places.values()), Path("/dev")]
-    named = (re.fullmatch(r"(?:[^/=\s]*=)?(/.*)", word) for word in argv[1:])
+    named = (re.fullmatch(r"(?:[^/=\s]*=)?(/.*)", word) for word in words)
     outside = [os.path.normpath(one[1]) for one in named if one]
     outside = [path for path in dict.fromkeys(outside) if not any(Path(path).is_relative_to(one) for one in known)]
     lines += [f"  outside   {escaped(path)}: used where it is, and no part of the record" for path in outside[:SHOWN]]

@@ -220,6 +220,13 @@ def test_a_training_of_components_comes_out_to_the_same_bits(trained: Lab, how: 
 
 
 @pytest.mark.torch
+def test_a_path_in_a_recipe_of_components_that_leads_out_of_the_code_is_named(trained: Lab) -> None:
+    first = ran(trained, "tiny")
+    planned = trained.gitexp("rerun", first, "-s", "+note.path=/away/rows.csv", "--dry-run")
+    assert "  outside   /away/rows.csv: used where it is, and no part of the record\n" in planned.stdout, planned.stderr
+
+
+@pytest.mark.torch
 def test_a_run_that_went_on_after_a_kill_is_done_again_from_its_beginning(trained: Lab) -> None:
     ran(trained, "tiny", "-s", "optimizer.lr=0.25")
     assert trained.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
