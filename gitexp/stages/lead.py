@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from gitexp.record.codepaths import led, root_before
 from gitexp.record.environment import table_of
 from gitexp.spec.placeholders import escape
 from gitexp.spec.recipe import Recipe
+
+MOST_ROOTS = 8  # of one record, which may be anybody's
+MOST_PLACES = 500  # of data
 
 
 class Ground(NamedTuple):
@@ -34,7 +38,7 @@ def lead(
     tree, home = str(ground.tree), ground.home
     words = [*recipe.command, *recipe.env.values()]
     places = dict.fromkeys([*_roots(runs), *_names(home, words)], tree)
-    places |= dict(_of_data(recipe, runs, data, ground))
+    places |= dict(islice(_of_data(recipe, runs, data, ground), MOST_PLACES))
     found: dict[str, str] = {}
 
     def moved(word: str, places: Mapping[str, str], *, first: bool = False) -> str:
@@ -59,7 +63,8 @@ def _roots(runs: Iterable[Run]) -> Iterator[str]:
             yield record.root
             told = run.recipe_values.get(COMMAND)
             pairs = zip(record.argv, told if told and is_command(told) else (), strict=False)
-            yield from filter(None, (root_before(*pair, record.root) for pair in pairs))
+            before = dict.fromkeys(filter(None, (root_before(*pair, record.root) for pair in pairs)))
+            yield from list(before)[:MOST_ROOTS]
 
 
 def _names(home: Path | None, words: Iterable[str]) -> Iterator[str]:
