@@ -10,6 +10,7 @@ from gitexp.git.append import DROPPED
 from gitexp.git.branch import Tip
 from gitexp.git.damage import reflog
 from gitexp.git.repo import Repo, start
+from gitexp.verify.commits import Commit
 
 MOST_MOVES = 200  # of a reflog that are asked about, where it was set back
 
@@ -28,16 +29,30 @@ class Kept(NamedTuple):
     recorder: tuple[str, str]  # version and commit of the gitexp that wrote them; no commit: it cannot be told
 
 
-def set_back(repo: Repo, tips: Sequence[Tip], commits: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Section 1: a ref only ever moves from a tip to a child of it, by the reflogs here. Commits, and what of them."""
+def set_back(repo: Repo, tips: Sequence[Tip], commits: Mapping[str, Commit]) -> Iterator[tuple[str, str]]:
+    """Section 1: a ref only ever moves from a tip to a child of it, by the reflogs here. Commits, and what of them.
+
+    What a server has lost is named though this clone, or another server, has it: it comes back by a push.
+    """
     for tip in tips:
+        has = commits if tip.damage is not None else _reached(tip.commit, commits)
         moves = reflog(repo, tip.ref)
-        lost = ((new, old) for new, old in pairwise(moves) if old.commit not in commits)
+        lost = ((new, old) for new, old in pairwise(moves) if old.commit not in has)
         for newer, older in islice(lost, MOST_MOVES):
             grew = start(repo.root, "merge-base", "--is-ancestor", older.commit, newer.commit)
             grew.communicate()
             if grew.returncode != 0 and not newer.why.startswith(DROPPED):
                 yield older.commit, f"is no longer in {tip.ref}, which was set back from it: {newer.why[:100]}"
+
+
+def _reached(tip: str, commits: Mapping[str, Commit]) -> Collection[str]:
+    found, todo = set[str](), [tip]
+    while todo:
+        one = todo.pop()
+        if one in commits and one not in found:
+            found.add(one)
+            todo += commits[one].parents
+    return found
 
 
 def without_reflog(repo: Repo, tips: Sequence[Tip]) -> int:

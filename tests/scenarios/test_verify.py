@@ -279,6 +279,21 @@ def test_a_branch_that_was_set_back_is_named_by_the_reflog(small: Lab) -> None:
     assert verified(small).exit_code == 1  # the second run is still lost
 
 
+def test_a_server_that_was_set_back_is_named_though_all_is_here(small: Lab, hub: Lab) -> None:
+    small.git("remote", "add", "origin", str(hub.path))
+    assert small.gitexp("push").exit_code == 0
+    assert small.gitexp("run", "small").exit_code == 0
+    assert small.gitexp("push").exit_code == 0
+    hub.git("update-ref", "refs/heads/experiments", "experiments~1")
+    small.git("fetch", "-q")
+    lost = "is no longer in refs/remotes/origin/experiments, which was set back from it: fetch -q: forced-update\n"
+    found = verified(small)
+    assert found.exit_code == 1
+    assert found.stdout.startswith(f"{tip(small)[:12]} ") and found.stdout.endswith(f"  {lost}")
+    assert small.gitexp("push").exit_code == 0
+    assert verified(small).exit_code == 0
+
+
 def test_an_object_that_is_missing_or_damaged_is_named(small: Lab) -> None:
     blob = small.git("rev-parse", "experiments:metrics.toml").strip()
     path = small.path / ".git/objects" / blob[:2] / blob[2:]
