@@ -6,7 +6,7 @@ Code, the recipe or some of its keys, datasets, the environment, the seed. What 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitexp.clone import Clone
 from gitexp.errors import Refused, UsageError
@@ -32,6 +32,9 @@ from gitexp.spec.catalogue import DatasetRef
 from gitexp.spec.recipe import dump_recipe
 from gitexp.stages.resolve import resolve_recorded
 
+if TYPE_CHECKING:
+    from gitexp.spec.config import Config
+
 Taken = Sequence[tuple[Factor, Run]]  # what, and which run it is taken from
 
 
@@ -47,33 +50,22 @@ def mixture(
 ) -> Spec:
     """`overrides`: KEY=VALUE, as typed. `whole_recipe`: all in which it differs is taken. Raises Refused."""
     record = sound_record(of)
-    values = dict(of.recipe or {})
-    for other in dict.fromkeys(run for _, run in taken):
-        theirs = [factor for factor, run in taken if run is other]
-        values = mixed_recipe(values, dict(other.recipe or {}), theirs)
-    seeds = [seed_in(run) for factor, run in taken if factor.kind == SEED]
-    wanted = seed if seed is not None else next((one for one in seeds if one is not None), None)
-    values = values if wanted is None else seeded(values, wanted)
+    data = {factor.dataset: run for factor, run in taken if factor.kind == DATA}
     coded = next((run for factor, run in taken if factor.kind == CODE), of)
-    code_record = sound_record(coded)
-    config = code_config(coded, reader=reader, clone=clone)
-    for name, run in ((factor.dataset, run) for factor, run in taken if factor.kind == DATA):
-        own = code_config(run, reader=reader, clone=clone).datasets
-        config = config._replace(datasets={**config.datasets, **_named(own, run, name)})
+    values, wanted = _recipe(of, taken, seed)
     recipe = resolve_recorded(
         dump_recipe(values),
         name=record.recipe,
         path=record.recipe_path,
         where=f"the mixture of {record.id[:8]}",
-        config=config,
+        config=_config(coded, data, reader=reader, clone=clone),
         overrides=overrides,
     )
     keys = () if whole_recipe else tuple(factor.name for factor, _ in taken if factor.kind == RECIPE)
-    data = {factor.dataset: run for factor, run in taken if factor.kind == DATA}
     return Spec(
         original=of,
         code=coded.code or "",
-        commit=code_record.code.oid,
+        commit=sound_record(coded).code.oid,
         recipe=recipe,
         data={name: _dataset(data.get(name, of), name) for name in recipe.data},
         seed=recipe.seed,
@@ -92,6 +84,26 @@ def mixture(
             set=tuple(overrides),
         ),
     )
+
+
+def _recipe(of: Run, taken: Taken, seed: int | None) -> tuple[dict[str, Any], int | None]:
+    """The values of the mixture's recipe, and the seed that is not `of`'s own."""
+    values = dict(of.recipe or {})
+    for other in dict.fromkeys(run for _, run in taken):
+        theirs = [factor for factor, run in taken if run is other]
+        values = mixed_recipe(values, dict(other.recipe or {}), theirs)
+    seeds = [seed, *(seed_in(run) for factor, run in taken if factor.kind == SEED)]
+    wanted = next((one for one in seeds if one is not None), None)
+    return values if wanted is None else seeded(values, wanted), wanted
+
+
+def _config(coded: Run, data: Mapping[str, Run], *, reader: ObjectReader, clone: Clone) -> Config:
+    """That of the code, with the catalogue's entries of datasets that other runs read."""
+    config = code_config(coded, reader=reader, clone=clone)
+    for name, run in data.items():
+        own = code_config(run, reader=reader, clone=clone).datasets
+        config = config._replace(datasets={**config.datasets, **_named(own, run, name)})
+    return config
 
 
 class Swaps(NamedTuple):
