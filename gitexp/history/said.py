@@ -26,18 +26,26 @@ _STANDING = (
 RETRACTIONS = f"SELECT about, \"commit\" FROM ({_STANDING}) WHERE kind = 'retract'"
 RETRACTED = Condition(f"r.id IN (SELECT about FROM ({RETRACTIONS}))")
 NOT_RETRACTED = Condition(f"NOT ({RETRACTED.sql})")
-_OF_TAGS = (
-    "SELECT name, about, kind, said, \"commit\" FROM events WHERE kind IN ('tag', 'untag') AND name != ''"
-    " UNION ALL SELECT e.name, j.value, 'untag', e.said, e.\"commit\" FROM events AS e, json_each(e.runs) AS j"
-    " WHERE e.kind = 'tag' AND e.name != ''"
+
+
+def _given(kind: str, *, taken: str) -> str:
+    """What was given to runs by name and not taken from them since: by a later event, or as it was given to others."""
+    of = (
+        f"SELECT name, about, kind, said, \"commit\" FROM events WHERE kind = '{kind}' AND name != ''"
+        f" UNION ALL SELECT e.name, j.value, '', e.said, e.\"commit\" FROM events AS e, json_each(e.runs) AS j"
+        f" WHERE e.kind = '{kind}' AND e.name != '' UNION ALL {taken}"
+    )
+    last = f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM ({of}) GROUP BY name, about'
+    return f"SELECT name AS value, about, \"commit\", spoken FROM ({last}) WHERE kind = '{kind}'"
+
+
+TAGS = _given("tag", taken="SELECT name, about, '', said, \"commit\" FROM events WHERE kind = 'untag' AND name != ''")
+BASELINES = _given(  # of a recipe has more than one where labs disagree, of which the latest holds
+    "baseline",
+    taken="SELECT e.name, b.about, '', e.said, e.\"commit\" FROM events AS e JOIN events AS b ON b.name = e.name"
+    " WHERE e.kind = 'unbaseline' AND b.kind = 'baseline' AND e.name != ''",
 )
-_TAGS = f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM ({_OF_TAGS}) GROUP BY name, about'
-TAGS = f"SELECT name AS value, about, \"commit\", spoken FROM ({_TAGS}) WHERE kind = 'tag'"
-_BASELINES = (
-    f'SELECT name, about, kind, "commit", max({_WHEN}) AS spoken FROM events'
-    " WHERE kind IN ('baseline', 'unbaseline') AND name != '' GROUP BY name"
-)
-BASELINES = f"SELECT name AS value, about, \"commit\", spoken FROM ({_BASELINES}) WHERE kind = 'baseline'"
+_IN_FORCE = f"SELECT value, about, max(spoken) FROM ({BASELINES}) GROUP BY value"
 _NOTES = "SELECT text AS value, about FROM events WHERE kind = 'note'"
 _OUTCOMES = (
     f"SELECT outcome AS value, about, max({_WHEN}) FROM events WHERE kind = 'note' AND outcome != '' GROUP BY about"
@@ -106,7 +114,7 @@ def said_of(runs: Runs, ids: Iterable[str]) -> Mapping[str, Said]:
     by_commit = {event.commit: event for event in events}
     retracted = dict(runs.ask(f'SELECT about, "commit" FROM ({RETRACTIONS}) WHERE {about}', asked))
     tags, measures = dict[str, list[str]](), dict[str, list[str]]()
-    for found, source in ((tags, TAGS), (measures, BASELINES)):
+    for found, source in ((tags, TAGS), (measures, _IN_FORCE)):
         for name, one in runs.ask(f"SELECT value, about FROM ({source}) WHERE {about} ORDER BY value", asked):
             found.setdefault(one, []).append(name)
     return {
@@ -143,7 +151,7 @@ def tagged(runs: Runs, name: str | None = None) -> list[Event]:
 
 
 def baselines(runs: Runs, recipe: str | None = None) -> list[Event]:
-    """The baseline of each recipe that has one, or of this one."""
+    """The baselines that stand, or those of this recipe, the latest first: more than one where labs disagree."""
     return _standing(runs, BASELINES, recipe)
 
 
@@ -165,7 +173,8 @@ def baseline_for(runs: Runs, recipe: str) -> Row | None:
 def measured_against(runs: Runs, row: Row) -> tuple[Row | None, str]:
     """The run that this one's figures stand beside, None where it is not here; and what it is to this one."""
     if (found := baseline_of(runs, row)) is not None:
-        return found, "the baseline of this recipe"
+        many = len(baselines(runs, row.recipe))
+        return found, "the baseline of this recipe" if many == 1 else f"the latest of {many} baselines of this recipe"
     what = "its original" if row.reproduces else "the run that it is a mixture of" if row.mixes else ""
     return runs.previous_of(row), what or "the run before it of this recipe"
 

@@ -40,7 +40,7 @@ class Payload(NamedTuple):
     text: str = ""  # of a note; of all others the reason
     name: str = ""  # of a tag; of a baseline the recipe; of a decision the commit of the one that it replaces
     outcome: str = ""
-    runs: Sequence[str] = ()  # ids: of those that had the tag until it was moved, or on which a decision rests
+    runs: Sequence[str] = ()  # ids: of those that had the tag or were the baseline before, or on which a decision rests
 
 
 NOTHING = Payload()

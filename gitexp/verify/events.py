@@ -24,7 +24,7 @@ KINDS = {
     "untag": _Keys(("name",), ("why",)),
     "retract": _Keys(("why",)),
     "reinstate": _Keys((), ("why",)),
-    "baseline": _Keys(("recipe",), ("why",)),
+    "baseline": _Keys(("recipe",), ("why", "from")),
     "unbaseline": _Keys(("recipe",), ("why",)),
     "decision": _Keys(("text", "because"), ("instead",)),
     MERGE: _Keys(),

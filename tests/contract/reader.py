@@ -80,7 +80,7 @@ EVENTS = {
     "untag": ({"name"}, {"why"}),
     "retract": ({"why"}, set()),
     "reinstate": (set(), {"why"}),
-    "baseline": ({"recipe"}, {"why"}),
+    "baseline": ({"recipe"}, {"why", "from"}),
     "unbaseline": ({"recipe"}, {"why"}),
     "decision": ({"text", "because"}, {"instead"}),
 }  # keys of the payload that must be there, and that may

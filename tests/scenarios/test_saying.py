@@ -285,6 +285,32 @@ def test_runs_are_measured_against_the_baseline_of_their_recipe(ada: Lab) -> Non
     assert breaches(ada.path) == []
 
 
+def test_of_two_labs_baselines_the_later_holds_and_both_see_the_other(ada: Lab, hub: Lab) -> None:
+    bob = cloned(hub, "Bob", user="Bob")
+    assert ada.gitexp("push").exit_code == 0
+    assert bob.gitexp("pull").exit_code == 0
+    second, first = ids(ada)
+    assert ada.gitexp("baseline", first).exit_code == 0
+    assert bob.gitexp("note", second, "-m", "the longer one").exit_code == 0  # what follows is a second later
+    assert bob.gitexp("baseline", second).exit_code == 0
+    assert ada.gitexp("push").exit_code == bob.gitexp("push").exit_code == ada.gitexp("pull").exit_code == 0
+    assert ada.gitexp("run", "--", "sh", "train.sh", "0.7").exit_code == 0
+    for lab in (ada, bob):
+        assert [one["about"] for one in lab.gitexp("baseline", "--json").json["baselines"]] == [second, first]
+        assert shown(lab, second)["baseline"] == ["train"]
+        assert shown(lab, first)["baseline"] == []
+    assert f"against {second[:8]}, the latest of 2 baselines of this recipe" in ada.gitexp("show").stdout
+    refused = ada.gitexp("baseline", second).stderr
+    assert refused.startswith(f"error: The baseline of train is run {first}, since Ada said so\n")
+    assert ada.gitexp("baseline", second, "--why", "we agreed").exit_code == 0
+    assert payload(ada) == {"recipe": "train", "why": "we agreed", "from": [first]}
+    assert f"against {second[:8]}, the baseline of this recipe" in ada.gitexp("show").stdout
+    assert ada.gitexp("baseline", "--none", "--for", "train").exit_code == 0
+    assert ada.gitexp("baseline").stderr == "There are no baselines\n"
+    assert breaches(ada.path) == []
+    assert ada.gitexp("verify", "--all").exit_code == 0
+
+
 def test_a_decision_names_the_runs_that_it_rests_on_and_what_became_of_them(ada: Lab) -> None:
     second, first = ids(ada)
     assert ada.gitexp("decisions").stderr == 'Nothing was decided yet: gitexp decide "…" --because RUN\n'

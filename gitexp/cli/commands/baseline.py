@@ -11,7 +11,7 @@ from gitexp.cli.table import completing, paragraphs
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.said import NOTHING_SAID, baselines, said_of
 from gitexp.history.select import UnknownRun
-from gitexp.record.event import Payload
+from gitexp.record.event import MOST_RUNS, Payload
 
 
 @click.command("baseline")
@@ -30,7 +30,8 @@ from gitexp.record.event import Payload
 def command(run: str | None, recipe: str | None, none: bool, why: str, as_json: bool) -> int:
     """Measure the runs of a recipe against RUN: `gitexp show` its deltas, and `gitexp diff` one run named alone.
 
-    Without RUN: list the baselines. `gitexp push` shares them. One that is retracted is none.
+    Without RUN: list the baselines. `gitexp push` shares them. One that is retracted is none. Where two labs set
+    different ones the later holds, and `show` and `diff` say so; setting it once more, with --why, settles it.
 
     \b
     gitexp baseline best:val.acc
@@ -66,15 +67,17 @@ def _set(here: Opened, run: str, recipe: str | None, *, why: str) -> str:
             f"Run {row.id} is retracted, and so no baseline: {reason}", fix=f"gitexp retract {row.id} --undo"
         )
     had = baselines(runs, of)
-    if had and had[0].about == row.id:
+    others = [one for one in had if one.about != row.id]
+    if had and not others:
         return f"{row.id} is the baseline of {of} already"
-    if had and not why.strip():
+    if others and not why.strip():
         raise GitexpError(
-            f"The baseline of {of} is run {had[0].about}, since {had[0].author} said so",
+            f"The baseline of {of} is run {others[0].about}, since {others[0].author} said so",
             fix=f'gitexp baseline {row.id} --for {shlex.quote(of)} --why "…"',
         )
-    commit = say(here.clone, runs, row, kind="baseline", payload=Payload(why, of))
-    was = f", which was {had[0].about}" if had else ""
+    payload = Payload(why, of, runs=[one.about for one in others[:MOST_RUNS]])
+    commit = say(here.clone, runs, row, kind="baseline", payload=payload)
+    was = f", which was {others[0].about}" if others else ""
     return f"{row.id} is the baseline of {of}{was} (commit {commit[:10]})"
 
 
