@@ -23,8 +23,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     assert lab.gitexp("init").exit_code == 0
     lab.commit("recipes")
     for _ in range(2):
-        result = lab.gitexp("run", "digits-mlp")
-        assert result.exit_code == 0, result.stderr
+        lab.well("run", "digits-mlp")
     return lab
 
 
@@ -55,8 +54,7 @@ def test_the_record_says_which_parts_there_were_and_what_flowed_between_them(sch
 
 
 def test_the_convolutional_network_of_the_other_recipe_fits_in(school):
-    result = school.gitexp("check", "digits-mlp", "-s", "model.use=recipes/digits-cnn/components.py:CNN")
-    assert result.exit_code == 0
+    result = school.well("check", "digits-mlp", "-s", "model.use=recipes/digits-cnn/components.py:CNN")
     assert "model gives output [batch, 10] float32" in result.stderr
 
 

@@ -37,14 +37,12 @@ def trained(lab: Lab) -> Lab:
     lab.write("train.sh", TRAIN)
     lab.commit()
     for width in ("4", "8", "6"):
-        result = lab.gitexp("run", "net", "-s", f"model.width={width}")
-        assert result.exit_code == 0, result.stderr
+        lab.well("run", "net", "-s", f"model.width={width}")
     return lab
 
 
 def columns(lab: Lab, *args: str) -> list[list[str]]:
-    result = lab.gitexp("log", *args)
-    assert result.exit_code == 0, result.stderr
+    result = lab.well("log", *args)
     return [line.split() for line in result.stdout.splitlines()]
 
 

@@ -100,8 +100,7 @@ def test_what_a_script_starts_proves_nothing_of_a_package_in_development_mode(ed
     lab, _ = editable
     lab.write("train.sh", "python scripts/train.py; true\n")
     lab.commit("a script")
-    done = lab.gitexp("rerun", ran(lab, "--", "sh", "train.sh"))
-    assert done.exit_code == 0, done.stderr
+    lab.well("rerun", ran(lab, "--", "sh", "train.sh"))
     verdict = lab.toml("verdict.toml")
     words = f"whether mine came from the code: a script chose the interpreter, and there it is that of {lab.path}"
     assert (verdict["grade"], verdict["missing"]) == ("tolerance", [words])
@@ -226,8 +225,7 @@ def test_a_run_whose_interpreter_is_not_here_takes_the_one_on_path(flat: Lab, tm
     python = venv(tmp_path / "env")
     first = ran(flat, "--", str(python), "train.py")
     python.parent.parent.rename(tmp_path / "gone")
-    done = flat.gitexp("rerun", first)
-    assert done.exit_code == 0, done.stderr
+    done = flat.well("rerun", first)
     assert f"in place of {python}" in done.stderr
 
 
@@ -279,14 +277,12 @@ def test_nothing_of_a_strangers_is_executed_before_a_yes(
     ada.write("recipes/r.toml", f"[run]\ncommand = {argv}\nenv = {{ {words} }}\n".replace("'", '"'))
     ada.commit("a program")
     published(ada, hub)
-    done = ada.gitexp("run", "r", "--no-verify")
-    assert done.exit_code == 0, done.stderr
+    ada.well("run", "r", "--no-verify")
     ada.git("push", "-q", "--no-verify", "origin", "experiments")
     bea = Lab(tmp_path / "bea", {**world(tmp_path / "home-bea"), **shell})
     Lab(tmp_path, bea.env).git("clone", "-q", "-b", "main", str(hub.path), str(bea.path))
     (bea.path / "sitecustomize.py").unlink()  # gitexp itself would start with it
-    done = bea.gitexp("rerun", "latest", "--dry-run")
-    assert done.exit_code == 0, done.stderr
+    done = bea.well("rerun", "latest", "--dry-run")
     assert not Path(bea.env["HOME"], "ran").exists(), done.stdout
 
 

@@ -31,10 +31,8 @@ def test_a_bare_command_in_a_subfolder_of_a_repository_with_sha_256(tmp_path: Pa
     lab.commit("a program")
     assert lab.gitexp("init").exit_code == 0
     lab.commit("set up")
-    done = lab.gitexp("run", "--", "sh", "train.sh", "a b", cwd=lab.path / "sub" / "dir")
-    assert done.exit_code == 0, done.stderr
-    done = lab.gitexp("rerun", "latest")
-    assert done.exit_code == 0, done.stderr
+    lab.well("run", "--", "sh", "train.sh", "a b", cwd=lab.path / "sub" / "dir")
+    lab.well("rerun", "latest")
     assert grade(lab) == "bitwise"
     record = lab.toml("run.toml")
     assert (record["argv"], record["cwd"]) == (["sh", "train.sh", "a b"], "sub/dir")
@@ -48,8 +46,7 @@ def test_from_a_linked_worktree_and_its_own_is_the_only_one_that_goes(lab: Lab, 
     lab.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
     before = lab.git("worktree", "list")
     linked = Lab(tmp_path / "linked", lab.env)
-    done = linked.gitexp("rerun", first)
-    assert done.exit_code == 0, done.stderr
+    linked.well("rerun", first)
     assert lab.git("worktree", "list") == before
     lab.git("fsck", "--strict")
 
@@ -78,8 +75,7 @@ def test_the_commit_of_a_run_that_this_clone_lacks_is_made_of_its_code(lab: Lab,
     hub.git("clone", "-q", "-b", "main", str(hub.path), str(tmp_path / "other"))
     other = Lab(tmp_path / "other", lab.env)
     assert other.gitexp("init").exit_code == 0
-    done = other.gitexp("rerun", first, "--yes")
-    assert done.exit_code == 0, done.stderr
+    done = other.well("rerun", first, "--yes")
     assert "that commit is not in this clone: HEAD is " in done.stderr
     assert other.git("rev-parse", "experiments:code") == lab.git("rev-parse", "experiments:code")
     assert grade(other) == "bitwise"
@@ -96,8 +92,7 @@ def test_a_clone_that_is_shallow_reruns_what_it_has_and_names_what_it_lacks(lab:
     hub.git("clone", "-q", *how, f"file://{hub.path}", str(tmp_path / "shallow"))
     other = Lab(tmp_path / "shallow", lab.env)
     assert other.gitexp("init").exit_code == 0
-    done = other.gitexp("rerun", newer, "--yes")
-    assert done.exit_code == 0, done.stderr
+    other.well("rerun", newer, "--yes")
     refused = other.gitexp("rerun", older, "--yes")
     assert refused.exit_code == 3
     assert "git fetch --unshallow" in refused.stderr
@@ -143,8 +138,7 @@ def test_submodules_are_said_to_be_absent(lab: Lab, tmp_path: Path) -> None:
     lab.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / "part"), "part")
     lab.commit("with a submodule")
     first = ran(lab, "--", "sh", "train.sh")
-    done = lab.gitexp("rerun", first)
-    assert done.exit_code == 0, done.stderr
+    done = lab.well("rerun", first)
     assert "without the files of submodules, which no record holds: part" in done.stderr
 
 
@@ -231,8 +225,7 @@ def test_a_run_that_went_on_after_a_kill_is_done_again_from_its_beginning(traine
     ran(trained, "tiny", "-s", "optimizer.lr=0.25")
     assert trained.gitexp("run", "tiny", DIE_AT="step 9").exit_code == 4
     assert trained.gitexp("resume", "latest").exit_code == 0
-    done = trained.gitexp("rerun", "latest")
-    assert done.exit_code == 0, done.stderr
+    trained.well("rerun", "latest")
     verdict = trained.toml("verdict.toml")
     assert (verdict["attempt"], verdict["grade"]) == (2, "metrics")
     assert {name.partition("/")[0] for name in verdict["names"]} == {"artifact checkpoints"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, make_lab, published, world
+from harness import Lab, make_lab, published, ran, world
 from wheels import install, venv, wheel, within
 
 pytest.importorskip("torch")
@@ -50,11 +50,9 @@ def ada(tmp_path: Path, hub: Lab) -> Lab:
 
 def shared(lab: Lab) -> str:
     """Record a run of the recipe, and push it; its id."""
-    done = lab.gitexp("run", "tiny", "--json")
-    assert done.exit_code == 0, done.stderr
-    assert lab.gitexp("push").exit_code == 0
-    found: str = done.json["run"]["id"]
-    return found
+    run = ran(lab, "tiny")
+    lab.well("push")
+    return run
 
 
 def only_the_url(hub: Lab, env: dict[str, str], path: Path) -> Lab:

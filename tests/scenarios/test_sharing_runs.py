@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract.reader import breaches
-from harness import Lab, abandoned, cloned, make_lab, published, until_over
+from harness import Lab, abandoned, cloned, make_lab, published, ran, until_over
 
 
 @pytest.fixture
@@ -27,17 +27,12 @@ def bob(ada: Lab, hub: Lab) -> Lab:
 
 def run(lab: Lab, lr: str) -> str:
     """Record a run; its id."""
-    result = lab.gitexp("run", "--json", "r", "-s", f"lr={lr}")
-    assert result.exit_code == 0, result.stderr
-    run_id: str = result.json["run"]["id"]
-    return run_id
+    return ran(lab, "r", "-s", f"lr={lr}")
 
 
 def listed(lab: Lab) -> list[tuple[str, float]]:
     """What `gitexp log` says of each run, newest first: its id and its loss."""
-    result = lab.gitexp("log", "--json")
-    assert result.exit_code == 0, result.stderr
-    return [(run["id"], run["metrics"]["loss"]) for run in result.json["runs"]]
+    return [(run["id"], run["metrics"]["loss"]) for run in lab.well("log", "--json").json["runs"]]
 
 
 def tip(lab: Lab, ref: str = "experiments") -> str:
@@ -88,8 +83,7 @@ def test_a_push_that_the_remote_took_is_no_error_whatever_became_of_the_local_br
     assert bob.gitexp("push").exit_code == 0
     hook = hub.write("hooks/post-receive", f"#!/bin/sh\nunset GIT_DIR\ngit --git-dir {ada.path}/.git {meanwhile}\n")
     hook.chmod(0o755)
-    pushed = ada.gitexp("push")
-    assert pushed.exit_code == 0, pushed.stderr
+    ada.well("push")
     assert ada.git("for-each-ref", "refs/heads/experiments") == ""
     assert hub.git("rev-list", "--count", "--merges", "experiments") == "1\n"
 
