@@ -148,6 +148,8 @@ def _judged(letter: str, key: str, committer: str, signer: str, *, own: bool) ->
         return Signature("bad", signer, key, "the commit was changed after it was signed")
     if letter in _WORDS:
         return Signature("unknown", signer, key, _WORDS[letter])
+    if letter == "N":  # of an ssh-keygen before 8.2, say
+        return Signature("unknown", why="the program here that checks signatures could not tell")
     named = f"key {key}{f' of {signer}' if signer else ''}" if key else "its key"
     return Signature("unknown", signer, key, f"{named} is on no list of yours")
 

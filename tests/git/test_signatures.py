@@ -113,6 +113,19 @@ def test_without_the_program_nothing_is_called_changed(here: Lab, ssh_keygen: st
     assert [one.state for one in looked_at(here, mine)] == ["unknown"]
 
 
+def test_of_a_program_that_is_too_old_for_it_nothing_is_said_of_the_key(
+    here: Lab, ssh_keygen: str, tmp_path: Path
+) -> None:
+    trusts(here, signs_by_ssh(here))
+    mine = signed(here)
+    old = tmp_path / "ssh-keygen"
+    old.write_text("#!/bin/sh\necho 'unknown option -- Y' >&2\necho 'usage: ssh-keygen [-q]' >&2\nexit 1\n")
+    old.chmod(0o755)
+    here.git("config", "gpg.ssh.program", str(old))
+    (unknown,) = looked_at(here, mine)
+    assert (unknown.state, unknown.why) == ("unknown", "the program here that checks signatures could not tell")
+
+
 def test_the_words_of_a_message_are_no_signature(here: Lab, ssh_keygen: str) -> None:
     words = "x\n\ngpgsig -----BEGIN SSH SIGNATURE-----\n AAAA\n -----END SSH SIGNATURE-----"
     assert looked_at(here, here.git("commit-tree", "HEAD^{tree}", "-m", words).strip()) == [MISSING]
