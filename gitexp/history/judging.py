@@ -6,6 +6,7 @@ not be compared is said. Clocks without a goal, and what the recipe declares in 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from gitexp.history.inputs import COMMAND, Inputs, seed_of
 from gitexp.history.read import Run, read_output
 from gitexp.history.replicates import Replicates, tests_of
 from gitexp.history.stepwise import Steps, compare_histories
+from gitexp.record.arguments import arguments
 from gitexp.record.digests import Digest, Oid
 from gitexp.record.environment import UNKNOWN, table_of
 from gitexp.record.message import ending
@@ -314,7 +316,13 @@ def _untold(inputs: Inputs) -> Iterator[str]:
 
 
 def _unproven(original: Run, rerun: Run) -> Iterator[str]:
-    """Packages of the code itself that may have computed from elsewhere: nobody looked where a script chose Python."""
+    """What may have computed and is in no record: a script from elsewhere, and packages of the code itself.
+
+    Where a script chose the interpreter, nobody looked where these came from.
+    """
+    script = _script_outside(rerun)
+    if script is not None:
+        yield f"whether {script[:LONGEST]} is the same: it lies outside of the code, and no record holds it"
     sides = [(run.environment or {}, run.record.root if run.record else None) for run in (original, rerun)]
     if sides[1][0].get("how") != "process":
         return
@@ -322,6 +330,18 @@ def _unproven(original: Run, rerun: Run) -> Iterator[str]:
     for name, (place, inside) in theirs.items():
         if not inside and ours.get(name, ("", False))[1]:
             yield f"whether {name} came from the code: a script chose the interpreter, and there it is that of {place}"
+
+
+def _script_outside(run: Run) -> str | None:
+    """The script that was run, where it lies outside of the code."""
+    record = run.record
+    program = arguments(record.argv).program if record and record.root else ()
+    if record is None or record.root is None or len(program) < 2 or program[-2] in ("-m", "-c"):
+        return None
+    place = posixpath.normpath(posixpath.join(record.root, record.cwd, program[-1]))
+    installed = table_of(run.environment or {}, "interpreter").get("prefix")  # as `python .venv/bin/torchrun` is
+    inside = (one for one in (record.root, installed) if isinstance(one, str) and one)
+    return None if any(f"{place}/".startswith(f"{one}/") for one in inside) else program[-1]
 
 
 def _in_development(environment: Mapping[str, Any], root: str | None) -> dict[str, tuple[str, bool]]:

@@ -271,6 +271,17 @@ def test_paths_that_lead_out_of_the_code_are_named_before_it_starts(lab: Lab, tm
     assert line in rerun(lab, first, "--dry-run").stdout
 
 
+def test_a_script_outside_of_the_code_is_never_said_to_be_the_same_to_the_bit(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print('METRIC loss=0.5')\n")
+    first = ran(lab, "--", "python", f"{tmp_path}/train.py")
+    done = rerun(lab, first)
+    assert done.exit_code == 0, done.stderr
+    verdict = lab.toml("verdict.toml")
+    words = f"whether {tmp_path}/train.py is the same: it lies outside of the code, and no record holds it"
+    assert (verdict["grade"], verdict["missing"]) == ("tolerance", [words])
+    assert lab.gitexp("verify", "--all").exit_code == 0
+
+
 # ---- another lab: consent, and data
 
 
