@@ -105,6 +105,14 @@ def test_one_hostile_signature_does_not_hide_the_others(here: Lab, ssh_keygen: s
     assert found[2].why == "no-such-gpgsm, which could tell, is not installed here"
 
 
+def test_a_long_commit_with_a_signature_that_is_none_is_bad_every_time(here: Lab, ssh_keygen: str) -> None:
+    """ssh-keygen does not read it to its end then, and git dies of a pipe that nobody reads."""
+    trusts(here, signs_by_ssh(here))
+    mine = signed(here, "x" * 120_000)
+    found = looked_at(here, rewritten(here, mine, "\n U1NIU0lH", "\n AAAA"), mine)
+    assert [one.state for one in found] == ["bad", "good"]
+
+
 def test_without_the_program_nothing_is_called_changed(here: Lab, ssh_keygen: str) -> None:
     key = signs_by_ssh(here)
     trusts(here, key)
