@@ -43,7 +43,7 @@ def branch_ref(branch: str) -> str:
 
 
 def given_ref(branch: str) -> str:
-    """What remembers the tip that went to a bare URL, or into a bundle: others may have it, and no remote says so."""
+    """What remembers the tip that was pushed, or went into a bundle: others have it, though no remote may say so."""
     return f"refs/gitexp/given/{branch}"
 
 

@@ -278,10 +278,13 @@ def _declined(what: str, words: Sequence[str], *, branch: str, shown: bool) -> T
 
 
 def _remember(repo: Repo, remote: Remote, commit: str, *, branch: str) -> None:
-    """Move the remote-tracking branch, which git does only for branches that remote.NAME.fetch covers."""
-    ref = remote.tracking_ref(branch) or given_ref(branch)
-    if ref_id(repo, ref) != commit:
-        start(repo.root, "update-ref", "-m", "gitexp push", ref, commit).communicate()
+    """Move the remote-tracking branch, which git does only for branches that remote.NAME.fetch covers.
+
+    It goes with the remote (`git remote remove`); that others have the commit is not forgotten with it.
+    """
+    for ref in (remote.tracking_ref(branch), given_ref(branch)):
+        if ref is not None and ref_id(repo, ref) != commit:
+            start(repo.root, "update-ref", "-m", "gitexp push", ref, commit).communicate()
 
 
 def _talk(

@@ -134,7 +134,7 @@ def _shared(repo: Repo, commit: str, *, branch: str, run: str, what: str) -> Git
     given, instead = given_ref(branch), [_instead(run)] if run else []
     how = f"is on {where[0]}" if where else f"is not on {branch}, but elsewhere"
     if not where and ref_id(repo, given) and is_ancestor(repo, commit, given):
-        how = "went into a bundle, or to a URL that is no remote"
+        how = "went into a bundle, or to a server that is no remote"
         instead.append(f"git update-ref -d {shlex.quote(given)}    and drop it again, where nobody took it")
     return GitexpError(f"{what} {how}", why=WHY_NOT, fix="\n".join(instead))
 

@@ -106,17 +106,18 @@ def test_what_a_remote_has_is_not_dropped(ada: Lab) -> None:
     assert ada.gitexp("drop", mine).exit_code == 0
 
 
-@pytest.mark.parametrize("how", ["a bundle", "a URL"])
-def test_what_went_into_a_bundle_or_to_a_url_is_not_dropped(ada: Lab, hub: Lab, tmp_path: Path, how: str) -> None:
-    way = ("bundle", str(tmp_path / "to-lab-b")) if how == "a bundle" else ("push", str(hub.path))
-    assert ada.gitexp(*way).exit_code == 0
+@pytest.mark.parametrize("how", ["a bundle", "a URL", "a remote that is none any more"])
+def test_what_went_into_a_bundle_or_to_a_server_is_not_dropped(ada: Lab, hub: Lab, tmp_path: Path, how: str) -> None:
+    ways = {"a bundle": ("bundle", str(tmp_path / "to-lab-b")), "a URL": ("push", str(hub.path))}
+    assert ada.gitexp(*ways.get(how, ("push", "origin"))).exit_code == 0
+    ada.git("remote", "remove", "origin")
     mine = run(ada, "0.7")
     before, given = tip(ada), ids(ada)[1]
     result = ada.gitexp("drop", given)
     assert result.exit_code == 1
     forget = "git update-ref -d refs/gitexp/given/experiments"
     assert result.stderr == (
-        f"error: Run {given} went into a bundle, or to a URL that is no remote\n"
+        f"error: Run {given} went into a bundle, or to a server that is no remote\n"
         "It stays in the history: others may have it, or build on it.\n"
         f'fix:   gitexp retract {given} --why "…"    # it counts no more\n'
         f"       {forget}    and drop it again, where nobody took it\n"
