@@ -58,10 +58,12 @@ def say(clone: Clone, runs: Runs, about: Row | None, *, kind: str, payload: Payl
 def _after_all(runs: Runs, about: str, payload: Payload) -> datetime:
     """Now, or a second after all that is known to be said of this run or tag: the later holds, and dates are seconds.
 
+    A decision, which is about no run, comes after all decisions.
+
     What claims to be of more than a day ahead holds for nobody (see history/said.py).
     """
     now = time.time()
-    asked = "SELECT max(said) FROM events WHERE said <= ? AND (about = ? AND about != '' OR name = ? AND name != '')"
+    asked = "SELECT max(said) FROM events WHERE said <= ? AND (about = ? OR name = ? AND name != '')"
     [(last,)] = runs.ask(asked, (now + 86_400, about, payload.name))
     return datetime.fromtimestamp(max(int(now), int(last or 0) + 1), UTC)
 
