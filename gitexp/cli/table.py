@@ -98,6 +98,11 @@ def paragraphs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) ->
     return "\n\n".join(texts)
 
 
+def why_option(text: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """`--why`, `-m`: the reason for what is said of a run; `text` is its help."""
+    return click.option("--why", "-m", metavar="TEXT", multiple=True, callback=paragraphs, help=text)
+
+
 def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """`shell_complete` of a parameter that stands for a run, a recipe, …: who answers is imported when a shell asks."""
 

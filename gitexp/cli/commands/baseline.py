@@ -7,7 +7,7 @@ import shlex
 import click
 
 from gitexp.cli.opened import Opened, opened_here
-from gitexp.cli.table import completing, paragraphs
+from gitexp.cli.table import completing, why_option
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.said import NOTHING_SAID, baselines, said_of
 from gitexp.history.select import UnknownRun
@@ -18,14 +18,7 @@ from gitexp.record.event import MOST_RUNS, Payload
 @click.argument("run", required=False, shell_complete=completing("run"))
 @click.option("--for", "recipe", metavar="RECIPE", help="Of this recipe's runs (RUN's own).")
 @click.option("--none", is_flag=True, help="The recipe of --for has no baseline any more.")
-@click.option(
-    "--why",
-    "-m",
-    metavar="TEXT",
-    multiple=True,
-    callback=paragraphs,
-    help="The reason, without which no baseline is moved.",
-)
+@why_option("The reason, without which no baseline is moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the baselines as JSON.")
 def command(run: str | None, recipe: str | None, none: bool, why: str, as_json: bool) -> int:
     """Measure the runs of a recipe against RUN: `gitexp show` its deltas, and `gitexp diff` one run named alone.

@@ -7,7 +7,7 @@ import shlex
 import click
 
 from gitexp.cli.opened import opened_here
-from gitexp.cli.table import completing, paragraphs
+from gitexp.cli.table import completing, why_option
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.said import NOTHING_SAID, said_of
 from gitexp.record.event import Payload
@@ -15,14 +15,7 @@ from gitexp.record.event import Payload
 
 @click.command("retract")
 @click.argument("run", shell_complete=completing("run"))
-@click.option(
-    "--why",
-    "-m",
-    metavar="TEXT",
-    multiple=True,
-    callback=paragraphs,
-    help="The reason, which is shown wherever the run is.",
-)
+@why_option("The reason, which is shown wherever the run is.")
 @click.option("--undo", is_flag=True, help="Let a retracted run count again.")
 def command(run: str, why: str, undo: bool) -> int:
     """Say that RUN does not count: its data leaked, its code had a bug.

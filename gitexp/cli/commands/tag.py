@@ -12,7 +12,7 @@ from gitexp.cli.opened import Opened, opened_here
 from gitexp.cli.page import show, write_json
 from gitexp.cli.render import Cell, Column, Screen, ago, safe, stamp, table
 from gitexp.cli.shapes import event_shape
-from gitexp.cli.table import completing, paragraphs
+from gitexp.cli.table import completing, why_option
 from gitexp.errors import GitexpError, UsageError
 from gitexp.history.row import Event
 from gitexp.history.said import said_of, tagged
@@ -24,14 +24,7 @@ from gitexp.record.event import MOST_RUNS, Payload, is_tag
 @click.argument("name", required=False)
 @click.option("--move", is_flag=True, help="Take the name from the run that has it.")
 @click.option("--delete", "-d", is_flag=True, help="Take the name from RUN.")
-@click.option(
-    "--why",
-    "-m",
-    metavar="TEXT",
-    multiple=True,
-    callback=paragraphs,
-    help="The reason, without which no name is moved.",
-)
+@why_option("The reason, without which no name is moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tags as JSON.")
 def command(run: str | None, name: str | None, move: bool, delete: bool, why: str, as_json: bool) -> int:
     """Give RUN a name, by which it can be called wherever a run is: `gitexp diff baseline latest`.
